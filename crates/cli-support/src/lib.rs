@@ -1,4 +1,4 @@
-//! Command-line support that `license` and `keygen` share.
+//! Command-line support that `license`, `keygen` and `license-server` share.
 //!
 //! | task | item |
 //! |---|---|
@@ -9,6 +9,7 @@
 //! | use the terminal | [`Screen`]: columns, symbols and bars; [`Meaning`]: colors |
 //! | show progress | [`Progress`], on a terminal only |
 //! | read input | [`Source`], with a size limit |
+//! | read settings | `SettingsFile`, `SettingValue` with its `Origin` (feature `settings`) |
 //! | handle secrets | [`protect_memory`] |
 //! | draw QR codes | [`QrCode`], for a terminal or as a picture |
 //! | read QR codes | [`Source::read_text_or_picture`], from photos and screenshots |
@@ -54,6 +55,8 @@ pub mod program;
 mod progress;
 mod qr;
 mod screen;
+#[cfg(feature = "settings")]
+mod settings;
 mod suggest;
 mod table;
 mod text;
@@ -75,6 +78,10 @@ pub use process::may_be_running;
 pub use progress::Progress;
 pub use qr::{MAX_QR_BYTES, QrCode};
 pub use screen::Screen;
+#[cfg(feature = "settings")]
+pub use settings::{
+    InsecurePlace, Origin, SettingValue, SettingsEntry, SettingsFile, SettingsFormat,
+};
 pub use suggest::{closest, is_misspelled, is_similar};
 pub use table::{Column, Table};
 pub use text::{plural, times};

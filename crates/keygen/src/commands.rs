@@ -49,10 +49,10 @@ mod upgrade;
 mod usage;
 
 use clap::CommandFactory;
-use license_cli_support::{Exit, Failure, Terminal, show_path};
+use license_cli_support::{Exit, Failure, Origin, Terminal, show_path};
 
 use crate::args::{Cli, Command, ProductCommand};
-use crate::settings::{Origin, Settings, explain_ledger};
+use crate::settings::{Settings, explain_ledger};
 use context::AppContext;
 
 #[cfg(fuzzing)]

@@ -29,7 +29,7 @@ pub(crate) fn matrix(
 ) -> Result<FeatureMatrix, Failure> {
     let matrix = match settings.product_file(option) {
         Some(file) => read_matrix(&file.value)
-            .map_err(|failure| file.origin.explain(Setting::ProductFile, failure))?,
+            .map_err(|failure| file.origin.explain(Setting::ProductFile.member(), failure))?,
         None => FeatureMatrix::built_in().clone(),
     };
     Ok(match settings.issuer()? {

@@ -114,7 +114,9 @@ impl<'a> SignerCall<'a> {
         let module_origin = set_module.filter(|module| module_of(&error) == Some(&module.value));
         let failure = failure(error, &self.key.location.value);
         match module_origin {
-            Some(module) => module.origin.explain(Setting::Pkcs11Module, failure),
+            Some(module) => module
+                .origin
+                .explain(Setting::Pkcs11Module.member(), failure),
             None if is_about_passphrase || failure.code() == "WRONG_PASSPHRASE" => {
                 self.key.explain_passphrase(failure)
             }

@@ -5,13 +5,12 @@
 mod file;
 mod key_choice;
 mod layer;
-mod origin;
 mod settings_path;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use license_cli_support::{Failure, Source, show_path};
+use license_cli_support::{Failure, Origin, SettingValue, Source, show_path};
 use license_core::jose::Algorithm;
 use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::signer::KeyLocation;
@@ -22,7 +21,6 @@ use crate::output::default_ledger;
 pub(crate) use key_choice::KeyChoice;
 use layer::Layer;
 pub(crate) use layer::unknown_variables;
-pub(crate) use origin::{Origin, SettingValue};
 pub(crate) use settings_path::SettingsPath;
 
 /// A value that a vendor sets once.
@@ -222,7 +220,7 @@ impl Settings {
         match value.into_string() {
             Ok(value) if !value.trim().is_empty() => Ok(Some(SettingValue { value, origin })),
             _ => Err(origin.explain(
-                Setting::Issuer,
+                Setting::Issuer.member(),
                 Failure::usage("expected the name of a vendor, found an empty or invalid text")
                     .hint("correct the value, or remove it"),
             )),
@@ -270,7 +268,7 @@ impl Settings {
 pub(crate) fn explain_ledger(ledger: &SettingValue<LedgerLocation>, failure: Failure) -> Failure {
     match &ledger.value {
         LedgerLocation::File(path) if failure.message().contains(&show_path(path)) => {
-            ledger.origin.explain(Setting::Ledger, failure)
+            ledger.origin.explain(Setting::Ledger.member(), failure)
         }
         _ => failure,
     }

@@ -88,6 +88,35 @@ impl Machine {
         split.unwrap_or((None, text))
     }
 
+    /// Returns whether the machine is a name that starts like a fingerprint or a digest, with or
+    /// without a product in front. Such a name is usually a fingerprint with a typing error.
+    ///
+    /// ```
+    /// use license_core::machine::Machine;
+    ///
+    /// let is_suspicious = |text| Machine::parse(text).is_some_and(|machine| machine.is_like_fingerprint());
+    /// assert!(is_suspicious("fp1:id=zz") && is_suspicious("mach_0011"));
+    /// assert!(!is_suspicious("mach_00112233445566778899aabbccddeeff"));
+    /// assert!(!is_suspicious("dongle 4711"));
+    /// ```
+    pub fn is_like_fingerprint(&self) -> bool {
+        let Self::Other(name) = self else {
+            return false;
+        };
+        let name = name.trim().to_ascii_lowercase();
+        let after_product = name.split_once(':').map(|(_, rest)| rest);
+        let mut texts = [Some(name.as_str()), after_product].into_iter().flatten();
+        texts.any(|text| {
+            let version = text
+                .strip_prefix("fp")
+                .and_then(|rest| rest.split_once(':'));
+            let has_version = version.is_some_and(|(number, _)| {
+                !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+            });
+            has_version || text.starts_with(fingerprint::DIGEST_PREFIX)
+        })
+    }
+
     /// Returns the digest of the machine. Returns `None` for a name that the application defines,
     /// and for a fingerprint with too few components.
     ///

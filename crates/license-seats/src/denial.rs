@@ -201,12 +201,12 @@ impl fmt::Display for DenialReason {
             }
             Self::LicenseEnded => f.write_str("the license is not in effect"),
             Self::LeaseLost(None) => f.write_str("the lease has ended"),
+            // The caller adds the wall-clock time, which the pool does not know.
             Self::LeaseLost(Some(ended)) => write!(
                 f,
-                "the lease {} has ended at {}: {}",
+                "the lease {} has ended: {}",
                 ended.seq,
-                ended.ended,
-                ended.reason.as_str()
+                ended.reason.description()
             ),
             Self::NotRenewable { reason } => {
                 write!(f, "an administrator ended the lease: {reason}")
@@ -238,7 +238,9 @@ impl fmt::Display for DenialReason {
                 max_duration,
             } => write!(
                 f,
-                "expected a duration of 1 to {max_duration}, found {requested}"
+                "expected a duration of 1 to {} seconds, found {} seconds",
+                max_duration.as_millis() / 1000,
+                requested.as_millis().div_ceil(1000)
             ),
             Self::NotBorrowed => f.write_str("the seat is not borrowed"),
             Self::NoLease => f.write_str("the session holds no seat with this number"),

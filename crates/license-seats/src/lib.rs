@@ -82,9 +82,6 @@ pub use event::{SeatEvent, SeatEventKind, TicketEnd};
 pub use ids::{InstanceId, SeatSecret, Seq, TicketId};
 pub use outcome::{QueuePosition, SeatChange, SeatGrant, SeatOutcome, SeatReply};
 pub use pool::{Pool, RowsError};
-// The former name of `OpenLease`, until `license-server` uses the new one.
-#[doc(hidden)]
-pub use rows::OpenLease as Lease;
 pub use rows::{
     EndReason, EndedLease, Holder, Instance, Loan, OpenLease, PoolCounters, PoolRows, Ticket,
 };

@@ -198,6 +198,25 @@ impl EndReason {
         }
     }
 
+    /// Returns the reason as a clause, for people.
+    ///
+    /// ```
+    /// use license_seats::EndReason;
+    ///
+    /// let reason = EndReason::Reclaimed.description();
+    /// assert_eq!(reason, "it was late, and another session needed the seat");
+    /// ```
+    pub const fn description(self) -> &'static str {
+        match self {
+            Self::Released => "the last process released the seat",
+            Self::Returned => "the borrowed seat was returned",
+            Self::Reclaimed => "it was late, and another session needed the seat",
+            Self::Expired => "it was late for longer than the limit",
+            Self::EndedSoftly => "an administrator ended it, and its lifetime has passed",
+            Self::EndedHard => "an administrator ended it at once",
+        }
+    }
+
     /// Returns whether the session lost its seat without asking for it or an administrator's
     /// decision. Only such a session returns to the front of its class.
     pub const fn is_loss(self) -> bool {

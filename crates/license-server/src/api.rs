@@ -8,6 +8,7 @@ mod credentials;
 mod etag;
 mod events;
 mod health;
+mod host;
 mod idempotency;
 mod licenses;
 mod observe;

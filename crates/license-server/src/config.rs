@@ -1,7 +1,6 @@
 //! The configuration of the server, from options, variables and one TOML file.
 
 mod file;
-mod origin;
 mod setting;
 mod settings;
 
@@ -11,11 +10,10 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use license_cli_support::{Exit, Failure, escape};
+use license_cli_support::{Exit, Failure, Origin, SettingValue, escape};
 
 use crate::network::Network;
 
-pub(crate) use origin::{Origin, SettingValue};
 pub(crate) use setting::SETTINGS;
 pub(crate) use settings::Settings;
 
@@ -163,7 +161,7 @@ struct Reader<'a>(&'a Settings);
 
 impl Reader<'_> {
     fn text(&self, name: &str) -> String {
-        self.0.get(name).text
+        self.0.get(name).value
     }
 
     fn path(&self, name: &str) -> Option<PathBuf> {
@@ -178,7 +176,7 @@ impl Reader<'_> {
         parse: impl FnOnce(&str) -> Result<T, &'static str>,
     ) -> Result<T, Failure> {
         let value = self.0.get(name);
-        parse(value.text.trim()).map_err(|expected| refused(name, expected, &value))
+        parse(value.value.trim()).map_err(|expected| refused(name, expected, &value))
     }
 
     fn optional<T>(
@@ -315,8 +313,8 @@ fn no_tls(listen: SocketAddr) -> Failure {
 }
 
 /// Returns the failure of a value that is not acceptable.
-fn refused(name: &str, expected: &str, value: &SettingValue) -> Failure {
-    let shown: String = value.text.chars().take(60).collect();
+fn refused(name: &str, expected: &str, value: &SettingValue<String>) -> Failure {
+    let shown: String = value.value.chars().take(60).collect();
     let message = format!("{name}: {expected}, found {}", escape(&shown));
     let failure = match value.origin {
         Origin::File { .. } => Failure::malformed(message),

@@ -28,4 +28,4 @@ pub use pool::{PoolId, SeatPolicy};
 pub use refusal::{Refusal, RefusalKind, ServerCode};
 pub use signed_list::{RevocationRecord, StatementRecord};
 pub use tenant::TenantId;
-pub use usage::UsageRecord;
+pub use usage::{UsageLimits, UsageRecord};

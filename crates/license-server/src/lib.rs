@@ -5,7 +5,7 @@
 //!
 //! | layer | modules |
 //! |---|---|
-//! | foundation | `args`, `network`, `config`, `data_dir`, `trust_file`, `certificate`, `logs` |
+//! | foundation | `args`, `network`, `config`, `data_dir`, `trust_file`, `certificate`, `logs`, `log_limit` |
 //! | domain | [`clock`], [`domain`], [`store`], [`services`], `keys`, `metrics` |
 //! | HTTP | `api`, `server` |
 //! | program | `commands` |
@@ -24,6 +24,7 @@ mod config;
 mod data_dir;
 pub mod domain;
 mod keys;
+mod log_limit;
 mod logs;
 mod metrics;
 mod network;

@@ -19,7 +19,8 @@ use tracing::{error, info, warn};
 use crate::api::{self, App};
 use crate::certificate::CertificateFiles;
 use crate::config::Limits;
-use crate::domain::{PageRequest, ServerCode};
+use crate::domain::{PageRequest, Refusal, ServerCode};
+use crate::log_limit;
 use crate::metrics::Metrics;
 use crate::network::Network;
 use crate::services::{Services, TickReport};
@@ -222,7 +223,12 @@ async fn background(
             _ = ticks.tick() => match services.tick().await {
                 Ok(report) => publish(&services, &metrics, &report).await,
                 Err(refusal) if refusal.code == ServerCode::TakenOver.as_str() => return,
-                Err(refusal) => warn!(code = refusal.code, detail = refusal.detail, "tick failed"),
+                Err(refusal) => {
+                    if let Some(repeated) = log_limit::pass("tick") {
+                        let Refusal { code, detail, .. } = refusal;
+                        warn!(code, detail, repeated, "the work of a second failed");
+                    }
+                }
             },
             () = stopped(&mut stopping) => return,
         }

@@ -59,6 +59,12 @@ use site::Site;
 /// How long events are kept.
 const EVENT_RETENTION: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
+/// The largest number of events that are kept.
+const MAX_EVENTS: u32 = 1_000_000;
+
+/// How long a machine is remembered after its last use.
+const MACHINE_RETENTION: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 /// After how many ticks old rows are deleted.
 const CLEAN_UP_TICKS: u64 = 60;
 
@@ -196,14 +202,21 @@ impl Services {
 
     async fn clean_up(&self) -> Result<(), Refusal> {
         self.idempotency.forget_old().await?;
-        let before = license_core::time::saturating_sub(
-            self.site.clock.wall(),
-            chrono::TimeDelta::from_std(EVENT_RETENTION).unwrap_or_default(),
-        );
-        self.site
-            .store
-            .forget_events(&self.site.tenant, before)
+        let before = |retention| {
+            let retention =
+                chrono::TimeDelta::from_std(retention).unwrap_or(chrono::TimeDelta::MAX);
+            license_core::time::saturating_sub(self.site.clock.wall(), retention)
+        };
+        let (store, tenant) = (&self.site.store, &self.site.tenant);
+        store
+            .forget_machines(tenant, before(MACHINE_RETENTION))
             .await?;
+        // Each call deletes a part, so that other requests do not wait for long.
+        while store
+            .forget_events(tenant, before(EVENT_RETENTION), MAX_EVENTS)
+            .await?
+            > 0
+        {}
         Ok(())
     }
 

@@ -31,7 +31,8 @@ pub trait Store: LicenseStore + MachineStore + SeatStore + AdministrationStore {
     /// Copies a consistent snapshot to a new file, which only its owner can access.
     async fn back_up(&self, to: &Path) -> Result<(), StoreError>;
 
-    /// Reads and writes the database, to show that it works.
+    /// Reads and writes the database, to show that it works. Returns [`StoreError::DiskFull`] for a
+    /// minute after a change did not fit on the disk.
     async fn check(&self) -> Result<(), StoreError>;
 
     /// Commits all requests that are waiting, and accepts no more.

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -210,6 +211,12 @@ impl Licensed {
     }
 }
 
+/// Returns another number at each call.
+fn next_id() -> u8 {
+    static LAST: AtomicU8 = AtomicU8::new(1);
+    LAST.fetch_add(1, Ordering::Relaxed)
+}
+
 fn id(number: u8) -> LicenseId {
     LicenseId::from_random(license_client::now(), &[number; 10])
 }
@@ -249,7 +256,7 @@ impl Key {
         let mut draft = LeaseDraft {
             license: &self.license,
             issuer: "licenses.acme.example".to_owned(),
-            id: id(2),
+            id: id(next_id()),
             issued_at: now,
             expires_at: now + lifetime,
             session: request.text("session").parse().unwrap(),

@@ -222,24 +222,31 @@ fn only_a_signed_lease_of_the_same_grant_extends_a_seat() {
 }
 
 #[test]
-fn a_lost_answer_is_asked_for_again_with_the_same_key_and_nonce() {
+fn a_renewal_states_the_newest_token_that_has_arrived() {
     let licensed = Licensed::offline();
     let lender = Lender::new(&licensed, Duration::from_secs(60));
     lender.set(CLOSE);
     let fake = lender.start();
     let client = client(&licensed, &fake);
     let seat = client.seat(PROJECT).unwrap().acquire().unwrap();
-    let first = wait_for("the first heartbeat", || {
-        heartbeats(&fake).into_iter().next()
-    });
+    let first_token = seat.lease().unwrap().id().to_string();
+    let nth = |number: usize| wait_for("a heartbeat", || heartbeats(&fake).into_iter().nth(number));
+    let first = nth(0);
     lender.set(RENEW);
-    let second = wait_for("its repetition", || heartbeats(&fake).into_iter().nth(1));
-    let key = |request: &Received| request.header("idempotency-key").to_owned();
-    assert_eq!((key(&first), &first.body), (key(&second), &second.body));
-    let third = wait_for("the next heartbeat", || {
-        heartbeats(&fake).into_iter().nth(2)
+    let second = nth(1);
+    // The answer to the first renewal was lost, so the second states the same token.
+    assert_eq!(
+        [first.text("token"), second.text("token")],
+        [&first_token, &first_token]
+    );
+    assert_ne!(first.text("nonce"), second.text("nonce"));
+    assert_eq!(first.header("idempotency-key"), "");
+    let newer = wait_for("the new token", || {
+        let id = seat.lease()?.id().to_string();
+        (id != first_token).then_some(id)
     });
-    assert_ne!(key(&third), key(&second));
+    let third = nth(2);
+    assert_eq!(third.text("token"), newer);
     assert!(seat.is_valid());
 }
 

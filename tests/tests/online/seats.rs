@@ -205,7 +205,7 @@ fn a_paused_server_makes_a_seat_late_and_a_killed_one_forgets_nothing() {
     server.kill();
     let _server = site.restart(&address);
     let renewed = seat.lease().unwrap().issued_at();
-    wait_for("a renewal by the new process", || {
+    let _ = wait_for("a renewal by the new process", || {
         seat.lease().filter(|lease| lease.issued_at() > renewed)
     });
     assert_eq!(seat.lease().unwrap().seq(), seq, "the grant is the same");

@@ -6,10 +6,12 @@
     reason = "a test fails by panicking"
 )]
 
+mod answers;
 mod config;
 mod guide;
 mod hostile;
 mod openapi;
+mod raw;
 mod seats;
 mod setup;
 mod shutdown;

@@ -97,19 +97,28 @@ impl Session {
         format!("{:064x}", self.number)
     }
 
-    fn post(&self, server: &Server, path: &str, body: &Value) -> Response {
+    pub(super) fn post(&self, server: &Server, path: &str, body: &Value) -> Response {
         let headers = [("authorization", self.authorization.as_str())];
         server.send("POST", path, &headers, &body.to_string())
     }
 
     pub(super) fn acquire(&self, server: &Server, wait: bool) -> Response {
+        self.acquire_with(server, &format!("user-{}", self.number), wait)
+    }
+
+    /// Acquires a seat for another user.
+    pub(super) fn acquire_as(&self, server: &Server, user: &str) -> Response {
+        self.acquire_with(server, user, false)
+    }
+
+    fn acquire_with(&self, server: &Server, user: &str, wait: bool) -> Response {
         let secret = license_core::encoding::hex::decode::<32>(&self.secret()).unwrap();
         let secret = license_core::requests::ActivationSecret::from_random(secret);
         let body = json!({
             "session": self.id(),
             "instance": self.instance(),
             "machine_id": format!("machine-{}", self.number),
-            "user": format!("user-{}", self.number),
+            "user": user,
             "nonce": format!("{:032x}", self.number),
             "commitment": secret.commitment().to_string(),
             "wait": wait,
@@ -118,12 +127,19 @@ impl Session {
     }
 
     pub(super) fn heartbeat(&self, server: &Server, seq: &Value) -> Response {
-        let body = json!({
+        self.heartbeat_with(server, seq, &json!({}))
+    }
+
+    /// Renews the lease with further members.
+    pub(super) fn heartbeat_with(&self, server: &Server, seq: &Value, more: &Value) -> Response {
+        let mut body = json!({
             "instance": self.instance(),
             "seq": seq,
             "nonce": format!("{:032x}", self.number),
             "machine_id": format!("machine-{}", self.number),
         });
+        let more = more.as_object().unwrap().clone();
+        body.as_object_mut().unwrap().extend(more);
         let path = format!("/api/v1/seats/{}/heartbeat", self.id());
         self.post(server, &path, &body)
     }
@@ -136,6 +152,30 @@ impl Session {
         let body = json!({"instance": self.instance(), "seq": seq, "secret": secret});
         let path = format!("/api/v1/seats/{}/release", self.id());
         self.post(server, &path, &body)
+    }
+
+    pub(super) fn borrow(&self, server: &Server, seq: &Value) -> Response {
+        let body = json!({
+            "instance": self.instance(),
+            "seq": seq,
+            "secret": self.secret(),
+            "nonce": format!("{:032x}", self.number),
+            "seconds": 3600,
+        });
+        self.post(
+            server,
+            &format!("/api/v1/seats/{}/borrow", self.id()),
+            &body,
+        )
+    }
+
+    pub(super) fn return_seat(&self, server: &Server, seq: &Value) -> Response {
+        let body = json!({"seq": seq, "secret": self.secret()});
+        self.post(
+            server,
+            &format!("/api/v1/seats/{}/return", self.id()),
+            &body,
+        )
     }
 
     pub(super) fn poll(&self, server: &Server, ticket: &str, wait: u32) -> Response {

@@ -3,12 +3,11 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use license_cli_support::Failure;
+use license_cli_support::{Failure, Origin, SettingValue};
 use license_core::jose::Algorithm;
 use license_issuer::signer::KeyLocation;
 
 use super::Setting;
-use super::origin::{Origin, SettingValue};
 
 /// A key, with what is needed to open it.
 #[derive(Clone, Debug)]
@@ -41,14 +40,16 @@ impl KeyChoice {
 
     /// Adds the origin of the key to a failure.
     pub(crate) fn explain(&self, failure: Failure) -> Failure {
-        self.location.origin.explain(Setting::Key, failure)
+        self.location.origin.explain(Setting::Key.member(), failure)
     }
 
     /// Adds the origin of the passphrase file, or of a passphrase file that is not used, to a
     /// failure about the passphrase.
     pub(crate) fn explain_passphrase(&self, failure: Failure) -> Failure {
         match (&self.passphrase_file, &self.unused_passphrase) {
-            (Some(file), _) => file.origin.explain(Setting::PassphraseFile, failure),
+            (Some(file), _) => file
+                .origin
+                .explain(Setting::PassphraseFile.member(), failure),
             (None, Some(unused)) => {
                 let failure = self.explain(failure);
                 failure.hint(format!(
@@ -67,7 +68,7 @@ pub(super) fn algorithm(found: SettingValue<OsString>) -> Result<SettingValue<Al
     match text.as_deref().and_then(Algorithm::parse) {
         Some(value) => Ok(SettingValue { value, origin }),
         None => Err(origin.explain(
-            Setting::Alg,
+            Setting::Alg.member(),
             Failure::usage("expected RS256 or PS256, found another text")
                 .hint("correct the value, or remove it"),
         )),

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 
-use license_cli_support::{Failure, closest};
+use license_cli_support::{Failure, Origin, SettingValue, closest};
 
-use super::origin::{Origin, SettingValue};
 use super::{Setting, settings_path};
 use crate::output::LOCK_TIMEOUT;
 
@@ -35,7 +34,7 @@ impl Layer {
                 return Err(Failure::usage(message)
                     .hint("only an option can name standard input; /dev/fd/N reads from a file descriptor"));
             }
-            layer.insert(setting, value, Origin::Variable(variable));
+            layer.insert(setting, value, Origin::Variable(variable.to_owned()));
         }
         Ok(layer)
     }

@@ -6,9 +6,8 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use license_cli_support::Failure;
+use license_cli_support::{Failure, Origin};
 
-use super::origin::Origin;
 use crate::args::SettingsFileArgs;
 
 /// The variable with the path of the settings file.
@@ -35,7 +34,7 @@ impl SettingsPath {
         let (path, origin) = if let Some(path) = &options.config {
             (Some(path.clone()), Origin::Option)
         } else if let Some(path) = variable() {
-            (Some(path.into()), Origin::Variable(VARIABLE))
+            (Some(path.into()), Origin::Variable(VARIABLE.to_owned()))
         } else {
             (default_path(), Origin::Default)
         };

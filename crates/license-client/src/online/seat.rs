@@ -338,13 +338,13 @@ impl Holder {
     }
 
     /// Returns a request about the seat.
-    fn call<'a>(&'a self, path: &'a str, body: String, key: &'a str) -> Call<'a> {
+    fn call<'a>(&'a self, path: &'a str, body: String, key: Option<&'a str>) -> Call<'a> {
         Call {
             method: Method::POST,
             path,
             body: Some(Zeroizing::new(body)),
             license: Some(&self.license_key),
-            idempotency_key: Some(key),
+            idempotency_key: key,
         }
     }
 }
@@ -403,7 +403,7 @@ impl SeatCore {
         });
         let path = format!("/api/v1/seats/{}/release", holder.session);
         let key = random::idempotency_key()?;
-        let call = holder.call(&path, body.to_string(), &key);
+        let call = holder.call(&path, body.to_string(), Some(&key));
         let route = Route::Only(holder.server);
         let answer = holder.transport.send(&call, route, limit)?;
         let released: Released = answer.parse(holder.url())?;

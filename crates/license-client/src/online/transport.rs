@@ -53,7 +53,8 @@ pub(super) struct Call<'a> {
     pub(super) body: Option<Zeroizing<String>>,
     /// The license key for the header `Authorization`.
     pub(super) license: Option<&'a str>,
-    /// The key of a POST, which is the same for each repetition.
+    /// The key of a POST whose repetition must not have a second effect. It is the same for each
+    /// attempt.
     pub(super) idempotency_key: Option<&'a str>,
 }
 

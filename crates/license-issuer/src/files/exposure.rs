@@ -1,5 +1,6 @@
 //! Files and directories that other users can access.
 
+use std::fmt;
 use std::fs::{self, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -24,6 +25,15 @@ pub enum Exposure {
     DirectoryMode(u32),
     /// The user with this id owns the file, and is neither this user nor root.
     Owner(u32),
+}
+
+impl fmt::Display for Exposure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::FileMode(mode) | Self::DirectoryMode(mode) => write!(f, "mode {mode:03o}"),
+            Self::Owner(owner) => write!(f, "user {owner} as the owner"),
+        }
+    }
 }
 
 /// Returns why a user other than this one and root can change the content of a file, or `None` if

@@ -16,7 +16,9 @@ use crate::domain::ServerCode;
 
 /// The maximum size of most bodies.
 pub(super) const MAX_BODY: usize = 64 * 1024;
-/// The maximum size of bodies with usage reports and revocation lists.
+/// The maximum size of bodies with usage reports of machines.
+const MAX_REPORT_BODY: usize = 1024 * 1024;
+/// The maximum size of bodies with files of the vendor.
 pub(super) const MAX_LARGE_BODY: usize = 8 * 1024 * 1024;
 
 /// The maximum number of bytes of a body that are discarded after its limit.
@@ -39,6 +41,11 @@ pub(super) fn has_body(headers: &HeaderMap) -> bool {
 /// Receives the body, at most [`MAX_BODY`] bytes.
 pub(super) async fn receive(state: State<App>, request: Request, next: Next) -> Response {
     receive_up_to(state, request, next, MAX_BODY).await
+}
+
+/// Receives the body, at most [`MAX_REPORT_BODY`] bytes.
+pub(super) async fn receive_report(state: State<App>, request: Request, next: Next) -> Response {
+    receive_up_to(state, request, next, MAX_REPORT_BODY).await
 }
 
 /// Receives the body, at most [`MAX_LARGE_BODY`] bytes.

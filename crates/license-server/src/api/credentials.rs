@@ -4,8 +4,8 @@
 //! |---|---|
 //! | administration | `Authorization: Bearer TOKEN` with the scope `read` for GET, else `admin` |
 //! | seats | `Authorization: License KEY_OR_TOKEN`, and `X-Enrollment-Token` if it is configured |
+//! | usage reports | `Authorization: License KEY_OR_TOKEN` of an installed license |
 //! | validate, check-ins | the member `license_key` of the body |
-//! | queue | the ticket in the path, which cannot be guessed |
 
 use std::time::Duration;
 

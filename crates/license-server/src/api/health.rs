@@ -2,12 +2,14 @@
 
 use axum::extract::State;
 use axum::http::{StatusCode, header};
+use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::json;
 
 use super::App;
+use super::host::require_host;
 use super::problem::Problem;
 
 /// Returns the routes for health and readiness.
@@ -21,6 +23,7 @@ pub(super) fn router() -> Router<App> {
 pub(crate) fn metrics_router(app: &App) -> Router {
     Router::new()
         .route("/metrics", get(metrics))
+        .layer(from_fn(require_host))
         .with_state(app.clone())
 }
 

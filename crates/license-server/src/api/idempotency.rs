@@ -15,6 +15,7 @@ use super::body::{MAX_LARGE_BODY, ReceivedBody};
 use super::peer::Peer;
 use super::problem::Problem;
 use crate::domain::{IdempotencyKey, Refusal, RefusalKind, ServerCode, StoredResponse};
+use crate::log_limit;
 use crate::services::{RequestStart, RunningRequest};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -84,10 +85,13 @@ async fn record(app: &App, running: RunningRequest, response: Response) -> Respo
         }
     };
     if let Err(refusal) = idempotency.finish(&running, stored).await {
-        tracing::warn!(
-            code = refusal.code,
-            "a response cannot be stored for its repetition"
-        );
+        if let Some(repeated) = log_limit::pass("response") {
+            tracing::warn!(
+                code = refusal.code,
+                repeated,
+                "a response cannot be stored for its repetition"
+            );
+        }
     }
     Response::from_parts(parts, Body::from(bytes))
 }

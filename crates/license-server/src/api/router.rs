@@ -8,9 +8,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{
-    App, activations, audit, body, check_ins, credentials, events, health, idempotency, licenses,
-    observe, openapi, paths, pools, queue, revocations, seats, setup, tokens, trust, usage_reports,
-    validate,
+    App, activations, audit, body, check_ins, credentials, events, health, host, idempotency,
+    licenses, observe, openapi, paths, pools, queue, revocations, seats, setup, tokens, trust,
+    usage_reports, validate,
 };
 
 /// Returns the router of the main listener.
@@ -24,6 +24,7 @@ pub(crate) fn router(app: &App) -> Router {
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(app.clone(), credentials::limit_peer))
+        .layer(from_fn(host::require_host))
         .layer(from_fn_with_state(app.clone(), observe::observe))
         .with_state(app.clone())
 }
@@ -49,6 +50,14 @@ fn api(app: &App) -> OpenApiRouter<App> {
     let large = |router: OpenApiRouter<App>| {
         router.route_layer(from_fn_with_state(app.clone(), body::receive_large))
     };
+    let reports = |router: OpenApiRouter<App>| {
+        router
+            .route_layer(from_fn_with_state(app.clone(), body::receive_report))
+            .route_layer(from_fn_with_state(
+                app.clone(),
+                usage_reports::require_license,
+            ))
+    };
     let administration = |router: OpenApiRouter<App>| {
         router.route_layer(from_fn_with_state(app.clone(), credentials::require_token))
     };
@@ -59,10 +68,11 @@ fn api(app: &App) -> OpenApiRouter<App> {
         ))
     };
     // A small body is received before the credentials are checked, because a client may not read a
-    // response that comes earlier. A large body is received from an administrator only.
+    // response that comes earlier. A large body is received from an administrator only, and a usage
+    // report from a machine with an installed license only.
     OpenApiRouter::new()
         .merge(small(replay(client_routes())))
-        .merge(large(replay(reporting_routes())))
+        .merge(reports(replay(reporting_routes())))
         .merge(small(seats(replay(seat_routes()))))
         .merge(small(administration(replay(administration_routes()))))
         .merge(administration(large(replay(upload_routes()))))
@@ -108,7 +118,7 @@ fn administration_routes() -> OpenApiRouter<App> {
         .routes(routes!(activations::list))
         .routes(routes!(activations::get))
         .routes(routes!(activations::import))
-        .routes(routes!(usage_reports::list))
+        .routes(routes!(usage_reports::list, usage_reports::delete))
         .routes(routes!(usage_reports::export))
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::revoke))

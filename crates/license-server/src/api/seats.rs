@@ -1,13 +1,14 @@
 //! Floating seats: acquire, heartbeat, release, borrow and return.
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{FromRequest, FromRequestParts, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use license_core::chrono::{DateTime, TimeDelta, Utc};
 use license_core::ids::{Commitment, Nonce};
 use license_core::session::SessionId;
 use license_seats::{InstanceId, Seq};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -18,8 +19,8 @@ use super::paths::{StrictPath, not_found};
 use super::problem::Problem;
 use super::queue::QueueBody;
 use crate::services::{
-    AcquireReply, AcquireRequest, BorrowRequest, HeartbeatRequest, ReleaseRequest, ReturnRequest,
-    Seat,
+    AcquireReply, AcquireRequest, BorrowRequest, HeartbeatRequest, ReleaseReply, ReleaseRequest,
+    ReturnRequest, Seat,
 };
 
 /// A request for a seat.
@@ -67,6 +68,12 @@ pub(super) struct HeartbeatBody {
     /// A random number, which a new lease token repeats.
     #[schema(value_type = String, pattern = "^[0-9a-f]{32}$")]
     nonce: Nonce,
+    /// The claim `jti` of the newest lease token that the process has, or any other text if it has
+    /// none. If a response with a newer token was lost, this response has a new one. Without this
+    /// member, the server assumes that no response was lost.
+    #[serde(default)]
+    #[schema(min_length = 1, max_length = 64)]
+    token: Option<String>,
     /// The machine, which must be that of the lease. The default is the machine of the lease.
     #[serde(default)]
     #[schema(max_length = 1024)]
@@ -214,19 +221,38 @@ pub(super) async fn acquire(
         Err(refusal) => refusal.code,
     };
     app.metrics().acquires.with_label_values(&[result]).inc();
-    let seat = |status, seat: Seat| {
-        if seat.lease.is_some() {
-            app.metrics().lease_tokens.inc();
-        }
-        (status, Json(SeatBody::from(seat))).into_response()
-    };
     Ok(match acquired? {
-        AcquireReply::Granted(granted) => seat(StatusCode::CREATED, granted),
-        AcquireReply::Held(held) => seat(StatusCode::OK, held),
+        AcquireReply::Granted(seat) => (StatusCode::CREATED, counted(&app, seat)).into_response(),
+        AcquireReply::Held(seat) => counted(&app, seat).into_response(),
         AcquireReply::Queued(state) => {
             (StatusCode::ACCEPTED, Json(QueueBody::from(state))).into_response()
         }
     })
+}
+
+/// Returns a seat as JSON, and counts its token.
+fn counted(app: &App, seat: Seat) -> Json<SeatBody> {
+    if seat.lease.is_some() {
+        app.metrics().lease_tokens.inc();
+    }
+    Json(seat.into())
+}
+
+/// A request about the session in the path: the credential, the session and the body.
+pub(super) struct OfSession<B>(String, SessionId, B);
+
+impl<B: DeserializeOwned> FromRequest<App> for OfSession<B> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
+        let (mut parts, content) = request.into_parts();
+        let LicenseCredential(credential) =
+            LicenseCredential::from_request_parts(&mut parts, app).await?;
+        let StrictPath(path) = StrictPath::<String>::from_request_parts(&mut parts, app).await?;
+        let request = Request::from_parts(parts, content);
+        let StrictJson(body) = StrictJson::from_request(request, app).await?;
+        Ok(Self(credential, session(&path)?, body))
+    }
 }
 
 /// Renews a lease.
@@ -241,23 +267,19 @@ pub(super) async fn acquire(
 )]
 pub(super) async fn heartbeat(
     State(app): State<App>,
-    LicenseCredential(credential): LicenseCredential,
-    StrictPath(path): StrictPath<String>,
-    StrictJson(body): StrictJson<HeartbeatBody>,
+    OfSession(credential, session, body): OfSession<HeartbeatBody>,
 ) -> JsonReply<SeatBody> {
     let request = HeartbeatRequest {
         credential,
-        session: session(&path)?,
+        session,
         instance: body.instance,
         seq: body.seq,
         nonce: body.nonce,
+        token: body.token,
         machine: body.machine_id,
     };
     let seat = app.services().seats.heartbeat(request).await?;
-    if seat.lease.is_some() {
-        app.metrics().lease_tokens.inc();
-    }
-    Ok(Json(seat.into()))
+    Ok(counted(&app, seat))
 }
 
 /// Releases a seat. A repetition has no effect.
@@ -272,19 +294,17 @@ pub(super) async fn heartbeat(
 )]
 pub(super) async fn release(
     State(app): State<App>,
-    LicenseCredential(credential): LicenseCredential,
-    StrictPath(path): StrictPath<String>,
-    StrictJson(body): StrictJson<ReleaseBody>,
+    OfSession(credential, session, body): OfSession<ReleaseBody>,
 ) -> JsonReply<ReleasedBody> {
     let request = ReleaseRequest {
         credential,
-        session: session(&path)?,
+        session,
         instance: body.instance,
         seq: body.seq,
         secret: body.secret,
     };
-    let reply = app.services().seats.release(request).await?;
-    Ok(Json(ReleasedBody { freed: reply.freed }))
+    let ReleaseReply { freed } = app.services().seats.release(request).await?;
+    Ok(Json(ReleasedBody { freed }))
 }
 
 /// Borrows a seat for a machine that leaves the network.
@@ -299,13 +319,11 @@ pub(super) async fn release(
 )]
 pub(super) async fn borrow(
     State(app): State<App>,
-    LicenseCredential(credential): LicenseCredential,
-    StrictPath(path): StrictPath<String>,
-    StrictJson(body): StrictJson<BorrowBody>,
+    OfSession(credential, session, body): OfSession<BorrowBody>,
 ) -> JsonReply<SeatBody> {
     let request = BorrowRequest {
         credential,
-        session: session(&path)?,
+        session,
         instance: body.instance,
         seq: body.seq,
         secret: body.secret,
@@ -314,8 +332,7 @@ pub(super) async fn borrow(
         duration: TimeDelta::seconds(body.seconds.into()),
     };
     let seat = app.services().seats.borrow(request).await?;
-    app.metrics().lease_tokens.inc();
-    Ok(Json(seat.into()))
+    Ok(counted(&app, seat))
 }
 
 /// Returns a borrowed seat early. A repetition has no effect.
@@ -330,18 +347,16 @@ pub(super) async fn borrow(
 )]
 pub(super) async fn return_seat(
     State(app): State<App>,
-    LicenseCredential(credential): LicenseCredential,
-    StrictPath(path): StrictPath<String>,
-    StrictJson(body): StrictJson<ReturnBody>,
+    OfSession(credential, session, body): OfSession<ReturnBody>,
 ) -> JsonReply<ReleasedBody> {
     let request = ReturnRequest {
         credential,
-        session: session(&path)?,
+        session,
         seq: body.seq,
         secret: body.secret,
     };
-    let reply = app.services().seats.return_loan(request).await?;
-    Ok(Json(ReleasedBody { freed: reply.freed }))
+    let ReleaseReply { freed } = app.services().seats.return_loan(request).await?;
+    Ok(Json(ReleasedBody { freed }))
 }
 
 /// Parses a session in a path. A session that is not well formed does not exist.

@@ -1,20 +1,26 @@
 //! Usage reports: machines submit them, and the administrator exports them for the vendor.
 
-use axum::Json;
-use axum::extract::State;
-use axum::http::header;
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, header};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use license_core::LicenseId;
 use license_core::chrono::{DateTime, Utc};
 use license_core::encoding::hex;
-use serde::Serialize;
-use utoipa::ToSchema;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::App;
 use super::activations::FileBody;
 use super::body::{JsonReply, StrictJson};
+use super::credentials::{Administrator, LicenseCredential};
 use super::pages::{PageBody, PageQuery, StrictQuery};
 use super::problem::Problem;
 use crate::domain::UsageRecord;
+
+/// The header with the number of the last exported report.
+const LAST_REPORT: HeaderName = HeaderName::from_static("x-last-report");
 
 /// The result of a submission.
 #[derive(Serialize, ToSchema)]
@@ -31,6 +37,8 @@ pub(super) struct ReceiptBody {
 #[schema(as = UsageReport)]
 pub(super) struct UsageBody {
     number: u64,
+    /// The license with which the machine sent the report.
+    license: String,
     product: String,
     entries: u64,
     received_at: DateTime<Utc>,
@@ -42,6 +50,7 @@ impl From<UsageRecord> for UsageBody {
     fn from(record: UsageRecord) -> Self {
         Self {
             number: record.number,
+            license: record.license.to_string(),
             product: record.product,
             entries: record.entries,
             received_at: record.received_at,
@@ -50,19 +59,43 @@ impl From<UsageRecord> for UsageBody {
     }
 }
 
+/// Lets machines with an installed license pass, before the server receives their large body.
+pub(super) async fn require_license(
+    State(app): State<App>,
+    LicenseCredential(credential): LicenseCredential,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    match app.services().usage.license(&credential).await {
+        Ok(license) => {
+            request.extensions_mut().insert(ReportingLicense(license));
+            next.run(request).await
+        }
+        Err(refusal) => Problem::from(refusal).into_response(),
+    }
+}
+
+/// The installed license with which a machine sends its reports.
+#[derive(Clone, Debug)]
+pub(super) struct ReportingLicense(LicenseId);
+
 /// Submits a usage report of a machine, as `license usage-report` writes it.
+///
+/// The body has at most 1 MiB. For each license, the server keeps at most 10,000 reports and 64 MiB.
 #[utoipa::path(
     post,
     path = "/api/v1/usage-reports",
     tag = "clients",
     request_body = FileBody,
+    security(("license" = [])),
     responses((status = 200, description = "The report is stored", body = ReceiptBody)),
 )]
 pub(super) async fn submit(
     State(app): State<App>,
+    Extension(ReportingLicense(license)): Extension<ReportingLicense>,
     StrictJson(body): StrictJson<FileBody>,
 ) -> JsonReply<ReceiptBody> {
-    let receipt = app.services().usage.submit(&body.file).await?;
+    let receipt = app.services().usage.submit(license, &body.file).await?;
     let count = |count| u64::try_from(count).unwrap_or(u64::MAX);
     Ok(Json(ReceiptBody {
         stored: count(receipt.stored),
@@ -93,10 +126,55 @@ pub(super) async fn list(
     path = "/api/v1/usage-reports/export",
     tag = "administration",
     security(("bearer" = [])),
-    responses((status = 200, description = "The reports", body = String, content_type = "text/plain")),
+    responses((
+        status = 200,
+        description = "The reports. The header `X-Last-Report` has the number of the last one",
+        body = String,
+        content_type = "text/plain",
+    )),
 )]
 pub(super) async fn export(State(app): State<App>) -> Result<Response, Problem> {
-    let reports = app.services().usage.export().await?;
-    let content_type = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
-    Ok((content_type, reports).into_response())
+    let (reports, last) = app.services().usage.export().await?;
+    let headers = [
+        (header::CONTENT_TYPE, "text/plain; charset=utf-8".to_owned()),
+        (LAST_REPORT, last.to_string()),
+    ];
+    Ok((headers, reports).into_response())
+}
+
+/// The reports to delete.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct DeleteQuery {
+    /// The number of the last report to delete.
+    #[param(minimum = 0, maximum = 9007199254740991_i64)]
+    through: u64,
+}
+
+/// The result of a deletion.
+#[derive(Serialize, ToSchema)]
+#[schema(as = DeletedReports)]
+pub(super) struct DeletedBody {
+    /// The number of deleted reports.
+    deleted: u64,
+}
+
+/// Deletes the usage reports that the vendor has, so that machines can send new ones.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/usage-reports",
+    tag = "administration",
+    params(DeleteQuery),
+    security(("bearer" = [])),
+    responses((status = 200, description = "The reports are deleted", body = DeletedBody)),
+)]
+pub(super) async fn delete(
+    State(app): State<App>,
+    Administrator(actor): Administrator,
+    StrictQuery(query): StrictQuery<DeleteQuery>,
+) -> JsonReply<DeletedBody> {
+    let deleted = app.services().usage.delete(&actor, query.through).await?;
+    let deleted = u64::try_from(deleted).unwrap_or(u64::MAX);
+    Ok(Json(DeletedBody { deleted }))
 }

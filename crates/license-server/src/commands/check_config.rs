@@ -1,10 +1,10 @@
 //! `license-server check-config`: the settings in effect, and where each comes from.
 
-use license_cli_support::{Column, Failure, Table, Terminal, show_path};
+use license_cli_support::{Column, Failure, Origin, Table, Terminal, show_path};
 use serde_json::{Map, Value, json};
 
 use crate::certificate::CertificateFiles;
-use crate::config::{self, Config, Origin, SETTINGS, Settings, Tls};
+use crate::config::{self, Config, SETTINGS, Settings, Tls};
 
 pub(super) fn run(
     settings: &Settings,
@@ -57,10 +57,10 @@ fn to_text(settings: &Settings, terminal: &Terminal) -> String {
     ]);
     for setting in SETTINGS {
         let value = settings.get(setting.name);
-        let shown = if value.text.is_empty() {
+        let shown = if value.value.is_empty() {
             setting.absent.to_owned()
         } else {
-            value.text
+            value.value
         };
         let from = match &value.origin {
             Origin::File { line, .. } => format!("file, line {line}"),
@@ -80,7 +80,7 @@ fn to_json(settings: &Settings) -> Value {
     let values = SETTINGS.iter().map(|setting| {
         let value = settings.get(setting.name);
         let mut members = origin_members(&value.origin);
-        let text = Some(value.text).filter(|text| !text.is_empty());
+        let text = Some(value.value).filter(|text| !text.is_empty());
         members.insert("value".to_owned(), text.into());
         (setting.name.to_owned(), Value::Object(members))
     });

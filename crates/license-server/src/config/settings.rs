@@ -4,10 +4,9 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use license_cli_support::{Failure, closest};
+use license_cli_support::{Failure, Origin, SettingValue, closest};
 
 use super::file;
-use super::origin::{Origin, SettingValue};
 use super::setting::{CONFIG_VARIABLE, PREFIX, SETTINGS, Setting};
 use crate::args::SettingArgs;
 
@@ -21,7 +20,7 @@ pub(crate) struct Settings {
     /// configuration directory.
     file: Option<(PathBuf, Origin)>,
     /// The values of all places, in the order of precedence.
-    values: Vec<(Setting, SettingValue)>,
+    values: Vec<(Setting, SettingValue<String>)>,
     /// Variables of the process that are not settings, each with a similar name.
     unknown_variables: Vec<(String, Option<String>)>,
 }
@@ -53,7 +52,7 @@ impl Settings {
     }
 
     /// Returns the value in effect.
-    pub(crate) fn get(&self, name: &str) -> SettingValue {
+    pub(crate) fn get(&self, name: &str) -> SettingValue<String> {
         let mut found = self.values.iter();
         if let Some((_, value)) = found.find(|(setting, _)| setting.name == name) {
             return value.clone();
@@ -61,7 +60,7 @@ impl Settings {
         let mut known = SETTINGS.iter();
         let setting = known.find(|setting| setting.name == name);
         SettingValue {
-            text: setting.map_or_else(String::new, |setting| setting.default.to_owned()),
+            value: setting.map_or_else(String::new, |setting| setting.default.to_owned()),
             origin: Origin::Default,
         }
     }
@@ -111,7 +110,7 @@ fn explain_path(origin: &Origin, failure: Failure) -> Failure {
     }
 }
 
-fn option_values(options: &SettingArgs) -> Result<Vec<(Setting, SettingValue)>, Failure> {
+fn option_values(options: &SettingArgs) -> Result<Vec<(Setting, SettingValue<String>)>, Failure> {
     let values = options.values().into_iter().filter_map(|(name, text)| {
         let setting = SETTINGS.into_iter().find(|setting| setting.name == name)?;
         Some((setting, text))
@@ -122,9 +121,7 @@ fn option_values(options: &SettingArgs) -> Result<Vec<(Setting, SettingValue)>, 
             let message = format!("--{option}: expected a value, found an empty text");
             return Err(Failure::usage(message).hint("give a value, or omit the option"));
         }
-        let text = text.to_owned();
-        let origin = Origin::Option;
-        Ok((setting, SettingValue { text, origin }))
+        Ok((setting, SettingValue::option(text.to_owned())))
     });
     values.collect()
 }
@@ -132,19 +129,19 @@ fn option_values(options: &SettingArgs) -> Result<Vec<(Setting, SettingValue)>, 
 /// Reads the variables. An empty variable counts as not set.
 fn variable_values(
     read: impl Fn(&str) -> Option<OsString>,
-) -> Result<Vec<(Setting, SettingValue)>, Failure> {
+) -> Result<Vec<(Setting, SettingValue<String>)>, Failure> {
     let mut values = Vec::new();
     for setting in SETTINGS {
         let variable = setting.variable();
         let Some(value) = read(&variable).filter(|value| !value.is_empty()) else {
             continue;
         };
-        let text = value.into_string().map_err(|_| {
+        let value = value.into_string().map_err(|_| {
             let message = format!("{variable}: expected UTF-8, found other bytes");
             Failure::usage(message).hint("correct the variable, or unset it")
         })?;
         let origin = Origin::Variable(variable);
-        values.push((setting, SettingValue { text, origin }));
+        values.push((setting, SettingValue { value, origin }));
     }
     Ok(values)
 }
@@ -187,7 +184,7 @@ mod tests {
     #[test]
     fn the_first_place_with_a_value_counts() {
         let value = |text: &str, origin| SettingValue {
-            text: text.to_owned(),
+            value: text.to_owned(),
             origin,
         };
         let listen = SETTINGS

@@ -39,6 +39,7 @@ server_codes! {
     SetupUsed "SETUP_USED" "The one-time link was used or has expired.",
     BadCursor "BAD_CURSOR" "The cursor does not belong to this list.",
     BadRequest "BAD_REQUEST" "The request has a value that is not accepted.",
+    LimitReached "LIMIT_REACHED" "The server keeps no more rows of this kind for the license.",
     StorageFailed "STORAGE_FAILED" "The database cannot be read or written.",
     TakenOver "TAKEN_OVER" "Another server has taken over the data directory.",
     SigningFailed "SIGNING_FAILED" "The key of the server cannot sign.",

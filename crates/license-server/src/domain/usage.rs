@@ -1,12 +1,24 @@
 //! Usage reports of machines.
 
 use chrono::{DateTime, Utc};
+use license_core::LicenseId;
+
+/// The bounds of the usage reports of one license.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UsageLimits {
+    /// The largest number of stored reports.
+    pub reports: u64,
+    /// The largest size of all stored reports together, in bytes.
+    pub bytes: u64,
+}
 
 /// A usage report that a machine sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UsageRecord {
     /// The number of the report on this server, in the order of arrival.
     pub number: u64,
+    /// The license with which the machine sent the report.
+    pub license: LicenseId,
     /// The SHA-256 digest of the report. A report that is sent twice is stored once.
     pub digest: [u8; 32],
     /// The product code.

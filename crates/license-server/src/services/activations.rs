@@ -17,6 +17,9 @@ use crate::domain::{
     ActivationRecord, ActivationState, Actor, Page, PageRequest, Refusal, RefusalKind, ServerCode,
 };
 
+/// The largest number of requests of a license that wait for the answer of the vendor.
+const MAX_WAITING: u32 = 1000;
+
 /// The answer to an activation request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ActivationReply {
@@ -110,7 +113,9 @@ impl ActivationService {
             state: ActivationState::Waiting,
         };
         let store = &self.site.store;
-        Ok(store.store_activation(&self.site.tenant, record).await?)
+        Ok(store
+            .store_activation(&self.site.tenant, record, MAX_WAITING)
+            .await?)
     }
 
     /// Stores a deactivation receipt. The vendor needs the receipt to free the device.

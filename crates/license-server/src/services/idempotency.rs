@@ -12,6 +12,9 @@ use crate::domain::{IdempotencyKey, IdempotencyState, Refusal, StoredResponse};
 /// How long a response is kept.
 const RETENTION: TimeDelta = TimeDelta::hours(24);
 
+/// The largest number of responses that are kept.
+const MAX_RESPONSES: u32 = 100_000;
+
 /// Remembers the responses of requests with an idempotency key.
 #[derive(Clone)]
 pub struct IdempotencyService {
@@ -116,11 +119,13 @@ impl IdempotencyService {
         Ok(store.abandon_request(tenant, key).await?)
     }
 
-    /// Deletes the records of old requests.
+    /// Deletes the records of old requests, and all but the newest ones.
     pub(super) async fn forget_old(&self) -> Result<(), Refusal> {
         let now = self.site.wall();
         let before = license_core::time::saturating_sub(now, RETENTION);
         let store = &self.site.store;
-        Ok(store.forget_requests(&self.site.tenant, before).await?)
+        Ok(store
+            .forget_requests(&self.site.tenant, before, MAX_RESPONSES)
+            .await?)
     }
 }

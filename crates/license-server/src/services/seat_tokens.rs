@@ -1,13 +1,15 @@
 //! Lease tokens.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, TimeDelta, Utc};
-use license_core::License;
 use license_core::claims::LeaseMode;
 use license_core::ids::Nonce;
 use license_core::issue::LeaseDraft;
 use license_core::machine::Machine;
 use license_core::session::SessionId;
-use license_seats::{InstanceId, Lease, LeaseSpan, LeaseTime, SeatGrant, Seq};
+use license_core::{License, LicenseId};
+use license_seats::{InstanceId, LeaseSpan, LeaseTime, OpenLease, SeatGrant, Seq};
 
 use super::cache::Cache;
 use super::pool_terms::delta;
@@ -18,9 +20,10 @@ use crate::domain::{PoolId, Refusal};
 /// The number of instances in each generation of the cache.
 const CACHED_INSTANCES: usize = 100_000;
 
-/// When an instance got its last token.
-#[derive(Clone, Copy, Debug)]
+/// The last token of an instance, and when the server signed it.
+#[derive(Clone, Debug)]
 struct IssuedToken {
+    id: Arc<str>,
     seq: Seq,
     at: LeaseTime,
     valid_for: LeaseSpan,
@@ -42,21 +45,27 @@ impl Default for IssuedTokens {
 }
 
 impl IssuedTokens {
-    /// Returns whether less than half of the lifetime of the instance's token is left.
-    pub(super) fn is_due(&self, grant: &SeatGrant, now: LeaseTime) -> bool {
+    /// Returns whether the instance needs a new token: less than half of the lifetime of its last
+    /// token is left, or the instance does not have the last token. `held` is the id of the newest
+    /// token that the instance has. If the instance does not state the id, it counts as the last.
+    pub(super) fn is_due(&self, grant: &SeatGrant, held: Option<&str>, now: LeaseTime) -> bool {
         let key = (grant.lease.holder.session, grant.instance);
         let Some(last) = self.issued.get(&key) else {
             return true;
         };
+        if held.is_some_and(|held| held != &*last.id) {
+            return true;
+        }
         let age = now.since(last.at).as_millis();
         let is_old = age.saturating_mul(2) >= last.valid_for.as_millis();
         is_old || last.seq != grant.lease.seq || last.mode != token_mode(&grant.lease)
     }
 
     /// Remembers a token.
-    pub(super) fn record(&self, grant: &SeatGrant, now: LeaseTime) {
+    pub(super) fn record(&self, grant: &SeatGrant, signed: &SignedLease, now: LeaseTime) {
         let key = (grant.lease.holder.session, grant.instance);
         let token = IssuedToken {
+            id: signed.id.as_str().into(),
             seq: grant.lease.seq,
             at: now,
             valid_for: grant.valid_for,
@@ -64,6 +73,13 @@ impl IssuedTokens {
         };
         self.issued.insert(key, token);
     }
+}
+
+/// A signed lease token.
+pub(super) struct SignedLease {
+    /// The claim `jti`.
+    id: LicenseId,
+    pub(super) token: String,
 }
 
 /// The parts of a lease token that the seat does not contain.
@@ -81,7 +97,7 @@ pub(super) fn sign(
     site: &Site,
     grant: &SeatGrant,
     context: &TokenContext<'_>,
-) -> Result<Option<String>, Refusal> {
+) -> Result<Option<SignedLease>, Refusal> {
     let lease = &grant.lease;
     let expires_at = license_core::time::saturating_add(context.now, delta(grant.valid_for));
     let ends_at = context.license.ends_at();
@@ -94,10 +110,11 @@ pub(super) fn sign(
         .renew_after
         .map_or(lifetime, |span| whole_seconds(delta(span)));
     let renew_after = renew_after.clamp(TimeDelta::seconds(1), lifetime);
+    let id = site.new_id()?;
     let draft = LeaseDraft {
         license: context.license,
         issuer: site.issuer.clone(),
-        id: site.new_id()?,
+        id: id.clone(),
         issued_at: context.now,
         expires_at: license_core::time::saturating_add(context.now, lifetime),
         session: lease.holder.session,
@@ -110,7 +127,8 @@ pub(super) fn sign(
         nonce: context.nonce,
     };
     let token = site.signer.sign_lease(&draft);
-    token.map(Some).map_err(|error| signing_failed(&error))
+    let token = token.map_err(|error| signing_failed(&error))?;
+    Ok(Some(SignedLease { id, token }))
 }
 
 /// Returns a length of time in whole seconds, rounded down. A negative length becomes zero.
@@ -126,7 +144,7 @@ pub(super) fn token_machine(machine: &Machine) -> Machine {
 }
 
 /// Returns the value of the claim `mode`.
-pub(super) fn token_mode(lease: &Lease) -> LeaseMode {
+pub(super) fn token_mode(lease: &OpenLease) -> LeaseMode {
     if lease.is_borrowed() {
         LeaseMode::Borrowed
     } else {

@@ -29,8 +29,8 @@ use super::validate::parse_machine;
 use crate::domain::{NewAuditEntry, PoolId, Refusal, RefusalKind, ServerCode};
 use crate::store::{PoolReply, PoolRequest};
 use caller::Caller;
-use denial::refusal;
-use values::{holder, lease_machine, secret};
+use denial::{Now, refusal};
+use values::{check_token_id, holder, lease_machine, secret};
 use waiting::Waiting;
 
 /// The longest time that a poll waits.
@@ -92,12 +92,13 @@ impl SeatService {
     }
 
     /// Renews a lease. The reply has a new token if less than half of the old token's lifetime is
-    /// left.
+    /// left, or if the process does not have the last token.
     ///
     /// # Errors
     ///
     /// Returns `LEASE_LOST` if the lease has ended, with the time and the reason.
     pub async fn heartbeat(&self, request: HeartbeatRequest) -> Result<Seat, Refusal> {
+        check_token_id(request.token.as_deref())?;
         let caller = self.caller(&request.credential).await?;
         let command = SeatCommand::Heartbeat(Heartbeat {
             session: request.session,
@@ -109,9 +110,11 @@ impl SeatService {
             return Err(unexpected());
         };
         if grant.valid_for.is_zero() {
-            return Err(denial::ended(grant.usage));
+            return Err(denial::ended(grant.usage, self.time_of(&reply)));
         }
-        let is_due = self.tokens.is_due(&grant, reply.now);
+        let is_due = self
+            .tokens
+            .is_due(&grant, request.token.as_deref(), reply.now);
         let nonce = is_due.then_some(request.nonce);
         let machine = lease_machine(&grant, request.machine.as_deref())?;
         self.seat(&caller, &grant, &machine, nonce, &reply)
@@ -317,7 +320,15 @@ impl SeatService {
     pub(super) fn granted(&self, reply: &PoolReply) -> Result<SeatReply, Refusal> {
         match &reply.outcome.reply {
             Ok(granted) => Ok(granted.clone()),
-            Err(denial) => Err(refusal(denial, reply.now)),
+            Err(denial) => Err(refusal(denial, self.time_of(reply))),
+        }
+    }
+
+    /// Returns the time of a reply by both clocks.
+    fn time_of(&self, reply: &PoolReply) -> Now {
+        Now {
+            lease: reply.now,
+            wall: self.site.wall(),
         }
     }
 
@@ -341,9 +352,11 @@ impl SeatService {
                     nonce,
                     now,
                 };
-                let token = seat_tokens::sign(&self.site, grant, &context)?;
-                self.tokens.record(grant, reply.now);
-                token
+                let signed = seat_tokens::sign(&self.site, grant, &context)?;
+                signed.map(|signed| {
+                    self.tokens.record(grant, &signed, reply.now);
+                    signed.token
+                })
             }
         };
         Ok(Seat {

@@ -21,6 +21,7 @@ use crate::clock::{Clock, SteadyClock};
 use crate::domain::{
     Actor, LicenseRecord, NewAuditEntry, Refusal, RefusalKind, ServerCode, TenantId,
 };
+use crate::log_limit;
 use crate::store::Store;
 
 /// The number of credentials in each generation of the cache.
@@ -204,15 +205,15 @@ impl Site {
 
     /// Returns the refusal of a license that is not installed.
     async fn unknown(&self, name: &str) -> Refusal {
-        let any = crate::domain::PageRequest::new(None, Some(1));
-        match self.store.licenses(&self.tenant, &any).await {
-            Ok(page) if page.items.is_empty() => Refusal::new(
+        match self.store.had_license(&self.tenant).await {
+            Ok(false) => Refusal::new(
                 RefusalKind::Unavailable,
                 ServerCode::NotReady,
                 "the server has no license yet",
             )
             .hint("install the license on the server with `license-server install FILE`"),
-            _ => Refusal::new(
+            Err(error) => error.into(),
+            Ok(true) => Refusal::new(
                 RefusalKind::Unauthorized,
                 ServerCode::UnknownLicense,
                 "the license is not installed on this server",
@@ -301,7 +302,9 @@ impl Site {
 /// Returns random bytes.
 pub(super) fn random<const N: usize>() -> Result<[u8; N], Refusal> {
     license_issuer::random::bytes().map_err(|error| {
-        tracing::error!(error = %with_causes(&error), "no random bytes");
+        if let Some(repeated) = log_limit::pass("random") {
+            tracing::error!(error = %with_causes(&error), repeated, "no random bytes");
+        }
         Refusal::new(
             RefusalKind::Internal,
             ServerCode::SigningFailed,

@@ -2,6 +2,7 @@ mod activations;
 mod administration;
 mod floating;
 mod installation;
+mod seat_answers;
 mod validation;
 
 use std::num::NonZeroU32;

@@ -17,12 +17,16 @@ use super::site::{Site, Verdict};
 use crate::domain::{
     ActivationState, MachineSighting, PageRequest, Refusal, RefusalKind, ServerCode,
 };
+use crate::log_limit;
 
 /// The number of tokens in each generation of the cache.
 const CACHED_TOKENS: usize = 20_000;
 
 /// The largest number of uses of machines that wait to be stored.
 const MAX_SIGHTINGS: usize = 10_000;
+
+/// The largest number of machines of a license that the server remembers.
+const MAX_MACHINES: u32 = 20_000;
 
 /// The longest name of a machine, in bytes.
 const MAX_MACHINE: usize = 1024;
@@ -316,7 +320,9 @@ impl ValidateService {
         }
         let sightings = sightings.into_values().collect();
         let store = &self.site.store;
-        Ok(store.record_machines(&self.site.tenant, sightings).await?)
+        Ok(store
+            .record_machines(&self.site.tenant, sightings, MAX_MACHINES)
+            .await?)
     }
 }
 
@@ -337,7 +343,8 @@ fn status_of(verdict: &Verdict) -> Option<Status> {
 pub(super) fn parse_machine(text: &str) -> Result<Machine, Refusal> {
     let (_, text) = Machine::split_product(text);
     let is_accepted = text.len() <= MAX_MACHINE && !text.chars().any(char::is_control);
-    let machine = Machine::parse(text).filter(|_| is_accepted);
+    let machine = Machine::parse(text);
+    let machine = machine.filter(|machine| is_accepted && !machine.is_like_fingerprint());
     machine.ok_or_else(|| {
         Refusal::new(
             RefusalKind::BadRequest,
@@ -345,7 +352,7 @@ pub(super) fn parse_machine(text: &str) -> Result<Machine, Refusal> {
             "`machine_id` does not identify a machine",
         )
         .values(
-            "a fingerprint or digest, as `license machine` prints it",
+            "a fingerprint or digest, as `license machine` prints it, or another name",
             abbreviated(text),
         )
         .hint("send the output of `license machine`")
@@ -388,7 +395,9 @@ fn abbreviated(text: &str) -> String {
 
 /// Converts the error of the server's key.
 pub(super) fn signing_failed(error: &license_core::issue::SigningError) -> Refusal {
-    tracing::error!(error = %with_causes(error), "cannot sign");
+    if let Some(repeated) = log_limit::pass("sign") {
+        tracing::error!(error = %with_causes(error), repeated, "cannot sign");
+    }
     Refusal::new(
         RefusalKind::Internal,
         ServerCode::SigningFailed,

@@ -85,12 +85,13 @@ pub trait AdministrationStore: Send + Sync {
         page: &PageRequest,
     ) -> Result<Page<EventRecord>, StoreError>;
 
-    /// Deletes events that are older than `before`. Returns how many were deleted, which may be
-    /// only a part of them.
+    /// Deletes events that are older than `before`, and all but the newest `keep` events. Returns how
+    /// many were deleted, which may be only a part of them.
     async fn forget_events(
         &self,
         tenant: &TenantId,
         before: DateTime<Utc>,
+        keep: u32,
     ) -> Result<usize, StoreError>;
 
     /// Looks up the key of a request, and marks a new request as running.
@@ -117,10 +118,12 @@ pub trait AdministrationStore: Send + Sync {
         key: IdempotencyKey,
     ) -> Result<(), StoreError>;
 
-    /// Deletes the records of requests that began before `before`.
+    /// Deletes the records of requests that began before `before`, and all but the newest `keep`
+    /// records.
     async fn forget_requests(
         &self,
         tenant: &TenantId,
         before: DateTime<Utc>,
+        keep: u32,
     ) -> Result<(), StoreError>;
 }

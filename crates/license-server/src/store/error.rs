@@ -7,6 +7,7 @@ use std::sync::Arc;
 use license_issuer::files::LockError;
 
 use crate::domain::{Refusal, RefusalKind, ServerCode};
+use crate::log_limit;
 
 /// The reason why the database cannot be opened, read or written.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -90,6 +91,17 @@ pub enum StoreError {
         /// The destination.
         path: PathBuf,
     },
+    /// The server keeps no more rows of this kind.
+    #[error("expected {limit}, found {found}")]
+    LimitReached {
+        /// The limit.
+        limit: String,
+        /// The rows that are stored.
+        found: String,
+    },
+    /// The disk has no space for the change.
+    #[error("the disk of the database is full")]
+    DiskFull,
     /// A file cannot be read or written.
     #[error("cannot access {}", path.display())]
     Io {
@@ -112,6 +124,26 @@ impl StoreError {
         }
     }
 
+    /// Returns whether the disk of the database is full.
+    pub(crate) fn is_disk_full(&self) -> bool {
+        match self {
+            Self::DiskFull => true,
+            Self::NotCommitted(cause) => cause.is_disk_full(),
+            _ => false,
+        }
+    }
+
+    /// Returns the kind of the error, by which repeated log lines are counted.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::NotCommitted(cause) => cause.kind(),
+            Self::DiskFull => "disk_full",
+            Self::Damaged(_) | Self::BadRow { .. } => "damaged",
+            Self::Closed => "closed",
+            _ => "storage",
+        }
+    }
+
     /// Returns the next step of the operator.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
@@ -131,6 +163,7 @@ impl StoreError {
             Self::Damaged(_) | Self::BadRow { .. } => {
                 "stop the server, and restore the latest backup"
             }
+            Self::DiskFull => "free space on the disk of the data directory",
             Self::BackupExists { .. } => "give the name of a new file",
             Self::Cursor { .. } => "start from the first page",
             _ => return None,
@@ -143,6 +176,7 @@ impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(rusqlite::ErrorCode::DatabaseCorrupt) => Self::Damaged(Arc::new(error)),
+            Some(rusqlite::ErrorCode::DiskFull) => Self::DiskFull,
             _ => Self::Database(Arc::new(error)),
         }
     }
@@ -167,14 +201,25 @@ impl From<StoreError> for Refusal {
                 )
                 .hint("repeat the request at the other server")
             }
+            StoreError::LimitReached { limit, found } => Self::new(
+                RefusalKind::Conflict,
+                ServerCode::LimitReached,
+                "the server keeps no more of these for the license",
+            )
+            .values(limit, found)
+            .hint("the administrator of the server exports and deletes the stored ones"),
             _ => {
-                tracing::error!(error = %license_core::with_causes(&error), "storage failed");
-                Self::new(
-                    RefusalKind::Unavailable,
-                    ServerCode::StorageFailed,
-                    "the database cannot be read or written",
-                )
-                .hint("repeat the request later; the log of the server has the cause")
+                if let Some(repeated) = log_limit::pass(error.kind()) {
+                    let error = license_core::with_causes(&error);
+                    tracing::error!(%error, repeated, "storage failed");
+                }
+                let detail = if error.is_disk_full() {
+                    "the disk of the server is full"
+                } else {
+                    "the database cannot be read or written"
+                };
+                Self::new(RefusalKind::Unavailable, ServerCode::StorageFailed, detail)
+                    .hint("repeat the request later; the log of the server has the cause")
             }
         }
     }

@@ -27,6 +27,9 @@ pub trait LicenseStore: Send + Sync {
         page: &PageRequest,
     ) -> Result<Page<LicenseRecord>, StoreError>;
 
+    /// Returns whether a license was ever installed. It may have been removed.
+    async fn had_license(&self, tenant: &TenantId) -> Result<bool, StoreError>;
+
     /// Returns a license.
     async fn license(
         &self,

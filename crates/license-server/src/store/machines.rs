@@ -1,23 +1,33 @@
 //! Machines, their activations and their usage reports.
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use license_core::LicenseId;
 
 use super::StoreError;
 use crate::domain::{
     ActivationRecord, ActivationState, MachineRecord, MachineSighting, NewAuditEntry, Page,
-    PageRequest, TenantId, UsageRecord,
+    PageRequest, TenantId, UsageLimits, UsageRecord,
 };
 
 /// The part of a [`Store`](super::Store) for machines, their activations and their usage reports.
 #[async_trait]
 pub trait MachineStore: Send + Sync {
-    /// Records uses of licenses on machines.
+    /// Records uses of licenses on machines. If a license has more than `keep` machines afterwards,
+    /// those that were not seen for the longest time are deleted.
     async fn record_machines(
         &self,
         tenant: &TenantId,
         sightings: Vec<MachineSighting>,
+        keep: u32,
     ) -> Result<(), StoreError>;
+
+    /// Deletes machines that were last seen before `before`. Returns how many were deleted.
+    async fn forget_machines(
+        &self,
+        tenant: &TenantId,
+        before: DateTime<Utc>,
+    ) -> Result<usize, StoreError>;
 
     /// Returns machines, of one license or of all.
     async fn machines(
@@ -28,11 +38,13 @@ pub trait MachineStore: Send + Sync {
     ) -> Result<Page<MachineRecord>, StoreError>;
 
     /// Stores an activation request, unless a request with its nonce is stored. Returns the stored
-    /// record.
+    /// record, or [`StoreError::LimitReached`] if `max_waiting` other requests of the license wait
+    /// for an answer.
     async fn store_activation(
         &self,
         tenant: &TenantId,
         activation: ActivationRecord,
+        max_waiting: u32,
     ) -> Result<ActivationRecord, StoreError>;
 
     /// Returns an activation request.
@@ -69,11 +81,21 @@ pub trait MachineStore: Send + Sync {
         receipt: String,
     ) -> Result<Option<ActivationRecord>, StoreError>;
 
-    /// Stores usage reports, and ignores those that are stored already. Returns how many are new.
+    /// Stores a usage report with a new number, unless it is stored already. Returns whether it is
+    /// new, or [`StoreError::LimitReached`] if the reports of the license would exceed the limits.
     async fn store_usage(
         &self,
         tenant: &TenantId,
-        reports: Vec<UsageRecord>,
+        report: UsageRecord,
+        limits: UsageLimits,
+    ) -> Result<bool, StoreError>;
+
+    /// Deletes the usage reports with the numbers up to `through`. Returns how many were deleted.
+    async fn delete_usage(
+        &self,
+        tenant: &TenantId,
+        through: u64,
+        audit: NewAuditEntry,
     ) -> Result<usize, StoreError>;
 
     /// Returns usage reports, in the order of arrival.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use license_seats::{
-    Lease, LeaseSpan, LeaseTime, PoolTerms, PoolUsage, SeatCommand, SeatOutcome, Ticket,
+    LeaseSpan, LeaseTime, OpenLease, PoolTerms, PoolUsage, SeatCommand, SeatOutcome, Ticket,
 };
 
 use crate::domain::PoolId;
@@ -46,7 +46,7 @@ pub struct PoolView {
 #[derive(Clone, Debug)]
 pub struct LeaseRow {
     /// The lease.
-    pub lease: Arc<Lease>,
+    pub lease: Arc<OpenLease>,
     /// The reading of the lease clock.
     pub now: LeaseTime,
 }

@@ -58,6 +58,7 @@ impl SqliteStore {
         let mut db = connection::open(&path, Access::Create)?;
         schema::migrate(&mut db)?;
         requests::forget_interrupted(&db)?;
+        backup::resume(&mut db, clock.wall())?;
         Ok(Self {
             writer: Writer::start(db, clock, true)?,
             readers: Readers::new(&path),

@@ -21,22 +21,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 pub(super) struct Renewal {
     /// When to send the next request. `None`: the lease cannot be renewed.
     due_at: Option<BootTime>,
-    /// The request whose answer is missing.
-    pending: Option<Pending>,
     failures: u32,
     last_error: Option<Arc<OnlineError>>,
     /// The reason code and the sentence of a lease that cannot be renewed.
     refusal: Option<(String, String)>,
-}
-
-/// A request whose answer is missing. Its repetition has the same key and the same nonce, so that
-/// the server sends the token of its lost answer again.
-#[derive(Clone)]
-struct Pending {
-    key: String,
-    nonce: Nonce,
-    first_sent_at: BootTime,
-    body: String,
 }
 
 impl Renewal {
@@ -44,7 +32,6 @@ impl Renewal {
         let latest = grant.valid_until;
         Self {
             due_at: renew_at.map(|at| at.min(latest)),
-            pending: None,
             failures: 0,
             last_error: None,
             refusal: None,
@@ -61,6 +48,13 @@ impl Renewal {
         self.failures = self.failures.saturating_add(1);
         self.last_error = Some(Arc::new(error));
     }
+}
+
+/// The answer to a renewal.
+struct Renewed {
+    renew_at: Option<BootTime>,
+    /// The new lease, if the answer has a token.
+    grant: Option<Grant>,
 }
 
 /// What the thread for renewals knows about a seat.
@@ -140,25 +134,7 @@ impl SeatCore {
 
     /// Renews the lease once. Returns whether the server was reached.
     pub(in crate::online) fn renew(&self) -> bool {
-        let pending = match self.pending() {
-            Ok(pending) => pending,
-            Err(error) => {
-                self.state().renewal.fail(error);
-                return true;
-            }
-        };
-        let holder = &self.holder;
-        let path = format!("/api/v1/seats/{}/heartbeat", holder.session);
-        let call = holder.call(&path, pending.body.clone(), &pending.key);
-        let route = Route::Only(holder.server);
-        let result = holder.transport.send(&call, route, Limit::Configured);
-        let result = result.and_then(|answer| {
-            // A repeated answer counts from the first request.
-            let answer = answer.sent_at(pending.first_sent_at);
-            let reply: SeatReply = answer.parse(holder.url())?;
-            let grant = self.check(&reply, &answer, pending.nonce)?;
-            Ok((reply.renew_at(answer.sent_at), grant))
-        });
+        let result = self.request_renewal();
         let is_reached = !result.as_ref().is_err_and(OnlineError::is_unreachable);
         let event = {
             let mut state = self.state();
@@ -173,30 +149,30 @@ impl SeatCore {
         is_reached
     }
 
-    /// Returns the request whose answer is missing, or a new one.
-    fn pending(&self) -> Result<Pending, OnlineError> {
-        let mut state = self.state();
-        let lease = &state.grant.lease;
-        let lifetime = lease.lifetime().to_std().unwrap_or(Duration::ZERO);
-        let now = BootTime::now();
-        let is_young = |pending: &&Pending| now.since(pending.first_sent_at) < lifetime / 2;
-        if let Some(pending) = state.renewal.pending.as_ref().filter(is_young) {
-            return Ok(pending.clone());
-        }
+    /// Sends a renewal. It has no `Idempotency-Key`, because a repetition has no further effect, and
+    /// the server would store each answer for a day. The id of the newest token lets the server send
+    /// another one if the answer with a newer token was lost.
+    fn request_renewal(&self) -> Result<Renewed, OnlineError> {
+        let holder = &self.holder;
         let nonce = random::nonce()?;
-        let body = json!({
-            "instance": self.holder.instance,
-            "seq": lease.seq(),
-            "nonce": nonce.to_string(),
-        });
-        let pending = Pending {
-            key: random::idempotency_key()?,
-            nonce,
-            first_sent_at: now,
-            body: body.to_string(),
+        let body = {
+            let state = self.state();
+            let lease = &state.grant.lease;
+            json!({
+                "instance": holder.instance,
+                "seq": lease.seq(),
+                "nonce": nonce.to_string(),
+                "token": lease.id().as_str(),
+            })
         };
-        state.renewal.pending = Some(pending.clone());
-        Ok(pending)
+        let path = format!("/api/v1/seats/{}/heartbeat", holder.session);
+        let call = holder.call(&path, body.to_string(), None);
+        let route = Route::Only(holder.server);
+        let answer = holder.transport.send(&call, route, Limit::Configured)?;
+        let reply: SeatReply = answer.parse(holder.url())?;
+        let grant = self.check(&reply, &answer, nonce)?;
+        let renew_at = reply.renew_at(answer.sent_at);
+        Ok(Renewed { renew_at, grant })
     }
 
     fn check(
@@ -222,17 +198,14 @@ impl SeatCore {
 
 impl SeatState {
     /// Applies the result of a request. Returns the event, if there is one.
-    fn apply(
-        &mut self,
-        result: Result<(Option<BootTime>, Option<Grant>), OnlineError>,
-    ) -> Option<SeatEvent> {
+    fn apply(&mut self, result: Result<Renewed, OnlineError>) -> Option<SeatEvent> {
         let now = BootTime::now();
-        let (renew_at, grant) = match result {
+        let Renewed { renew_at, grant } = match result {
             Ok(renewed) => renewed,
             Err(error) => return self.refuse(error),
         };
         let renewal = &mut self.renewal;
-        (renewal.pending, renewal.failures, renewal.last_error) = (None, 0, None);
+        (renewal.failures, renewal.last_error) = (0, None);
         if let Some(grant) = grant
             && grant.valid_until >= self.grant.valid_until
         {
@@ -264,7 +237,6 @@ impl SeatState {
                     return Some(SeatEvent::Lost { code, detail });
                 }
                 "NOT_RENEWABLE" => {
-                    self.renewal.pending = None;
                     self.renewal.due_at = None;
                     if self.grant.valid_until <= BootTime::now() {
                         self.phase = Phase::Lost;
@@ -275,10 +247,6 @@ impl SeatState {
                 }
                 _ => {}
             }
-        }
-        if !error.is_unreachable() {
-            // The server has answered, so its answer is not lost.
-            self.renewal.pending = None;
         }
         self.renewal.fail(error);
         None

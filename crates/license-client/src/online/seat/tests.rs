@@ -1,6 +1,8 @@
 use license_core::claims::{Confirmation, LeaseMode};
 use license_core::ids::Nonce;
-use license_core::issue::{KeyBits, LeaseDraft, RandomError, ServerKey, SigningKey, VerifyingSigner};
+use license_core::issue::{
+    KeyBits, LeaseDraft, RandomError, ServerKey, SigningKey, VerifyingSigner,
+};
 use license_core::jose::Algorithm;
 use license_core::requests::ActivationSecret;
 use license_core::{FeatureMatrix, LicenseId, Unverified};

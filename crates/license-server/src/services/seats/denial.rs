@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, SubsecRound, Utc};
+use license_core::time::{rfc3339, saturating_sub};
 use license_seats::{Denial, DenialReason, EndedLease, LeaseSpan, LeaseTime, PoolUsage};
 use serde_json::{Map, Value, json};
 
 use crate::domain::{Refusal, RefusalKind};
+use crate::services::pool_terms::delta;
 
 /// The shortest time after which a denied caller should repeat its request.
 const MIN_RETRY: Duration = Duration::from_secs(1);
@@ -13,15 +16,28 @@ const MIN_RETRY: Duration = Duration::from_secs(1);
 /// The longest time after which a denied caller should repeat its request.
 const MAX_RETRY: Duration = Duration::from_secs(60);
 
+/// The time at which a pool denied a command, by both clocks.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Now {
+    pub(super) lease: LeaseTime,
+    pub(super) wall: DateTime<Utc>,
+}
+
+impl Now {
+    /// Returns the wall-clock time of an earlier reading of the lease clock, in whole seconds. The
+    /// lease clock stands still while the server is down, so this time can be too late by as much.
+    fn wall_at(self, earlier: LeaseTime) -> DateTime<Utc> {
+        let at = saturating_sub(self.wall, delta(self.lease.since(earlier)));
+        at.trunc_subsecs(0)
+    }
+}
+
 /// Converts the denial of a pool.
-pub(super) fn refusal(denial: &Denial, now: LeaseTime) -> Refusal {
+pub(super) fn refusal(denial: &Denial, now: Now) -> Refusal {
     let reason = &denial.reason;
-    let refusal = Refusal::with_code(kind(reason), reason.code(), reason.to_string())
-        .facts(Value::Object(facts(denial, now)));
-    let refusal = match hint(reason) {
-        Some(hint) => refusal.hint(hint),
-        None => refusal,
-    };
+    let refusal = Refusal::with_code(kind(reason), reason.code(), detail(reason, now))
+        .facts(Value::Object(facts(denial, now)))
+        .hint(hint(reason));
     match reason {
         DenialReason::NoSeat | DenialReason::UserLimit { .. } => {
             let usage = &denial.usage;
@@ -36,7 +52,7 @@ pub(super) fn refusal(denial: &Denial, now: LeaseTime) -> Refusal {
 }
 
 /// Returns the refusal of a heartbeat that extends nothing, because the license has ended.
-pub(super) fn ended(usage: PoolUsage) -> Refusal {
+pub(super) fn ended(usage: PoolUsage, now: Now) -> Refusal {
     let denial = Denial {
         reason: DenialReason::LicenseEnded,
         usage,
@@ -44,7 +60,7 @@ pub(super) fn ended(usage: PoolUsage) -> Refusal {
         next_seat_in: None,
         queue_position: None,
     };
-    refusal(&denial, LeaseTime::START)
+    refusal(&denial, now)
 }
 
 fn retry(next_seat_in: Option<LeaseSpan>) -> Duration {
@@ -63,31 +79,23 @@ fn kind(reason: &DenialReason) -> RefusalKind {
     }
 }
 
-fn hint(reason: &DenialReason) -> Option<&'static str> {
-    Some(match reason {
+/// Returns what the caller can do over HTTP.
+fn hint(reason: &DenialReason) -> &'static str {
+    match reason {
         DenialReason::NoSeat | DenialReason::UserLimit { .. } => {
             "wait in the queue with `\"wait\": true`, or repeat the request later"
         }
-        DenialReason::QueueFull { .. } => "repeat the request later",
-        DenialReason::LicenseEnded => "an administrator installs a renewal of the license",
-        DenialReason::LeaseLost(_)
-        | DenialReason::NotRenewable { .. }
-        | DenialReason::UnknownInstance
-        | DenialReason::UnknownTicket
-        | DenialReason::NoLease => "acquire a seat again",
-        DenialReason::InstanceMismatch => "choose a new random instance id",
         DenialReason::BorrowNotPermitted => {
             "ask the vendor for a license with the quota `borrow_days`"
         }
-        DenialReason::BorrowDuration { .. } => "borrow the seat for a shorter time",
         DenialReason::InvalidReason { .. } => "state the reason in the member `reason`",
-        _ => return None,
-    })
+        _ => reason.hint(),
+    }
 }
 
 /// Returns the facts of a denial as JSON. Times of the lease clock mean nothing to a client, so
-/// they are relative to now.
-fn facts(denial: &Denial, now: LeaseTime) -> Map<String, Value> {
+/// they are relative to now, or times of the wall clock.
+fn facts(denial: &Denial, now: Now) -> Map<String, Value> {
     let mut facts = Map::new();
     facts.insert("usage".to_owned(), json!(denial.usage));
     if let Some(next) = denial.next_seat_in {
@@ -114,12 +122,26 @@ fn facts(denial: &Denial, now: LeaseTime) -> Map<String, Value> {
     facts
 }
 
-fn ended_facts(ended: &EndedLease, now: LeaseTime) -> Value {
+/// Returns the description of a denial. A session that has lost its seat learns when and why.
+fn detail(reason: &DenialReason, now: Now) -> String {
+    let DenialReason::LeaseLost(Some(ended)) = reason else {
+        return reason.to_string();
+    };
+    let at = rfc3339(now.wall_at(ended.ended));
+    let (seq, cause) = (ended.seq, ended.reason.description());
+    match &ended.note {
+        Some(note) => format!("the lease {seq} ended at {at}: {cause}: {note}"),
+        None => format!("the lease {seq} ended at {at}: {cause}"),
+    }
+}
+
+fn ended_facts(ended: &EndedLease, now: Now) -> Value {
     json!({
         "seq": ended.seq,
+        "at": rfc3339(now.wall_at(ended.ended)).to_string(),
         "reason": ended.reason.as_str(),
         "note": ended.note,
-        "seconds_ago": seconds(now.since(ended.ended)),
+        "seconds_ago": seconds(now.lease.since(ended.ended)),
         "held_for_seconds": seconds(ended.ended.since(ended.granted)),
     })
 }

@@ -48,6 +48,8 @@ pub struct HeartbeatRequest {
     pub seq: Seq,
     /// A random number that a new token repeats.
     pub nonce: Nonce,
+    /// The claim `jti` of the newest token that the process has, if it states it.
+    pub token: Option<String>,
     /// The fingerprint or digest of the machine. The default is the machine of the lease.
     pub machine: Option<String>,
 }

@@ -11,6 +11,9 @@ use crate::services::validate::parse_machine;
 /// The longest name of a user or group, in bytes.
 const MAX_NAME: usize = 256;
 
+/// The longest id of a lease token, in bytes.
+const MAX_TOKEN_ID: usize = 64;
+
 /// The largest number of groups of a user.
 const MAX_GROUPS: usize = 64;
 
@@ -57,6 +60,20 @@ pub(super) fn lease_machine(grant: &SeatGrant, named: Option<&str>) -> Result<Ma
         (None, Some(named)) => Ok(named),
         (None, None) => Err(bad_request("`machine_id` is missing")
             .values("the machine, because the lease has none", "no machine")),
+    }
+}
+
+/// Checks the id of a lease token. Any text of 1 to 64 bytes can be one.
+pub(super) fn check_token_id(id: Option<&str>) -> Result<(), Refusal> {
+    match id {
+        Some(id) if id.is_empty() || id.len() > MAX_TOKEN_ID => Err(bad_request(
+            "`token` is not the id of a lease token",
+        )
+        .values(
+            format!("1 to {MAX_TOKEN_ID} bytes"),
+            format!("{} bytes", id.len()),
+        )),
+        _ => Ok(()),
     }
 }
 

@@ -117,7 +117,7 @@ async fn a_token_permits_what_its_scope_covers_until_it_ends() {
 
 #[tokio::test]
 async fn usage_reports_are_checked_stored_once_and_exported() {
-    let server = TestServer::start().await;
+    let (server, token) = TestServer::with_license().await;
     let product = ProductCode::parse("CODITECT").unwrap();
     let report = |chain: u8| {
         let mut period = OpenPeriod::new(None, [chain; 16], 0);
@@ -131,19 +131,31 @@ async fn usage_reports_are_checked_stored_once_and_exported() {
     let usage = &server.services.usage;
     let (one, two) = (report(1), report(2));
     let both = format!("{one}{two}");
-    assert_eq!(usage.submit(&one).await.unwrap().stored, 1);
-    let again = usage.submit(&one).await.unwrap();
+    let license = usage.license(&token).await.unwrap();
+    let submit = |text: &str| {
+        let (license, text) = (license.clone(), text.to_owned());
+        async move { usage.submit(license, &text).await }
+    };
+    assert_eq!(submit(&one).await.unwrap().stored, 1);
+    let again = submit(&one).await.unwrap();
     assert_eq!((again.stored, again.known), (0, 1));
-    assert_eq!(usage.submit(&two).await.unwrap().stored, 1);
-    assert_eq!(usage.export().await.unwrap(), both);
+    assert_eq!(submit(&two).await.unwrap().stored, 1);
+    assert_eq!(usage.export().await.unwrap(), (both, 2));
     let listed = usage.list(&PageRequest::first()).await.unwrap();
     assert_eq!(
         (listed.items.len(), listed.items[0].product.as_str()),
         (2, "CODITECT")
     );
     for text in ["", "{}", &one[..one.len() / 2]] {
-        assert!(usage.submit(text).await.is_err(), "{text}");
+        assert!(submit(text).await.is_err(), "{text}");
     }
+    let unknown = usage.license(&super::token(2, |_| {})).await.unwrap_err();
+    assert_eq!(unknown.code, "UNKNOWN_LICENSE");
+    // The numbers go on, so that a repeated deletion deletes no report that the vendor lacks.
+    assert_eq!(usage.delete(&Actor::Console, 2).await.unwrap(), 2);
+    assert_eq!(submit(&report(3)).await.unwrap().stored, 1);
+    assert_eq!(usage.delete(&Actor::Console, 2).await.unwrap(), 0);
+    assert_eq!(usage.export().await.unwrap(), (report(3), 3));
 }
 
 #[tokio::test]

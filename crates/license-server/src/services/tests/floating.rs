@@ -23,23 +23,23 @@ use crate::services::{
 
 const MACHINE: &str = "mach_00112233445566778899aabbccddeeff";
 
-fn session(number: u8) -> SessionId {
+pub(super) fn session(number: u8) -> SessionId {
     SessionId::new(None, None, "ann", &[number])
 }
 
-fn instance(number: u8) -> InstanceId {
+pub(super) fn instance(number: u8) -> InstanceId {
     InstanceId::from_bytes([number; 16])
 }
 
-fn secret(number: u8) -> ActivationSecret {
+pub(super) fn secret(number: u8) -> ActivationSecret {
     ActivationSecret::from_random([number; 32])
 }
 
-fn nonce() -> Nonce {
+pub(super) fn nonce() -> Nonce {
     Nonce::from_random([9; 16])
 }
 
-fn acquire_request(token: &str, number: u8, wait: bool) -> AcquireRequest {
+pub(super) fn acquire_request(token: &str, number: u8, wait: bool) -> AcquireRequest {
     AcquireRequest {
         credential: token.to_owned(),
         session: session(number),
@@ -54,7 +54,7 @@ fn acquire_request(token: &str, number: u8, wait: bool) -> AcquireRequest {
 }
 
 impl TestServer {
-    async fn acquire(&self, token: &str, number: u8) -> Result<Seat, Refusal> {
+    pub(super) async fn acquire(&self, token: &str, number: u8) -> Result<Seat, Refusal> {
         let reply = self
             .services
             .seats
@@ -81,6 +81,7 @@ impl TestServer {
             instance: instance(number),
             seq: Seq(seq),
             nonce: nonce(),
+            token: None,
             machine: None,
         };
         self.services.seats.heartbeat(request).await
@@ -111,7 +112,7 @@ fn poll_request(token: &str, number: u8, ticket: TicketId, wait: Duration) -> Po
 }
 
 /// Verifies a lease with nothing but the license and the vendor's key.
-fn verified(seat: &Seat, token: &str) -> Lease {
+pub(super) fn verified(seat: &Seat, token: &str) -> Lease {
     let license = Unverified::parse(token).unwrap().verify(&trust()).unwrap();
     let lease = Unverified::parse(seat.lease.as_deref().unwrap()).unwrap();
     license.verify_lease(&lease).unwrap()
@@ -584,6 +585,7 @@ async fn values_that_are_not_accepted_are_refused() {
         instance: instance(1),
         seq: Seq(seat.seq),
         nonce: nonce(),
+        token: None,
         machine: Some("mach_ffeeddccbbaa99887766554433221100".to_owned()),
     };
     let refusal = server.services.seats.heartbeat(request).await.unwrap_err();
@@ -614,6 +616,7 @@ async fn a_seat_of_a_machine_with_a_name_is_for_this_machine_only() {
             instance: instance(1),
             seq: Seq(seat.seq),
             nonce: nonce(),
+            token: None,
             machine: machine.map(str::to_owned),
         })
     };

@@ -163,14 +163,21 @@ async fn events_have_a_cursor_from_which_a_caller_polls(store: &dyn Store) {
     assert!(none.items.is_empty());
     // Numbers continue after old events were deleted, so that no caller misses an event.
     let after = time::saturating_add(at, TimeDelta::seconds(1));
-    assert_eq!(store.forget_events(&tenant, at).await.unwrap(), 0);
-    assert_eq!(store.forget_events(&tenant, after).await.unwrap(), 2);
+    assert_eq!(store.forget_events(&tenant, at, 10).await.unwrap(), 0);
+    assert_eq!(store.forget_events(&tenant, after, 10).await.unwrap(), 2);
     change("three").await.unwrap();
     let three = store
         .events(&tenant, &PageRequest::new(none.next, None))
         .await
         .unwrap();
     assert_eq!(three.items[0].seq, 3);
+    // Only the newest events are kept.
+    change("four").await.unwrap();
+    change("five").await.unwrap();
+    assert_eq!(store.forget_events(&tenant, at, 2).await.unwrap(), 1);
+    let rest = store.events(&tenant, &PageRequest::first()).await.unwrap();
+    let numbers: Vec<_> = rest.items.iter().map(|event| event.seq).collect();
+    assert_eq!(numbers, [4, 5]);
 }
 
 async fn a_request_runs_once_for_each_key(store: &dyn Store) {
@@ -217,8 +224,17 @@ async fn a_request_runs_once_for_each_key(store: &dyn Store) {
     store.abandon_request(&own, key("bob")).await.unwrap();
     assert_eq!(begin(&own, "bob", 3).await.unwrap(), IdempotencyState::New);
     let later = time::saturating_add(now, TimeDelta::seconds(1));
-    store.forget_requests(&own, now).await.unwrap();
+    store.forget_requests(&own, now, 2).await.unwrap();
     assert_eq!(begin(&own, "ann", 1).await.unwrap(), answered);
-    store.forget_requests(&own, later).await.unwrap();
+    store.forget_requests(&own, later, 2).await.unwrap();
     assert_eq!(begin(&own, "ann", 1).await.unwrap(), IdempotencyState::New);
+    // Only the newest records are kept.
+    let begin_later = store.begin_request(&own, key("eve"), [1; 32], later);
+    assert_eq!(begin_later.await.unwrap(), IdempotencyState::New);
+    store.forget_requests(&own, now, 1).await.unwrap();
+    assert_eq!(begin(&own, "ann", 1).await.unwrap(), IdempotencyState::New);
+    assert_eq!(
+        begin(&own, "eve", 1).await.unwrap(),
+        IdempotencyState::Running
+    );
 }

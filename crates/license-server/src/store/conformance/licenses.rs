@@ -5,22 +5,23 @@ use license_core::time;
 use super::sample::{audit, id, license, tenant};
 use crate::domain::{
     ActivationRecord, ActivationState, MachineSighting, PageRequest, PoolId, RevocationRecord,
-    UsageRecord,
+    UsageLimits, UsageRecord,
 };
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 pub(super) async fn check(store: &dyn Store) {
     licenses_are_found_by_id_key_pool_and_predecessor(store).await;
     lists_never_become_older(store).await;
     machines_keep_their_first_and_latest_use(store).await;
     activations_are_stored_once_and_stay_deactivated(store).await;
-    usage_reports_are_stored_once(store).await;
+    usage_reports_are_stored_once_within_their_limits(store).await;
 }
 
 async fn licenses_are_found_by_id_key_pool_and_predecessor(store: &dyn Store) {
     let (own, other) = (tenant(), tenant());
     let records = vec![license(1, 1, &[]), license(2, 1, &[1]), license(3, 3, &[])];
     let version = store.content_version(&own).await.unwrap();
+    assert!(!store.had_license(&own).await.unwrap());
     let install = || store.install_licenses(&own, records.clone(), audit("license.install"));
     assert_eq!(install().await.unwrap(), 3);
     assert_eq!(
@@ -90,7 +91,13 @@ async fn licenses_are_found_by_id_key_pool_and_predecessor(store: &dyn Store) {
     );
     assert!(store.successors(&own, &id(1)).await.unwrap().is_empty());
     assert!(store.license(&other, &id(2)).await.unwrap().is_some());
-    assert_eq!(store.verify_audit(&own).await.unwrap().entries, 2);
+    for number in [1, 3] {
+        let id = id(number);
+        let removed = store.remove_license(&own, &id, audit("license.remove"));
+        assert!(removed.await.unwrap());
+    }
+    assert!(store.had_license(&own).await.unwrap());
+    assert_eq!(store.verify_audit(&own).await.unwrap().entries, 4);
 }
 
 async fn lists_never_become_older(store: &dyn Store) {
@@ -139,7 +146,7 @@ async fn machines_keep_their_first_and_latest_use(store: &dyn Store) {
         // A clock that was set back does not change the latest use.
         seen("a", None, "2027-01-01"),
     ];
-    store.record_machines(&tenant, sightings).await.unwrap();
+    store.record_machines(&tenant, sightings, 2).await.unwrap();
     for license in [None, Some(id(1))] {
         let mut page = PageRequest::new(None, Some(1));
         let mut names = Vec::new();
@@ -162,6 +169,22 @@ async fn machines_keep_their_first_and_latest_use(store: &dyn Store) {
         .await
         .unwrap();
     assert!(none.items.is_empty());
+    let names = async || {
+        let page = store
+            .machines(&tenant, Some(&id(1)), &PageRequest::first())
+            .await
+            .unwrap();
+        let names = page.items.into_iter().map(|machine| machine.machine);
+        names.collect::<Vec<_>>()
+    };
+    // A third machine replaces the one that was not seen for the longest time.
+    let third = vec![seen("c", None, "2027-01-03")];
+    store.record_machines(&tenant, third, 2).await.unwrap();
+    assert_eq!(names().await, ["a", "c"]);
+    let forget = |before| store.forget_machines(&tenant, at(before));
+    assert_eq!(forget("2027-01-03").await.unwrap(), 0);
+    assert_eq!(forget("2027-01-04").await.unwrap(), 1);
+    assert_eq!(names().await, ["a"]);
 }
 
 async fn activations_are_stored_once_and_stay_deactivated(store: &dyn Store) {
@@ -177,15 +200,31 @@ async fn activations_are_stored_once_and_stay_deactivated(store: &dyn Store) {
         receipt: None,
         state: ActivationState::Waiting,
     };
-    let stored = store.store_activation(&tenant, request("a")).await.unwrap();
+    let stored = store
+        .store_activation(&tenant, request("a"), 2)
+        .await
+        .unwrap();
     assert_eq!(stored, request("a"));
     let other = ActivationRecord {
         request: "another request".to_owned(),
         ..request("a")
     };
-    let stored = store.store_activation(&tenant, other).await.unwrap();
+    let stored = store.store_activation(&tenant, other, 2).await.unwrap();
     assert_eq!(stored.request, "request a", "the first request stays");
-    store.store_activation(&tenant, request("b")).await.unwrap();
+    store
+        .store_activation(&tenant, request("b"), 2)
+        .await
+        .unwrap();
+    // A repetition of a stored request is not a new one.
+    store
+        .store_activation(&tenant, request("b"), 2)
+        .await
+        .unwrap();
+    let third = store.store_activation(&tenant, request("c"), 2).await;
+    assert!(
+        matches!(third, Err(StoreError::LimitReached { .. })),
+        "{third:?}"
+    );
 
     let answer = |nonce: &'static str| {
         let audit = audit("activation.import");
@@ -213,30 +252,43 @@ async fn activations_are_stored_once_and_stay_deactivated(store: &dyn Store) {
     assert_eq!((found.items[0].nonce.as_str(), found.next), ("b", None));
 }
 
-async fn usage_reports_are_stored_once(store: &dyn Store) {
+async fn usage_reports_are_stored_once_within_their_limits(store: &dyn Store) {
     let tenant = tenant();
-    let report = |digest: u8| UsageRecord {
+    let report = |license: u8, digest: u8| UsageRecord {
         number: 0,
+        license: id(license),
         digest: [digest; 32],
         product: "CODITECT".to_owned(),
         report: format!("report {digest}"),
         entries: 3,
         received_at: time::MIN,
     };
-    let reports = vec![report(1), report(2)];
+    let submit = |license, digest, reports, bytes| {
+        let limits = UsageLimits { reports, bytes };
+        store.store_usage(&tenant, report(license, digest), limits)
+    };
+    assert!(submit(1, 1, 2, 16).await.unwrap());
+    assert!(submit(1, 2, 2, 16).await.unwrap());
+    assert!(!submit(1, 2, 2, 16).await.unwrap(), "it is stored already");
+    for (reports, bytes) in [(2, 1000), (1000, 23)] {
+        let refused = submit(1, 3, reports, bytes).await;
+        let is_limit = matches!(refused, Err(StoreError::LimitReached { .. }));
+        assert!(is_limit, "{refused:?}");
+    }
+    assert!(submit(1, 3, 3, 24).await.unwrap());
+    assert!(submit(2, 4, 1, 8).await.unwrap(), "another license");
+    let page = |after, limit| PageRequest::new(after, Some(limit));
+    let found = store.usage(&tenant, &page(None, 1)).await.unwrap();
     assert_eq!(
-        store.store_usage(&tenant, reports.clone()).await.unwrap(),
-        2
+        (found.items[0].number, &found.items[0].license),
+        (1, &id(1))
     );
-    assert_eq!(store.store_usage(&tenant, reports).await.unwrap(), 0);
-    let page = store
-        .usage(&tenant, &PageRequest::new(None, Some(1)))
-        .await
-        .unwrap();
-    assert_eq!(page.items[0].number, 1);
-    let page = store
-        .usage(&tenant, &PageRequest::new(page.next, Some(1)))
-        .await
-        .unwrap();
-    assert_eq!((page.items[0].number, page.next), (2, None));
+    let found = store.usage(&tenant, &page(found.next, 9)).await.unwrap();
+    let numbers: Vec<_> = found.items.iter().map(|report| report.number).collect();
+    assert_eq!((numbers, found.next), (vec![2, 3, 4], None));
+    let delete = |through| store.delete_usage(&tenant, through, audit("usage.delete"));
+    assert_eq!(delete(4).await.unwrap(), 4);
+    assert!(submit(1, 5, 1, 8).await.unwrap());
+    assert_eq!(delete(4).await.unwrap(), 0, "numbers are not used again");
+    assert_eq!(store.verify_audit(&tenant).await.unwrap().entries, 1);
 }

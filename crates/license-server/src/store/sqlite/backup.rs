@@ -3,12 +3,19 @@
 use std::io;
 use std::path::Path;
 
+use chrono::{DateTime, Utc};
 use license_issuer::files;
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
+use super::queries::query;
 use crate::store::StoreError;
 
-/// Copies a consistent snapshot to a new file. The server can write meanwhile.
+/// The largest fencing number that a restore gives. JSON numbers are exact below 2^53, and the rest
+/// remains for leases.
+const MAX_FIRST_SEQ: i64 = (1 << 53) - (1 << 40);
+
+/// Copies a consistent snapshot to a new file, and marks the copy as a backup. The server can write
+/// meanwhile.
 pub(super) fn back_up(db: &Connection, to: &Path) -> Result<(), StoreError> {
     let fill = |partial: &Path| {
         let not_text = || io::Error::other("expected a path in UTF-8");
@@ -16,7 +23,10 @@ pub(super) fn back_up(db: &Connection, to: &Path) -> Result<(), StoreError> {
             .to_str()
             .ok_or_else(|| StoreError::io(to, not_text()))?;
         db.execute("VACUUM INTO ?1", [name])?;
-        Ok(())
+        // The copy has no write-ahead log, so it is one file before and after the mark.
+        let copy = Connection::open(partial)?;
+        copy.execute(query!("backup_mark"), [])?;
+        copy.close().map_err(|(_, error)| error.into())
     };
     files::write_private_copy(to, fill, |error| match error.kind() {
         io::ErrorKind::AlreadyExists => StoreError::BackupExists {
@@ -24,4 +34,31 @@ pub(super) fn back_up(db: &Connection, to: &Path) -> Result<(), StoreError> {
         },
         _ => StoreError::io(to, error),
     })
+}
+
+/// Raises the fencing numbers if the database is a backup that no server has used yet.
+///
+/// The server that wrote the database may have granted seats after the backup. Their numbers are
+/// unknown, but it cannot have granted a million seats a second. The microseconds since 1970 are
+/// therefore above all of its numbers. A backup from the future of a wrong clock counts with the
+/// time of the backup.
+pub(super) fn resume(db: &mut Connection, now: DateTime<Utc>) -> Result<(), StoreError> {
+    let change = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let made_at: Option<i64> = change
+        .query_row(query!("backup_mark_get"), [], |row| row.get(0))
+        .optional()?;
+    let Some(made_at) = made_at else {
+        return Ok(());
+    };
+    let latest = now.timestamp_micros().max(made_at.saturating_mul(1000));
+    let first = latest.clamp(1, MAX_FIRST_SEQ);
+    change.execute(query!("pool_lift"), [first])?;
+    change.execute(query!("fencing_lift"), [first])?;
+    change.execute(query!("backup_mark_delete"), [])?;
+    change.commit()?;
+    tracing::info!(
+        first,
+        "the database is a backup; new fencing numbers start here"
+    );
+    Ok(())
 }

@@ -87,9 +87,10 @@ pub(super) fn forget(
     db: &Connection,
     tenant: &TenantId,
     before: DateTime<Utc>,
+    keep: u32,
 ) -> Result<usize, StoreError> {
     let mut statement = db.prepare_cached(query!("event_forget"))?;
-    Ok(statement.execute(params![tenant.as_str(), millis(before)])?)
+    Ok(statement.execute(params![tenant.as_str(), millis(before), keep])?)
 }
 
 fn read(row: &Row<'_>) -> Result<EventRecord, StoreError> {

@@ -45,7 +45,20 @@ pub(super) fn install(
         }
         count += 1;
     }
+    if count > 0 {
+        db.prepare_cached(query!("license_had"))?
+            .execute([tenant.as_str()])?;
+    }
     Ok(count)
+}
+
+/// Returns whether a license was ever installed.
+pub(super) fn had_any(db: &Connection, tenant: &TenantId) -> Result<bool, StoreError> {
+    let mut statement = db.prepare_cached(query!("license_had_any"))?;
+    let found = statement
+        .query_row([tenant.as_str()], |row| row.get(0))
+        .optional()?;
+    Ok(found.unwrap_or(false))
 }
 
 /// Changes the number of the content, so that servers read the content again.

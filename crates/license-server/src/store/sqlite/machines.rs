@@ -1,5 +1,7 @@
 //! Machines, activations and usage reports.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use license_core::LicenseId;
 use rusqlite::{Connection, Row, params};
@@ -11,27 +13,50 @@ use super::values::{
 };
 use crate::domain::{
     ActivationRecord, ActivationState, MachineRecord, MachineSighting, Page, PageRequest, TenantId,
-    UsageRecord,
+    UsageLimits, UsageRecord,
 };
 use crate::store::StoreError;
 
-/// Records uses of licenses on machines.
+/// Records uses of licenses on machines, and deletes the machines that were not seen for the longest
+/// time if a license has more than `keep`.
 pub(super) fn record(
     db: &Connection,
     tenant: &TenantId,
     sightings: &[MachineSighting],
+    keep: u32,
 ) -> Result<(), StoreError> {
-    let mut statement = db.prepare_cached(query!("machine_put"))?;
+    let mut known = db.prepare_cached(query!("machine_known"))?;
+    let mut put = db.prepare_cached(query!("machine_put"))?;
+    // Only a new machine can exceed the limit, so most calls do not count machines.
+    let mut grown = BTreeSet::new();
     for seen in sightings {
-        statement.execute(params![
-            tenant.as_str(),
-            seen.license.as_str(),
+        let (tenant, license) = (tenant.as_str(), seen.license.as_str());
+        if !known.exists([tenant, license, &seen.machine])? {
+            grown.insert(license);
+        }
+        put.execute(params![
+            tenant,
+            license,
             seen.machine,
             seen.version,
             millis(seen.at),
         ])?;
     }
+    let mut forget = db.prepare_cached(query!("machine_forget_excess"))?;
+    for license in grown {
+        forget.execute(params![tenant.as_str(), license, keep])?;
+    }
     Ok(())
+}
+
+/// Deletes machines that were last seen before `before`. Returns how many were deleted.
+pub(super) fn forget(
+    db: &Connection,
+    tenant: &TenantId,
+    before: DateTime<Utc>,
+) -> Result<usize, StoreError> {
+    let mut statement = db.prepare_cached(query!("machine_forget_unseen"))?;
+    Ok(statement.execute(params![tenant.as_str(), millis(before)])?)
 }
 
 /// Returns machines of one license or of all, by license and machine.
@@ -74,7 +99,22 @@ pub(super) fn store_activation(
     db: &Connection,
     tenant: &TenantId,
     activation: ActivationRecord,
+    max_waiting: u32,
 ) -> Result<ActivationRecord, StoreError> {
+    if let Some(stored) = self::activation(db, tenant, &activation.nonce)? {
+        return Ok(stored);
+    }
+    let waiting: u32 = db
+        .prepare_cached(query!("activation_waiting"))?
+        .query_row([tenant.as_str(), activation.license.as_str()], |row| {
+            row.get(0)
+        })?;
+    if waiting >= max_waiting {
+        return Err(StoreError::LimitReached {
+            limit: format!("at most {max_waiting} waiting activation requests of a license"),
+            found: format!("{waiting} requests"),
+        });
+    }
     db.prepare_cached(query!("activation_insert"))?
         .execute(params![
             tenant.as_str(),
@@ -165,25 +205,60 @@ fn read_activation(row: &Row<'_>) -> Result<(i64, ActivationRecord), StoreError>
     Ok((row.get(0)?, activation))
 }
 
-/// Stores usage reports, and ignores those that are stored already. Returns how many are new.
+/// Stores a usage report, unless it is stored already. Returns whether it is new.
 pub(super) fn store_usage(
     db: &Connection,
     tenant: &TenantId,
-    reports: &[UsageRecord],
-) -> Result<usize, StoreError> {
-    let mut statement = db.prepare_cached(query!("usage_insert"))?;
-    let mut count = 0;
-    for report in reports {
-        count += statement.execute(params![
-            tenant.as_str(),
-            report.digest,
-            report.product,
-            report.report,
-            column(report.entries),
-            millis(report.received_at),
-        ])?;
+    report: &UsageRecord,
+    limits: UsageLimits,
+) -> Result<bool, StoreError> {
+    let (tenant, license) = (tenant.as_str(), report.license.as_str());
+    let mut known = db.prepare_cached(query!("usage_known"))?;
+    if known.exists(params![tenant, report.digest])? {
+        return Ok(false);
     }
-    Ok(count)
+    let (reports, bytes) = db
+        .prepare_cached(query!("usage_total"))?
+        .query_row([tenant, license], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let (reports, bytes) = (
+        number("usage_reports", reports)?,
+        number("usage_reports", bytes)?,
+    );
+    let length = u64::try_from(report.report.len()).unwrap_or(u64::MAX);
+    if reports >= limits.reports || bytes.saturating_add(length) > limits.bytes {
+        return Err(StoreError::LimitReached {
+            limit: format!(
+                "at most {} usage reports of a license, with {} bytes together",
+                limits.reports, limits.bytes
+            ),
+            found: format!("{reports} reports with {bytes} bytes, and one with {length} bytes"),
+        });
+    }
+    let number: i64 = db
+        .prepare_cached(query!("usage_number"))?
+        .query_row([tenant], |row| row.get(0))?;
+    db.prepare_cached(query!("usage_insert"))?.execute(params![
+        tenant,
+        number,
+        license,
+        report.digest,
+        report.product,
+        report.report,
+        column(length),
+        column(report.entries),
+        millis(report.received_at),
+    ])?;
+    Ok(true)
+}
+
+/// Deletes the usage reports with the numbers up to `through`. Returns how many were deleted.
+pub(super) fn delete_usage(
+    db: &Connection,
+    tenant: &TenantId,
+    through: u64,
+) -> Result<usize, StoreError> {
+    let mut statement = db.prepare_cached(query!("usage_delete"))?;
+    Ok(statement.execute(params![tenant.as_str(), column(through)])?)
 }
 
 /// Returns usage reports, in the order of arrival.
@@ -197,11 +272,12 @@ pub(super) fn usage_page(
     let read = |row: &Row<'_>| {
         Ok(UsageRecord {
             number: number("usage_reports", row.get(0)?)?,
-            digest: row.get(1)?,
-            product: row.get(2)?,
-            report: row.get(3)?,
-            entries: number("usage_reports", row.get(4)?)?,
-            received_at: time(row.get(5)?),
+            license: license_id("usage_reports", &row.get::<_, String>(1)?)?,
+            digest: row.get(2)?,
+            product: row.get(3)?,
+            report: row.get(4)?,
+            entries: number("usage_reports", row.get(5)?)?,
+            received_at: time(row.get(6)?),
         })
     };
     collect_page(&mut statement, values, read, page, |report| {

@@ -54,7 +54,11 @@ impl Store for SqliteStore {
         let tenant = TenantId::site();
         self.read(&tenant, |db, _| seat_rows::stored_clock(db))
             .await?;
-        self.write(&tenant, |_, _| Ok(())).await
+        self.write(&tenant, |_, _| Ok(())).await?;
+        if self.writer.was_full() {
+            return Err(StoreError::DiskFull);
+        }
+        Ok(())
     }
 
     async fn close(&self) -> Result<(), StoreError> {

@@ -112,7 +112,13 @@ impl Pools {
                             || PoolTerms::with_capacity(0),
                             |terms| PoolTerms::clone(terms),
                         );
-                        let pool = Pool::new(terms);
+                        let rows = PoolRows {
+                            counters: seat_rows::new_counters(db, terms.allowed())?,
+                            leases: Vec::new(),
+                            ended: Vec::new(),
+                            tickets: Vec::new(),
+                        };
+                        let pool = from_rows(terms, rows, now)?;
                         seat_rows::create(db, &key.0, &key.1, pool.terms(), pool.counters())?;
                         pool
                     }

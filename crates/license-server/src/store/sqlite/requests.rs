@@ -77,14 +77,17 @@ pub(super) fn abandon(
     Ok(())
 }
 
-/// Deletes the records of requests that began before `before`.
+/// Deletes the records of requests that began before `before`, and all but the newest `keep`.
 pub(super) fn forget(
     db: &Connection,
     tenant: &TenantId,
     before: DateTime<Utc>,
+    keep: u32,
 ) -> Result<(), StoreError> {
     db.prepare_cached(query!("request_forget"))?
         .execute(params![tenant.as_str(), millis(before)])?;
+    db.prepare_cached(query!("request_forget_excess"))?
+        .execute(params![tenant.as_str(), keep])?;
     Ok(())
 }
 

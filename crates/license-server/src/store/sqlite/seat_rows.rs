@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use license_seats::{
-    EndedLease, Lease, LeaseTime, PoolCounters, PoolRows, PoolTerms, SeatChange, Ticket,
+    EndedLease, LeaseTime, OpenLease, PoolCounters, PoolRows, PoolTerms, SeatChange, Seq, Ticket,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
@@ -59,7 +59,7 @@ fn put_lease(
     db: &Connection,
     tenant: &TenantId,
     pool: &PoolId,
-    lease: &Lease,
+    lease: &OpenLease,
 ) -> Result<(), StoreError> {
     db.prepare_cached(query!("lease_put"))?.execute(params![
         tenant.as_str(),
@@ -143,6 +143,17 @@ fn put_counters(
     one_row(count)
 }
 
+/// Returns the counters of a new pool. Its first fencing number is above those that were granted
+/// before a restore.
+pub(super) fn new_counters(db: &Connection, allowed: u32) -> Result<PoolCounters, StoreError> {
+    let mut statement = db.prepare_cached(query!("fencing_get"))?;
+    let first = statement.query_row([], |row| row.get(0))?;
+    Ok(PoolCounters {
+        next_seq: Seq(number("fencing", first)?),
+        ..PoolCounters::new(allowed)
+    })
+}
+
 /// Replaces the stored terms, which a process without the license needs to rebuild the pool.
 pub(super) fn write_terms(
     db: &Connection,
@@ -185,7 +196,7 @@ pub(super) fn read(
     let Some((terms, counters)) = found else {
         return Ok(None);
     };
-    let lease = |row: &Row<'_>| parse_row::<Arc<Lease>>("leases", row);
+    let lease = |row: &Row<'_>| parse_row::<Arc<OpenLease>>("leases", row);
     let ended = |row: &Row<'_>| parse_row::<EndedLease>("ended_leases", row);
     let rows = PoolRows {
         counters: parse("pools", &counters)?,
@@ -226,7 +237,7 @@ pub(super) fn lease_page(
         excess(page)
     ];
     let leases = collect(&mut statement, values, |row| {
-        parse_row::<Arc<Lease>>("leases", row)
+        parse_row::<Arc<OpenLease>>("leases", row)
     })?;
     let leases = Page::from_excess(leases, page.limit(), |lease| {
         lease.holder.session.to_string()

@@ -6,7 +6,7 @@
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use license_seats::LeaseTime;
@@ -17,6 +17,7 @@ use super::pools::Pools;
 use super::queries::query;
 use super::values::{column, number};
 use crate::clock::{Clock, LeaseClock};
+use crate::log_limit;
 use crate::store::StoreError;
 
 /// The largest number of requests that are committed together.
@@ -41,10 +42,18 @@ pub(super) struct Batch<'a> {
     pub(super) wall: DateTime<Utc>,
 }
 
+/// How the work of a request ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum WorkEnd {
+    Succeeded,
+    Failed,
+    DiskFull,
+}
+
 /// A request for the writer.
 trait Job: Send {
-    /// Does the work of the request, and keeps the result. Returns whether the work succeeded.
-    fn run(&mut self, batch: &mut Batch<'_>) -> bool;
+    /// Does the work of the request, and keeps the result.
+    fn run(&mut self, batch: &mut Batch<'_>) -> WorkEnd;
 
     /// Sends the result, or the error of the commit.
     fn finish(self: Box<Self>, committed: Result<(), StoreError>);
@@ -67,11 +76,13 @@ where
     T: Send,
     F: FnOnce(&mut Batch<'_>) -> Result<T, StoreError> + Send,
 {
-    fn run(&mut self, batch: &mut Batch<'_>) -> bool {
-        let result = self.work.take().map(|work| work(batch));
-        let is_success = matches!(result, Some(Ok(_)));
-        self.result = result;
-        is_success
+    fn run(&mut self, batch: &mut Batch<'_>) -> WorkEnd {
+        self.result = self.work.take().map(|work| work(batch));
+        match &self.result {
+            Some(Ok(_)) => WorkEnd::Succeeded,
+            Some(Err(error)) if error.is_disk_full() => WorkEnd::DiskFull,
+            _ => WorkEnd::Failed,
+        }
     }
 
     fn finish(self: Box<Self>, committed: Result<(), StoreError>) {
@@ -92,7 +103,12 @@ where
 pub(super) struct Writer {
     sender: Sender<Message>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    last_full: Arc<Mutex<Option<Instant>>>,
 }
+
+/// For how long after a full disk the store counts as not working. A small change can succeed
+/// meanwhile, although larger ones fail.
+const FULL_FOR: Duration = Duration::from_secs(60);
 
 impl Writer {
     /// Starts the thread. With `is_owner`, this process owns the pools and the lease clock.
@@ -104,7 +120,9 @@ impl Writer {
         let stored = db.query_row(query!("clock_read"), [], |row| row.get(0))?;
         let stored = number("lease_clock", stored)?;
         let (sender, receiver) = channel();
+        let last_full = Arc::new(Mutex::new(None));
         let worker = Worker {
+            last_full: Arc::clone(&last_full),
             db,
             // The start counts as a millisecond. The first commit therefore changes the stored
             // clock, and a server that has lost its lock cannot commit any more.
@@ -121,7 +139,15 @@ impl Writer {
         Ok(Self {
             sender,
             thread: Mutex::new(Some(thread)),
+            last_full,
         })
+    }
+
+    /// Returns whether the disk was full in the last minute.
+    pub(super) fn was_full(&self) -> bool {
+        let last = self.last_full.lock();
+        let last = last.unwrap_or_else(PoisonError::into_inner);
+        last.is_some_and(|last| last.elapsed() < FULL_FOR)
     }
 
     /// Runs a request in the next batch, and returns its result after the commit.
@@ -166,6 +192,7 @@ struct Worker {
     pools: Option<Pools>,
     stored_ms: u64,
     receiver: Receiver<Message>,
+    last_full: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Worker {
@@ -213,6 +240,9 @@ impl Worker {
     fn commit(&mut self, mut jobs: Vec<Box<dyn Job>>) {
         let committed = self.transact(&mut jobs);
         if let Err(error) = &committed {
+            if error.is_disk_full() {
+                self.note_full();
+            }
             // The pools in memory have changes that are not in the database.
             if let Some(pools) = &mut self.pools {
                 pools.discard_batch();
@@ -223,7 +253,10 @@ impl Worker {
             let _ = self
                 .db
                 .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
-            tracing::error!(error = %license_core::with_causes(error), "cannot commit");
+            if let Some(repeated) = log_limit::pass("commit") {
+                let error = license_core::with_causes(error);
+                tracing::error!(%error, repeated, "cannot commit");
+            }
         } else if let Some(pools) = &mut self.pools {
             pools.accept_batch();
         }
@@ -263,8 +296,14 @@ impl Worker {
             now: LeaseTime::from_millis(self.lease_clock.now_ms()),
             wall: self.clock.wall(),
         };
-        let is_success = job.run(&mut batch);
+        let end = job.run(&mut batch);
+        if end == WorkEnd::DiskFull {
+            self.note_full();
+        }
         // Some errors, such as a full disk, roll back the whole transaction.
+        if self.db.is_autocommit() && end == WorkEnd::DiskFull {
+            return Err(StoreError::DiskFull);
+        }
         if self.db.is_autocommit() {
             return Err(StoreError::Database(Arc::new(
                 rusqlite::Error::SqliteFailure(
@@ -273,6 +312,7 @@ impl Worker {
                 ),
             )));
         }
+        let is_success = end == WorkEnd::Succeeded;
         if let Some(pools) = &mut self.pools {
             pools.end_request(is_success);
         }
@@ -280,6 +320,14 @@ impl Worker {
             self.execute("ROLLBACK TO request")?;
         }
         self.execute("RELEASE request")
+    }
+
+    fn note_full(&self) {
+        let mut last = self
+            .last_full
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *last = Some(Instant::now());
     }
 
     fn execute(&self, sql: &str) -> Result<(), StoreError> {

@@ -8,11 +8,27 @@ CREATE TABLE lease_clock (
 ) STRICT;
 INSERT INTO lease_clock VALUES (1, 0);
 
--- The number that changes with the content that servers cache, and the number of the last event.
+-- One row in a copy that `license-server backup` made, until a server uses the copy.
+CREATE TABLE backup_marks (
+  only    INTEGER NOT NULL PRIMARY KEY CHECK (only = 1),
+  made_at INTEGER NOT NULL
+) STRICT;
+
+-- One row: the first fencing number of new pools. A restore raises it.
+CREATE TABLE fencing (
+  only      INTEGER NOT NULL PRIMARY KEY CHECK (only = 1),
+  first_seq INTEGER NOT NULL CHECK (first_seq BETWEEN 1 AND 9007199254740991)
+) STRICT;
+INSERT INTO fencing VALUES (1, 1);
+
+-- The number that changes with the content that servers cache, the numbers of the last event and
+-- usage report, and whether a license was ever installed.
 CREATE TABLE tenants (
   tenant          TEXT    NOT NULL PRIMARY KEY,
   content_version INTEGER NOT NULL DEFAULT 0,
-  last_event      INTEGER NOT NULL DEFAULT 0
+  last_event      INTEGER NOT NULL DEFAULT 0,
+  last_usage      INTEGER NOT NULL DEFAULT 0,
+  had_license     INTEGER NOT NULL DEFAULT 0 CHECK (had_license IN (0, 1))
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE licenses (
@@ -72,6 +88,7 @@ CREATE TABLE machines (
   last_seen  INTEGER NOT NULL,
   PRIMARY KEY (tenant, license, machine)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX machines_by_last_use ON machines (tenant, license, last_seen);
 
 CREATE TABLE activations (
   tenant       TEXT    NOT NULL,
@@ -89,18 +106,22 @@ CREATE TABLE activations (
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX activations_by_number ON activations (tenant, number);
 CREATE INDEX activations_by_state ON activations (tenant, state, number);
+CREATE INDEX activations_by_license ON activations (tenant, license, state);
 
 CREATE TABLE usage_reports (
   tenant      TEXT    NOT NULL,
   number      INTEGER NOT NULL,
+  license     TEXT    NOT NULL,
   digest      BLOB    NOT NULL CHECK (length(digest) = 32),
   product     TEXT    NOT NULL,
   report      TEXT    NOT NULL,
+  bytes       INTEGER NOT NULL,
   entries     INTEGER NOT NULL,
   received_at INTEGER NOT NULL,
   PRIMARY KEY (tenant, number),
   UNIQUE (tenant, digest)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX usage_reports_by_license ON usage_reports (tenant, license, bytes);
 
 -- Seats. `body` is the row of license-seats as JSON; the columns beside it are for indexes and
 -- constraints.

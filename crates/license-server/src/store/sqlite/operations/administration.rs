@@ -127,9 +127,10 @@ impl AdministrationStore for SqliteStore {
         &self,
         tenant: &TenantId,
         before: DateTime<Utc>,
+        keep: u32,
     ) -> Result<usize, StoreError> {
         self.write(tenant, move |batch, tenant| {
-            events::forget(batch.db, tenant, before)
+            events::forget(batch.db, tenant, before, keep)
         })
         .await
     }
@@ -174,9 +175,10 @@ impl AdministrationStore for SqliteStore {
         &self,
         tenant: &TenantId,
         before: DateTime<Utc>,
+        keep: u32,
     ) -> Result<(), StoreError> {
         self.write(tenant, move |batch, tenant| {
-            requests::forget(batch.db, tenant, before)
+            requests::forget(batch.db, tenant, before, keep)
         })
         .await
     }

@@ -40,6 +40,10 @@ impl LicenseStore for SqliteStore {
             .await
     }
 
+    async fn had_license(&self, tenant: &TenantId) -> Result<bool, StoreError> {
+        self.read(tenant, licenses::had_any).await
+    }
+
     async fn license(
         &self,
         tenant: &TenantId,

@@ -1,11 +1,12 @@
 //! Machines, their activations and their usage reports.
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use license_core::LicenseId;
 
 use crate::domain::{
     ActivationRecord, ActivationState, MachineRecord, MachineSighting, NewAuditEntry, Page,
-    PageRequest, TenantId, UsageRecord,
+    PageRequest, TenantId, UsageLimits, UsageRecord,
 };
 use crate::store::sqlite::writer::Batch;
 use crate::store::sqlite::{SqliteStore, audit, machines};
@@ -17,9 +18,21 @@ impl MachineStore for SqliteStore {
         &self,
         tenant: &TenantId,
         sightings: Vec<MachineSighting>,
+        keep: u32,
     ) -> Result<(), StoreError> {
         self.write(tenant, move |batch, tenant| {
-            machines::record(batch.db, tenant, &sightings)
+            machines::record(batch.db, tenant, &sightings, keep)
+        })
+        .await
+    }
+
+    async fn forget_machines(
+        &self,
+        tenant: &TenantId,
+        before: DateTime<Utc>,
+    ) -> Result<usize, StoreError> {
+        self.write(tenant, move |batch, tenant| {
+            machines::forget(batch.db, tenant, before)
         })
         .await
     }
@@ -41,9 +54,10 @@ impl MachineStore for SqliteStore {
         &self,
         tenant: &TenantId,
         activation: ActivationRecord,
+        max_waiting: u32,
     ) -> Result<ActivationRecord, StoreError> {
         self.write(tenant, move |batch, tenant| {
-            machines::store_activation(batch.db, tenant, activation)
+            machines::store_activation(batch.db, tenant, activation, max_waiting)
         })
         .await
     }
@@ -107,12 +121,29 @@ impl MachineStore for SqliteStore {
     async fn store_usage(
         &self,
         tenant: &TenantId,
-        reports: Vec<UsageRecord>,
-    ) -> Result<usize, StoreError> {
+        report: UsageRecord,
+        limits: UsageLimits,
+    ) -> Result<bool, StoreError> {
         self.write(tenant, move |batch, tenant| {
-            machines::store_usage(batch.db, tenant, &reports)
+            machines::store_usage(batch.db, tenant, &report, limits)
         })
         .await
+    }
+
+    async fn delete_usage(
+        &self,
+        tenant: &TenantId,
+        through: u64,
+        audit: NewAuditEntry,
+    ) -> Result<usize, StoreError> {
+        let delete = move |batch: &mut Batch<'_>, tenant: &TenantId| {
+            let count = machines::delete_usage(batch.db, tenant, through)?;
+            if count > 0 {
+                audit::append(batch.db, tenant, &audit)?;
+            }
+            Ok(count)
+        };
+        self.write(tenant, delete).await
     }
 
     async fn usage(

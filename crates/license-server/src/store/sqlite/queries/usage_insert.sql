@@ -1,2 +1,3 @@
-INSERT OR IGNORE INTO usage_reports (tenant, number, digest, product, report, entries, received_at)
-SELECT ?1, coalesce(max(number), 0) + 1, ?2, ?3, ?4, ?5, ?6 FROM usage_reports WHERE tenant = ?1
+INSERT INTO usage_reports
+  (tenant, number, license, digest, product, report, bytes, entries, received_at)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)

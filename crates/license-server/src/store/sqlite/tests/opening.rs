@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rusqlite::Connection;
 
 use super::{directory, open};
-use crate::clock::SystemClock;
+use crate::clock::{Clock, ManualClock, SystemClock};
 use crate::domain::{PageRequest, PoolId, TenantId};
 use crate::store::conformance::{acquire, session};
 use crate::store::sqlite::{SqliteStore, schema};
@@ -240,4 +240,103 @@ async fn a_backup_is_consistent_while_the_server_writes() {
         }
     }
     writing.await.unwrap();
+}
+
+#[tokio::test]
+async fn fencing_numbers_after_a_restore_are_above_all_earlier_ones() {
+    let (directory, elsewhere) = (directory(), directory());
+    let (tenant, pool) = (TenantId::site(), PoolId::parse("pool").unwrap());
+    let store = open(directory.path());
+    let seq = async |store: &SqliteStore, pool: &PoolId, number| {
+        let reply = acquire(store, &tenant, pool, 9, number).await;
+        crate::store::conformance::grant(&reply).lease.seq.0
+    };
+    assert_eq!(seq(&store, &pool, 1).await, 1);
+    store
+        .back_up(&elsewhere.path().join("server.db"))
+        .await
+        .unwrap();
+    // The backup changes nothing in the server that goes on.
+    assert_eq!(seq(&store, &pool, 2).await, 2);
+    store.close().await.unwrap();
+    assert_eq!(seq(&open(directory.path()), &pool, 3).await, 3);
+    // A command beside the server does not count as its first start.
+    let clock = || Arc::new(SystemClock);
+    drop(SqliteStore::open_beside(elsewhere.path(), clock()).unwrap());
+    let before = u64::try_from(SystemClock.wall().timestamp_micros()).unwrap();
+    let store = SqliteStore::open(elsewhere.path(), clock()).unwrap();
+    let first = seq(&store, &pool, 2).await;
+    assert!(first >= before && first < (1 << 53), "{first}");
+    assert_eq!(
+        seq(&store, &pool, 1).await,
+        1,
+        "the session keeps its lease"
+    );
+    // A pool that the backup does not have can have granted numbers too.
+    let other = PoolId::parse("other").unwrap();
+    assert_eq!(seq(&store, &other, 1).await, first);
+    store.close().await.unwrap();
+    assert_eq!(seq(&open(elsewhere.path()), &pool, 3).await, first + 1);
+}
+
+#[tokio::test]
+async fn a_wrong_clock_does_not_repeat_numbers_after_a_restore() {
+    let (directory, elsewhere) = (directory(), directory());
+    let (tenant, pool) = (TenantId::site(), PoolId::parse("pool").unwrap());
+    let store = open(directory.path());
+    let copy = elsewhere.path().join("server.db");
+    store.back_up(&copy).await.unwrap();
+    // SQLite rounds to milliseconds.
+    let made = u64::try_from(SystemClock.wall().timestamp_micros()).unwrap();
+    for (year, limit) in [("1990-01-01", made + 1000), ("9000-01-01", 1 << 53)] {
+        let directory = super::directory();
+        std::fs::copy(&copy, directory.path().join("server.db")).unwrap();
+        let clock = ManualClock::new(license_core::time::parse_instant(year).unwrap());
+        let store = SqliteStore::open(directory.path(), Arc::new(clock)).unwrap();
+        let reply = acquire(&store, &tenant, &pool, 1, 1).await;
+        let seq = crate::store::conformance::grant(&reply).lease.seq.0;
+        assert!(seq <= limit && seq > made - 600_000_000, "{year}: {seq}");
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_is_named_and_the_store_goes_on_when_it_has_space() {
+    let directory = directory();
+    let store = open(directory.path());
+    let (tenant, pool) = (TenantId::site(), PoolId::parse("pool").unwrap());
+    let set_pages = async |pages: i64| {
+        let set = move |batch: &mut crate::store::sqlite::writer::Batch<'_>| {
+            let sql = format!("PRAGMA max_page_count = {pages}");
+            batch.db.query_row(&sql, [], |_| Ok(()))?;
+            Ok(())
+        };
+        store.writer.run(set).await.unwrap();
+    };
+    let acquire = async |number| {
+        let request = crate::store::PoolRequest {
+            pool: pool.clone(),
+            terms: Arc::new(license_seats::PoolTerms::with_capacity(100_000)),
+            license_left: None,
+            command: crate::store::conformance::acquire_command(number, None),
+        };
+        store.apply(&tenant, request, None).await
+    };
+    store.check().await.unwrap();
+    set_pages(1).await;
+    let mut failed = None;
+    for number in 0..2000 {
+        if let Err(error) = acquire(number).await {
+            failed = Some(error);
+            break;
+        }
+    }
+    let failed = failed.unwrap();
+    assert!(failed.is_disk_full(), "{failed:?}");
+    let refusal = crate::domain::Refusal::from(failed);
+    assert_eq!(refusal.detail, "the disk of the server is full");
+    // A check that needs no space does not hide the full disk.
+    let checked = store.check().await;
+    assert!(matches!(checked, Err(StoreError::DiskFull)), "{checked:?}");
+    set_pages(1_000_000).await;
+    acquire(2000).await.unwrap();
 }

@@ -1,0 +1,1 @@
+SELECT made_at FROM backup_marks
