@@ -34,7 +34,8 @@ use crate::manager::{LicenseManager, Snapshot, depends_on_machine};
 /// while the program runs takes effect within a second.
 ///
 /// An application creates one client with [`Client::builder`] and keeps it. Threads can share the
-/// client, for example in an [`Arc`]. The client starts no threads.
+/// client, for example in an [`Arc`]. The client starts no threads, except one that renews floating
+/// seats while there are any (feature `online`).
 ///
 /// ```
 /// use license_client::{Client, FeatureMatrix, TrustSet};
