@@ -1,7 +1,7 @@
 //! Certificates that a client accepts, and those that it must refuse.
 
 use std::io::Write;
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
@@ -92,6 +92,9 @@ fn start(licensed: &Licensed, config: Arc<ServerConfig>) -> u16 {
                 stream.conn.send_close_notify();
                 let _ = stream.flush();
             }
+            // The system would drop an alert if the socket were closed with unread bytes.
+            let _ = stream.sock.shutdown(Shutdown::Write);
+            let _ = std::io::copy(&mut stream.sock, &mut std::io::sink());
         }
     });
     port
@@ -202,8 +205,16 @@ fn a_server_can_require_the_certificate_of_a_client() {
 #[test]
 fn a_server_without_tls_is_not_reached_by_https_and_the_other_way_around() {
     let licensed = Licensed::new();
-    let plain = licensed.valid_server();
-    let url = plain.url.replace("http://", "https://");
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+            let _ = stream.shutdown(Shutdown::Write);
+            let _ = std::io::copy(&mut stream, &mut std::io::sink());
+        }
+    });
     let mixed = fault(validate(&licensed, OnlineSettings::new().server(url)));
     assert!(matches!(mixed, CertificateFault::Other(_)), "{mixed:?}");
     let known = authority("known");

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use license_client::license_core::claims::Status;
-use license_client::{OnlineClient, OnlineSettings};
+use license_client::{OnlineClient, OnlineSettings, with_causes};
 
 use super::fake::{Fake, Licensed, answer, problem};
 

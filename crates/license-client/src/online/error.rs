@@ -5,9 +5,9 @@ mod problem;
 
 use std::path::PathBuf;
 
+use license_core::LicenseId;
 use license_core::evaluate::MissingContext;
 use license_core::session::ProjectError;
-use license_core::{LicenseId, with_causes};
 use thiserror::Error;
 
 pub use self::fault::{CertificateFault, UnreachableReason};
@@ -154,9 +154,15 @@ pub enum OnlineError {
     /// The server refuses the request.
     #[error("{}: {}", .0.server, .0.detail)]
     Problem(Box<ServerProblem>),
-    /// Each of several servers failed.
-    #[error("{}", each(.0))]
-    EachServer(Vec<OnlineError>),
+    /// Each of several servers was not reached, or had a temporary problem.
+    #[error("each license server failed: {}", earlier.join("; "))]
+    EachServer {
+        /// The errors of all servers except the last, as text.
+        earlier: Vec<String>,
+        /// The error of the last server.
+        #[source]
+        last: Box<OnlineError>,
+    },
     /// The wait for a seat ended without one.
     #[error("no seat became free in time; position {} of {} in the queue", place.position, place.waiting)]
     WaitEnded {
@@ -228,7 +234,7 @@ impl OnlineError {
             Self::Unverified { .. } => "UNVERIFIED_ANSWER",
             Self::Unauthenticated { .. } => "UNAUTHENTICATED_ANSWER",
             Self::Problem(problem) => &problem.code,
-            Self::EachServer(errors) => errors.last().map_or("NO_SERVER", Self::code),
+            Self::EachServer { last, .. } => last.code(),
             Self::WaitEnded { .. } => "WAIT_ENDED",
             Self::NoLicense => "NO_LICENSE",
             Self::NotCertified { .. } => "NOT_CERTIFIED",
@@ -278,7 +284,7 @@ impl OnlineError {
             }
             Self::Unauthenticated { .. } => "use https for the URL of the server",
             Self::Problem(problem) => return problem.hint.clone(),
-            Self::EachServer(errors) => return errors.last().and_then(Self::hint),
+            Self::EachServer { last, .. } => return last.hint(),
             Self::WaitEnded { .. } => "wait longer, or ask a colleague to release a seat",
             Self::NoLicense => "install the license with `license install FILE`",
             Self::NotCertified { .. } => {
@@ -318,7 +324,7 @@ impl OnlineError {
             | Self::Unverified { .. }
             | Self::Unauthenticated { .. } => true,
             Self::Problem(problem) => problem.status == 429 || problem.status >= 500,
-            Self::EachServer(errors) => errors.iter().all(Self::is_unreachable),
+            Self::EachServer { last, .. } => last.is_unreachable(),
             _ => false,
         }
     }
@@ -333,7 +339,7 @@ impl OnlineError {
     pub fn problem(&self) -> Option<&ServerProblem> {
         match self {
             Self::Problem(problem) => Some(problem),
-            Self::EachServer(errors) => errors.iter().rev().find_map(Self::problem),
+            Self::EachServer { last, .. } => last.problem(),
             _ => None,
         }
     }
@@ -352,12 +358,6 @@ impl OnlineError {
             _ => false,
         }
     }
-}
-
-/// Joins the texts of several errors.
-fn each(errors: &[OnlineError]) -> String {
-    let texts: Vec<String> = errors.iter().map(|error| with_causes(error)).collect();
-    texts.join("; ")
 }
 
 impl From<MissingContext> for OnlineError {

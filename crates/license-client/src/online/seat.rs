@@ -8,11 +8,11 @@ use std::process;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use license_core::License;
 use license_core::ids::Commitment;
 use license_core::license::Lease;
 use license_core::machine::Machine;
 use license_core::session::{ProjectRoot, SessionId};
+use license_core::{License, with_causes};
 use serde::Deserialize;
 use serde_json::json;
 use ureq::http::Method;
@@ -65,7 +65,9 @@ impl fmt::Display for SeatEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Late { error: None } => f.write_str("the seat is late"),
-            Self::Late { error: Some(error) } => write!(f, "the seat is late: {error}"),
+            Self::Late { error: Some(error) } => {
+                write!(f, "the seat is late: {}", with_causes(&**error))
+            }
             Self::Recovered => f.write_str("the seat is valid again"),
             Self::Lost { detail, .. } => write!(f, "the seat is lost: {detail}"),
         }

@@ -2,6 +2,7 @@
 
 mod failure;
 
+use std::ffi::OsString;
 use std::thread;
 use std::time::Duration;
 
@@ -90,9 +91,16 @@ pub(super) struct Answer {
 
 impl Transport {
     pub(super) fn new(settings: &Resolved) -> Result<Self, OnlineError> {
+        Self::in_environment(settings, |name| std::env::var_os(name))
+    }
+
+    fn in_environment(
+        settings: &Resolved,
+        environment: impl Fn(&str) -> Option<OsString>,
+    ) -> Result<Self, OnlineError> {
         let tls = tls::config(settings)?;
         let server = |url: ServerUrl| {
-            let proxy = proxy_for(&url, |name| std::env::var_os(name)).map_err(|variable| {
+            let proxy = proxy_for(&url, &environment).map_err(|variable| {
                 let source = OnlineSource::Variable(variable);
                 let found = "a URL of a proxy that cannot be used";
                 invalid(OnlineSetting::ServerUrl, &source, found)
@@ -198,10 +206,10 @@ impl Transport {
         Err(match last_round.pop() {
             None => OnlineError::NoServer,
             Some(error) if last_round.is_empty() => error,
-            Some(error) => {
-                last_round.push(error);
-                OnlineError::EachServer(last_round)
-            }
+            Some(error) => OnlineError::EachServer {
+                earlier: last_round.iter().map(ToString::to_string).collect(),
+                last: Box::new(error),
+            },
         })
     }
 
@@ -354,3 +362,6 @@ fn described(media_type: &str) -> String {
         super::error::one_line(media_type)
     }
 }
+
+#[cfg(test)]
+mod tests;

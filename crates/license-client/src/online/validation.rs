@@ -165,8 +165,11 @@ impl ValidationFlow<'_> {
             return None;
         };
         let known = installed.licenses();
-        let is_known = known.iter().any(|license| license.id() == renewal.id());
-        if is_known || !installed.license.is_continued_by(renewal) || known.len() != 1 {
+        let is_new = !known.iter().any(|license| license.id() == renewal.id());
+        let replaces = renewal.supersedes().contains(installed.license.id())
+            && renewal.product() == installed.license.product();
+        // A file with several licenses has more than the renewal replaces.
+        if !(is_new && replaces && known.len() == 1) {
             return None;
         }
         let candidate = Candidate {

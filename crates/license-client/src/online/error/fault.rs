@@ -49,7 +49,10 @@ impl UnreachableReason {
         match self {
             Self::NameNotFound => "check the host name in the URL of the server, and the DNS",
             Self::Refused => "check the port in the URL of the server, and whether it runs",
-            Self::Closed => "check whether the URL of the server needs https",
+            Self::Closed => {
+                "check whether the URL of the server needs https, or the server needs the \
+                 certificate of this client"
+            }
             Self::TimedOut { .. } | Self::System(_) => {
                 "check the network, the firewall and the proxy settings (HTTPS_PROXY, NO_PROXY)"
             }
