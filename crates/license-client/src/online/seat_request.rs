@@ -24,7 +24,7 @@ use super::random;
 use super::seat::{Callback, Holder, Seat, SeatEvent};
 use super::transport::{Answer, Call, Limit, Route, Transport};
 use crate::manager::LicenseManager;
-use crate::session::Session;
+use crate::session::{Session, user_of_this_process};
 
 const PATH: &str = "/api/v1/seats";
 
@@ -111,16 +111,17 @@ impl SeatRequest {
             machine: caller::machine(manager, &license)?,
             session: session.id(),
             root: session.root().clone(),
-            user: user.map_or_else(shown_user, str::to_owned),
+            user: user.map_or_else(user_of_this_process, str::to_owned),
             groups: Vec::new(),
             callback: None,
             license,
         })
     }
 
-    /// Sets the name that the holders of seats are listed with. The default is the user of the
-    /// context, or else the name of the account. A license for named users needs the user of the
-    /// context.
+    /// Sets the name with which the seat is listed. All processes of a session need the same name.
+    ///
+    /// The default is the user of the context, or else the user id of this process, such as
+    /// `uid:1000`. The environment has a name too, but not in each process of the same user.
     ///
     /// ```no_run
     /// # fn client() -> Result<license_client::Client, Box<dyn std::error::Error>> {
@@ -422,15 +423,4 @@ impl Attempt {
             secret: ActivationSecret::from_random(random::secret()?),
         })
     }
-}
-
-/// Returns the name of the account, for the list of holders.
-fn shown_user() -> String {
-    let names = ["USER", "LOGNAME", "USERNAME"];
-    let mut names = names.iter().filter_map(|name| std::env::var(name).ok());
-    let is_usable =
-        |name: &String| (1..=256).contains(&name.len()) && !name.chars().any(char::is_control);
-    names
-        .find(is_usable)
-        .unwrap_or_else(|| "unknown".to_owned())
 }

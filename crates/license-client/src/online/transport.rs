@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use license_core::encoding::from_strict_json;
 use serde::de::DeserializeOwned;
-use ureq::Agent;
 use ureq::http::{HeaderMap, Method, Request, Response, header};
+use ureq::{Agent, AsSendBody, Body};
 use zeroize::Zeroizing;
 
 use self::failure::Attempt;
@@ -121,6 +121,8 @@ impl Transport {
                 .max_redirects(0)
                 .max_response_header_size(MAX_HEADER)
                 .user_agent(USER_AGENT)
+                // A kept connection would be shared with a child process after a `fork`.
+                .max_idle_connections(0)
                 .proxy(proxy)
                 .build();
             let connector = ureq::unversioned::transport::DefaultConnector::default();
@@ -185,7 +187,13 @@ impl Transport {
                     break;
                 }
                 match self.ask(*number, call, share) {
-                    Ok(answer) => return Ok(answer.sent_at(started)),
+                    Ok(body) => {
+                        return Ok(Answer {
+                            server: *number,
+                            sent_at: started,
+                            body,
+                        });
+                    }
                     Err(error) if error.is_for_next_server() => errors.push(error),
                     Err(error) => return Err(error),
                 }
@@ -213,8 +221,13 @@ impl Transport {
         })
     }
 
-    /// Sends a request to one server.
-    fn ask(&self, number: usize, call: &Call<'_>, limit: Duration) -> Result<Answer, OnlineError> {
+    /// Sends a request to one server, and returns the body of a successful answer.
+    fn ask(
+        &self,
+        number: usize,
+        call: &Call<'_>,
+        limit: Duration,
+    ) -> Result<Zeroizing<Vec<u8>>, OnlineError> {
         let Some(server) = self.servers.get(number) else {
             return Err(OnlineError::NoServer);
         };
@@ -224,7 +237,6 @@ impl Transport {
             connect,
             total: limit,
         };
-        let sent_at = BootTime::now();
         let mut request = Request::builder()
             .method(call.method.clone())
             .uri(format!("{}{}", server.url.as_str(), call.path))
@@ -238,115 +250,89 @@ impl Transport {
         if let Some(key) = call.idempotency_key {
             request = request.header("idempotency-key", key);
         }
-        let agent = &server.agent;
+        let limits = (connect, limit);
         let response = match &call.body {
             Some(body) => {
                 let request = request.header(header::CONTENT_TYPE, "application/json");
-                let request = request.body(body.as_bytes()).map_err(ureq::Error::Http);
-                request.and_then(|request| {
-                    let request = agent.configure_request(request);
-                    let request = request.timeout_connect(Some(connect));
-                    agent.run(
-                        request
-                            .timeout_resolve(Some(connect))
-                            .timeout_global(Some(limit))
-                            .build(),
-                    )
-                })
+                run(&server.agent, request.body(body.as_bytes()), limits)
             }
-            None => request
-                .body(())
-                .map_err(ureq::Error::Http)
-                .and_then(|request| {
-                    let request = agent.configure_request(request);
-                    let request = request.timeout_connect(Some(connect));
-                    agent.run(
-                        request
-                            .timeout_resolve(Some(connect))
-                            .timeout_global(Some(limit))
-                            .build(),
-                    )
-                }),
+            None => run(&server.agent, request.body(()), limits),
         };
         let mut response = response.map_err(|error| attempt.before_answer(&error))?;
         let body = response.body_mut().with_config().limit(MAX_ANSWER);
         let body = body.read_to_vec();
         let body = Zeroizing::new(body.map_err(|error| attempt.while_reading(&error, MAX_ANSWER))?);
-        self.judge(server, &response, &body)?;
-        Ok(Answer {
-            server: number,
-            sent_at,
-            body,
-        })
-    }
-
-    /// Returns the error of an answer that is not a success in JSON.
-    fn judge<B>(
-        &self,
-        server: &Server,
-        response: &Response<B>,
-        body: &[u8],
-    ) -> Result<(), OnlineError> {
-        let (url, status) = (server.url.as_str().to_owned(), response.status().as_u16());
-        let media_type = text(response.headers(), "content-type");
-        let media_type = media_type.split(';').next().unwrap_or_default().trim();
-        if media_type.eq_ignore_ascii_case("application/problem+json")
-            && let Some(mut problem) = ServerProblem::parse(&url, status, body)
-        {
-            let seconds: Option<u64> = text(response.headers(), "retry-after").parse().ok();
-            problem.retry_after = seconds.map(Duration::from_secs);
-            problem.is_authenticated = server.url.is_authenticated();
-            return Err(OnlineError::Problem(Box::new(problem)));
-        }
-        let is_json = media_type.eq_ignore_ascii_case("application/json");
-        let is_page = media_type.eq_ignore_ascii_case("text/html")
-            || body.trim_ascii_start().first() == Some(&b'<');
-        match status {
-            204 => Ok(()),
-            200..=299 if is_json => Ok(()),
-            300..=399 => {
-                let location = text(response.headers(), "location");
-                // The query can contain what the server knows about the caller.
-                let location = location.split(['?', '#']).next().unwrap_or_default();
-                let location = super::error::one_line(location);
-                Err(OnlineError::Redirected {
-                    server: url,
-                    status,
-                    location: if location.is_empty() {
-                        "another address".to_owned()
-                    } else {
-                        location
-                    },
-                })
-            }
-            200..=299 | 401 | 403 | 407 | 511 if is_page => Err(OnlineError::LoginPage {
-                server: url,
-                status,
-            }),
-            200..=299 => Err(OnlineError::NotALicenseServer {
-                server: url,
-                reason: format!("expected JSON, found {}", described(media_type)),
-            }),
-            _ => Err(OnlineError::Status {
-                server: url,
-                status,
-            }),
-        }
+        judge(&server.url, &response, &body)?;
+        Ok(body)
     }
 }
 
-impl Answer {
-    /// Returns the same answer, counted from an earlier moment.
-    pub(super) fn sent_at(self, sent_at: BootTime) -> Self {
-        Self { sent_at, ..self }
-    }
+/// Sends a request within the time limits for a connection and for everything.
+fn run(
+    agent: &Agent,
+    request: Result<Request<impl AsSendBody>, ureq::http::Error>,
+    (connect, total): (Duration, Duration),
+) -> Result<Response<Body>, ureq::Error> {
+    let request = agent.configure_request(request.map_err(ureq::Error::Http)?);
+    let request = request
+        .timeout_resolve(Some(connect))
+        .timeout_connect(Some(connect))
+        .timeout_global(Some(total));
+    agent.run(request.build())
+}
 
+impl Answer {
     /// Parses the body. Unknown members are ignored, because a newer server can send more.
     pub(super) fn parse<T: DeserializeOwned>(&self, url: &str) -> Result<T, OnlineError> {
         from_strict_json(&self.body).map_err(|error| OnlineError::NotALicenseServer {
             server: url.to_owned(),
             reason: license_core::with_causes(&error),
         })
+    }
+}
+
+/// Returns the error of an answer that is not a success in JSON.
+fn judge<B>(url: &ServerUrl, response: &Response<B>, body: &[u8]) -> Result<(), OnlineError> {
+    let (server, status) = (url.as_str().to_owned(), response.status().as_u16());
+    let media_type = text(response.headers(), "content-type");
+    let media_type = media_type.split(';').next().unwrap_or_default().trim();
+    if media_type.eq_ignore_ascii_case("application/problem+json")
+        && let Some(mut problem) = ServerProblem::parse(&server, status, body)
+    {
+        let seconds: Option<u64> = text(response.headers(), "retry-after").parse().ok();
+        problem.retry_after = seconds.map(Duration::from_secs);
+        problem.is_authenticated = url.is_authenticated();
+        return Err(OnlineError::Problem(Box::new(problem)));
+    }
+    let is_json = media_type.eq_ignore_ascii_case("application/json");
+    let is_page = media_type.eq_ignore_ascii_case("text/html")
+        || body.trim_ascii_start().first() == Some(&b'<');
+    match status {
+        204 => Ok(()),
+        200..=299 if is_json => Ok(()),
+        300..=399 => {
+            let location = text(response.headers(), "location");
+            // The query can contain what the server knows about the caller.
+            let location = location.split(['?', '#']).next().unwrap_or_default();
+            let location = super::error::one_line(location);
+            Err(OnlineError::Redirected {
+                server,
+                status,
+                location: if location.is_empty() {
+                    "another address".to_owned()
+                } else {
+                    location
+                },
+            })
+        }
+        200..=299 | 401 | 403 | 407 | 511 if is_page => {
+            Err(OnlineError::LoginPage { server, status })
+        }
+        200..=299 => Err(OnlineError::NotALicenseServer {
+            server,
+            reason: format!("expected JSON, found {}", described(media_type)),
+        }),
+        _ => Err(OnlineError::Status { server, status }),
     }
 }
 
