@@ -105,7 +105,7 @@ fn the_error_of_several_servers_names_each_of_them() {
     let error = client.validate().unwrap_err();
     assert!(error.is_unreachable());
     assert_eq!(error.code(), "SERVER_UNREACHABLE");
-    let text = error.to_string();
+    let text = with_causes(&error);
     assert!(
         text.contains(&first.url) && text.contains(&second.url),
         "{text}"

@@ -53,7 +53,7 @@ fn a_license_that_the_vendor_revoked_is_denied_after_the_next_validation() {
     let site = Site::new("--tier team --seats 2 --days 365");
     let server = site.start();
     let client = site.client(&server);
-    let revoke = Run::keygen(&site.workstation).args(words("revoke --key vendor.key acme.lic"));
+    let revoke = Run::keygen(&site.workstation).args(words("revoke acme.lic"));
     revoke.args(["--reason", "not paid"]).run().expect_code(0);
     let list = words("revocations --key vendor.key --out list.lic");
     Run::keygen(&site.workstation)

@@ -39,7 +39,7 @@ impl Site {
         license_server(&scratch).arg("init").run().expect_code(0);
         let workstation = vendor.workstation();
         workstation.write("server.request", scratch.read("data/server.request"));
-        let issue = Run::keygen(&workstation).args(words("issue --key vendor.key"));
+        let issue = Run::keygen(&workstation).args(words("issue --force --key vendor.key"));
         let issue = issue.args(["--customer", "ACME Ltd", "--server-key", "server.request"]);
         let issue = issue.args(words(terms)).args(["--out", "acme.lic"]);
         issue.run().expect_code(0);
