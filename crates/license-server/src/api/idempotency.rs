@@ -84,14 +84,14 @@ async fn record(app: &App, running: RunningRequest, response: Response) -> Respo
             body: bytes.to_vec(),
         }
     };
-    if let Err(refusal) = idempotency.finish(&running, stored).await {
-        if let Some(repeated) = log_limit::pass("response") {
-            tracing::warn!(
-                code = refusal.code,
-                repeated,
-                "a response cannot be stored for its repetition"
-            );
-        }
+    if let Err(refusal) = idempotency.finish(&running, stored).await
+        && let Some(repeated) = log_limit::pass("response")
+    {
+        tracing::warn!(
+            code = refusal.code,
+            repeated,
+            "a response cannot be stored for its repetition"
+        );
     }
     Response::from_parts(parts, Body::from(bytes))
 }
