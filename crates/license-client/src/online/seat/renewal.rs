@@ -38,6 +38,11 @@ impl Renewal {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn due(&self) -> Option<BootTime> {
+        self.due_at
+    }
+
     fn fail(&mut self, error: OnlineError) {
         let doublings = self.failures.min(5);
         let pause = FIRST_PAUSE
@@ -227,7 +232,7 @@ impl SeatState {
 
     /// Applies a failed request. Only a refusal over a connection that proves the server can end
     /// the seat.
-    fn refuse(&mut self, error: OnlineError) -> Option<SeatEvent> {
+    pub(super) fn refuse(&mut self, error: OnlineError) -> Option<SeatEvent> {
         let problem = error.problem().filter(|problem| problem.is_authenticated);
         if let Some(problem) = problem {
             let (code, detail) = (problem.code.clone(), problem.detail.clone());
