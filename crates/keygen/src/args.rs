@@ -147,7 +147,9 @@ const SUCCESSOR_FORCE: &str = "Replace an existing file, allow options to lower 
     even if the clock or the product contradicts the ledger";
 
 /// The help of the option `--force` of `keygen revocations`.
-const REVOCATIONS_FORCE: &str = "Replace a file that is not an earlier list, and allow a list that omits licenses of an earlier list";
+const REVOCATIONS_FORCE: &str = "Replace a file that is not an earlier list, allow a list that \
+    omits licenses of an earlier list, and sign even if the clock or the product contradicts the \
+    ledger";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {

@@ -5,7 +5,7 @@ use license_tests::vendor::IssuedLicense;
 use license_tests::{Run, Scratch, Vendor, words};
 use serde_json::{Value, json};
 
-/// The data directory of a server with a license.
+/// A server with a license. `scratch` contains the data directory of the server.
 pub(super) struct Site {
     pub(super) scratch: Scratch,
     /// The workstation of the vendor, with its ledger.
@@ -34,7 +34,7 @@ impl Site {
         site
     }
 
-    /// Installs a license at the console.
+    /// Installs a license with `license-server install`, not over HTTP.
     pub(super) fn install(&self, file: &str, others: &[&str]) -> Value {
         self.scratch.write("acme.lic", file);
         let install = license_server(&self.scratch).args(["install", "--json"]);
@@ -64,7 +64,8 @@ impl Site {
     }
 }
 
-/// Issues a license for the server in the data directory, as `acme.lic` of the workstation.
+/// Issues a license for the server whose data directory is in `scratch`, and writes it to
+/// `acme.lic` of the workstation.
 pub(super) fn issue(workstation: &Scratch, scratch: &Scratch, options: &[&str]) -> IssuedLicense {
     workstation.write("server.request", scratch.read("data/server.request"));
     let issue = Run::keygen(workstation).args(words("issue --json --force --key vendor.key"));

@@ -73,6 +73,9 @@ pub(crate) struct Issue {
     /// Request of the customer's license server, or its public key; the server can then lend seats
     #[arg(long, value_name = "FILE")]
     pub(crate) server_key: Option<Source>,
+    /// Your trust set; a license server with one of its keys is refused; may be repeated
+    #[arg(long, value_name = "FILE", requires = "server_key")]
+    pub(crate) trust: Vec<Source>,
     /// Name of the vendor [env: KEYGEN_ISSUER; keygen.toml: issuer] [default: the product's]
     #[arg(long, value_name = "NAME")]
     pub(crate) issuer: Option<String>,
@@ -137,6 +140,9 @@ pub(crate) struct Batch {
     /// Name of the batch, such as 2027-01; a new name issues the same orders again
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
+    /// Your trust set; license servers with one of its keys are refused; may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trust: Vec<Source>,
     /// Number of signing threads [default: one per core]
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub(crate) jobs: Option<NonZeroU32>,

@@ -102,7 +102,7 @@ pub struct LicenseClaims {
     /// The license id, claim `jti`. In a token, the id is a UUID.
     #[serde(rename = "jti", deserialize_with = "uuid")]
     pub id: LicenseId,
-    /// A number that increases with every token that the vendor issues.
+    /// A number that increases with every license token that the vendor issues.
     #[serde(default, deserialize_with = "count", skip_serializing_if = "absent")]
     pub serial: Option<u64>,
     /// The licenses that this license replaces, the latest last.
@@ -354,7 +354,8 @@ impl TokenClaims for LicenseClaims {
         }
     }
 
-    /// Also returns an error for a later format version.
+    /// Returns an error for a later format version, or for a claim in `crit` that this version does
+    /// not know.
     fn unsupported(payload: &[u8]) -> Option<VerifyError> {
         #[derive(Deserialize)]
         struct VersionClaim {

@@ -23,7 +23,7 @@ enum Step {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let pair = || (0..4_usize, 1..4_usize).prop_map(|(one, by)| (one, (one + by) % 4));
+    let pair = || (0..4_usize, 1..4_usize).prop_map(|(one, offset)| (one, (one + offset) % 4));
     prop_oneof![
         pair().prop_map(|(by, key)| Step::Introduce { by, key }),
         pair().prop_map(|(key, with)| Step::Retire { key, with }),
