@@ -158,7 +158,7 @@ fn a_lease_that_does_not_answer_the_request_is_not_believed() {
 #[test]
 fn a_seat_is_renewed_becomes_late_recovers_and_is_lost() {
     let licensed = Licensed::offline();
-    let lender = Lender::new(&licensed, Duration::from_secs(3));
+    let lender = Lender::new(&licensed, Duration::from_secs(8));
     let fake = lender.start();
     let client = client(&licensed, &fake);
     let (sender, events) = mpsc::channel();
