@@ -44,6 +44,7 @@ const LOST: u8 = 2;
 const NO_TOKEN: u8 = 3;
 const OTHER_SEQ: u8 = 4;
 const UNSIGNED: u8 = 5;
+const SHORTER: u8 = 6;
 
 impl Lender {
     fn new(licensed: &Licensed, lifetime: Duration) -> Self {
@@ -85,6 +86,7 @@ impl Lender {
             CLOSE => Vec::new(),
             LOST => problem("409 Conflict", "LEASE_LOST"),
             NO_TOKEN => json_answer("200 OK", &seat(None, self.lifetime)),
+            SHORTER => json_answer("200 OK", &seat(None, Duration::from_secs(1))),
             OTHER_SEQ => json_answer("200 OK", &seat(Some(&token(8)), self.lifetime)),
             _ => json_answer("200 OK", &seat(Some("a.b.c"), self.lifetime)),
         }
@@ -223,6 +225,17 @@ fn only_a_signed_lease_of_the_same_grant_extends_a_seat() {
         assert!(!seat.is_valid());
         assert!(!heartbeats(&fake).is_empty());
     }
+}
+
+#[test]
+fn an_answer_without_a_token_can_shorten_a_lease() {
+    let licensed = Licensed::offline();
+    let lender = Lender::new(&licensed, Duration::from_secs(3600));
+    lender.set(SHORTER);
+    let fake = lender.start();
+    let client = client(&licensed, &fake);
+    let seat = client.seat(PROJECT).unwrap().acquire().unwrap();
+    wait_for("the end of the lease", || (!seat.is_valid()).then_some(()));
 }
 
 #[test]

@@ -60,6 +60,8 @@ struct Renewed {
     renew_at: Option<BootTime>,
     /// The new lease, if the answer has a token.
     grant: Option<Grant>,
+    /// The latest end of the lease by the answer, with or without a token.
+    ends_by: BootTime,
 }
 
 /// What the thread for renewals knows about a seat.
@@ -177,7 +179,12 @@ impl SeatCore {
         let reply: SeatReply = answer.parse(holder.url())?;
         let grant = self.check(&reply, &answer, nonce)?;
         let renew_at = reply.renew_at(answer.sent_at);
-        Ok(Renewed { renew_at, grant })
+        let ends_by = reply.ends_by(answer.sent_at);
+        Ok(Renewed {
+            renew_at,
+            grant,
+            ends_by,
+        })
     }
 
     fn check(
@@ -205,17 +212,22 @@ impl SeatState {
     /// Applies the result of a request. Returns the event, if there is one.
     fn apply(&mut self, result: Result<Renewed, OnlineError>) -> Option<SeatEvent> {
         let now = BootTime::now();
-        let Renewed { renew_at, grant } = match result {
+        let Renewed {
+            renew_at,
+            grant,
+            ends_by,
+        } = match result {
             Ok(renewed) => renewed,
             Err(error) => return self.refuse(error),
         };
         let renewal = &mut self.renewal;
         (renewal.failures, renewal.last_error) = (0, None);
-        if let Some(grant) = grant
-            && grant.valid_until >= self.grant.valid_until
-        {
+        if let Some(grant) = grant {
             self.grant = grant;
         }
+        // An answer without a signature can only shorten the lease, such as after an administrator
+        // has set a shorter lifetime.
+        self.grant.valid_until = self.grant.valid_until.min(ends_by);
         // Without a token, the lease that the client can prove ends when it ended before. The
         // next request comes early enough to get a token.
         let lifetime = self.grant.lease.lifetime().to_std();
