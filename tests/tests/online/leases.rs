@@ -7,7 +7,7 @@ use std::time::Duration;
 use license_client::license_core::chrono::{DateTime, Utc};
 use license_client::license_core::issue::LeaseDraft;
 use license_client::license_core::machine::Machine;
-use license_client::{Client, SeatEvent};
+use license_client::{Client, OnlineSettings, SeatEvent};
 use serde_json::{Value, json};
 
 use super::fake::{Fake, Key, Licensed, Received, json_answer, problem, wait_for};
@@ -265,6 +265,23 @@ fn a_renewal_states_the_newest_token_that_has_arrived() {
     let third = nth(2);
     assert_eq!(third.text("token"), newer);
     assert!(seat.is_valid());
+}
+
+#[test]
+fn a_session_stays_with_the_server_that_granted_its_seat() {
+    let licensed = Licensed::offline();
+    let lender = Lender::new(&licensed, Duration::from_secs(60));
+    let (first, second) = (Fake::start(|_| Vec::new()), lender.start());
+    let settings = OnlineSettings::new().server(&first.url).server(&second.url);
+    let client = licensed.client(settings);
+    let seat = client.seat(PROJECT).unwrap().acquire().unwrap();
+    assert_eq!(seat.server(), second.url);
+    wait_for("two renewals", || {
+        (heartbeats(&second).len() >= 2).then_some(())
+    });
+    assert!(seat.release().unwrap());
+    let paths = first.received().into_iter().map(|request| request.path);
+    assert_eq!(paths.collect::<Vec<_>>(), ["/api/v1/seats"]);
 }
 
 #[test]
