@@ -16,6 +16,8 @@ use super::{Phase, SeatCore, SeatEvent, SeatState};
 /// The pauses after failed attempts.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+/// The shortest time limit of a renewal.
+const SHORTEST_LIMIT: Duration = Duration::from_secs(1);
 
 /// When to renew a lease, and what the last attempts brought.
 pub(super) struct Renewal {
@@ -162,20 +164,23 @@ impl SeatCore {
     fn request_renewal(&self) -> Result<Renewed, OnlineError> {
         let holder = &self.holder;
         let nonce = random::nonce()?;
-        let body = {
+        let (body, lifetime) = {
             let state = self.state();
             let lease = &state.grant.lease;
-            json!({
+            let body = json!({
                 "instance": holder.instance,
                 "seq": lease.seq(),
                 "nonce": nonce.to_string(),
                 "token": lease.id().as_str(),
-            })
+            });
+            (body, lease.lifetime().to_std().unwrap_or(Duration::ZERO))
         };
         let path = format!("/api/v1/seats/{}/heartbeat", holder.session);
         let call = holder.call(&path, body.to_string(), None);
         let route = Route::Only(holder.server);
-        let answer = holder.transport.send(&call, route, Limit::Configured)?;
+        // A silent server must not use up the time of seats from other servers.
+        let limit = Limit::AtMost((lifetime / 4).max(SHORTEST_LIMIT));
+        let answer = holder.transport.send(&call, route, limit)?;
         let reply: SeatReply = answer.parse(holder.url())?;
         let grant = self.check(&reply, &answer, nonce)?;
         let renew_at = reply.renew_at(answer.sent_at);
