@@ -13,8 +13,8 @@ use serde_core::Serialize;
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::Path;
 
-/// The size of the buffer of standard output. Almost every output is written with a single call, so
-/// that a killed process does not leave a part of it.
+/// The size of the buffer for JSON and outlines. Almost every one of them is written with a single
+/// call, so that a killed process does not leave a part of it.
 const BUFFER_BYTES: usize = 64 * 1024;
 
 /// The options for output. Use `#[command(flatten)]` to add them to a program.
@@ -311,7 +311,8 @@ fn write_json(mut stream: impl Write, value: &(impl Serialize + ?Sized)) -> io::
     write_all(stream, b"\n")
 }
 
-/// Writes the text with a single call, so that a killed process does not leave a partial line.
+/// Writes the text with a single call, so that a killed process does not leave a partial line. A
+/// stream that removes styles makes a call for each part between them.
 fn write_line(stream: impl Write, text: &str) -> io::Result<()> {
     if text.ends_with('\n') {
         write_all(stream, text.as_bytes())

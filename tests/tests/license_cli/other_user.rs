@@ -104,11 +104,17 @@ fn link_unfinished_files() {
         if !undo.join("license.lic").exists() {
             let _ = fs::write(undo.join("license.lic"), "ATTACK");
         }
-        for _ in 0..1000 {
-            let _ = symlink(
-                home.join("../victim"),
-                state.join(".unfinished-license.lic"),
-            );
+        // The names of unfinished files contain the id of the process. The next processes are known.
+        let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+        let newest: u32 = load
+            .split_whitespace()
+            .next_back()
+            .map_or(0, |id| id.parse().unwrap_or(0));
+        for process in newest..newest + 20 {
+            for number in 0..4 {
+                let name = format!(".unfinished-{process}-{number}");
+                let _ = symlink(home.join("../victim"), state.join(name));
+            }
         }
     });
 }
@@ -158,14 +164,14 @@ fn root_does_not_change_a_directory_of_root_to_which_the_user_links() {
 }
 
 #[test]
-fn root_copies_no_file_from_a_link_in_place_of_the_undo_directory() {
+fn root_copies_no_file_through_a_link_with_the_name_of_the_undo_directory() {
     let Some(user) = OtherUser::new() else {
         return;
     };
     let secret = user.machine.write("secret", "of root");
     set_mode(&secret, 0o600);
-    // A hard link to another file system is not possible, so a program that followed the link would
-    // copy the files.
+    // A file is restored with a hard link, or with a copy if it is on another file system. A program
+    // that followed the symbolic link `.undo` would therefore copy the file.
     let other = tempfile::tempdir_in("/dev/shm").unwrap();
     symlink(&secret, other.path().join("license.lic")).unwrap();
     fs::create_dir(user.state()).unwrap();

@@ -2,14 +2,22 @@
 #![allow(
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::print_stdout,
     clippy::unwrap_used,
     reason = "a test fails by panicking"
 )]
 
 mod answers;
+mod clock;
 mod config;
+mod embedded;
+mod fuzz;
 mod guide;
+mod histories;
 mod hostile;
+mod hsm;
+mod kills;
+mod metrics;
 mod openapi;
 mod raw;
 mod seats;
@@ -18,5 +26,7 @@ mod shutdown;
 mod site;
 mod slow;
 mod start;
+mod story;
 mod tls;
 mod validate;
+mod vendor;

@@ -181,7 +181,7 @@ fn note_previous_answer<P: AnswerPolicy<A>, A>(draft: &AnswerDraft<'_, P, A>, te
         "a new answer is issued"
     };
     let devices = match P::KIND {
-        LedgerEntryKind::Activation => ", and the machine counts once",
+        LedgerEntryKind::Activation => ", and the machine is not counted again",
         _ => "",
     };
     terminal.note(&format!(

@@ -145,7 +145,7 @@ fn refused(error: TrustStatementError, ledger: Option<&dyn LedgerReader>) -> Fai
         TrustStatementError::IntroducedByRetired { .. } => Failure::usage(format!(
             "--introduce: {message}"
         ))
-        .hint("introduce the key with another key that stays trusted: `keygen rotate --key OTHER --introduce FILE`"),
+        .hint("sign the introduction with another key, which stays trusted: `keygen rotate --key OTHER --introduce FILE`"),
         _ => Failure::usage(message),
     }
 }

@@ -99,7 +99,7 @@ fn card(line: &str) -> Option<(u8, String)> {
     Some((attachment, with_colons(address)))
 }
 
-/// Adds colons to an address, because WMI prints only its digits.
+/// Adds colons to an address, because `Get-NetAdapter` prints only its digits.
 fn with_colons(digits: &str) -> String {
     if digits.len() != 12 || !digits.is_ascii() {
         return digits.to_owned();

@@ -146,7 +146,7 @@ pub struct LicenseClaims {
     /// Whether the license is a trial.
     #[serde(default, skip_serializing_if = "absent")]
     pub trial: bool,
-    /// The check-in terms. Without them, validation is never required.
+    /// The check-in terms. Without them, check-ins are never required.
     #[serde(default, deserialize_with = "object", skip_serializing_if = "absent")]
     pub check_in: Option<CheckIn>,
     /// The renewal terms. Without them, there is neither notice nor grace.
@@ -158,10 +158,11 @@ pub struct LicenseClaims {
     /// The requirement that the version of the application must meet, such as `<3.0.0`.
     #[serde(default, deserialize_with = "version", skip_serializing_if = "absent")]
     pub max_version: Option<VersionReq>,
-    /// The machines to which the license is locked. An empty list permits every machine.
+    /// The machines to which the license is locked. Without the claim, the list is empty, and every
+    /// machine is permitted.
     #[serde(default, deserialize_with = "machines", skip_serializing_if = "absent")]
     pub machines: Vec<Machine>,
-    /// The named users. An empty list permits every user.
+    /// The named users. Without the claim, the list is empty, and every user is permitted.
     #[serde(default, deserialize_with = "non_empty_texts")]
     #[serde(skip_serializing_if = "absent")]
     pub users: Vec<String>,

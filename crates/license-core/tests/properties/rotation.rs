@@ -101,7 +101,7 @@ proptest! {
         }
     }
 
-    /// A machine applies its stored statements again after each start.
+    /// A program stores the applied statements, and applies them again at each start.
     #[test]
     fn applying_the_statements_again_gives_the_same_keys(steps in vec(step(), 1..14)) {
         let mut rotation = roots();
