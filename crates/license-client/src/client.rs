@@ -6,6 +6,8 @@ mod current;
 mod error;
 mod evaluation;
 mod feature;
+#[cfg(feature = "online")]
+mod online;
 mod problems;
 mod quota;
 mod session;
@@ -32,7 +34,8 @@ use crate::manager::{LicenseManager, Snapshot, depends_on_machine};
 /// while the program runs takes effect within a second.
 ///
 /// An application creates one client with [`Client::builder`] and keeps it. Threads can share the
-/// client, for example in an [`Arc`]. The client starts no threads.
+/// client, for example in an [`Arc`]. The client starts no threads, except one that renews floating
+/// seats while there are any (feature `online`).
 ///
 /// ```
 /// use license_client::{Client, FeatureMatrix, TrustSet};
@@ -54,7 +57,9 @@ use crate::manager::{LicenseManager, Snapshot, depends_on_machine};
 ///
 /// # Blocking
 ///
-/// No method uses the network. The documentation of each method that may block states for how long.
+/// No method uses the network, except those of the feature `online`: `validate`, `refresh_online`,
+/// `seat`, and [`ClientBuilder::build`] after `ClientBuilder::online`. The documentation of each
+/// method that may block states for how long.
 /// The times are for a local disk. A file system on a network adds its own waits.
 ///
 /// - [`decide`](Self::decide), [`allows`](Self::allows) and [`context`](Self::context): usually
@@ -99,6 +104,10 @@ pub struct Client {
     application: Application,
     current: RwLock<Current>,
     decisions: DecisionEvents,
+    #[cfg(feature = "online")]
+    online: Option<crate::online::OnlineSettings>,
+    #[cfg(feature = "online")]
+    online_status: RwLock<Arc<crate::online::OnlineStatus>>,
 }
 
 impl Client {
@@ -110,6 +119,10 @@ impl Client {
             application,
             current: RwLock::new(current),
             decisions: DecisionEvents::default(),
+            #[cfg(feature = "online")]
+            online: None,
+            #[cfg(feature = "online")]
+            online_status: RwLock::new(Arc::new(crate::online::OnlineStatus::NotRequired)),
         }
     }
 

@@ -1,5 +1,5 @@
 //! The client side of the license system: stores a license on a machine, installs it, and decides
-//! what the license allows. No call uses the network.
+//! what the license allows. No call uses the network, except those of the feature `online`.
 //!
 //! The entry point of an application is [`Client::builder`]. The builder takes the vendor's public
 //! keys and the product file, both compiled into the program, and what the application knows about
@@ -47,6 +47,7 @@
 //! | answer many questions, show warnings | [`Client::decide`], [`Decision::warnings`] |
 //! | decide for the user of a request | [`Client::context`], [`Client::allows_in`] |
 //! | hold a session of a project | [`Client::session`] |
+//! | ask a license server, hold a floating seat | `Client::validate`, `Client::seat`; feature `online` |
 //! | install, activate, deactivate or remove a license | [`Client::manager`], [`LicenseManager`] |
 //! | identify the machine | [`MachineFacts`] |
 //! | read the state directory without a client | [`Paths`], [`Installation`], [`Store`] |
@@ -79,6 +80,8 @@
 //!
 //! - `rsa` (default): verifies signatures in pure Rust, without a C compiler.
 //! - `aws-lc-rs`: verifies signatures with AWS-LC, about five times as fast; needs a C compiler.
+//! - `online`: asks license servers: validation of licenses that check in, and floating seats. TLS
+//!   uses AWS-LC, so it needs a C compiler. The calls block, and need no runtime.
 //! - `testing`: the module `testing`: a vendor, a machine and a clock for the tests of an
 //!   application.
 //! - `testing-in-release`: permits `testing` in release builds.
@@ -153,6 +156,7 @@ compile_error!(
 //     installation
 //     manager
 //     session
+//     online
 //     client, json
 //     testing, fuzzing
 mod activation;
@@ -171,6 +175,8 @@ mod journal;
 mod json;
 mod machine;
 mod manager;
+#[cfg(feature = "online")]
+mod online;
 mod paths;
 mod problem;
 mod project;
@@ -216,6 +222,12 @@ pub use manager::{
     InstallReport, InstalledBlock, InstalledStatement, LicenseManager, Moment,
     PendingRequestPolicy, PreparedRequest, QuotaError, QuotaUseReport, RemovalReport, ReportError,
     Snapshot, UsageAccount, UsageExport, UsageReportMode, UsedQuotas,
+};
+#[cfg(feature = "online")]
+pub use online::{
+    CertificateFault, OnlineClient, OnlineError, OnlineSetting, OnlineSettings, OnlineSource,
+    OnlineStatus, OnlineValue, QueuePlace, Seat, SeatEvent, SeatRequest, ServerProblem,
+    ServerVerdict, UnreachableReason,
 };
 pub use paths::Paths;
 pub use problem::{ListFault, ListProblem, StaleList, StateProblem, StatementProblem};

@@ -284,12 +284,12 @@ fn id_in_name(name: &str) -> Option<&str> {
 
 /// Returns the user id of this process. A user name from the environment is not reliable.
 #[cfg(unix)]
-fn user_of_this_process() -> String {
+pub(crate) fn user_of_this_process() -> String {
     format!("uid:{}", rustix::process::geteuid().as_raw())
 }
 
 #[cfg(not(unix))]
-fn user_of_this_process() -> String {
+pub(crate) fn user_of_this_process() -> String {
     std::env::var("USERNAME").unwrap_or_default()
 }
 

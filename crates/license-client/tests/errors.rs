@@ -35,6 +35,15 @@ fn every_error_can_be_sent_to_another_thread_and_be_the_source_of_another_error(
     assert_error::<UsageTypeError>();
 }
 
+#[cfg(feature = "online")]
+#[test]
+fn an_error_of_a_license_server_has_a_code_that_is_a_text() {
+    use license_client::OnlineError;
+
+    assert_error::<OnlineError>();
+    let _: fn(&OnlineError) -> &str = OnlineError::code;
+}
+
 #[test]
 fn each_error_has_the_method_code() {
     let _: fn(&AnswerFault) -> Code = AnswerFault::code;

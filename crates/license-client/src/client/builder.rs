@@ -58,6 +58,8 @@ pub struct ClientBuilder {
     user: Option<String>,
     paths: Option<Paths>,
     sources: Sources,
+    #[cfg(feature = "online")]
+    pub(super) online: Option<crate::online::OnlineSettings>,
 }
 
 /// The reason why a client cannot be built. Each reason is a mistake in the program, and none
@@ -148,6 +150,8 @@ impl ClientBuilder {
             user: None,
             paths: None,
             sources: Sources::default(),
+            #[cfg(feature = "online")]
+            online: None,
         }
     }
 
@@ -401,7 +405,14 @@ impl ClientBuilder {
             None => LicenseManager::for_current_user(matrix.product()),
         };
         let manager = manager.trust_only(&self.trust).sources(self.sources);
-        Ok(Client::new(manager, matrix, application))
+        #[cfg_attr(not(feature = "online"), allow(unused_mut, reason = "for `online`"))]
+        let mut client = Client::new(manager, matrix, application);
+        #[cfg(feature = "online")]
+        {
+            client.online = self.online;
+            client.start_online();
+        }
+        Ok(client)
     }
 }
 

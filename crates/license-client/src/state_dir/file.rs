@@ -37,6 +37,8 @@ pub enum StateFile {
     ReplacedLicense,
     /// `trust.replaced`: the keys that were installed with the replaced license.
     ReplacedTrust,
+    /// `online.toml`: the settings of the license server.
+    Online,
 }
 
 impl StateFile {
@@ -53,6 +55,7 @@ impl StateFile {
         Self::TrustStatements,
         Self::ReplacedLicense,
         Self::ReplacedTrust,
+        Self::Online,
     ];
 
     /// Returns the file with this name.
@@ -88,6 +91,7 @@ impl StateFile {
             Self::TrustStatements => "trust.lic",
             Self::ReplacedLicense => "license.replaced",
             Self::ReplacedTrust => "trust.replaced",
+            Self::Online => "online.toml",
         }
     }
 }

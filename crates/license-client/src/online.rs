@@ -1,0 +1,45 @@
+//! License servers: validation and floating seats. Feature `online`.
+//!
+//! No call of this module is needed for a license that needs no check-in and no floating seat.
+//! Requests block their thread, within a time limit. Only seats use a thread in the background.
+
+// Layers: a module uses only modules on the lines above its own.
+//     boot_time, server_url, setting, queue
+//     error
+//     random, proxy, resolver, settings, settings_file
+//     tls, caller
+//     transport
+//     grant, verdict
+//     validation, seat, heartbeats
+//     seat_request
+//     connection
+mod boot_time;
+mod caller;
+mod connection;
+mod error;
+mod grant;
+mod heartbeats;
+mod proxy;
+mod queue;
+mod random;
+mod resolver;
+mod seat;
+mod seat_request;
+mod server_url;
+mod setting;
+mod settings;
+mod settings_file;
+mod tls;
+mod transport;
+mod validation;
+mod verdict;
+
+pub use self::connection::OnlineClient;
+pub(crate) use self::connection::RefreshLimit;
+pub use self::error::{CertificateFault, OnlineError, ServerProblem, UnreachableReason};
+pub use self::queue::QueuePlace;
+pub use self::seat::{Seat, SeatEvent};
+pub use self::seat_request::SeatRequest;
+pub use self::setting::{OnlineSetting, OnlineSource, OnlineValue};
+pub use self::settings::OnlineSettings;
+pub use self::verdict::{OnlineStatus, ServerVerdict};

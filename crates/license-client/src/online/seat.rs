@@ -1,0 +1,425 @@
+//! A floating seat that this process holds.
+
+mod renewal;
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use license_core::ids::Commitment;
+use license_core::license::Lease;
+use license_core::machine::Machine;
+use license_core::session::{ProjectRoot, SessionId};
+use license_core::{License, with_causes};
+use serde::Deserialize;
+use serde_json::json;
+use ureq::http::Method;
+use zeroize::Zeroizing;
+
+use self::renewal::Renewal;
+use super::boot_time::BootTime;
+use super::error::OnlineError;
+use super::grant::Grant;
+use super::heartbeats;
+use super::random;
+use super::transport::{Call, Limit, Route, Transport};
+
+/// The longest time for which dropping a seat waits for the server.
+const DROP_LIMIT: Duration = Duration::from_secs(2);
+
+pub(super) type Callback = Box<dyn FnMut(&SeatEvent) + Send>;
+
+/// A change of a seat that its holder should know.
+///
+/// ```
+/// use license_client::SeatEvent;
+///
+/// /// Returns whether the application should save the work and ask the user.
+/// fn is_serious(event: &SeatEvent) -> bool {
+///     matches!(event, SeatEvent::Lost { .. })
+/// }
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum SeatEvent {
+    /// The lease has ended, because no server renewed it in time. The server keeps the seat for its
+    /// session until another session needs it, and the client still tries to renew it.
+    Late {
+        /// The last error, if there was one. After a suspend, there is none yet.
+        error: Option<Arc<OnlineError>>,
+    },
+    /// A late lease was renewed.
+    Recovered,
+    /// The seat is lost. It never becomes valid again: acquire another one.
+    Lost {
+        /// The reason code, such as `LEASE_LOST`.
+        code: String,
+        /// When and why the lease ended, in one sentence.
+        detail: String,
+    },
+}
+
+impl fmt::Display for SeatEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Late { error: None } => f.write_str("the seat is late"),
+            Self::Late { error: Some(error) } => {
+                write!(f, "the seat is late: {}", with_causes(&**error))
+            }
+            Self::Recovered => f.write_str("the seat is valid again"),
+            Self::Lost { detail, .. } => write!(f, "the seat is lost: {detail}"),
+        }
+    }
+}
+
+/// A floating seat of a license, which this process holds for a project.
+///
+/// One thread of the process renews all of its seats. The lease is a token that the server signed
+/// with the key that the license certifies, so a seat is believed only if the vendor's key proves
+/// it. Its lifetime counts from the moment when the request was sent, by a clock that continues in
+/// suspend and that no program sets.
+///
+/// Dropping the seat releases it, and waits for the server for at most two seconds. A process that
+/// ends without dropping it keeps the seat until the lease ends, by default two minutes. After a
+/// `fork`, the seat belongs to the parent: in the child it is not valid, and dropping it has no
+/// effect on the server.
+///
+/// ```no_run
+/// # fn client() -> Result<license_client::Client, Box<dyn std::error::Error>> {
+/// #     Err("only compiled".into())
+/// # }
+/// use license_client::SeatEvent;
+///
+/// let client = client()?;
+/// let seat = client.seat(".")?.on_event(|event| match event {
+///     SeatEvent::Lost { .. } => eprintln!("{event}; save your work"),
+///     _ => eprintln!("{event}"),
+/// });
+/// let seat = seat.acquire()?;
+/// while seat.is_valid() {
+///     // A step of the work.
+/// #   break;
+/// }
+/// seat.release()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "the seat is released as soon as it is dropped"]
+pub struct Seat {
+    core: Arc<SeatCore>,
+    root: ProjectRoot,
+}
+
+impl fmt::Debug for Seat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Seat")
+            .field("session", &self.core.holder.session)
+            .field("server", &self.server())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What identifies the holder of a seat to its server.
+pub(super) struct Holder {
+    pub(super) transport: Arc<Transport>,
+    /// The server that granted the seat. Only this server renews it.
+    pub(super) server: usize,
+    pub(super) license: License,
+    pub(super) license_key: String,
+    pub(super) machine: Machine,
+    pub(super) session: SessionId,
+    pub(super) instance: String,
+    pub(super) secret: Zeroizing<String>,
+    pub(super) commitment: Commitment,
+}
+
+/// The part of a seat that the thread for renewals uses.
+pub(super) struct SeatCore {
+    holder: Holder,
+    /// The process that acquired the seat.
+    owner: u32,
+    state: Mutex<SeatState>,
+    callback: Mutex<Option<Callback>>,
+}
+
+struct SeatState {
+    phase: Phase,
+    grant: Grant,
+    renewal: Renewal,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// The lease is valid, or its end was not noticed yet.
+    Held,
+    /// The lease has ended, and can be renewed.
+    Late,
+    /// The lease has ended for good.
+    Lost,
+    /// The holder has released the seat.
+    Released,
+}
+
+#[derive(Deserialize)]
+struct Released {
+    freed: bool,
+}
+
+impl Seat {
+    /// Starts to renew a seat.
+    pub(super) fn start(
+        holder: Holder,
+        grant: Grant,
+        renew_at: Option<BootTime>,
+        root: ProjectRoot,
+        callback: Option<Callback>,
+    ) -> Result<Self, OnlineError> {
+        let core = Arc::new(SeatCore::new(holder, grant, renew_at, callback));
+        // If the thread cannot be started, dropping the seat releases it.
+        let seat = Self {
+            core: Arc::clone(&core),
+            root,
+        };
+        heartbeats::add(&core).map_err(OnlineError::NoThread)?;
+        Ok(seat)
+    }
+
+    /// Returns whether the lease proves the seat now. Never blocks on the network.
+    ///
+    /// A late or lost seat is not valid, and neither is the seat of a parent process.
+    ///
+    /// ```no_run
+    /// # fn seat() -> Result<license_client::Seat, Box<dyn std::error::Error>> {
+    /// #     Err("only compiled".into())
+    /// # }
+    /// let seat = seat()?;
+    /// if !seat.is_valid() {
+    ///     eprintln!("save your work");
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn is_valid(&self) -> bool {
+        !self.expires_in().is_zero()
+    }
+
+    /// Returns how long the lease is valid without a renewal, or zero if it is not valid.
+    ///
+    /// ```no_run
+    /// # fn seat() -> Result<license_client::Seat, Box<dyn std::error::Error>> {
+    /// #     Err("only compiled".into())
+    /// # }
+    /// let seat = seat()?;
+    /// println!("valid for {} s", seat.expires_in().as_secs());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn expires_in(&self) -> Duration {
+        if !self.core.is_owner() {
+            return Duration::ZERO;
+        }
+        let state = self.core.state();
+        match state.phase {
+            Phase::Held | Phase::Late => state.grant.valid_until.since(BootTime::now()),
+            Phase::Lost | Phase::Released => Duration::ZERO,
+        }
+    }
+
+    /// Returns the session that holds the seat.
+    ///
+    /// ```no_run
+    /// # fn seat() -> Result<license_client::Seat, Box<dyn std::error::Error>> {
+    /// #     Err("only compiled".into())
+    /// # }
+    /// let seat = seat()?;
+    /// println!("seat of {}", seat.session());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn session(&self) -> SessionId {
+        self.core.holder.session
+    }
+
+    /// Returns the root of the project.
+    ///
+    /// ```no_run
+    /// # fn seat() -> Result<license_client::Seat, Box<dyn std::error::Error>> {
+    /// #     Err("only compiled".into())
+    /// # }
+    /// let seat = seat()?;
+    /// println!("seat of {}", seat.root().path().display());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn root(&self) -> &ProjectRoot {
+        &self.root
+    }
+
+    /// Returns the URL of the server that granted the seat.
+    ///
+    /// ```no_run
+    /// # fn seat() -> Result<license_client::Seat, Box<dyn std::error::Error>> {
+    /// #     Err("only compiled".into())
+    /// # }
+    /// let seat = seat()?;
+    /// println!("granted by {}", seat.server());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn server(&self) -> &str {
+        self.core.holder.url()
+    }
+
+    /// Returns the latest lease, with which the process can prove its seat to others. Returns
+    /// `None` in a child process.
+    ///
+    /// ```no_run
+    /// # fn seat() -> Result<license_client::Seat, Box<dyn std::error::Error>> {
+    /// #     Err("only compiled".into())
+    /// # }
+    /// let seat = seat()?;
+    /// if let Some(lease) = seat.lease() {
+    ///     println!("seat {} of pool {}", lease.seq(), lease.pool());
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn lease(&self) -> Option<Lease> {
+        let is_owner = self.core.is_owner();
+        is_owner.then(|| self.core.state().grant.lease.clone())
+    }
+
+    /// Returns whether the seat exceeds the seats of the license, as its overage policy allows.
+    /// Returns `false` in a child process.
+    ///
+    /// ```no_run
+    /// # fn seat() -> Result<license_client::Seat, Box<dyn std::error::Error>> {
+    /// #     Err("only compiled".into())
+    /// # }
+    /// let seat = seat()?;
+    /// if seat.is_overage() {
+    ///     eprintln!("all seats are held; this one exceeds the license");
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn is_overage(&self) -> bool {
+        self.core.is_owner() && self.core.state().grant.is_overage
+    }
+
+    /// Releases the seat, and returns whether this freed it. Other processes of the same session
+    /// may still use it.
+    ///
+    /// # Blocking
+    ///
+    /// Returns within the time limit of the settings.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`OnlineError`] if the server did not release the seat. The seat then ends with its
+    /// lease. Returns [`OnlineError::Forked`] in a child process.
+    ///
+    /// ```no_run
+    /// # fn seat() -> Result<license_client::Seat, Box<dyn std::error::Error>> {
+    /// #     Err("only compiled".into())
+    /// # }
+    /// let seat = seat()?;
+    /// if !seat.release()? {
+    ///     println!("another process of the session uses the seat");
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn release(self) -> Result<bool, OnlineError> {
+        self.core.release(Limit::Configured)
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let _ = self.core.release(Limit::AtMost(DROP_LIMIT));
+    }
+}
+
+impl Holder {
+    fn url(&self) -> &str {
+        self.transport.url(self.server)
+    }
+
+    /// Returns a request about the seat.
+    fn call<'a>(&'a self, path: &'a str, body: String, key: Option<&'a str>) -> Call<'a> {
+        Call {
+            method: Method::POST,
+            path,
+            body: Some(Zeroizing::new(body)),
+            license: Some(&self.license_key),
+            idempotency_key: key,
+        }
+    }
+}
+
+impl SeatCore {
+    fn new(
+        holder: Holder,
+        grant: Grant,
+        renew_at: Option<BootTime>,
+        callback: Option<Callback>,
+    ) -> Self {
+        let renewal = Renewal::new(renew_at, &grant);
+        Self {
+            holder,
+            owner: process::id(),
+            state: Mutex::new(SeatState {
+                phase: Phase::Held,
+                grant,
+                renewal,
+            }),
+            callback: Mutex::new(callback),
+        }
+    }
+
+    /// Returns whether this process acquired the seat. A child process must not touch the locks,
+    /// because a thread of its parent may have held them at the `fork`.
+    fn is_owner(&self) -> bool {
+        self.owner == process::id()
+    }
+
+    /// Returns the state. A thread that panicked has left it in order, because each change is
+    /// complete.
+    fn state(&self) -> MutexGuard<'_, SeatState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn release(&self, limit: Limit) -> Result<bool, OnlineError> {
+        if !self.is_owner() {
+            let (owner, found) = (self.owner, process::id());
+            return Err(OnlineError::Forked { owner, found });
+        }
+        let seq = {
+            let mut state = self.state();
+            let before = std::mem::replace(&mut state.phase, Phase::Released);
+            if matches!(before, Phase::Lost | Phase::Released) {
+                return Ok(false);
+            }
+            state.grant.lease.seq()
+        };
+        heartbeats::wake();
+        let holder = &self.holder;
+        let body = json!({
+            "instance": holder.instance,
+            "seq": seq,
+            "secret": holder.secret.as_str(),
+        });
+        let path = format!("/api/v1/seats/{}/release", holder.session);
+        let key = random::idempotency_key()?;
+        let call = holder.call(&path, body.to_string(), Some(&key));
+        let route = Route::Only(holder.server);
+        let answer = holder.transport.send(&call, route, limit)?;
+        let released: Released = answer.parse(holder.url())?;
+        Ok(released.freed)
+    }
+
+    /// Tells the holder about an event. A panic of the callback ends here.
+    fn emit(&self, event: &SeatEvent) {
+        let mut callback = self.callback.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(callback) = callback.as_mut() {
+            let _ = catch_unwind(AssertUnwindSafe(|| callback(event)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

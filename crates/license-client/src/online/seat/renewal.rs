@@ -1,0 +1,276 @@
+//! The renewals of a lease.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use license_core::ids::Nonce;
+use serde_json::json;
+
+use super::super::boot_time::BootTime;
+use super::super::error::OnlineError;
+use super::super::grant::{Expected, Grant, SeatReply, unverified};
+use super::super::random;
+use super::super::transport::{Answer, Limit, Route};
+use super::{Phase, SeatCore, SeatEvent, SeatState};
+
+/// The pauses after failed attempts.
+const FIRST_PAUSE: Duration = Duration::from_secs(2);
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+/// The shortest time limit of a renewal.
+const SHORTEST_LIMIT: Duration = Duration::from_secs(1);
+
+/// When to renew a lease, and what the last attempts brought.
+pub(super) struct Renewal {
+    /// When to send the next request. `None`: the lease cannot be renewed.
+    due_at: Option<BootTime>,
+    failures: u32,
+    last_error: Option<Arc<OnlineError>>,
+    /// The reason code and the sentence of a lease that cannot be renewed.
+    refusal: Option<(String, String)>,
+}
+
+impl Renewal {
+    pub(super) fn new(renew_at: Option<BootTime>, grant: &Grant) -> Self {
+        let latest = grant.valid_until;
+        Self {
+            due_at: renew_at.map(|at| at.min(latest)),
+            failures: 0,
+            last_error: None,
+            refusal: None,
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn due(&self) -> Option<BootTime> {
+        self.due_at
+    }
+
+    fn fail(&mut self, error: OnlineError) {
+        let doublings = self.failures.min(5);
+        let pause = FIRST_PAUSE
+            .saturating_mul(1 << doublings)
+            .min(LONGEST_PAUSE);
+        let jitter = pause / 4 / 255 * u32::from(random::jitter());
+        self.due_at = Some(BootTime::now().after(pause.saturating_sub(jitter)));
+        self.failures = self.failures.saturating_add(1);
+        self.last_error = Some(Arc::new(error));
+    }
+}
+
+/// The answer to a renewal.
+struct Renewed {
+    renew_at: Option<BootTime>,
+    /// The new lease, if the answer has a token.
+    grant: Option<Grant>,
+    /// The latest end of the lease by the answer, with or without a token.
+    ends_by: BootTime,
+}
+
+/// What the thread for renewals knows about a seat.
+pub(in crate::online) struct Due {
+    /// When the thread has something to do for the seat.
+    pub(in crate::online) at: BootTime,
+    /// Whether a request is due, and not only an event.
+    pub(in crate::online) is_request: bool,
+}
+
+impl SeatCore {
+    /// Returns when the seat needs the thread again. Returns `None` if it never does.
+    pub(in crate::online) fn due(&self) -> Option<Due> {
+        let state = self.state();
+        let ends_at = (state.phase == Phase::Held).then_some(state.grant.valid_until);
+        let renews_at = match state.phase {
+            Phase::Held | Phase::Late => state.renewal.due_at,
+            Phase::Lost | Phase::Released => return None,
+        };
+        match (renews_at, ends_at) {
+            (Some(renews_at), Some(ends_at)) if ends_at < renews_at => Some(Due {
+                at: ends_at,
+                is_request: false,
+            }),
+            (Some(at), _) => Some(Due {
+                at,
+                is_request: true,
+            }),
+            (None, at) => at.map(|at| Due {
+                at,
+                is_request: false,
+            }),
+        }
+    }
+
+    /// Returns the server, for which one failure counts for all seats.
+    pub(in crate::online) fn server(&self) -> &str {
+        self.holder.url()
+    }
+
+    /// Emits the event of a lease that has ended.
+    pub(in crate::online) fn notice_end(&self) {
+        let event = {
+            let mut state = self.state();
+            let has_ended = state.grant.valid_until <= BootTime::now();
+            if state.phase != Phase::Held || !has_ended {
+                return;
+            }
+            match state.renewal.refusal.take() {
+                Some((code, detail)) => {
+                    state.phase = Phase::Lost;
+                    SeatEvent::Lost { code, detail }
+                }
+                None if state.renewal.due_at.is_none() => {
+                    state.phase = Phase::Lost;
+                    SeatEvent::Lost {
+                        code: "NOT_RENEWABLE".to_owned(),
+                        detail: "the lease has ended, and the server does not renew it".to_owned(),
+                    }
+                }
+                None => {
+                    state.phase = Phase::Late;
+                    let error = state.renewal.last_error.clone();
+                    SeatEvent::Late { error }
+                }
+            }
+        };
+        self.emit(&event);
+    }
+
+    /// Postpones the renewal, because the server has just failed for another seat.
+    pub(in crate::online) fn postpone(&self) {
+        let mut state = self.state();
+        let pause = FIRST_PAUSE;
+        state.renewal.due_at = Some(BootTime::now().after(pause));
+    }
+
+    /// Renews the lease once. Returns whether the server was reached.
+    pub(in crate::online) fn renew(&self) -> bool {
+        let result = self.request_renewal();
+        let is_reached = !result.as_ref().is_err_and(OnlineError::is_unreachable);
+        let event = {
+            let mut state = self.state();
+            match state.phase {
+                Phase::Lost | Phase::Released => None,
+                _ => state.apply(result),
+            }
+        };
+        if let Some(event) = event {
+            self.emit(&event);
+        }
+        is_reached
+    }
+
+    /// Sends a renewal. It has no `Idempotency-Key`, because a repetition has no further effect, and
+    /// the server would store each answer for a day. The id of the newest token lets the server send
+    /// another one if the answer with a newer token was lost.
+    fn request_renewal(&self) -> Result<Renewed, OnlineError> {
+        let holder = &self.holder;
+        let nonce = random::nonce()?;
+        let (body, lifetime) = {
+            let state = self.state();
+            let lease = &state.grant.lease;
+            let body = json!({
+                "instance": holder.instance,
+                "seq": lease.seq(),
+                "nonce": nonce.to_string(),
+                "token": lease.id().as_str(),
+            });
+            (body, lease.lifetime().to_std().unwrap_or(Duration::ZERO))
+        };
+        let path = format!("/api/v1/seats/{}/heartbeat", holder.session);
+        let call = holder.call(&path, body.to_string(), None);
+        let route = Route::Only(holder.server);
+        // A silent server must not use up the time of seats from other servers.
+        let limit = Limit::AtMost((lifetime / 4).max(SHORTEST_LIMIT));
+        let answer = holder.transport.send(&call, route, limit)?;
+        let reply: SeatReply = answer.parse(holder.url())?;
+        let grant = self.check(&reply, &answer, nonce)?;
+        let renew_at = reply.renew_at(answer.sent_at);
+        let ends_by = reply.ends_by(answer.sent_at);
+        Ok(Renewed {
+            renew_at,
+            grant,
+            ends_by,
+        })
+    }
+
+    fn check(
+        &self,
+        reply: &SeatReply,
+        answer: &Answer,
+        nonce: Nonce,
+    ) -> Result<Option<Grant>, OnlineError> {
+        let holder = &self.holder;
+        let expected = Expected {
+            license: &holder.license,
+            session: holder.session,
+            machine: &holder.machine,
+            commitment: holder.commitment,
+        };
+        if reply.seq != self.state().grant.lease.seq() {
+            let reason = "its fencing number is not that of the seat";
+            return Err(unverified(holder.url(), reason));
+        }
+        reply.grant(answer, holder.url(), nonce, &expected)
+    }
+}
+
+impl SeatState {
+    /// Applies the result of a request. Returns the event, if there is one.
+    fn apply(&mut self, result: Result<Renewed, OnlineError>) -> Option<SeatEvent> {
+        let now = BootTime::now();
+        let Renewed {
+            renew_at,
+            grant,
+            ends_by,
+        } = match result {
+            Ok(renewed) => renewed,
+            Err(error) => return self.refuse(error),
+        };
+        let renewal = &mut self.renewal;
+        (renewal.failures, renewal.last_error) = (0, None);
+        if let Some(grant) = grant {
+            self.grant = grant;
+        }
+        // An answer without a signature can only shorten the lease, such as after an administrator
+        // has set a shorter lifetime.
+        self.grant.valid_until = self.grant.valid_until.min(ends_by);
+        // Without a token, the lease that the client can prove ends when it ended before. The
+        // next request comes early enough to get a token.
+        let lifetime = self.grant.lease.lifetime().to_std();
+        let reserve = lifetime.unwrap_or(Duration::ZERO) / 4;
+        let soon = now.after(Duration::from_secs(1));
+        let left = self.grant.valid_until.since(now).saturating_sub(reserve);
+        self.renewal.due_at = renew_at.map(|at| at.min(now.after(left)).max(soon));
+        if self.phase == Phase::Late && self.grant.valid_until > now {
+            self.phase = Phase::Held;
+            return Some(SeatEvent::Recovered);
+        }
+        None
+    }
+
+    /// Applies a failed request. Only a refusal over a connection that proves the server can end
+    /// the seat.
+    pub(super) fn refuse(&mut self, error: OnlineError) -> Option<SeatEvent> {
+        let problem = error.problem().filter(|problem| problem.is_authenticated);
+        if let Some(problem) = problem {
+            let (code, detail) = (problem.code.clone(), problem.detail.clone());
+            match code.as_str() {
+                "LEASE_LOST" | "UNKNOWN_INSTANCE" => {
+                    self.phase = Phase::Lost;
+                    return Some(SeatEvent::Lost { code, detail });
+                }
+                "NOT_RENEWABLE" => {
+                    self.renewal.due_at = None;
+                    if self.grant.valid_until <= BootTime::now() {
+                        self.phase = Phase::Lost;
+                        return Some(SeatEvent::Lost { code, detail });
+                    }
+                    self.renewal.refusal = Some((code, detail));
+                    return None;
+                }
+                _ => {}
+            }
+        }
+        self.renewal.fail(error);
+        None
+    }
+}

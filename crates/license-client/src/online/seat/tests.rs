@@ -1,0 +1,181 @@
+use license_core::claims::{Confirmation, LeaseMode};
+use license_core::ids::Nonce;
+use license_core::issue::{
+    KeyBits, LeaseDraft, RandomError, ServerKey, SigningKey, VerifyingSigner,
+};
+use license_core::jose::Algorithm;
+use license_core::requests::ActivationSecret;
+use license_core::{FeatureMatrix, LicenseId, Unverified};
+
+use super::*;
+use crate::manager::LicenseManager;
+use crate::online::error::ServerProblem;
+use crate::online::settings::OnlineSettings;
+use crate::session::Session;
+use crate::state_dir::StateDir;
+use crate::testing;
+
+fn random(bytes: &mut [u8]) -> Result<(), RandomError> {
+    getrandom::fill(bytes).map_err(RandomError::new)
+}
+
+/// Returns a seat of a server that does not exist. It is not renewed.
+fn seat(scratch: &tempfile::TempDir) -> Seat {
+    let (core, root) = parts(scratch);
+    let core = Arc::new(core);
+    Seat { core, root }
+}
+
+fn parts(scratch: &tempfile::TempDir) -> (SeatCore, ProjectRoot) {
+    let key = SigningKey::generate(KeyBits::B2048, Algorithm::Rs256, &random).unwrap();
+    let key = SigningKey::from_pkcs8(&key, None, random).unwrap();
+    let key = ServerKey::new(VerifyingSigner::new(Box::new(key)), &testing::trust()).unwrap();
+    let confirmation = Confirmation::try_from(key.public().to_jwk()).unwrap();
+    let license = testing::license("PRO").product(FeatureMatrix::built_in());
+    let license = license.draft(move |draft| draft.confirmation = Some(confirmation));
+    let license = license.issue();
+    let product = FeatureMatrix::built_in().product();
+    let manager = LicenseManager::at(product, StateDir::at(scratch.path().join("state")));
+    // Nothing listens at port 9 of this machine.
+    let settings = OnlineSettings::new().server("http://127.0.0.1:9");
+    let transport = Transport::new(&manager.resolve_online(&settings).unwrap()).unwrap();
+    let session = Session::find(&manager, None, Some("ann"), scratch.path()).unwrap();
+    let secret = ActivationSecret::from_random([7; 32]);
+    let machine = Machine::parse("machine").unwrap();
+    let lease = LeaseDraft {
+        license: &license,
+        issuer: "licenses.acme.example".to_owned(),
+        id: LicenseId::from_random(testing::START, &[1; 10]),
+        issued_at: testing::START,
+        expires_at: testing::START + testing::TimeDelta::seconds(60),
+        session: session.id(),
+        machine: machine.clone(),
+        pool: "pool".to_owned(),
+        seq: 1,
+        mode: LeaseMode::Floating,
+        renew_after: testing::TimeDelta::seconds(20),
+        commitment: secret.commitment(),
+        nonce: Nonce::from_random([0; 16]),
+    };
+    let lease = lease.sign(&key).unwrap();
+    let lease = license
+        .verify_lease(&Unverified::parse(&lease).unwrap())
+        .unwrap();
+    let grant = Grant {
+        lease,
+        valid_until: BootTime::now().after(Duration::from_secs(60)),
+        is_overage: false,
+    };
+    let holder = Holder {
+        transport: Arc::new(transport),
+        server: 0,
+        license_key: license.standard_key().unwrap().to_string(),
+        license,
+        machine,
+        session: session.id(),
+        instance: "inst_".to_owned(),
+        secret: Zeroizing::new(secret.reveal()),
+        commitment: secret.commitment(),
+    };
+    (
+        SeatCore::new(holder, grant, None, None),
+        session.root().clone(),
+    )
+}
+
+#[test]
+fn a_child_process_has_no_seat_and_touches_no_lock_of_its_parent() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (mut core, root) = parts(&scratch);
+    // After a `fork`, the seat has the process id of the parent, and a lock may be held forever.
+    core.owner = process::id().wrapping_add(1);
+    let core = Arc::new(core);
+    let locked = Arc::clone(&core);
+    let _state = locked.state();
+    let child = Seat { core, root };
+    assert!(!child.is_valid() && child.expires_in().is_zero() && !child.is_overage());
+    assert!(child.lease().is_none());
+    let error = child.core.release(Limit::Configured).unwrap_err();
+    assert_eq!(error.code(), "FORKED");
+    // Dropping the seat takes no lock either.
+    drop(child);
+}
+
+#[test]
+fn a_seat_that_was_released_or_whose_time_has_passed_is_not_valid() {
+    let scratch = tempfile::tempdir().unwrap();
+    let seat = seat(&scratch);
+    seat.core.state().grant.valid_until = BootTime::now();
+    assert!(!seat.is_valid());
+    seat.core.state().grant.valid_until = BootTime::now().after(Duration::from_secs(60));
+    assert!(seat.is_valid());
+    let core = Arc::clone(&seat.core);
+    // The server does not exist, so the release fails, and the seat ends anyway.
+    assert!(seat.release().unwrap_err().is_unreachable());
+    assert_eq!(core.state().phase, Phase::Released);
+}
+
+#[test]
+fn a_poisoned_lock_does_not_end_a_seat() {
+    let scratch = tempfile::tempdir().unwrap();
+    let seat = seat(&scratch);
+    let core = Arc::clone(&seat.core);
+    let poisoning = std::thread::spawn(move || {
+        let _state = core.state();
+        panic!("while the lock is held");
+    });
+    assert!(poisoning.join().is_err());
+    assert!(seat.core.state.is_poisoned());
+    assert!(seat.is_valid());
+}
+
+#[test]
+fn only_a_refusal_that_proves_its_server_ends_a_seat() {
+    let scratch = tempfile::tempdir().unwrap();
+    let refusal = |code: &str, is_authenticated| {
+        OnlineError::Problem(Box::new(ServerProblem {
+            server: "http://licenses.acme.example".to_owned(),
+            status: 409,
+            code: code.to_owned(),
+            detail: "ended by an administrator".to_owned(),
+            hint: None,
+            expected: None,
+            actual: None,
+            facts: serde_json::Map::new(),
+            retry_after: None,
+            is_authenticated,
+        }))
+    };
+    let seat = seat(&scratch);
+    assert!(
+        seat.core
+            .state()
+            .refuse(refusal("LEASE_LOST", false))
+            .is_none()
+    );
+    assert!(
+        seat.core
+            .state()
+            .refuse(refusal("UNKNOWN_LICENSE", true))
+            .is_none()
+    );
+    assert!(seat.is_valid());
+    // A lease that is not renewed is valid until its end.
+    assert!(
+        seat.core
+            .state()
+            .refuse(refusal("NOT_RENEWABLE", true))
+            .is_none()
+    );
+    assert!(seat.is_valid() && seat.core.state().renewal.due().is_none());
+    let event = seat.core.state().refuse(refusal("LEASE_LOST", true));
+    assert!(matches!(event, Some(SeatEvent::Lost { .. })), "{event:?}");
+    assert!(!seat.is_valid());
+}
+
+#[test]
+fn threads_can_share_a_seat() {
+    const fn is_send_and_sync<T: Send + Sync>() {}
+    const { is_send_and_sync::<Seat>() };
+    const { is_send_and_sync::<OnlineError>() };
+}

@@ -1,0 +1,83 @@
+//! The settings that are in effect.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use super::super::error::OnlineError;
+use super::super::server_url::ServerUrl;
+use super::super::setting::{OnlineSetting, OnlineSource, OnlineValue};
+use super::{CONNECT_TIMEOUT, TIMEOUT, invalid, seconds, urls};
+
+/// The settings that are in effect. Every value has the form of its setting.
+pub(in crate::online) struct Resolved {
+    pub(super) values: BTreeMap<OnlineSetting, (Zeroizing<String>, OnlineSource)>,
+    pub(in crate::online) start_timeout: Duration,
+}
+
+impl Resolved {
+    /// Returns a value and its source.
+    pub(in crate::online) fn get(&self, setting: OnlineSetting) -> Option<(&str, &OnlineSource)> {
+        let (value, source) = self.values.get(&setting)?;
+        Some((value.as_str(), source))
+    }
+
+    /// Returns the servers in the order of preference.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`OnlineError::NoServer`] if there is none, and [`OnlineError::Setting`] for `http`
+    /// to another machine without `allow-http`.
+    pub(in crate::online) fn servers(&self) -> Result<Vec<ServerUrl>, OnlineError> {
+        let (text, source) = self
+            .get(OnlineSetting::ServerUrl)
+            .ok_or(OnlineError::NoServer)?;
+        let is_http_allowed = self
+            .get(OnlineSetting::AllowHttp)
+            .is_some_and(|(value, _)| value == "true");
+        let servers = urls(text).map(|url| {
+            let server = ServerUrl::parse(url)
+                .map_err(|found| invalid(OnlineSetting::ServerUrl, source, found))?;
+            if server.is_authenticated() || is_http_allowed {
+                Ok(server)
+            } else {
+                let found = "http to another machine";
+                Err(invalid(OnlineSetting::ServerUrl, source, found))
+            }
+        });
+        servers.collect()
+    }
+
+    pub(in crate::online) fn connect_timeout(&self) -> Duration {
+        self.duration(OnlineSetting::ConnectTimeout, CONNECT_TIMEOUT)
+    }
+
+    pub(in crate::online) fn timeout(&self) -> Duration {
+        self.duration(OnlineSetting::Timeout, TIMEOUT)
+    }
+
+    fn duration(&self, setting: OnlineSetting, default: Duration) -> Duration {
+        let found = self.get(setting).and_then(|(value, _)| seconds(value));
+        found.unwrap_or(default)
+    }
+
+    pub(super) fn shown(&self, setting: OnlineSetting) -> OnlineValue {
+        let default = match setting {
+            OnlineSetting::ConnectTimeout => Some(CONNECT_TIMEOUT.as_secs().to_string()),
+            OnlineSetting::Timeout => Some(TIMEOUT.as_secs().to_string()),
+            OnlineSetting::AllowHttp => Some(false.to_string()),
+            _ => None,
+        };
+        let (value, source) = match self.get(setting) {
+            Some((_, source)) if setting.is_secret() => (Some("***".to_owned()), source.clone()),
+            Some((value, source)) => (Some(value.to_owned()), source.clone()),
+            None => (default, OnlineSource::Default),
+        };
+        OnlineValue {
+            setting,
+            value,
+            source,
+        }
+    }
+}

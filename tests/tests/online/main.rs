@@ -1,0 +1,17 @@
+//! Tests of the feature `online` of `license-client`: against `license-server`, and against servers
+//! in the test that send hostile answers.
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+mod answers;
+mod certificates;
+mod fake;
+mod leases;
+mod order;
+mod seats;
+mod site;
+mod validation;
