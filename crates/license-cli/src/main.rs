@@ -24,7 +24,7 @@ fn main() -> ExitCode {
         terminal.failure(failure);
         failure.exit().into()
     };
-    let cli: args::Cli = match program::parse_or_report(arguments, &args::COMMAND_GROUPS, report) {
+    let cli: args::Cli = match program::parse_or_report(arguments, args::COMMAND_GROUPS, report) {
         Ok(cli) => cli,
         Err(exit) => return exit,
     };
