@@ -24,7 +24,7 @@ pub(crate) use self::online::{
 };
 use crate::embedded::{self, PROGRAM, command};
 
-/// Verifies, installs and explains licenses without a network
+/// Verifies, installs and explains licenses, without a network or with a license server
 #[derive(Debug, Parser)]
 #[command(name = PROGRAM, version, long_version = embedded::VERSION, after_help = help::after_help())]
 pub(crate) struct Cli {
