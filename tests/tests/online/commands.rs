@@ -113,7 +113,7 @@ fn a_valid_license_is_validated_and_an_unreachable_server_is_no_denial() {
     let workplace = Workplace::new(&site, &server);
     let valid = workplace.license(&["validate", "--json"]).expect_code(0);
     let valid = valid.json();
-    assert_eq!(valid["outcome"], "licensed", "{valid}");
+    assert_eq!(valid["decision"], "licensed", "{valid}");
     let verdict = &valid["server_verdict"];
     assert_eq!(
         (&verdict["is_valid"], &verdict["is_signed"]),

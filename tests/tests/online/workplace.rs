@@ -98,8 +98,9 @@ impl Drop for Holder {
 }
 
 pub(super) fn signal(process: u32, name: &str) {
-    let sent = Command::new("kill").args([&format!("-{name}"), &process.to_string()]);
-    assert!(sent.status().unwrap().success());
+    let (name, process) = (format!("-{name}"), process.to_string());
+    let sent = Command::new("kill").args([name, process]).status();
+    assert!(sent.unwrap().success());
 }
 
 /// Waits until the pool has these numbers of held seats and of waiting sessions.

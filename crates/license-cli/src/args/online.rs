@@ -27,7 +27,7 @@ pub(crate) enum OnlineCommand {
 }
 
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true)]
+#[command(args_conflicts_with_subcommands = true, after_help = settings_help())]
 pub(crate) struct Config {
     #[command(subcommand)]
     pub(crate) action: Option<ConfigAction>,
@@ -140,12 +140,11 @@ pub(crate) struct SeatArgs {
     pub(crate) online: OnlineArgs,
 }
 
-/// What happens to the command of `license run` when its seat is lost.
+/// What `license run` does besides a warning when its seat is lost: nothing, or it sends SIGTERM to
+/// the command. The variants have no documentation, because clap would print a longer help for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum OnLoss {
-    /// Only print a warning.
     Warn,
-    /// Print a warning, and send SIGTERM to the command.
     Stop,
 }
 
@@ -155,7 +154,7 @@ pub(crate) struct Run {
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(crate) wait: Option<Duration>,
     /// If the seat is lost: only warn, or stop the command with SIGTERM
-    #[arg(long, value_enum, default_value = "warn")]
+    #[arg(long, value_enum, value_name = "ACTION", default_value = "warn")]
     pub(crate) on_loss: OnLoss,
     /// Path inside the project that holds the seat [default: the current directory]
     #[arg(
@@ -184,6 +183,22 @@ pub(crate) struct Wait {
     pub(crate) limit: Duration,
     #[command(flatten)]
     pub(crate) online: OnlineArgs,
+}
+
+/// Returns the list of the settings with their variables and values.
+fn settings_help() -> String {
+    let product = env!("BUILD_PRODUCT_CODE");
+    let all = OnlineSetting::ALL.iter();
+    let lines = all.map(|setting| {
+        let (variable, expected) = (setting.variable(product), setting.expected());
+        format!("  {setting} ({variable})\n      {expected}\n")
+    });
+    format!(
+        "Settings, with their variables and values:\n{}\nA variable takes precedence over the file \
+         of the user, and this over the file of the administrator. \
+         A relative path of a file means the working directory.",
+        lines.collect::<String>()
+    )
 }
 
 fn setting(name: &str) -> Result<OnlineSetting, String> {

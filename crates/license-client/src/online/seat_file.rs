@@ -30,6 +30,13 @@ pub(super) struct SeatEntry {
     secret: String,
 }
 
+/// The content of the file.
+#[derive(Default, Serialize, Deserialize)]
+struct SeatList {
+    /// In the order in which they were stored.
+    seats: Vec<SeatEntry>,
+}
+
 impl SeatEntry {
     pub(super) fn new(
         session: SessionId,
@@ -62,43 +69,43 @@ impl Drop for SeatEntry {
 /// Returns the seat of a session.
 pub(super) fn find(store: &Store, session: SessionId) -> Result<Option<SeatEntry>, OnlineError> {
     let session = session.to_string();
-    let mut entries = read(store)?.into_iter();
-    Ok(entries.find(|entry| entry.session == session))
+    let mut seats = read(store)?.seats.into_iter();
+    Ok(seats.find(|entry| entry.session == session))
 }
 
 /// Adds a seat, or replaces that of its session.
 pub(super) fn put(store: &Store, entry: SeatEntry) -> Result<(), OnlineError> {
     let lock = store.lock()?;
-    let mut entries = read(store)?;
-    entries.retain(|other| other.session != entry.session);
-    let excess = (entries.len() + 1).saturating_sub(MAX_SEATS);
-    entries.drain(..excess);
-    entries.push(entry);
-    write(&lock, &entries)
+    let mut list = read(store)?;
+    list.seats.retain(|other| other.session != entry.session);
+    let excess = (list.seats.len() + 1).saturating_sub(MAX_SEATS);
+    list.seats.drain(..excess);
+    list.seats.push(entry);
+    write(&lock, &list)
 }
 
 /// Removes the seat of a session, unless another process has replaced it.
 pub(super) fn remove(store: &Store, entry: &SeatEntry) -> Result<(), OnlineError> {
     let lock = store.lock()?;
-    let mut entries = read(store)?;
-    entries.retain(|other| other != entry);
-    if entries.is_empty() {
+    let mut list = read(store)?;
+    list.seats.retain(|other| other != entry);
+    if list.seats.is_empty() {
         lock.remove(StateFile::Seats)?;
         return Ok(());
     }
-    write(&lock, &entries)
+    write(&lock, &list)
 }
 
 /// Reads the file. A damaged file counts as empty: its seats end with their leases.
-fn read(store: &Store) -> Result<Vec<SeatEntry>, OnlineError> {
+fn read(store: &Store) -> Result<SeatList, OnlineError> {
     let bytes = store.read(StateFile::Seats, MAX_FILE)?.map(Zeroizing::new);
-    let entries = bytes.and_then(|bytes| from_strict_json(&bytes).ok());
-    Ok(entries.unwrap_or_default())
+    let list = bytes.and_then(|bytes| from_strict_json(&bytes).ok());
+    Ok(list.unwrap_or_default())
 }
 
-fn write(lock: &StoreLock, entries: &[SeatEntry]) -> Result<(), OnlineError> {
-    // These structs have no map with other keys than texts, so that the conversion does not fail.
-    let bytes = Zeroizing::new(serde_json::to_vec_pretty(entries).unwrap_or_default());
+fn write(lock: &StoreLock, list: &SeatList) -> Result<(), OnlineError> {
+    // The structs have no maps, so that the conversion does not fail.
+    let bytes = Zeroizing::new(serde_json::to_vec_pretty(list).unwrap_or_default());
     Ok(lock.write(StateFile::Seats, &bytes)?)
 }
 
@@ -139,7 +146,14 @@ mod tests {
     fn a_damaged_file_counts_as_empty_and_is_replaced() {
         let scratch = tempfile::tempdir().unwrap();
         let store = Store::new(StateDir::at(scratch.path()));
-        for damaged in ["", "{}", "[{}]", "[1", "\u{0}"] {
+        for damaged in [
+            "",
+            "{}",
+            "[]",
+            r#"{"seats": [{}]}"#,
+            r#"{"seats": ["#,
+            "\u{0}",
+        ] {
             let lock = store.lock().unwrap();
             lock.write(StateFile::Seats, damaged.as_bytes()).unwrap();
             drop(lock);
@@ -153,9 +167,10 @@ mod tests {
     fn the_number_of_seats_in_the_file_is_bounded() {
         let scratch = tempfile::tempdir().unwrap();
         let store = Store::new(StateDir::at(scratch.path()));
-        let all: Vec<SeatEntry> = (0..=u8::MAX).map(|number| entry(number, 1)).collect();
+        let seats: Vec<SeatEntry> = (0..=u8::MAX).map(|number| entry(number, 1)).collect();
+        let second = seats[1].clone();
         let lock = store.lock().unwrap();
-        write(&lock, &all).unwrap();
+        write(&lock, &SeatList { seats }).unwrap();
         drop(lock);
         let session: SessionId = format!("sess_{:032x}", 1000).parse().unwrap();
         let secret = ActivationSecret::from_random([1; 32]);
@@ -164,8 +179,8 @@ mod tests {
             SeatEntry::new(session, "https://a.example", "inst_0", 1, &secret),
         )
         .unwrap();
-        let entries = read(&store).unwrap();
-        assert_eq!(entries.len(), MAX_SEATS);
-        assert_eq!(entries[0], all[1], "the oldest one has made room");
+        let list = read(&store).unwrap();
+        assert_eq!(list.seats.len(), MAX_SEATS);
+        assert_eq!(list.seats[0], second, "the oldest one has made room");
     }
 }
