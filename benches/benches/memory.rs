@@ -1,4 +1,4 @@
-//! Peak memory and page faults of each command of `license` and `keygen`, measured with GNU `time`
+//! Peak memory and page faults of most commands of `license` and `keygen`, measured with GNU `time`
 //! and compared with the smallest `clap` program.
 //!
 //! The commands issue, install, activate, use, deactivate and renew a license.

@@ -4,6 +4,8 @@
 //! names the skipped test. If `LICENSE_TESTS_REQUIRE_TOOLS` is set, the test fails instead. A test
 //! that lacks a permission or a property of the system is always skipped.
 
+mod time;
+
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -12,6 +14,8 @@ use std::thread;
 
 use crate::programs::{self, workspace};
 use crate::{Run, Scratch};
+
+pub use time::{faketime, keygen_at_time, libfaketime, license_at_time};
 
 const REQUIRE: &str = "LICENSE_TESTS_REQUIRE_TOOLS";
 const PYTHON: &str = "LICENSE_TESTS_PYTHON";
@@ -72,32 +76,6 @@ pub fn python3() -> Option<&'static Tool> {
 pub fn jose() -> Option<&'static Library> {
     static JOSE: OnceLock<Option<Library>> = OnceLock::new();
     or_skip("node with jose", JOSE.get_or_init(find_node))
-}
-
-/// Finds `faketime`, which runs a program at another time.
-pub fn faketime() -> Option<&'static Tool> {
-    static FAKETIME: OnceLock<Option<Tool>> = OnceLock::new();
-    let find = || Tool::new("faketime").if_usable(&["-f", "+1d", "true"].map(Path::new));
-    or_skip("faketime", FAKETIME.get_or_init(find))
-}
-
-/// Creates a run of `license` under [`faketime()`] at this time, such as `-3d` or
-/// `@2050-06-01 12:00:00`.
-///
-/// Uptime and file dates stay those of the system.
-pub fn license_at_time<'s>(faketime: &Tool, scratch: &'s Scratch, time: &str) -> Run<'s> {
-    at_time(faketime, scratch, time).arg(programs::license())
-}
-
-/// Creates a run of `keygen` under [`faketime()`] at this time.
-pub fn keygen_at_time<'s>(faketime: &Tool, scratch: &'s Scratch, time: &str) -> Run<'s> {
-    at_time(faketime, scratch, time).arg(programs::keygen())
-}
-
-fn at_time<'s>(faketime: &Tool, scratch: &'s Scratch, time: &str) -> Run<'s> {
-    let run = faketime.run(scratch).args(["-f", time]);
-    let run = run.env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
-    run.env("NO_FAKE_STAT", "1")
 }
 
 /// Finds `script` of util-linux, which runs a program on a terminal.
@@ -246,6 +224,18 @@ pub fn schema_validator() -> Option<&'static Tool> {
     static VALIDATOR: OnceLock<Option<Tool>> = OnceLock::new();
     let find = || python_with("jsonschema, tomllib");
     or_skip("python with jsonschema", VALIDATOR.get_or_init(find))
+}
+
+/// Finds Schemathesis, which tests an HTTP interface with requests that it generates from its OpenAPI
+/// document. Tries the interpreters of [`pyjwt`].
+pub fn schemathesis() -> Option<&'static Tool> {
+    static SCHEMATHESIS: OnceLock<Option<Tool>> = OnceLock::new();
+    let find = || {
+        let python = python_with("schemathesis")?;
+        let program = python.program.with_file_name("schemathesis");
+        Tool::new(program).if_usable(&["--version".as_ref()])
+    };
+    or_skip("schemathesis", SCHEMATHESIS.get_or_init(find))
 }
 
 /// Finds a Python with `zxing-cpp` and Pillow. Tries the interpreters of [`pyjwt`].

@@ -88,7 +88,7 @@ impl Fields {
             let padding = begin - self.indent - display_width(label.marked());
             let indent = " ".repeat(self.indent);
             let label = format!("{indent}{}{}", label.marked(), " ".repeat(padding));
-            // The label is one word with its spaces, so a line never ends inside of it.
+            // Only the value is wrapped, so a line never ends inside the label.
             let value = wrap(value.marked(), columns.map(|columns| columns - begin), 0);
             let next_line = format!("\n{}", " ".repeat(begin));
             paint(&format!("{label}{}", value.replace('\n', &next_line)))

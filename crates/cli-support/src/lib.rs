@@ -80,7 +80,8 @@ pub use qr::{MAX_QR_BYTES, QrCode};
 pub use screen::Screen;
 #[cfg(feature = "settings")]
 pub use settings::{
-    InsecurePlace, Origin, SettingValue, SettingsEntry, SettingsFile, SettingsFormat,
+    InsecurePlace, Origin, SettingValue, SettingsEntry, SettingsFile, SettingsFormat, SettingsPath,
+    unknown_variables,
 };
 pub use suggest::{closest, is_misspelled, is_similar};
 pub use table::{Column, Table};

@@ -13,20 +13,21 @@ use serde_core::Serialize;
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::Path;
 
-/// The size of the buffer of standard output. Almost every output is written with a single call, so
-/// that a killed process does not leave a part of it.
+/// The size of the buffer for JSON and outlines. Almost every one of them is written with a single
+/// call, so that a killed process does not leave a part of it.
 const BUFFER_BYTES: usize = 64 * 1024;
 
 /// The options for output. Use `#[command(flatten)]` to add them to a program.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::Args)]
-// Prevents clap from using the sentence above as the description of the program.
+// Prevents clap from using the comment above as the description of the program.
 #[command(about = None, long_about = None)]
 pub struct OutputOptions {
     /// Print one JSON object on standard output
     #[arg(long, global = true, help_heading = "Output")]
     pub json: bool,
 
-    /// Color mode: auto (by terminal, NO_COLOR and CLICOLOR), always or never
+    /// Color mode: auto (depends on the terminal, NO_COLOR, CLICOLOR and CLICOLOR_FORCE), always or
+    /// never
     #[arg(
         long,
         global = true,
@@ -51,7 +52,8 @@ pub struct OutputOptions {
 /// The color mode.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Color {
-    /// Use colors if the terminal, `NO_COLOR`, `CLICOLOR` and `CLICOLOR_FORCE` allow it
+    /// Use colors on a terminal that supports them, unless `CLICOLOR=0` disables them.
+    /// `CLICOLOR_FORCE` enables them everywhere. `NO_COLOR` disables them in any case
     #[default]
     Auto,
     /// Always use colors, even in a pipe
@@ -60,7 +62,8 @@ pub enum Color {
     Never,
 }
 
-/// The output of a program: data on standard output, everything else on standard error.
+/// The output of a program: data, and failures in JSON, on standard output; everything else on
+/// standard error.
 ///
 /// Text may contain ANSI styles, which are removed if colors are disabled. A closed pipe is not a
 /// failure, because its reader needs no more output.
@@ -128,6 +131,16 @@ impl Terminal {
     pub fn data(&self, text: &str) -> Result<(), Failure> {
         let stream = AutoStream::new(io::stdout().lock(), self.color);
         ignore_broken_pipe(write_line(stream, text))
+    }
+
+    /// Writes lines to standard output, with a final newline. On a terminal, a line that does not
+    /// fit is wrapped at words, and continues after `indent` spaces.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if standard output cannot be written. A closed pipe is not an error.
+    pub fn lines(&self, text: &str, indent: usize) -> Result<(), Failure> {
+        self.data(&wrap(text, self.columns(), indent))
     }
 
     /// Writes text to standard output like [`data`](Self::data), or shows it in a pager if it does
@@ -298,7 +311,8 @@ fn write_json(mut stream: impl Write, value: &(impl Serialize + ?Sized)) -> io::
     write_all(stream, b"\n")
 }
 
-/// Writes the text with a single call, so that a killed process does not leave a partial line.
+/// Writes the text with a single call, so that a killed process does not leave a partial line. A
+/// stream that removes styles makes a call for each part between them.
 fn write_line(stream: impl Write, text: &str) -> io::Result<()> {
     if text.ends_with('\n') {
         write_all(stream, text.as_bytes())

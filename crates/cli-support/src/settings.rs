@@ -1,13 +1,18 @@
 //! Settings: values of options that a user sets once, with the place that each value comes from.
 
 mod file;
+mod path;
+mod unknown;
 
 use std::fmt;
 use std::path::PathBuf;
 
 pub use file::{InsecurePlace, SettingsEntry, SettingsFile, SettingsFormat};
+pub use path::SettingsPath;
+pub use unknown::unknown_variables;
 
-use crate::{Failure, show_path};
+use crate::escape::show_path;
+use crate::failure::Failure;
 
 /// The place that a value comes from.
 ///

@@ -126,14 +126,21 @@ impl Table {
         let Some(columns) = terminal_columns else {
             return self.layout(None);
         };
-        let least: usize = self.least_widths().map(usize::from).sum();
         match u16::try_from(columns) {
-            Ok(width) if least <= columns => self.layout(Some(width)),
+            Ok(width) if self.fits(columns) => self.layout(Some(width)),
             // A terminal with more than `u16::MAX` columns needs no wrapping.
             Err(_) => self.layout(None),
             Ok(_) if self.has_header() => self.records(columns),
             Ok(_) => self.layout(None),
         }
+    }
+
+    /// Returns whether the table fits a terminal with these columns if long cells are wrapped at
+    /// words.
+    #[must_use]
+    pub fn fits(&self, columns: usize) -> bool {
+        let least: usize = self.least_widths().map(usize::from).sum();
+        least <= columns
     }
 
     /// Returns the width of the longest cell of a column, to align another table with this one. The

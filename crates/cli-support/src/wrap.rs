@@ -9,7 +9,8 @@ const HANGING_INDENT: usize = 2;
 /// Wraps a text at words so that it fits the columns. All lines but the first are indented.
 ///
 /// A word that is longer than a line, such as a path, stays whole, so that it can be copied. A
-/// command between backticks counts as one word.
+/// command between backticks counts as one word. A line can also end between two wide characters,
+/// such as those of a Japanese name.
 ///
 /// ```
 /// use license_cli_support::wrap;
@@ -46,14 +47,15 @@ pub(crate) fn display_width(text: &str) -> usize {
     core::display_width(text)
 }
 
-/// Returns the words of a line, each with the spaces after it.
+/// Returns the parts of a line between which it can end, each with the spaces after it.
 fn words(line: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
     let mut rest = line;
-    Box::new(std::iter::from_fn(move || {
+    let words = std::iter::from_fn(move || {
         let (word, next) = rest.split_at(word_end(rest)?);
         rest = next;
-        Some(Word::from(word))
-    }))
+        Some(word)
+    });
+    Box::new(words.flat_map(parts).map(Word::from))
 }
 
 /// Returns the position after the first word and its spaces. Spaces between backticks end no word.
@@ -67,6 +69,28 @@ fn word_end(line: &str) -> Option<usize> {
         is_after_space = character == ' ' && !is_quoted;
     }
     (!line.is_empty()).then_some(line.len())
+}
+
+/// Returns the parts of a word between which a line can end. A command has one part.
+fn parts(word: &str) -> impl Iterator<Item = &str> {
+    let is_command = word.contains('`');
+    let mut rest = word;
+    std::iter::from_fn(move || {
+        let mut last = ' ';
+        let end = rest.char_indices().find_map(|(position, character)| {
+            let is_end = is_wide(last) && is_wide(character);
+            last = character;
+            (is_end && !is_command).then_some(position)
+        });
+        let (part, next) = rest.split_at(end.unwrap_or(rest.len()));
+        rest = next;
+        (!part.is_empty()).then_some(part)
+    })
+}
+
+fn is_wide(character: char) -> bool {
+    let mut buffer = [0; 4];
+    display_width(character.encode_utf8(&mut buffer)) > 1
 }
 
 #[cfg(test)]
@@ -118,6 +142,15 @@ mod tests {
         assert_eq!(wrapped("東京 大阪 京都", 9), ["東京 大阪", "  京都"]);
         assert_eq!(display_width("東京"), 4);
         assert_eq!(display_width("\u{1b}[1mab\u{1b}[0m"), 2);
+    }
+
+    #[test]
+    fn a_line_ends_between_wide_characters_outside_of_commands() {
+        assert_eq!(
+            wrapped("名前 東京精密機械 x", 10),
+            ["名前 東京", "  精密機械", "  x"]
+        );
+        assert_eq!(wrapped("`run 東京精密` x", 8), ["`run 東京精密`", "  x"]);
     }
 
     #[test]

@@ -64,8 +64,8 @@ First steps:
   keygen issue --key vendor.key --tier pro --customer \"ACME Ltd\" --days 365 --offline --out acme.lic
 
 Set options once:
-  Variables such as KEYGEN_KEY, and members of keygen.toml such as key, replace
-  options. `keygen config` shows each value, and where it comes from.
+  Variables such as KEYGEN_KEY, and members of keygen.toml such as key, set options that
+  a command omits. `keygen config` shows each value, and where it comes from.
 
 Exit codes: 0 success, 2 usage error, 3 invalid or unverifiable input, 4 system error.";
 
@@ -147,7 +147,9 @@ const SUCCESSOR_FORCE: &str = "Replace an existing file, allow options to lower 
     even if the clock or the product contradicts the ledger";
 
 /// The help of the option `--force` of `keygen revocations`.
-const REVOCATIONS_FORCE: &str = "Replace a file that is not an earlier list, and allow a list that omits licenses of an earlier list";
+const REVOCATIONS_FORCE: &str = "Replace a file that is not an earlier list, allow a list that \
+    omits licenses of an earlier list, and sign even if the clock or the product contradicts the \
+    ledger";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {

@@ -62,8 +62,7 @@ pub(crate) fn not_signed(error: &SignError) -> Failure {
 }
 
 /// Hint for the key of a license server that can sign licenses.
-pub(crate) const OWN_SERVER_KEY_HINT: &str =
-    "ask the customer for the request of their server; `license-server init` creates a key for it";
+pub(crate) const OWN_SERVER_KEY_HINT: &str = "ask the customer for the request of their server; `license-server init` with a new --data-dir creates a key for it";
 
 /// Maps the reason why a draft cannot be signed.
 pub(crate) fn draft_refused(error: &CoreIssueError) -> Failure {
@@ -262,7 +261,7 @@ pub(crate) fn no_ledger_location() -> Failure {
     Failure::new(
         Exit::System,
         "IO",
-        "this user has no data directory for the ledger",
+        "this user has no home directory, so there is no default ledger",
     )
     .hint("choose a file with --ledger or KEYGEN_LEDGER, or add --no-ledger")
 }

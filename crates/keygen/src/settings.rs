@@ -5,12 +5,11 @@
 mod file;
 mod key_choice;
 mod layer;
-mod settings_path;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use license_cli_support::{Failure, Origin, SettingValue, Source, show_path};
+use license_cli_support::{Failure, Origin, SettingValue, SettingsPath, Source, show_path};
 use license_core::jose::Algorithm;
 use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::signer::KeyLocation;
@@ -21,7 +20,12 @@ use crate::output::default_ledger;
 pub(crate) use key_choice::KeyChoice;
 use layer::Layer;
 pub(crate) use layer::unknown_variables;
-pub(crate) use settings_path::SettingsPath;
+
+/// The variable with the path of the settings file.
+const CONFIG_VARIABLE: &str = "KEYGEN_CONFIG";
+
+/// The name of the settings file.
+const NAME: &str = "keygen.toml";
 
 /// A value that a vendor sets once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -90,7 +94,14 @@ impl Settings {
     /// `INSECURE_FILE` for a file that another user can change, and `MALFORMED` for a file that is
     /// not valid.
     pub(crate) fn load(options: &SettingsFileArgs) -> Result<Self, Failure> {
-        let path = SettingsPath::new(options, |name| std::env::var_os(name));
+        let path = if options.no_config {
+            SettingsPath::none()
+        } else {
+            let option = options.config.as_deref();
+            SettingsPath::new("keygen", CONFIG_VARIABLE, option, |name| {
+                std::env::var_os(name)
+            })
+        };
         let file = match path.to_read() {
             Some(file) => file::read(file).map_err(|failure| path.explain(failure))?,
             None => Layer::default(),
@@ -100,6 +111,16 @@ impl Settings {
             environment: Layer::from_environment(|name| std::env::var_os(name))?,
             file,
         })
+    }
+
+    /// Returns a hint. If the working directory has a settings file, the hint states that the file
+    /// is not read.
+    fn hint_about(&self, hint: &str) -> String {
+        if *self.path.origin() == Origin::Default && Path::new(NAME).exists() {
+            format!("{hint}; {NAME} in this directory is read only with --config {NAME}")
+        } else {
+            hint.to_owned()
+        }
     }
 
     /// Returns the settings file.
@@ -115,7 +136,7 @@ impl Settings {
     pub(crate) fn key(&self, options: &KeyArgs) -> Result<KeyChoice, Failure> {
         let found = self.find_key(options)?;
         found.ok_or_else(|| {
-            Failure::usage("expected a signing key, found none").hint(self.path.hint_about(
+            Failure::usage("expected a signing key, found none").hint(self.hint_about(
                 "add --key FILE, or set the key once: `keygen config --help` shows how",
             ))
         })

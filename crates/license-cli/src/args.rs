@@ -48,6 +48,10 @@ pub(crate) struct Cli {
 const ANSWER: &str =
     "File, token or picture of a QR code with the vendor's answer; - for standard input";
 
+/// The help of `license request --speak`.
+const SPEAK_REQUEST: &str = "Print numbered lines to read out over the phone; each line has a \
+    checksum. The vendor's answer is too long for this, and arrives as a file or a QR code";
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Verify a license file, token, key, revocation list or trust statement, and show the decision
@@ -65,6 +69,7 @@ pub(crate) enum Command {
     /// Verify a file from the vendor and install it for this user or for all users
     Install(Box<Install>),
     /// Write a request for the activation of this machine or for a clock repair
+    #[command(mut_arg("speak", |speak| speak.help(SPEAK_REQUEST)))]
     Request(Request),
     /// Install the vendor's answer to a request
     #[command(mut_arg("license", |license| license.help(ANSWER).value_name("FILE|TOKEN|-")))]
@@ -82,10 +87,11 @@ pub(crate) enum Command {
     /// Count a use of a quota (exit code 0) unless the quota is exhausted or the use cannot be
     /// counted (exit code 1)
     Use(Box<Use>),
-    /// Show the session id of a project (the same for all paths to the project)
+    /// Show the session id of a project (the same for all symbolic links to the
+    /// project)
     Session(Box<Session>),
-    /// Show the pseudonymous identity of this machine (hashes; the original of a hash can be
-    /// guessed if it is short)
+    /// Show the pseudonymous identity of this machine (hashes; a short value can be guessed from
+    /// its hash)
     Machine,
     /// Show the usage type of a project (builder or runtime) and how it was detected
     Usage(Project),
@@ -220,8 +226,7 @@ pub(crate) struct DeliveryArgs {
     /// Draw a QR code on the terminal, or write an image with --out FILE.png
     #[arg(long)]
     pub(crate) qr: bool,
-    /// Print numbered lines to read out over the phone; each line has a checksum. The answer is too
-    /// long to read out
+    /// Print numbered lines to read out over the phone; each line has a checksum
     #[arg(long, conflicts_with = "qr")]
     pub(crate) speak: bool,
 }

@@ -13,8 +13,8 @@
 //!   the data volume on macOS, the partition of the system drive on Windows.
 //!
 //! In a container, only a configured id counts, or a machine id that the administrator mounted. All
-//! other components belong to the host or are lost with the container. A system container also has
-//! its own machine id.
+//! other components belong to the host or the image, or are lost with the container. A system
+//! container also has its own machine id.
 
 mod clock_files;
 mod component;

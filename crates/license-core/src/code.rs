@@ -87,7 +87,7 @@ codes! {
     UnsupportedClaim "UNSUPPORTED_CLAIM" Indeterminate "A critical claim is unknown to this verifier.",
     StaleList "STALE_LIST" Indeterminate "The revocation list is older than a known list.",
     Replayed "REPLAYED" Indeterminate "The answer has been used before.",
-    RequestMismatch "REQUEST_MISMATCH" Indeterminate "The answer does not belong to a request of this machine.",
+    RequestMismatch "REQUEST_MISMATCH" Indeterminate "The answer does not belong to a request of this user and machine.",
     StaleAnswer "STALE_ANSWER" Indeterminate "The answer belongs to a superseded request.",
     ExpiresSoon "EXPIRES_SOON" Warning "The license expires within its notice period.",
     ClockBehind "CLOCK_BEHIND" Warning "The clock is behind the clock high-water mark.",

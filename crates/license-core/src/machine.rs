@@ -94,10 +94,12 @@ impl Machine {
     /// ```
     /// use license_core::machine::Machine;
     ///
-    /// let is_suspicious = |text| Machine::parse(text).is_some_and(|machine| machine.is_like_fingerprint());
-    /// assert!(is_suspicious("fp1:id=zz") && is_suspicious("mach_0011"));
-    /// assert!(!is_suspicious("mach_00112233445566778899aabbccddeeff"));
-    /// assert!(!is_suspicious("dongle 4711"));
+    /// let machine = |text| Machine::parse(text).ok_or("empty");
+    /// assert!(machine("fp1:id=zz")?.is_like_fingerprint());
+    /// assert!(machine("mach_0011")?.is_like_fingerprint());
+    /// assert!(!machine("mach_00112233445566778899aabbccddeeff")?.is_like_fingerprint());
+    /// assert!(!machine("dongle 4711")?.is_like_fingerprint());
+    /// # Ok::<(), &str>(())
     /// ```
     pub fn is_like_fingerprint(&self) -> bool {
         let Self::Other(name) = self else {

@@ -1,9 +1,11 @@
-//! The ledger of issued artifacts: every key, license, check-in, activation and revocation.
+//! The ledger: issued artifacts such as licenses and activations, public keys, revocations and
+//! usage.
 //!
-//! A ledger only grows. Its entries form a hash chain. An artifact is stored as pending, staged
-//! under a temporary name, recorded as an entry, and then renamed, in this order. Therefore every
-//! delivered artifact is recorded, and every recorded artifact was staged. [`recover`] completes or
-//! rolls back the artifacts that a crashed process left pending.
+//! A ledger only grows. Its entries form a hash chain. An artifact for a file is stored as pending,
+//! staged under a temporary name, recorded as an entry, and then renamed, in this order. An
+//! artifact for a stream is written to the stream at the point at which a file is staged, and is
+//! not renamed. Therefore, after recovery, every delivered artifact is recorded. [`recover`]
+//! completes or rolls back the artifacts that a crashed process left pending.
 //!
 //! The traits [`LedgerReader`], [`LedgerWriter`] and [`Ledger`] are synchronous. Their methods
 //! describe what the services need, so that the traits can be implemented for any database. This

@@ -18,18 +18,18 @@ pub struct Denial {
     pub reason: DenialReason,
     /// The seats of the pool.
     pub usage: PoolUsage,
-    /// The sessions that have held their seats for the longest time, as the terms permit. Only a
-    /// denial for lack of seats or users has holders, and at most [`MAX_HOLDERS`].
+    /// The sessions that have held their seats for the longest time, as the terms permit. Only
+    /// [`DenialReason::NoSeat`], [`DenialReason::UserLimit`] and [`DenialReason::QueueFull`] have
+    /// holders, at most [`MAX_HOLDERS`].
     pub holders: Vec<SeatHolder>,
-    /// When a seat can be expected, if there is any information. Only a denial for lack of seats or
-    /// users has it.
+    /// When a seat can be expected, if there is any information. Only the same reasons have it.
     pub next_seat_in: Option<LeaseSpan>,
     /// The place in the queue that the caller has, or would get if it waited. `None` if it cannot
     /// wait.
     pub queue_position: Option<u32>,
 }
 
-/// The largest number of holders in a denial.
+/// The maximum number of holders in a denial.
 pub const MAX_HOLDERS: usize = 10;
 
 /// A holder in a denial.
@@ -57,14 +57,14 @@ pub struct SeatHolder {
 pub enum DenialReason {
     /// All seats that the session may use are held or offered.
     NoSeat,
-    /// A seat may be free, but the largest number of different users hold seats.
+    /// A seat may be free, but the number of different users who hold seats has reached its maximum.
     UserLimit {
-        /// The largest number of users.
+        /// The maximum number of users.
         max_users: u32,
     },
     /// The queue is full.
     QueueFull {
-        /// The largest number of tickets.
+        /// The maximum number of tickets.
         max_length: u32,
     },
     /// The license has ended, is revoked or has not started.
@@ -80,9 +80,9 @@ pub enum DenialReason {
     SessionMismatch(SessionId),
     /// The lease has no such instance. The instance must acquire first.
     UnknownInstance,
-    /// The session has the largest number of instances.
+    /// The session has the maximum number of instances.
     TooManyInstances {
-        /// The largest number.
+        /// The maximum number.
         max_instances: u32,
     },
     /// The instance id is already used with another commitment.
@@ -93,9 +93,9 @@ pub enum DenialReason {
     UnknownTicket,
     /// The terms do not permit borrowing.
     BorrowNotPermitted,
-    /// The largest number of seats is borrowed.
+    /// The maximum number of seats is borrowed.
     BorrowLimit {
-        /// The largest number of borrowed seats, after the low-water mark.
+        /// The maximum number of borrowed seats, after the low-water mark.
         max_seats: u32,
     },
     /// The duration is zero or longer than the terms permit.
@@ -193,11 +193,11 @@ impl fmt::Display for DenialReason {
             Self::UserLimit { max_users } => {
                 write!(
                     f,
-                    "{max_users} users hold seats, which is the largest number"
+                    "{max_users} users hold seats, which is the maximum number"
                 )
             }
             Self::QueueFull { max_length } => {
-                write!(f, "{max_length} sessions wait, which is the largest number")
+                write!(f, "{max_length} sessions wait, which is the maximum number")
             }
             Self::LicenseEnded => f.write_str("the license is not in effect"),
             Self::LeaseLost(None) => f.write_str("the lease has ended"),
@@ -218,7 +218,7 @@ impl fmt::Display for DenialReason {
             Self::TooManyInstances { max_instances } => {
                 write!(
                     f,
-                    "the session has {max_instances} instances, which is the largest number"
+                    "the session has {max_instances} instances, which is the maximum number"
                 )
             }
             Self::InstanceMismatch => {
@@ -230,7 +230,7 @@ impl fmt::Display for DenialReason {
             Self::BorrowLimit { max_seats } => {
                 write!(
                     f,
-                    "{max_seats} seats are borrowed, which is the largest number"
+                    "{max_seats} seats are borrowed, which is the maximum number"
                 )
             }
             Self::BorrowDuration {

@@ -26,7 +26,7 @@ pub struct PoolTerms {
     pub capacity: u32,
     /// How many seats may be held above the capacity.
     pub overage: Overage,
-    /// The largest number of different users that may hold seats at a time. `None` permits one user
+    /// The maximum number of different users that may hold seats at a time. `None` permits one user
     /// for each seat, which is the rule of the quota `users`: see ADR-065.
     pub max_users: Option<u32>,
     /// Seats that are kept for a group, a user or a machine. A session belongs to the first
@@ -227,7 +227,7 @@ pub struct LeaseTerms {
     pub late_limit: LeaseSpan,
     /// The time after the lifetime in which the seat is not granted again.
     pub margin: ClockMargin,
-    /// The largest number of instances of a session: 64.
+    /// The maximum number of instances of a session: 64.
     pub max_instances: u32,
     /// How many ended leases the pool remembers at most, to answer late heartbeats: 10,000.
     pub remembered: u32,
@@ -288,7 +288,7 @@ impl Default for ClockMargin {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct QueueTerms {
-    /// The largest number of tickets: 1,000. Zero permits no waiting.
+    /// The maximum number of tickets: 1,000. Zero permits no waiting.
     pub max_length: u32,
     /// How long a freed seat is offered to a ticket: 20 s.
     pub offer: LeaseSpan,
@@ -313,7 +313,7 @@ impl Default for QueueTerms {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BorrowTerms {
-    /// The largest number of borrowed seats.
+    /// The maximum number of borrowed seats.
     pub max_seats: u32,
     /// The longest duration of a loan.
     pub max_duration: LeaseSpan,

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The largest number of milliseconds. It fits into a signed integer of a database.
+/// The maximum number of milliseconds. It fits into a signed integer of a database.
 const MAX_MILLIS: u64 = u64::MAX >> 1;
 
 /// A reading of the lease clock: milliseconds since the pool's server first started.

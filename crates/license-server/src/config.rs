@@ -81,9 +81,11 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// Returns `USAGE`, or `MALFORMED` for a value of the file, that names the setting, the expected
-    /// value and where the found value comes from. Returns `NO_TLS` if the server would listen
-    /// outside loopback without TLS.
+    /// Returns `MALFORMED` for an invalid value in the settings file, and `USAGE` for any other
+    /// invalid value or combination. The message names the setting and what was expected, and the
+    /// place if the value comes from a variable or the file. Returns `NO_TLS` if TLS is off, the
+    /// server would listen outside loopback, and no proxy is trusted. Returns `IO` if no data
+    /// directory is set and the user has no home directory.
     pub(crate) fn new(settings: &Settings) -> Result<Self, Failure> {
         let reader = Reader(settings);
         let listen = reader.address("listen")?;
@@ -112,7 +114,8 @@ impl Config {
         Ok(config)
     }
 
-    /// Returns the URL by which clients reach the server at the address that it listens on.
+    /// Returns the URL for clients: the public URL if it is set, otherwise one for the address on
+    /// which the server listens.
     pub(crate) fn url(&self, address: SocketAddr) -> String {
         match &self.public_url {
             Some(url) => url.clone(),
@@ -128,7 +131,8 @@ impl Config {
     }
 }
 
-/// Returns the address and port by which this machine reaches a listener.
+/// Returns the host and port by which clients reach a listener: the host name if it listens on all
+/// addresses.
 fn reachable(address: SocketAddr) -> String {
     if address.ip().is_unspecified() {
         format!("{}:{}", host_name(), address.port())
@@ -150,8 +154,12 @@ pub(crate) fn host_name() -> String {
 
 fn default_data_dir() -> Result<PathBuf, Failure> {
     let directories = directories::BaseDirs::new().ok_or_else(|| {
-        Failure::new(Exit::System, "IO", "this user has no data directory")
-            .hint("choose a directory with --data-dir or LICENSE_SERVER_DATA_DIR")
+        Failure::new(
+            Exit::System,
+            "IO",
+            "this user has no home directory, so there is no default data directory",
+        )
+        .hint("choose a directory with --data-dir or LICENSE_SERVER_DATA_DIR")
     })?;
     Ok(directories.data_dir().join("license-server"))
 }
@@ -199,10 +207,13 @@ impl Reader<'_> {
 
     /// Parses an address, or `off`.
     fn optional_address(&self, name: &str) -> Result<Option<SocketAddr>, Failure> {
-        if self.text(name) == "off" {
-            return Ok(None);
-        }
-        self.address(name).map(Some)
+        self.parsed(name, |text| match text {
+            "off" => Ok(None),
+            _ => text
+                .parse()
+                .map(Some)
+                .map_err(|_| "expected an IP address and a port such as 127.0.0.1:9464, or off"),
+        })
     }
 
     fn networks(&self, name: &str) -> Result<Vec<Network>, Failure> {
@@ -228,7 +239,7 @@ impl Reader<'_> {
                 .filter(|seconds| (1..=3600).contains(seconds));
             seconds
                 .map(Duration::from_secs)
-                .ok_or("expected a number of seconds from 1 to 3600")
+                .ok_or("expected a whole number of seconds from 1 to 3600")
         })
     }
 
@@ -238,7 +249,9 @@ impl Reader<'_> {
         }
         self.parsed(name, |text| {
             let rate = text.parse().map(Some);
-            rate.map_err(|_| "expected a number of requests per second from 1, or off")
+            rate.map_err(
+                |_| "expected a whole number of requests per second from 1 to 4294967295, or off",
+            )
         })
     }
 
@@ -308,8 +321,9 @@ impl Reader<'_> {
 
 fn no_tls(listen: SocketAddr) -> Failure {
     let message = format!("tls is off, but {listen} can be reached from other machines");
-    Failure::new(Exit::Usage, "NO_TLS", message)
-        .hint("set tls to auto; or, if a proxy ends TLS, name its network with --trusted-proxies")
+    Failure::new(Exit::Usage, "NO_TLS", message).hint(
+        "set tls to auto; or, if a proxy terminates TLS, name its network with --trusted-proxies",
+    )
 }
 
 /// Returns the failure of a value that is not acceptable.
@@ -331,12 +345,12 @@ fn refused(name: &str, expected: &str, value: &SettingValue<String>) -> Failure 
 
 fn public_url(text: &str) -> Result<String, &'static str> {
     const EXPECTED: &str = "expected a URL such as https://licenses.example.com";
-    let host = text
+    let rest = text
         .strip_prefix("https://")
         .or(text.strip_prefix("http://"));
-    let host = host.ok_or(EXPECTED)?;
+    let rest = rest.ok_or(EXPECTED)?;
     let is_plain = |c: char| c.is_ascii_graphic() && !"\"'<>\\^`{|}".contains(c);
-    if host.is_empty() || !host.chars().all(is_plain) {
+    if rest.is_empty() || !rest.chars().all(is_plain) {
         return Err(EXPECTED);
     }
     Ok(text.trim_end_matches('/').to_owned())
@@ -345,7 +359,7 @@ fn public_url(text: &str) -> Result<String, &'static str> {
 fn server_name(text: &str) -> Result<String, &'static str> {
     match text.chars().count() {
         1..=128 if !text.chars().any(char::is_control) => Ok(text.to_owned()),
-        _ => Err("expected 1 to 128 characters in one line"),
+        _ => Err("expected 1 to 128 characters without control characters"),
     }
 }
 

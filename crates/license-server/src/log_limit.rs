@@ -10,7 +10,8 @@ const INTERVAL: Duration = Duration::from_secs(60);
 static LINES: LogLimit = LogLimit::new();
 
 /// Returns whether a line of this kind may be written now: the number of lines that were suppressed
-/// since the last one, or `None` if the line is suppressed too. At most one line each minute passes.
+/// since the last one, or `None` if the line is suppressed too. At most one line each minute
+/// passes.
 pub(crate) fn pass(kind: &'static str) -> Option<u64> {
     LINES.pass(kind, Instant::now())
 }

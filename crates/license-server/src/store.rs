@@ -1,8 +1,9 @@
 //! Storage, in terms of the domain.
 //!
-//! [`Store`] is implemented for each database. Every method takes the tenant. A method that changes
-//! something is one transaction, and its audit entries are part of this transaction. When a method
-//! returns, the change is on the disk.
+//! [`Store`] is implemented for each database. Every method takes the tenant, except those of
+//! [`Store`] itself, which concern the whole database. A method that changes something is one
+//! transaction, and its audit entries are part of this transaction. When a method returns, the
+//! change is on the disk.
 
 mod administration;
 #[cfg(test)]

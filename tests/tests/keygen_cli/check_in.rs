@@ -185,9 +185,9 @@ fn a_denying_status_applies_until_a_later_active_validation() {
         };
         let denied = set_status(status, LATER, "denied.lic");
         assert!(
-            denied
-                .stdout
-                .contains(&format!("license {status} where this token is installed")),
+            denied.stdout.contains(&format!(
+                "the license is {status} where this token is installed"
+            )),
             "{denied:?}"
         );
         let _ = set_status("active", "2020-06-01T00:00:01Z", "again.lic");

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use license_tests::{Scratch, Vendor, programs, tools};
 
-/// Starts a program that may write core dumps, as another user if a command for this is given.
+/// Starts a program that may write core dumps. `user` is the command that runs it as another user,
+/// or is empty.
 fn start(scratch: &Scratch, user: &[&str], program: &Path, args: &[&str]) -> Child {
     let script = "ulimit -c unlimited; exec \"$0\" \"$@\"";
     let (first, rest) = user

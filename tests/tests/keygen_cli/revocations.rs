@@ -105,6 +105,16 @@ fn list_numbers_increase() {
 }
 
 #[test]
+fn a_restored_backup_does_not_repeat_the_number_of_a_list() {
+    let workstation = Vendor::shared().workstation();
+    let _ = revoked(&workstation, &PRO);
+    let _ = keygen(&workstation, &["ledger", "backup", "--out", "backup.db"]).expect_code(0);
+    let first = list(&workstation, &[])["seq"].as_u64();
+    let restored = list(&workstation, &["--ledger", "backup.db"])["seq"].as_u64();
+    assert!(first < restored, "{first:?} {restored:?}");
+}
+
+#[test]
 fn each_product_has_its_own_list() {
     let workstation = Vendor::shared().workstation();
     workstation.write("widget.toml", license_tests::WIDGET);

@@ -223,18 +223,18 @@ fn a_retirement_warns_about_its_consequences() {
         .expect_code(0)
         .stderr;
     assert!(
-        output.contains(&format!("GOES_TOO: key {}", OTHERS[0].kid)),
+        output.contains(&format!("INTRODUCED_KEY: key {}", OTHERS[0].kid)),
         "{output}"
     );
     assert!(
-        output.contains("SIGNED_WITH_IT: 1 active license"),
+        output.contains("SIGNED_BY_RETIRED_KEY: 1 active license"),
         "{output}"
     );
     let output = rotate(&workstation, &["--retire", "--with", "next.key"])
         .expect_code(0)
         .stderr;
     // The retired key introduced only `next`, which is now its successor and stays trusted.
-    assert!(!output.contains("GOES_TOO"), "{output}");
+    assert!(!output.contains("INTRODUCED_KEY"), "{output}");
     // A reissued license does not depend on the old key.
     let reissue = [
         "upgrade",
@@ -249,7 +249,7 @@ fn a_retirement_warns_about_its_consequences() {
     let output = rotate(&workstation, &["--retire", "--with", "next.key"])
         .expect_code(0)
         .stderr;
-    assert!(!output.contains("SIGNED_WITH_IT"), "{output}");
+    assert!(!output.contains("SIGNED_BY_RETIRED_KEY"), "{output}");
 }
 
 #[test]

@@ -304,6 +304,34 @@ fn other_files_are_refused_and_nothing_is_issued() {
 }
 
 #[test]
+fn a_server_with_a_key_of_the_trust_set_is_refused() {
+    let workstation = workstation();
+    // The trust set contains a spare key, which has signed nothing yet.
+    let spare = load(&SERVER).public().to_jwk();
+    workstation.write("trust.jwks", json!({ "keys": [spare] }).to_string());
+    let trust = ["--trust", "trust.jwks", "--json"];
+    let with_trust = |request: &str| {
+        let server = ["--server-key", request];
+        issue(&workstation, "ACME Ltd", &[&server[..], &trust].concat())
+    };
+    let refused = with_trust("server.request");
+    assert_eq!(refused.expect_json_failure(2), "SERVER_KEY_TRUSTED");
+    let message = refused.json()["error"]["message"].to_string();
+    assert!(message.contains(&kid(&SERVER)), "{message}");
+    let _ = with_trust("other.request").expect_code(0);
+    let alone = issue(&workstation, "ACME Ltd", &trust[..2]);
+    assert!(alone.expect_failure(2).message.contains("--server-key"));
+    let orders = "tier,customer,days,file,server-key\n\
+        team,ACME Ltd,9,acme.lic,server.request\n";
+    workstation.write("orders.csv", orders);
+    let batch = Run::keygen(&workstation).args(["batch", "orders.csv", "--key", "vendor.key"]);
+    let batch = batch.args(["--out", "out"]).args(&trust[..2]).run();
+    let message = batch.expect_failure(2).text();
+    assert!(message.contains(&kid(&SERVER)), "{message}");
+    assert!(!workstation.file("out/acme.lic").exists());
+}
+
+#[test]
 fn a_key_that_is_not_proven_or_belongs_to_another_customer_is_a_warning() {
     let workstation = workstation();
     let jwk = load(&SERVER).public().to_jwk().to_string();

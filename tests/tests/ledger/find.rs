@@ -187,6 +187,30 @@ fn entries_are_shown_by_id_or_key() {
 }
 
 #[test]
+fn a_license_is_found_by_a_mail_that_contains_it() {
+    let (vendor, one, _) = filled();
+    let quoted = |file: &str| format!("> {}", vendor.read(file).replace('\n', "  \r\n> "));
+    let mail = format!("Jo wrote:\r\n\r\n{}\r\nBest regards\r\n", quoted("1.lic"));
+    vendor.write("mail.txt", format!("{mail}{mail}"));
+    let shown = keygen_json(&vendor, &["ledger", "show", "mail.txt"]);
+    assert_eq!(shown["subject"], one["license_id"]);
+    assert_eq!(customers(&vendor, &["find", "mail.txt"]), ["Zenith Ltd"]);
+    let inspected = keygen_json(&vendor, &["inspect", "mail.txt"]);
+    assert_eq!(inspected["tokens"].as_array().unwrap().len(), 1);
+    let _ = keygen(&vendor, &["ledger", "resend", "mail.txt", "--out", "3.lic"]).expect_code(0);
+    assert_eq!(vendor.read("3.lic"), vendor.read("1.lic"));
+    vendor.write("two.txt", format!("{mail}{}", quoted("2.lic")));
+    let two = keygen(&vendor, &["ledger", "show", "two.txt"]).expect_failure(2);
+    assert!(
+        two.message.contains("expected one license, found 2"),
+        "{two:?}"
+    );
+    vendor.write("cut.txt", mail.replace("-----END LICENSE-----", ""));
+    let cut = keygen(&vendor, &["ledger", "show", "cut.txt"]).expect_failure(3);
+    assert!(cut.message.contains("-----END LICENSE-----"), "{cut:?}");
+}
+
+#[test]
 fn resend_delivers_the_same_file_again() {
     let vendor = vendor();
     let one = issue(&vendor, "1.lic", &["--customer", "ACME"]);

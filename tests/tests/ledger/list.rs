@@ -132,6 +132,7 @@ fn json_contains_all_members() {
         "recorded_at",
         "seq",
         "delivered",
+        "denial",
     ];
     assert_eq!(members, expected);
     assert_eq!(license["license_id"], issued["license_id"]);

@@ -20,6 +20,7 @@ mod list;
 mod location;
 mod reinstate;
 mod revoke;
+mod screen;
 mod stranger;
 mod tampering;
 

@@ -590,6 +590,17 @@ fn a_suspended_license_looks_suspended_and_a_check_in_of_its_renewal_does_not_en
     }
     let shown = keygen_json(&vendor, &["ledger", "show", id]);
     assert_eq!(shown["license"]["denials"][0]["status"], "suspended");
+    let denial = || {
+        let commands = [["find", id], ["list", "--customer=acme"]].into_iter();
+        let listed = commands.map(|[command, argument]| {
+            let listed = keygen_json(&vendor, &["ledger", command, argument]);
+            let mut licenses = listed["licenses"].as_array().unwrap().iter();
+            let found = licenses.find(|license| license["license_id"] == id);
+            found.unwrap()["denial"].clone()
+        });
+        listed.collect::<Vec<_>>()
+    };
+    assert_eq!(denial(), ["suspended", "suspended"]);
     let warned = check_in("2.lic", "active", "2026-01-05", &[]);
     let command = format!("`keygen check-in {id} --status active`");
     let warning = warned.lines().find(|line| line.contains("STILL_DENIED"));
@@ -601,4 +612,5 @@ fn a_suspended_license_looks_suspended_and_a_check_in_of_its_renewal_does_not_en
     for screen in screens()[..2].iter() {
         assert!(!screen.contains("suspended"), "{screen}");
     }
+    assert_eq!(denial(), [Value::Null, Value::Null]);
 }

@@ -230,3 +230,21 @@ fn later_entries_do_not_hide_a_change() {
     issue(&vendor, "4.lic", &[]);
     expect_broken(&vendor, &[]);
 }
+
+#[test]
+fn a_damaged_entry_that_a_retirement_reads_is_not_an_error_of_writing() {
+    let (vendor, next) = (vendor(), Vendor::with_new_key("2048", "RS256"));
+    vendor.write_private("next.key", &next.key);
+    vendor.write("next.jwk", next.jwk.to_string());
+    let rotate = |options: &[&str]| {
+        let rotate = ["rotate", "--key", "vendor.key"];
+        keygen(&vendor, &[&rotate, options].concat())
+    };
+    let _ = rotate(&["--introduce", "next.jwk"]).expect_code(0);
+    tamper(
+        &vendor,
+        "UPDATE entries SET body = CAST(x'ff' AS TEXT) WHERE kind = 'trust_statement'",
+    );
+    let failure = rotate(&["--retire", "--with", "next.key"]).expect_failure(4);
+    assert!(failure.message.starts_with("ledger "), "{failure:?}");
+}

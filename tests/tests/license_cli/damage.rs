@@ -87,6 +87,26 @@ fn a_standard_key_argument_is_read_in_spite_of_changed_layout() {
 }
 
 #[test]
+fn a_license_is_found_in_a_mail() {
+    let machine = machine();
+    let quoted = TEAM.file.replace('\n', "\r\n> ");
+    let mail = format!("Jo wrote:\r\n\r\n> {quoted}\r\n> Bye\r\n\r\nBest regards\r\n");
+    machine.write("mail.txt", &mail);
+    expect_valid(verify(&machine, &["--json", "mail.txt"]));
+    let inspected = license(&machine, &["inspect", "--json", "mail.txt"]);
+    assert_eq!(inspected.expect_code(0).json()["tokens"][0]["line"], 3);
+    let install = words("install mail.txt --trust trust.jwks --at");
+    let _ = license(&machine, &[&install[..], &[AT]].concat()).expect_code(0);
+    assert_eq!(machine.read("state/license.lic"), TEAM.file);
+    let end = "-----END LICENSE-----";
+    machine.write("cut.txt", mail.replace(end, ""));
+    for command in ["verify", "install", "inspect"] {
+        let error = license(&machine, &[command, "cut.txt"]).expect_failure(3);
+        assert!(error.message.contains(end), "{command}: {error:?}");
+    }
+}
+
+#[test]
 fn other_damage_is_refused_with_its_position() {
     let machine = machine();
     let line = TEAM.file.lines().nth(2).unwrap();

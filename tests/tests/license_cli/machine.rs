@@ -133,10 +133,13 @@ fn an_invalid_machine_id_is_ignored_with_a_reason() {
         .json();
     for (id, reason) in [
         ("uninitialized", "the system has not set it yet"),
-        ("00000000000000000000000000000000", "it repeats one digit"),
+        (
+            "00000000000000000000000000000000",
+            "it repeats one digit or one byte",
+        ),
         (
             "00000000-0000-0000-0000-000000000000",
-            "it repeats one digit",
+            "it repeats one digit or one byte",
         ),
         ("short", "it must have 8 to 128 printable ASCII characters"),
         (

@@ -13,8 +13,8 @@ use super::*;
 /// The other user, `nobody` on most systems.
 const USER: u32 = 65534;
 
-/// How often root runs the program during an attack. Before root refused to write, a file was
-/// overwritten within 40 runs.
+/// How often root runs the program during an attack. Before ADR-061, when root did not refuse to
+/// write, a file was overwritten within 40 runs.
 const RUNS: usize = 60;
 
 /// The variable with the home directory, for the process that attacks.
@@ -60,7 +60,7 @@ impl OtherUser {
             .env("CODITECT_MACHINE_ID", HERE)
     }
 
-    /// Starts a test of this file with the name `attack` as the other user.
+    /// Starts the test of this file that `attack` names, as the other user.
     fn start(&self, attack: &str) -> Attack {
         let run = self.run(&std::env::current_exe().unwrap());
         let run = run
@@ -95,7 +95,7 @@ fn attack(action: impl Fn(&Path)) {
 }
 
 #[test]
-#[ignore = "another test starts this process"]
+#[ignore = "another test starts this test in a process of its own"]
 fn link_unfinished_files() {
     attack(|home| {
         let state = home.join(".coditect");
@@ -104,17 +104,23 @@ fn link_unfinished_files() {
         if !undo.join("license.lic").exists() {
             let _ = fs::write(undo.join("license.lic"), "ATTACK");
         }
-        for _ in 0..1000 {
-            let _ = symlink(
-                home.join("../victim"),
-                state.join(".unfinished-license.lic"),
-            );
+        // The names of unfinished files contain the id of the process. The next processes are known.
+        let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+        let newest: u32 = load
+            .split_whitespace()
+            .next_back()
+            .map_or(0, |id| id.parse().unwrap_or(0));
+        for process in newest..newest + 20 {
+            for number in 0..4 {
+                let name = format!(".unfinished-{process}-{number}");
+                let _ = symlink(home.join("../victim"), state.join(name));
+            }
         }
     });
 }
 
 #[test]
-#[ignore = "another test starts this process"]
+#[ignore = "another test starts this test in a process of its own"]
 fn exchange_the_directory_for_a_link() {
     attack(|home| {
         let (state, away) = (home.join(".coditect"), home.join("away"));
@@ -141,7 +147,7 @@ fn root_does_not_write_through_a_link_while_it_restores_an_installation() {
 }
 
 #[test]
-fn root_does_not_change_its_own_directory_in_place_of_that_of_the_user() {
+fn root_does_not_change_a_directory_of_root_to_which_the_user_links() {
     let Some(user) = OtherUser::new() else {
         return;
     };
@@ -158,13 +164,14 @@ fn root_does_not_change_its_own_directory_in_place_of_that_of_the_user() {
 }
 
 #[test]
-fn root_copies_no_file_from_a_link_in_place_of_the_undo_directory() {
+fn root_copies_no_file_through_a_link_with_the_name_of_the_undo_directory() {
     let Some(user) = OtherUser::new() else {
         return;
     };
     let secret = user.machine.write("secret", "of root");
     set_mode(&secret, 0o600);
-    // On another file system, a hard link is not possible, and the files were copied.
+    // A file is restored with a hard link, or with a copy if it is on another file system. A program
+    // that followed the symbolic link `.undo` would therefore copy the file.
     let other = tempfile::tempdir_in("/dev/shm").unwrap();
     symlink(&secret, other.path().join("license.lic")).unwrap();
     fs::create_dir(user.state()).unwrap();

@@ -72,8 +72,12 @@ fn a_value_that_is_not_acceptable_names_its_setting_and_its_place() {
     let scratch = Scratch::new();
     for (option, value, expected) in [
         ("--listen", "localhost", "an IP address and a port"),
-        ("--metrics-listen", "nowhere", "an IP address and a port"),
-        ("--peer-rate", "0", "a number of requests per second"),
+        ("--metrics-listen", "nowhere", "127.0.0.1:9464, or off"),
+        (
+            "--peer-rate",
+            "0",
+            "per second from 1 to 4294967295, or off",
+        ),
         ("--header-timeout", "0", "seconds from 1 to 3600"),
         ("--max-connections", "-1", "a whole number from 1"),
         ("--tls", "maybe", "auto, on or off"),

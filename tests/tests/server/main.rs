@@ -2,14 +2,19 @@
 #![allow(
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::print_stdout,
     clippy::unwrap_used,
     reason = "a test fails by panicking"
 )]
 
 mod answers;
+mod clock;
 mod config;
+mod fuzz;
 mod guide;
+mod histories;
 mod hostile;
+mod kills;
 mod openapi;
 mod raw;
 mod seats;

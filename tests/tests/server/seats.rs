@@ -89,6 +89,9 @@ fn a_freed_seat_goes_to_the_first_in_the_queue() {
         fourth.poll(&server, &fourth_ticket, 0).expect(200)["position"],
         1
     );
+    let too_long = fourth.poll(&server, &fourth_ticket, 31);
+    let problem = too_long.expect_problem(400, "MALFORMED");
+    assert_eq!(problem["expected"], "a number from 0 to 30", "{problem}");
     // A ticket belongs to its session.
     third
         .poll(&server, &fourth_ticket, 0)

@@ -5,7 +5,7 @@ use license_tests::vendor::IssuedLicense;
 use license_tests::{Run, Scratch, Vendor, words};
 use serde_json::{Value, json};
 
-/// The data directory of a server with a license.
+/// A server with a license. `scratch` contains the data directory of the server.
 pub(super) struct Site {
     pub(super) scratch: Scratch,
     /// The workstation of the vendor, with its ledger.
@@ -15,6 +15,12 @@ pub(super) struct Site {
 
 /// The terms of the license of most tests.
 pub(super) const TERMS: &str = "--tier team --seats 2 --offline --perpetual";
+
+/// Returns the number in an environment variable. It selects the full run of a test.
+pub(super) fn number(variable: &str, default: u64) -> u64 {
+    let value = std::env::var(variable).ok();
+    value.map_or(default, |value| value.parse().unwrap())
+}
 
 impl Site {
     /// Creates a server, and installs a license that certifies its key.
@@ -34,7 +40,7 @@ impl Site {
         site
     }
 
-    /// Installs a license at the console.
+    /// Installs a license with `license-server install`, not over HTTP.
     pub(super) fn install(&self, file: &str, others: &[&str]) -> Value {
         self.scratch.write("acme.lic", file);
         let install = license_server(&self.scratch).args(["install", "--json"]);
@@ -57,14 +63,12 @@ impl Site {
 
     /// Returns a session of a user, with an instance of its own.
     pub(super) fn session(&self, number: u32) -> Session {
-        Session {
-            authorization: self.authorization(),
-            number,
-        }
+        Session::new(&self.authorization(), number)
     }
 }
 
-/// Issues a license for the server in the data directory, as `acme.lic` of the workstation.
+/// Issues a license for the server whose data directory is in `scratch`, and writes it to
+/// `acme.lic` of the workstation.
 pub(super) fn issue(workstation: &Scratch, scratch: &Scratch, options: &[&str]) -> IssuedLicense {
     workstation.write("server.request", scratch.read("data/server.request"));
     let issue = Run::keygen(workstation).args(words("issue --json --force --key vendor.key"));
@@ -84,12 +88,43 @@ pub(super) struct Session {
     number: u32,
 }
 
+/// A request of a session.
+pub(super) struct SeatRequest<'s> {
+    session: &'s Session,
+    method: &'static str,
+    path: String,
+    accept: &'static str,
+    body: String,
+}
+
+impl SeatRequest<'_> {
+    /// Sends the request. Returns an error if there is no response.
+    pub(super) fn try_send(&self, server: &Server) -> Result<Response, ureq::Error> {
+        let authorization = self.session.authorization.as_str();
+        let headers = [("authorization", authorization), ("accept", self.accept)];
+        server.try_send(self.method, &self.path, &headers, &self.body)
+    }
+
+    fn send(&self, server: &Server) -> Response {
+        let sent = self.try_send(server);
+        sent.unwrap_or_else(|error| panic!("{} {}: {error}", self.method, self.path))
+    }
+}
+
 impl Session {
+    /// Creates a session that sends this header `Authorization`.
+    pub(super) fn new(authorization: &str, number: u32) -> Self {
+        Self {
+            authorization: authorization.to_owned(),
+            number,
+        }
+    }
+
     pub(super) fn id(&self) -> String {
         format!("sess_{:032x}", self.number)
     }
 
-    fn instance(&self) -> String {
+    pub(super) fn instance(&self) -> String {
         format!("inst_{:032x}", self.number)
     }
 
@@ -97,21 +132,34 @@ impl Session {
         format!("{:064x}", self.number)
     }
 
+    fn request(&self, path: String, body: &Value) -> SeatRequest<'_> {
+        SeatRequest {
+            session: self,
+            method: "POST",
+            path,
+            accept: "*/*",
+            body: body.to_string(),
+        }
+    }
+
     pub(super) fn post(&self, server: &Server, path: &str, body: &Value) -> Response {
-        let headers = [("authorization", self.authorization.as_str())];
-        server.send("POST", path, &headers, &body.to_string())
+        self.request(path.to_owned(), body).send(server)
     }
 
     pub(super) fn acquire(&self, server: &Server, wait: bool) -> Response {
-        self.acquire_with(server, &format!("user-{}", self.number), wait)
+        self.acquire_request(wait).send(server)
     }
 
     /// Acquires a seat for another user.
     pub(super) fn acquire_as(&self, server: &Server, user: &str) -> Response {
-        self.acquire_with(server, user, false)
+        self.acquire_request_of(user, false).send(server)
     }
 
-    fn acquire_with(&self, server: &Server, user: &str, wait: bool) -> Response {
+    pub(super) fn acquire_request(&self, wait: bool) -> SeatRequest<'_> {
+        self.acquire_request_of(&format!("user-{}", self.number), wait)
+    }
+
+    fn acquire_request_of(&self, user: &str, wait: bool) -> SeatRequest<'_> {
         let secret = license_core::encoding::hex::decode::<32>(&self.secret()).unwrap();
         let secret = license_core::requests::ActivationSecret::from_random(secret);
         let body = json!({
@@ -123,15 +171,23 @@ impl Session {
             "commitment": secret.commitment().to_string(),
             "wait": wait,
         });
-        self.post(server, "/api/v1/seats", &body)
+        self.request("/api/v1/seats".to_owned(), &body)
     }
 
     pub(super) fn heartbeat(&self, server: &Server, seq: &Value) -> Response {
-        self.heartbeat_with(server, seq, &json!({}))
+        self.heartbeat_request(seq).send(server)
     }
 
-    /// Renews the lease with further members.
+    /// Renews the lease with a request that also has the members of `more`.
     pub(super) fn heartbeat_with(&self, server: &Server, seq: &Value, more: &Value) -> Response {
+        self.heartbeat_request_with(seq, more).send(server)
+    }
+
+    pub(super) fn heartbeat_request(&self, seq: &Value) -> SeatRequest<'_> {
+        self.heartbeat_request_with(seq, &json!({}))
+    }
+
+    fn heartbeat_request_with(&self, seq: &Value, more: &Value) -> SeatRequest<'_> {
         let mut body = json!({
             "instance": self.instance(),
             "seq": seq,
@@ -140,18 +196,28 @@ impl Session {
         });
         let more = more.as_object().unwrap().clone();
         body.as_object_mut().unwrap().extend(more);
-        let path = format!("/api/v1/seats/{}/heartbeat", self.id());
-        self.post(server, &path, &body)
+        self.request(format!("/api/v1/seats/{}/heartbeat", self.id()), &body)
+    }
+
+    pub(super) fn release_request(&self, seq: &Value) -> SeatRequest<'_> {
+        self.release_request_with(seq, &self.secret())
+    }
+
+    fn release_request_with(&self, seq: &Value, secret: &str) -> SeatRequest<'_> {
+        let body = json!({"instance": self.instance(), "seq": seq, "secret": secret});
+        self.request(format!("/api/v1/seats/{}/release", self.id()), &body)
     }
 
     pub(super) fn release(&self, server: &Server, seq: &Value) -> Response {
-        self.release_with(server, seq, &self.secret())
+        self.release_request(seq).send(server)
     }
 
     pub(super) fn release_with(&self, server: &Server, seq: &Value, secret: &str) -> Response {
-        let body = json!({"instance": self.instance(), "seq": seq, "secret": secret});
-        let path = format!("/api/v1/seats/{}/release", self.id());
-        self.post(server, &path, &body)
+        self.release_request_with(seq, secret).send(server)
+    }
+
+    pub(super) fn poll_request(&self, ticket: &str, wait: u32) -> SeatRequest<'_> {
+        self.queue("GET", ticket, &format!("&wait={wait}{}", self.rest()))
     }
 
     pub(super) fn borrow(&self, server: &Server, seq: &Value) -> Response {
@@ -179,40 +245,37 @@ impl Session {
     }
 
     pub(super) fn poll(&self, server: &Server, ticket: &str, wait: u32) -> Response {
-        self.queue(
-            "GET",
-            server,
-            ticket,
-            &format!("&wait={wait}{}", self.rest()),
-            &[],
-        )
+        self.poll_request(ticket, wait).send(server)
     }
 
     pub(super) fn events(&self, server: &Server, ticket: &str) -> Response {
-        let accept = [("accept", "text/event-stream")];
-        self.queue("GET", server, ticket, &self.rest(), &accept)
+        let request = SeatRequest {
+            accept: "text/event-stream",
+            ..self.queue("GET", ticket, &self.rest())
+        };
+        request.send(server)
+    }
+
+    pub(super) fn cancel_request(&self, ticket: &str) -> SeatRequest<'_> {
+        self.queue("DELETE", ticket, "")
     }
 
     pub(super) fn cancel(&self, server: &Server, ticket: &str) -> Response {
-        self.queue("DELETE", server, ticket, "", &[])
+        self.cancel_request(ticket).send(server)
     }
 
     fn rest(&self) -> String {
         format!("&nonce={0:032x}&machine_id=machine-{0}", self.number)
     }
 
-    fn queue(
-        &self,
-        method: &str,
-        server: &Server,
-        ticket: &str,
-        rest: &str,
-        headers: &[(&str, &str)],
-    ) -> Response {
+    fn queue(&self, method: &'static str, ticket: &str, rest: &str) -> SeatRequest<'_> {
         let (session, instance) = (self.id(), self.instance());
-        let path = format!("/api/v1/queue/{ticket}?session={session}&instance={instance}{rest}");
-        let mut all = vec![("authorization", self.authorization.as_str())];
-        all.extend(headers);
-        server.send(method, &path, &all, "")
+        SeatRequest {
+            session: self,
+            method,
+            path: format!("/api/v1/queue/{ticket}?session={session}&instance={instance}{rest}"),
+            accept: "*/*",
+            body: String::new(),
+        }
     }
 }

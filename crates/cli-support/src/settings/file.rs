@@ -6,7 +6,11 @@ use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
 use super::Origin;
-use crate::{Exit, Failure, Source, closest, escape, show_path};
+use crate::escape::{escape, show_path};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::input::Source;
+use crate::suggest::closest;
 
 /// The members that a settings file can have.
 #[derive(Clone, Debug)]

@@ -42,10 +42,10 @@ pub(crate) struct Activate {
 #[command(group = ArgGroup::new("proof").required(true).args(["receipt", "activation"]))]
 pub(crate) struct Release {
     /// Receipt that `license deactivate` wrote, as text or a picture of its QR code (- for standard
-    /// input); or the id of an activation whose machine is lost, with --reason
+    /// input); or the id of an activation whose machine is lost (needs --reason)
     #[arg(value_name = "RECEIPT|ACTIVATION_ID")]
     pub(crate) receipt: Option<Source>,
-    /// Activation to end because its machine is lost, with --reason
+    /// Activation to end because its machine is lost (needs --reason)
     #[arg(long, value_name = "ACTIVATION_ID")]
     pub(crate) activation: Option<String>,
     /// Reason for the ledger and the revocation list, if there is no receipt

@@ -16,6 +16,7 @@ use super::value::{count, requirement, status, tier};
 
 #[derive(Debug, Args)]
 #[command(
+    group = ArgGroup::new("holder").required(true).multiple(true).args(["customer", "convert"]),
     group = ArgGroup::new("term").required(true).args(["expires", "days", "perpetual"]),
     group = ArgGroup::new("validation").args(["offline", "check_in"])
 )]
@@ -24,7 +25,7 @@ pub(crate) struct Issue {
     #[arg(long, value_parser = tier)]
     pub(crate) tier: Tier,
     /// Name of the customer
-    #[arg(long, value_name = "NAME", required_unless_present = "convert")]
+    #[arg(long, value_name = "NAME")]
     pub(crate) customer: Option<String>,
     /// Trial to convert: a file, or an id or key in the ledger; --days counts from the end of the
     /// trial
@@ -73,6 +74,9 @@ pub(crate) struct Issue {
     /// Request of the customer's license server, or its public key; the server can then lend seats
     #[arg(long, value_name = "FILE")]
     pub(crate) server_key: Option<Source>,
+    /// Your trust set; a server key that it contains is refused; may be repeated
+    #[arg(long, value_name = "FILE", requires = "server_key")]
+    pub(crate) trust: Vec<Source>,
     /// Name of the vendor [env: KEYGEN_ISSUER; keygen.toml: issuer] [default: the product's]
     #[arg(long, value_name = "NAME")]
     pub(crate) issuer: Option<String>,
@@ -127,7 +131,8 @@ pub(crate) struct Batch {
     pub(crate) orders: PathBuf,
     #[command(flatten)]
     pub(crate) key: KeyArgs,
-    /// Directory for license files and manifest; rows whose license was already issued are skipped
+    /// Directory for license files and manifest; a license that was already issued for a row is not
+    /// issued again
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
     /// Replace a manifest.csv that lists other licenses (license files are never replaced), and
@@ -137,6 +142,9 @@ pub(crate) struct Batch {
     /// Name of the batch, such as 2027-01; a new name issues the same orders again
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
+    /// Your trust set; server keys that it contains are refused; may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trust: Vec<Source>,
     /// Number of signing threads [default: one per core]
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub(crate) jobs: Option<NonZeroU32>,

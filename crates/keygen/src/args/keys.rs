@@ -11,17 +11,20 @@ use super::signing::KeyArgs;
 use super::value::{algorithm, key_location};
 
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("encryption").args(["passphrase_file", "no_passphrase"]))]
+#[command(
+    group = ArgGroup::new("place").required(true).args(["out", "key"]),
+    group = ArgGroup::new("encryption").args(["passphrase_file", "no_passphrase"])
+)]
 pub(crate) struct NewKey {
     /// New file for the key; - for standard output
-    #[arg(long, value_name = "FILE", required_unless_present = "key")]
+    #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<Destination>,
     /// HSM for the key, as pkcs11:token=TOKEN;object=NAME
     #[arg(
         long,
         value_name = "KEY",
         value_parser = key_location(),
-        conflicts_with_all = ["out", "no_passphrase"]
+        conflicts_with = "no_passphrase"
     )]
     pub(crate) key: Option<KeyLocation>,
     /// Key size in bits

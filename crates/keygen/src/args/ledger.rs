@@ -30,8 +30,8 @@ pub(crate) struct Revoke {
     /// Public keys that are not in the ledger; may be repeated
     #[arg(long, value_name = "FILE", conflicts_with = "customer")]
     pub(crate) trust: Vec<Source>,
-    /// Revoke a license that is not in the ledger, undo even if the license that this license
-    /// replaces has another successor, or record even if the clock contradicts the ledger
+    /// Revoke a license that is not in the ledger, undo even if a license then has more than one
+    /// valid successor, or record even if the clock contradicts the ledger
     #[arg(long)]
     pub(crate) force: bool,
     /// Check everything and show the result, but record nothing

@@ -91,13 +91,13 @@ pub(crate) struct Renew {
 pub(crate) struct Upgrade {
     #[command(flatten)]
     pub(crate) previous: PreviousLicenseArgs,
-    /// Higher tier
+    /// The same tier or a higher one
     #[arg(long, value_parser = tier)]
     pub(crate) tier: Option<Tier>,
     /// User to add to the named users of the license; may be repeated
     #[arg(long, value_name = "USER")]
     pub(crate) user: Vec<String>,
-    /// Named user to remove from the license, with --force; may be repeated
+    /// Named user to remove from the license (needs --force); may be repeated
     #[arg(long, value_name = "USER")]
     pub(crate) remove_user: Vec<String>,
     /// Issue again without changes, for example with a new signing key

@@ -76,7 +76,7 @@ pub(crate) struct EntitlementArgs {
     /// Feature to add; may be repeated
     #[arg(long, value_name = "FEATURE")]
     pub(crate) add_feature: Vec<String>,
-    /// Feature of the tier to remove; may be repeated
+    /// Feature to leave out of the license; may be repeated
     #[arg(long, value_name = "FEATURE")]
     pub(crate) remove_feature: Vec<String>,
     /// Quota to set, -1 for unlimited; may be repeated

@@ -54,7 +54,7 @@ pub(super) fn reason(text: &str) -> Result<String, &'static str> {
     let text = text.trim();
     match text.chars().count() {
         1..=200 if !text.chars().any(char::is_control) => Ok(text.to_owned()),
-        _ => Err("expected 1 to 200 characters in one line"),
+        _ => Err("expected 1 to 200 characters without control characters"),
     }
 }
 

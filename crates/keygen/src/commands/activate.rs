@@ -55,6 +55,10 @@ pub(crate) fn run(arguments: &Activate, app: AppContext<'_>) -> Result<(), Failu
     command.run(&answer, &texts)
 }
 
+/// The hint for a request that was already used.
+const NEW_REQUEST_HINT: &str =
+    "ask the customer for a new request; the machine creates one for each activation";
+
 /// The failures and reports of `keygen activate`.
 struct ActivationTexts<'a> {
     matrix: &'a FeatureMatrix,
@@ -86,7 +90,7 @@ impl AnswerTexts<ActivationPolicy<'_>, ActivationApproval> for ActivationTexts<'
                 refused().hint("issue a license for this machine with `keygen issue --tier TIER --customer NAME --days N --machine MACHINE`")
             }
             AnswerError::DeviceLimit(error) => devices::too_many(&error),
-            error => answer::refused(&error, ledger),
+            error => answer::refused(&error, ledger, NEW_REQUEST_HINT),
         }
     }
 

@@ -1,9 +1,9 @@
-//! Answers to machine requests, which `keygen activate` and `keygen clock-repair` issue.
+//! Issues the answers to machine requests, for `keygen activate` and `keygen clock-repair`.
 
 use license_cli_support::{Destination, Exit, Failure, QrCode, Terminal};
 use license_core::issue::Signer;
 use license_core::{Code, Unverified, with_causes};
-use license_issuer::ledger::{LedgerReader, NewLedgerEntry};
+use license_issuer::ledger::{LedgerEntryKind, LedgerReader, NewLedgerEntry};
 use license_issuer::services::answer::{
     AnswerContext, AnswerDraft, AnswerError, AnswerOrder, AnswerPolicy, SignedAnswer,
 };
@@ -15,7 +15,7 @@ use super::signer::KeyFile;
 use crate::args::AnswerArgs;
 use crate::{failures, output};
 
-/// Command that answers a machine request.
+/// A command that answers a machine request.
 pub(super) struct AnswerCommand<'a> {
     issuance: Issuance<'a>,
     signer: KeyFile<'a>,
@@ -37,7 +37,7 @@ pub(super) trait AnswerTexts<P: AnswerPolicy<A>, A> {
     ) -> IssuanceReport;
 }
 
-/// Ledger entry of the signed answer, or of an earlier answer that is repeated.
+/// The ledger entry of the signed answer, or of an earlier answer that is repeated.
 pub(super) struct AnswerRecord<'a>(Option<&'a NewLedgerEntry>);
 
 impl<'a> AnswerRecord<'a> {
@@ -146,7 +146,7 @@ impl<'a> AnswerCommand<'a> {
         }
     }
 
-    /// Warns if the key of the command did not sign a repeated activation.
+    /// Warns if a repeated activation was signed by a key other than that of the command.
     ///
     /// Does not open an encrypted key.
     fn warn_about_other_key(&self, record: &AnswerRecord<'_>) {
@@ -180,21 +180,28 @@ fn note_previous_answer<P: AnswerPolicy<A>, A>(draft: &AnswerDraft<'_, P, A>, te
     } else {
         "a new answer is issued"
     };
+    let devices = match P::KIND {
+        LedgerEntryKind::Activation => ", and the machine is not counted again",
+        _ => "",
+    };
     terminal.note(&format!(
-        "this request was already answered at {at}: {outcome}, and the machine counts once"
+        "this request was already answered at {at}: {outcome}{devices}"
     ));
 }
 
-/// Returns the failure of a refused request of any kind.
-pub(super) fn refused(error: &AnswerError, ledger: Option<&dyn LedgerReader>) -> Failure {
-    const NEW_REQUEST: &str =
-        "ask the customer for a new request; the machine creates one for each activation";
+/// Returns the failure of a refused request of any kind. `new_request` is the hint for a request
+/// that was already used.
+pub(super) fn refused(
+    error: &AnswerError,
+    ledger: Option<&dyn LedgerReader>,
+    new_request: &str,
+) -> Failure {
     let message = with_causes(error);
     match error {
         AnswerError::Ledger(error) => failures::ledger_refused(ledger, error),
         AnswerError::Random(error) => failures::no_random(error),
         _ if error.code() == Some(Code::Replayed) => {
-            Failure::new(Exit::Usage, Code::Replayed.as_str(), message).hint(NEW_REQUEST)
+            Failure::new(Exit::Usage, Code::Replayed.as_str(), message).hint(new_request)
         }
         _ => Failure::new(Exit::Usage, "USAGE", message),
     }

@@ -21,6 +21,7 @@ use license_issuer::services::issue::{IssueError, Mode};
 use serde_json::json;
 
 use super::context::AppContext;
+use super::license_report::VALUE_INDENT;
 use super::signer::KeyFile;
 use crate::args::Batch;
 use crate::inputs::matrix;
@@ -29,6 +30,7 @@ use batch_run::{BatchRun, jobs, take_precautions};
 use check::CheckedOrders;
 use dialect::check_file;
 use orders::Orders;
+use servers::BatchServers;
 
 #[cfg(fuzzing)]
 pub use fuzzing::{ReadOrder, read_orders};
@@ -46,7 +48,9 @@ pub(crate) fn run(arguments: &Batch, app: AppContext<'_>) -> Result<(), Failure>
         let view = view
             .map_err(|error| failures::not_issued(IssueError::OpenLedger(error), app.location))?
             .flatten();
-        let orders = Orders::open(&arguments.orders, arguments.name.as_deref(), &matrix)?;
+        let servers = BatchServers::new(&arguments.trust)?;
+        let name = arguments.name.as_deref();
+        let orders = Orders::open(&arguments.orders, name, &matrix, servers)?;
         let checked = check::check(&orders, view.as_deref())?;
         (orders, checked)
     };
@@ -127,7 +131,7 @@ fn print(
             plural(rows.saturating_sub(known.total), "license", "licenses"),
             plural(known.total, "already exists", "already exist")
         ));
-        return terminal.data(&lines.join("\n"));
+        return terminal.lines(&lines.join("\n"), VALUE_INDENT);
     }
     let issued = plural(report.issued, "license", "licenses");
     let mut line = format!("issued   {issued} of {product}");
@@ -139,7 +143,7 @@ fn print(
         );
     }
     lines.extend([line, format!("manifest {manifest}")]);
-    terminal.data(&lines.join("\n"))?;
+    terminal.lines(&lines.join("\n"), VALUE_INDENT)?;
     if known.total > 0 {
         terminal.note("--name NAME issues the same orders again");
     }

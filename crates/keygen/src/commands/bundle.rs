@@ -23,6 +23,9 @@ use crate::failures::UNTRUSTED_HINT;
 use crate::inputs::{add_keys, matrix, one_stdin};
 use crate::output;
 
+/// Position of the descriptions in the text report.
+const ABOUT_INDENT: usize = 21;
+
 /// Order of the blocks. Blocks that others depend on come first.
 const ORDER: [TokenKind; 6] = [
     TokenKind::TrustStatement,
@@ -363,11 +366,14 @@ fn print(
         }));
     }
     let lines = blocks.iter();
-    let lines = lines.map(|block| format!("{:20} {}", block.kind.label(), block.about));
+    let lines = lines.map(|block| {
+        let width = ABOUT_INDENT - 1;
+        format!("{:width$} {}", block.kind.label(), block.about)
+    });
     let lines: Vec<_> = lines.collect();
     let lines = lines.join("\n");
     if let Some(path) = path {
-        return terminal.data(&format!("wrote {path}\n{lines}"));
+        return terminal.lines(&format!("wrote {path}\n{lines}"), ABOUT_INDENT);
     }
     terminal.note(&lines);
     Ok(())

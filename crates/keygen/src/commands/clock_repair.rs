@@ -45,6 +45,10 @@ pub(crate) fn run(arguments: &AnswerArgs, app: AppContext<'_>) -> Result<(), Fai
 
 const NOT_AHEAD_HINT: &str = "if the clock of the machine is wrong, ask the customer to correct it; a repair only lowers the mark; add --force to sign it anyway";
 
+/// The hint for a request that was already used.
+const NEW_REQUEST_HINT: &str =
+    "ask the customer for a new request: `license request --clock --new`";
+
 /// Texts of clock repairs.
 struct ClockRepairTexts {
     machine: MachineDigest,
@@ -56,7 +60,7 @@ impl AnswerTexts<ClockRepairPolicy<'_>, ClockRepairApproval> for ClockRepairText
             AnswerError::NotAhead { .. } => {
                 Failure::new(Exit::Usage, "NOT_AHEAD", with_causes(&error)).hint(NOT_AHEAD_HINT)
             }
-            error => answer::refused(&error, ledger),
+            error => answer::refused(&error, ledger, NEW_REQUEST_HINT),
         }
     }
 

@@ -2,14 +2,16 @@
 
 use std::path::PathBuf;
 
-use license_cli_support::{Column, Failure, Origin, SettingValue, Table, Terminal, show_path};
+use license_cli_support::{
+    Column, Failure, Origin, SettingValue, SettingsPath, Table, Terminal, show_path,
+};
 use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::signer::KeyLocation;
 use serde_json::{Map, Value, json};
 
 use super::context::AppContext;
 use crate::args::KeyArgs;
-use crate::settings::{Setting, Settings, SettingsPath, unknown_variables};
+use crate::settings::{Setting, Settings, unknown_variables};
 
 pub(crate) fn run(ledger_origin: &Origin, app: AppContext<'_>) -> Result<(), Failure> {
     let AppContext {

@@ -12,6 +12,7 @@ use license_issuer::services::warnings::IssueWarning;
 use serde_json::Value;
 
 use super::context::AppContext;
+use super::license_report::VALUE_INDENT;
 use super::precautions::Precautions;
 use super::token_denials;
 use crate::args::SigningArgs;
@@ -118,12 +119,15 @@ impl<'a> Issuance<'a> {
         }
         let text = report.lines.join("\n");
         match (destination, self.dry_run) {
-            (_, true) => terminal.data(&format!("{}\n{text}", output::dry_run_line(destination))),
+            (_, true) => {
+                let text = format!("{}\n{text}", output::dry_run_line(destination));
+                terminal.lines(&text, VALUE_INDENT)
+            }
             (Destination::Stdout, false) => {
                 terminal.note(&text);
                 Ok(())
             }
-            (file, false) => terminal.data(&format!("wrote      {file}\n{text}")),
+            (file, false) => terminal.lines(&format!("wrote      {file}\n{text}"), VALUE_INDENT),
         }
     }
 

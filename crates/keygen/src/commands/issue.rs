@@ -6,7 +6,7 @@ use license_core::issue::LicenseDraft;
 use license_core::matrix::TierPolicy;
 use license_core::policy::CheckIn;
 use license_core::time::rfc3339;
-use license_core::{FeatureMatrix, time};
+use license_core::{FeatureMatrix, TrustSet, time};
 use license_issuer::ledger::{LedgerReader, LicenseStatus};
 use license_issuer::services::licenses::LicenseOrder;
 
@@ -18,11 +18,11 @@ use super::draft::{
 };
 use super::entitlements::EntitlementChanges;
 use super::lookup::{license_of, require_ledger};
-use super::server_key::{self, ServerKeyFile};
+use super::server_key::{self, ServerKeyFile, refuse_trusted_key};
 use super::trial_conversion::ConvertibleTrial;
 use super::{license, machine};
 use crate::args::Issue;
-use crate::inputs::{fresh_id, matrix, now, one_stdin};
+use crate::inputs::{add_keys, fresh_id, matrix, now, one_stdin};
 
 pub(crate) fn run(arguments: &Issue, app: AppContext<'_>) -> Result<(), Failure> {
     if arguments.convert.is_some() {
@@ -30,10 +30,14 @@ pub(crate) fn run(arguments: &Issue, app: AppContext<'_>) -> Result<(), Failure>
     }
     let matrix = matrix(app.settings, arguments.signing.product_file.as_ref())?;
     let stdin = arguments.signing.key.stdin_count();
-    one_stdin(stdin, &arguments.server_key)?;
+    one_stdin(stdin, arguments.server_key.iter().chain(&arguments.trust))?;
     let server = ServerKeyFile::read(arguments.server_key.as_ref())?;
+    let mut trust = TrustSet::default();
+    add_keys(&mut trust, &arguments.trust)?;
     license::issue(app, &arguments.signing, &matrix, |ledger| {
-        order(arguments, server.as_ref(), &matrix, ledger)
+        let order = order(arguments, server.as_ref(), &matrix, ledger)?;
+        refuse_trusted_key(&order.draft, &trust)?;
+        Ok(order)
     })
 }
 

@@ -181,7 +181,7 @@ fn written(output: &OutputFile, what: &str, terminal: &Terminal) -> Result<(), F
     if output.out.is_stream() {
         return Ok(());
     }
-    terminal.data(&escape(&format!("wrote {}: {what}", output.out)))
+    terminal.lines(&escape(&format!("wrote {}: {what}", output.out)), 4)
 }
 
 /// Returns a license id with its hyphens if the text consists of 32 hexadecimal digits.

@@ -56,7 +56,7 @@ const MEMBERS: MemberLayout = MemberLayout {
 };
 
 /// Position of the values in the text report.
-const VALUE_INDENT: usize = 11;
+pub(super) const VALUE_INDENT: usize = 11;
 
 /// Report of a license.
 pub(super) struct LicenseReport<'a> {

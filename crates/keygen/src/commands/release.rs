@@ -18,6 +18,7 @@ use license_issuer::services::record::{MissingLedger, record};
 use serde_json::{Value, json};
 
 use super::context::AppContext;
+use super::license_report::VALUE_INDENT;
 use super::precautions::Precautions;
 use super::{devices, lookup, machine_request};
 use crate::args::Release;
@@ -156,7 +157,7 @@ fn print(ended: &Deactivation, dry_run: bool, terminal: &Terminal) -> Result<(),
     if terminal.is_json() {
         terminal.json(&to_json(ended, dry_run))
     } else {
-        terminal.data(&lines(ended, dry_run).join("\n"))
+        terminal.lines(&lines(ended, dry_run).join("\n"), VALUE_INDENT)
     }
 }
 

@@ -8,6 +8,7 @@ use license_core::FeatureMatrix;
 use license_core::chrono::{DateTime, TimeDelta, Utc};
 use license_core::issue::VerifyingSigner;
 use license_core::time::{self, rfc3339};
+use license_issuer::clock::{Clock, SystemClock};
 use license_issuer::ledger::LedgerReader;
 use license_issuer::services::issue::DraftContext;
 use license_issuer::services::revocation_lists::{
@@ -64,6 +65,7 @@ pub(crate) fn run(arguments: &Revocations, app: AppContext<'_>) -> Result<(), Fa
         matrix: &matrix,
         valid_for: TimeDelta::days(arguments.valid_days.get().into()),
         issued_at: signing.issued_at,
+        clock_micros: SystemClock.unix_micros(),
         earlier: &earlier,
     };
     let issued = issuance.run(

@@ -7,7 +7,7 @@ use license_core::issue::{Signer, VerifyingSigner};
 use license_core::license::TrustStatement;
 use license_core::trust::TrustedKey;
 use license_core::{TrustSet, with_causes};
-use license_issuer::ledger::sqlite::LedgerLocation;
+use license_issuer::ledger::LedgerReader;
 use license_issuer::services::issue::{DraftContext, SignerSource};
 use license_issuer::services::trust_statements::{
     RetirementConsequences, RotationKeys, TrustStatementError, TrustStatementOrder,
@@ -23,9 +23,7 @@ use crate::settings::KeyChoice;
 use crate::{failures, keys, output};
 
 pub(crate) fn run(arguments: &Rotate, app: AppContext<'_>) -> Result<(), Failure> {
-    let AppContext {
-        location, terminal, ..
-    } = app;
+    let terminal = app.terminal;
     let signing = &arguments.signing;
     let issuance = Issuance::from_args(app, signing);
     output::check(issuance.output)?;
@@ -50,7 +48,7 @@ pub(crate) fn run(arguments: &Rotate, app: AppContext<'_>) -> Result<(), Failure
         &signer,
         &|context: &DraftContext<'_, RotationKeys>| {
             let plan = statements.plan(context);
-            plan.map_err(|error| refused(error, location))
+            plan.map_err(|error| refused(error, context.ledger))
         },
         &|plan: &TrustStatementPlan<'_>| {
             issuance.warn(&plan.warnings);
@@ -97,7 +95,7 @@ impl RotationKeyFiles<'_> {
         let is_prompted = file.is_some() && key.passphrase_file.is_none();
         if is_prompted && keys::probe(key, self.terminal)?.is_none() {
             self.terminal
-                .note("the next passphrase is for the successor, --with");
+                .note("the next passphrase is for the successor, which --with names");
         }
         keys::open(key, self.terminal)
     }
@@ -132,10 +130,10 @@ impl SignerSource<RotationKeys> for RotationKeyFiles<'_> {
     }
 }
 
-fn refused(error: TrustStatementError, location: &LedgerLocation) -> Failure {
+fn refused(error: TrustStatementError, ledger: Option<&dyn LedgerReader>) -> Failure {
     let message = with_causes(&error);
     match error {
-        TrustStatementError::Ledger(error) => failures::ledger_not_written(location, &error),
+        TrustStatementError::Ledger(error) => failures::ledger_refused(ledger, &error),
         TrustStatementError::SuccessorIsSigner => {
             Failure::usage("--with: expected a key other than --key, found the same key")
                 .hint("use the retired key with --key, and its successor with --with")
@@ -147,7 +145,7 @@ fn refused(error: TrustStatementError, location: &LedgerLocation) -> Failure {
         TrustStatementError::IntroducedByRetired { .. } => Failure::usage(format!(
             "--introduce: {message}"
         ))
-        .hint("introduce the key with another key that stays trusted: `keygen rotate --key OTHER --introduce FILE`"),
+        .hint("sign the introduction with another key, which stays trusted: `keygen rotate --key OTHER --introduce FILE`"),
         _ => Failure::usage(message),
     }
 }
@@ -158,28 +156,28 @@ fn warn_about_consequences(consequences: &RetirementConsequences, terminal: &Ter
         let message = format!(
             "key {key} was introduced by the retired key and is no longer trusted, unless another key also introduces it (`keygen rotate --key OTHER --introduce FILE`)"
         );
-        terminal.warning("GOES_TOO", &message);
+        terminal.warning("INTRODUCED_KEY", &message);
     }
     if consequences.licenses > 0 {
         let message = format!(
-            "{} signed with this key: reissue each license (`keygen upgrade LICENSE --reissue --key NEW`), and send it in one file with the retirement; otherwise, the license stops working",
+            "{} signed with the retired key: reissue each license (`keygen upgrade LICENSE --reissue --key NEW`), and send it in one file with the retirement; otherwise, the license stops working",
             plural(
                 consequences.licenses,
                 "active license is",
                 "active licenses are"
             )
         );
-        terminal.warning("SIGNED_WITH_IT", &message);
+        terminal.warning("SIGNED_BY_RETIRED_KEY", &message);
     }
     if consequences.activations > 0 {
         let message = format!(
-            "{} signed with this key: reissue each activation (`keygen activate REQUEST --reissue --key NEW`), and send it in one file with the retirement; otherwise, the license stops working on its machine",
+            "{} signed with the retired key: reissue each activation (`keygen activate REQUEST --reissue --key NEW`), and send it in one file with the retirement; otherwise, the license stops working on its machine",
             plural(
                 consequences.activations,
                 "current activation is",
                 "current activations are"
             )
         );
-        terminal.warning("SIGNED_WITH_IT", &message);
+        terminal.warning("SIGNED_BY_RETIRED_KEY", &message);
     }
 }

@@ -151,7 +151,7 @@ pub(super) fn refused(error: &ServerKeyError) -> Failure {
             "ask the customer for the request that `license-server init` wrote; this file is another one, or was changed",
         ),
         ServerKeyError::Key(TrustError::PrivateKey) => failure.hint(
-            "ask the customer for the request of a new key: `license-server init` writes both, and a private key must not leave its server",
+            "ask the customer for the request of a new key: `license-server init` with a new --data-dir writes both, and a private key must not leave its server",
         ),
         _ => failure.hint(REQUEST_HINT),
     }

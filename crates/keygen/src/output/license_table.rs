@@ -55,7 +55,9 @@ impl LicenseTable {
         let last = self.columns.len().saturating_add(1);
         let widths = (1..=last).map(|column| table.content_width(column).saturating_add(2));
         let customer = table.content_width(0).min(CUSTOMER_WIDTH);
-        usize::from(widths.fold(customer, u16::saturating_add)) <= terminal_columns
+        let width = usize::from(widths.fold(customer, u16::saturating_add));
+        // A name without spaces, such as a Japanese one, is not wrapped.
+        width <= terminal_columns && table.fits(terminal_columns)
     }
 
     /// Returns the lines of the table.
@@ -126,5 +128,17 @@ mod tests {
             name\n\x20 \
             KEY-1";
         assert_eq!(plain(Some(28)), narrow);
+    }
+
+    #[test]
+    fn a_long_name_without_spaces_is_not_in_one_line_with_the_id() {
+        let mut table = LicenseTable::new([Column::new("TIER")], "LICENSE");
+        table.row(
+            "東京精密機械製作所開発部",
+            [Cell::from("PRO")],
+            "0190aaaa-bbbb-cccc",
+        );
+        assert!(table.fits(Some(24 + 2 + 4 + 2 + 18)));
+        assert!(!table.fits(Some(24 + 2 + 4 + 2 + 17)));
     }
 }

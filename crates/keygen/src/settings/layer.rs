@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 
-use license_cli_support::{Failure, Origin, SettingValue, closest};
+use license_cli_support::{Failure, Origin, SettingValue};
 
-use super::{Setting, settings_path};
+use super::{CONFIG_VARIABLE, Setting};
 use crate::output::LOCK_TIMEOUT;
 
 /// The start of the name of each variable.
@@ -61,46 +61,10 @@ pub(super) fn is_stdin(setting: Setting, value: &OsStr) -> bool {
 }
 
 /// Returns the variables of the process that `keygen` does not know, each with a similar name that
-/// it knows. Values are not examined, because they may be secrets.
-pub(crate) fn unknown_variables() -> Vec<(String, Option<&'static str>)> {
-    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-    let mut unknown: Vec<_> = names.filter_map(unknown_variable).collect();
-    unknown.sort();
-    unknown
-}
-
-fn unknown_variable(name: String) -> Option<(String, Option<&'static str>)> {
-    let known = || {
-        let settings = Setting::ALL.into_iter().map(Setting::variable);
-        settings.chain([settings_path::VARIABLE, LOCK_TIMEOUT])
-    };
-    let own = name.strip_prefix(PREFIX)?;
-    if known().any(|other| other == name) {
-        return None;
-    }
-    // The common prefix would make every name similar.
-    let similar = closest(own, known().filter_map(|other| other.strip_prefix(PREFIX)));
-    let similar = similar.and_then(|own| known().find(|other| other.ends_with(own)));
-    Some((name, similar))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_unknown_variable_gets_a_suggestion_if_a_known_one_is_similar() {
-        let found = |name: &str| unknown_variable(name.to_owned());
-        for (name, similar) in [
-            ("KEYGEN_LEGDER", Some("KEYGEN_LEDGER")),
-            ("KEYGEN_PASSPHRASE", Some("KEYGEN_PASSPHRASE_FILE")),
-            ("KEYGEN_PRODUCT", Some("KEYGEN_PRODUCT_FILE")),
-            ("KEYGEN_ACCOUNT", None),
-        ] {
-            assert_eq!(found(name), Some((name.to_owned(), similar)));
-        }
-        for name in ["KEYGEN_KEY", "KEYGEN_CONFIG", "KEYGEN_LOCK_TIMEOUT", "PATH"] {
-            assert_eq!(found(name), None);
-        }
-    }
+/// it knows.
+pub(crate) fn unknown_variables() -> Vec<(String, Option<String>)> {
+    let settings = Setting::ALL.into_iter().map(Setting::variable);
+    let known = settings.chain([CONFIG_VARIABLE, LOCK_TIMEOUT]);
+    let known: Vec<_> = known.map(str::to_owned).collect();
+    license_cli_support::unknown_variables(PREFIX, &known)
 }

@@ -28,7 +28,7 @@ First steps, with the {files} from the vendor:
 Environment variables:
   {variables}_HOME        state directory [default: ~/.{directory}]
   {variables}_SYSTEM_DIR  administrator's directory with the license for all users
-  {variables}_MACHINE_ID  id of this machine, such as in a container
+  {variables}_MACHINE_ID  configured id of this machine, for example in a container
   {variables}_USAGE_TYPE  usage type: builder or runtime
 {server}
 Exit codes: 0 licensed (or in grace, with a warning), 1 denied, 2 usage error, 3 indeterminate (invalid or unverifiable input), 4 system error.",
@@ -39,7 +39,7 @@ Exit codes: 0 licensed (or in grace, with a warning), 1 denied, 2 usage error, 3
 
 /// The help of `--machine`.
 pub(super) const MACHINE: &str = concat!(
-    "Machine, as printed by ",
+    "Fingerprint or digest of the machine that uses the license, as printed by ",
     command!("machine"),
     " [default: this machine]"
 );

@@ -52,8 +52,8 @@ impl Thresholds {
 
 #[derive(Debug, Args)]
 pub(crate) struct Metrics {
-    /// File for the textfile collector of node_exporter, which is replaced atomically and readable
-    /// by all users; - for standard output [default: -]
+    /// File for the textfile collector of node_exporter; the file is replaced atomically, and all
+    /// users can read it; - for standard output [default: -]
     #[arg(
         long,
         visible_alias = "output",

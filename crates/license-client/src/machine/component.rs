@@ -110,7 +110,9 @@ impl MissingComponent {
         self.kind
     }
 
-    /// Returns where the component was expected, if that is a single place.
+    /// Returns the place to which the reason applies, or `None` if there is no such place, for
+    /// example if the platform does not have the component. If several places were read, returns one
+    /// of them.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
@@ -154,7 +156,7 @@ impl MissingComponent {
 ///
 /// assert_eq!(MissingReason::NotFound.to_string(), "not found");
 /// let rejected = MissingReason::Rejected(Rejection::Uniform);
-/// assert_eq!(rejected.to_string(), "it repeats one digit");
+/// assert_eq!(rejected.to_string(), "it repeats one digit or one byte");
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -167,9 +169,10 @@ pub enum MissingReason {
     Unreadable,
     /// The program that prints the component took too long.
     TimedOut,
-    /// The value does not distinguish this machine from others.
+    /// The value is not acceptable as an identity.
     Rejected(Rejection),
-    /// In a container, the component belongs to the host or is lost with the container.
+    /// In a container, the component belongs to the host or the image, or is lost with the
+    /// container.
     InContainer,
     /// This platform does not have the component.
     NotApplicable,
@@ -195,7 +198,7 @@ impl fmt::Display for MissingReason {
             Self::TimedOut => "the system took too long to report it",
             Self::Rejected(rejection) => return rejection.fmt(f),
             Self::InContainer => {
-                "in a container, it belongs to the host or is lost with the container"
+                "in a container, it belongs to the host or the image, or is lost with the container"
             }
             Self::NotApplicable => "this platform has no such component",
         })
@@ -225,11 +228,12 @@ pub enum Rejection {
     ImageDefault,
     /// The value lasts only until the next boot.
     Transient,
-    /// The value does not have the required form.
+    /// The value does not have the form of its kind, such as the form of a UUID.
     Malformed,
-    /// The configured id is too short, too long, or contains other characters than printable ASCII.
-    Form,
-    /// The file with the configured id has a byte order mark, or is not ASCII text, such as UTF-16.
+    /// The configured id is too short, too long, or contains characters other than printable ASCII.
+    ConfiguredIdForm,
+    /// The file with the configured id has a byte order mark, or an encoding other than UTF-8, such
+    /// as UTF-16.
     Encoding,
     /// The variable contains a relative path. Its meaning would depend on the working directory.
     NotAbsolute,
@@ -240,12 +244,12 @@ impl fmt::Display for Rejection {
         f.write_str(match self {
             Self::Empty => "it is empty",
             Self::Uninitialized => "the system has not set it yet",
-            Self::Uniform => "it repeats one digit",
+            Self::Uniform => "it repeats one digit or one byte",
             Self::FirmwareDefault => "it is a default that many machines have",
             Self::ImageDefault => "many machines have it, because it is part of an image",
             Self::Transient => "it lasts only until the next boot",
             Self::Malformed => "it is malformed",
-            Self::Form => "it must have 8 to 128 printable ASCII characters",
+            Self::ConfiguredIdForm => "it must have 8 to 128 printable ASCII characters",
             Self::Encoding => "the file must be ASCII text without a byte order mark",
             Self::NotAbsolute => "the path of the file must be absolute",
         })

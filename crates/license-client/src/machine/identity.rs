@@ -100,7 +100,7 @@ pub(super) fn configured_id(text: &str) -> Result<String, Rejection> {
         return Err(Rejection::Uninitialized);
     }
     if !(8..=128).contains(&id.len()) || !is_printable(&id) {
-        return Err(Rejection::Form);
+        return Err(Rejection::ConfiguredIdForm);
     }
     not_uniform(&id)?;
     not_a_default(&id)?;
@@ -115,7 +115,9 @@ pub(super) fn configured_id_in_file(text: &str) -> Result<String, Rejection> {
     let line = text.lines().next().unwrap_or_default();
     configured_id(line).map_err(|rejection| match rejection {
         // Other encodings are read as text with NUL and replacement characters.
-        Rejection::Form if line.contains(['\u{feff}', '\u{fffd}', '\0']) => Rejection::Encoding,
+        Rejection::ConfiguredIdForm if line.contains(['\u{feff}', '\u{fffd}', '\0']) => {
+            Rejection::Encoding
+        }
         other => other,
     })
 }

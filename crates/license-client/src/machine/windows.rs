@@ -6,8 +6,8 @@ use super::component::{Lookup, Normalize, check, first};
 use super::container::Environment;
 use super::{MissingReason, Scope, Survey, System, identity};
 
-/// Prints the medium of each card (`NDIS_PHYSICAL_MEDIUM`), its permanent address, and the device
-/// to which it is attached.
+/// Prints the medium of each card (`NDIS_PHYSICAL_MEDIUM`), its permanent address, and its device
+/// id, which begins with its bus.
 pub(super) const LIST_CARDS: &str = "Get-NetAdapter -Physical | ForEach-Object { \
     \"$($_.NdisPhysicalMedium) $($_.PermanentAddress) $($_.PnPDeviceID)\" }";
 
@@ -66,8 +66,8 @@ fn lookup(system: &dyn System, kind: ComponentKind) -> Lookup {
     }
 }
 
-/// Returns the lowest permanent address of the cards with the most permanent attachment, as on
-/// Linux.
+/// Returns the first acceptable permanent address. Cards that are harder to detach come first, then
+/// lower addresses, as on Linux.
 fn mac(system: &dyn System) -> Lookup {
     let source = "Get-NetAdapter";
     let program = system_program(system, r"WindowsPowerShell\v1.0\powershell.exe");
@@ -99,7 +99,7 @@ fn card(line: &str) -> Option<(u8, String)> {
     Some((attachment, with_colons(address)))
 }
 
-/// Adds colons to an address, because WMI prints only its digits.
+/// Adds colons to an address, because `Get-NetAdapter` prints only its digits.
 fn with_colons(digits: &str) -> String {
     if digits.len() != 12 || !digits.is_ascii() {
         return digits.to_owned();

@@ -38,7 +38,8 @@ pub struct InstallReport {
     /// Whether the clock's high-water mark was lowered, because a wrong clock had raised it into
     /// the future.
     pub clock_repaired: bool,
-    /// Whether all validation tokens were already stored or are older than the stored ones.
+    /// Whether the file contains no license, and all its validation tokens were already stored or
+    /// are older than the stored ones. `false` without a validation token.
     pub is_old: bool,
     /// The losses, if a valid license was replaced, or if it is replaced when the new license
     /// begins.

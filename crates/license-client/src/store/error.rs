@@ -30,7 +30,8 @@ pub enum StoreError {
     /// continue without saving state.
     #[error("{} is read-only", path.display())]
     ReadOnly {
-        /// The path that could not be written.
+        /// The path that could not be written, or the nearest directory that exists if the path
+        /// could not be created.
         path: PathBuf,
         /// The system's error.
         source: io::Error,
@@ -102,6 +103,7 @@ impl StoreError {
         }
         match source.kind() {
             io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
+                let path = existing(path);
                 Self::ReadOnly { path, source }
             }
             _ => Self::Unwritable { path, source },
@@ -152,6 +154,13 @@ impl StoreError {
             | Self::Busy { path, .. } => path,
         }
     }
+}
+
+/// Returns the path, or its nearest ancestor that exists.
+fn existing(path: PathBuf) -> PathBuf {
+    let mut ancestors = path.ancestors();
+    let found = ancestors.find(|ancestor| ancestor.symlink_metadata().is_ok());
+    found.map(Path::to_owned).unwrap_or(path)
 }
 
 /// Names the holder of a lock.

@@ -267,6 +267,25 @@ fn missing_permission_is_distinguished_from_other_failures() {
     }
 }
 
+#[test]
+fn a_file_that_does_not_exist_is_not_called_read_only() {
+    let (scratch, store) = store();
+    let refused = |path: PathBuf| {
+        let error = StoreError::on_write(path, io::ErrorKind::ReadOnlyFilesystem.into());
+        error.to_string()
+    };
+    let is_read_only = |path: &std::path::Path| format!("{} is read-only", path.display());
+    assert_eq!(
+        refused(store.dir().lock_file()),
+        is_read_only(scratch.path())
+    );
+    drop(store.lock().unwrap());
+    let file = store.dir().file(StateFile::License);
+    assert_eq!(refused(file), is_read_only(store.dir().path()));
+    let lock = store.dir().lock_file();
+    assert_eq!(refused(lock.clone()), is_read_only(&lock));
+}
+
 #[cfg(unix)]
 mod on_unix {
     use super::*;
@@ -323,7 +342,10 @@ mod on_unix {
         fs::remove_file(store.dir().lock_file()).unwrap();
         fs::set_permissions(store.dir().path(), fs::Permissions::from_mode(0o500)).unwrap();
         match store.lock() {
-            Err(error) => assert!(matches!(error, StoreError::ReadOnly { .. }), "{error:?}"),
+            Err(error) => {
+                assert!(matches!(error, StoreError::ReadOnly { .. }), "{error:?}");
+                assert_eq!(error.path(), store.dir().path());
+            }
             Ok(_) => assert!(store.dir().lock_file().exists(), "root may write anywhere"),
         }
     }

@@ -102,7 +102,7 @@ pub struct LicenseClaims {
     /// The license id, claim `jti`. In a token, the id is a UUID.
     #[serde(rename = "jti", deserialize_with = "uuid")]
     pub id: LicenseId,
-    /// A number that increases with every token that the vendor issues.
+    /// A number that increases with every license token that the vendor issues.
     #[serde(default, deserialize_with = "count", skip_serializing_if = "absent")]
     pub serial: Option<u64>,
     /// The licenses that this license replaces, the latest last.
@@ -146,7 +146,7 @@ pub struct LicenseClaims {
     /// Whether the license is a trial.
     #[serde(default, skip_serializing_if = "absent")]
     pub trial: bool,
-    /// The check-in terms. Without them, validation is never required.
+    /// The check-in terms. Without them, check-ins are never required.
     #[serde(default, deserialize_with = "object", skip_serializing_if = "absent")]
     pub check_in: Option<CheckIn>,
     /// The renewal terms. Without them, there is neither notice nor grace.
@@ -158,10 +158,11 @@ pub struct LicenseClaims {
     /// The requirement that the version of the application must meet, such as `<3.0.0`.
     #[serde(default, deserialize_with = "version", skip_serializing_if = "absent")]
     pub max_version: Option<VersionReq>,
-    /// The machines to which the license is locked. An empty list permits every machine.
+    /// The machines to which the license is locked. Without the claim, the list is empty, and every
+    /// machine is permitted.
     #[serde(default, deserialize_with = "machines", skip_serializing_if = "absent")]
     pub machines: Vec<Machine>,
-    /// The named users. An empty list permits every user.
+    /// The named users. Without the claim, the list is empty, and every user is permitted.
     #[serde(default, deserialize_with = "non_empty_texts")]
     #[serde(skip_serializing_if = "absent")]
     pub users: Vec<String>,
@@ -354,7 +355,8 @@ impl TokenClaims for LicenseClaims {
         }
     }
 
-    /// Also returns an error for a later format version.
+    /// Returns an error for a later format version, or for a claim in `crit` that this version does
+    /// not know.
     fn unsupported(payload: &[u8]) -> Option<VerifyError> {
         #[derive(Deserialize)]
         struct VersionClaim {

@@ -5,7 +5,7 @@
 //! and characters that no block can contain are removed. The delimiters are rewritten with five
 //! hyphens. A text therefore has one canonical layout, and two different blocks never become equal.
 
-use super::pasted::{is_dash, is_invisible};
+use super::pasted::{Position, is_dash, is_invisible};
 
 /// The maximum length of a label in bytes.
 const MAX_LABEL: usize = 40;
@@ -58,6 +58,79 @@ pub(crate) fn lines_of(text: &str) -> String {
     lines
 }
 
+/// Finds lines that [`write_lines`] wrote in the text that they come from.
+///
+/// The lines are asked for in ascending order, so that all of them together take linear time.
+pub(crate) struct SourceLines<'a> {
+    text: &'a str,
+    breaks: Breaks<'a>,
+    /// The part of the text that was read last, with its offset in bytes and its line.
+    part: &'a str,
+    start: usize,
+    line: usize,
+    /// The lines of this part, and the number of lines before it.
+    written: String,
+    lines_before: usize,
+}
+
+impl<'a> SourceLines<'a> {
+    pub(crate) fn new(text: &'a str) -> Self {
+        Self {
+            text,
+            breaks: Breaks { rest: text },
+            part: "",
+            start: 0,
+            line: 1,
+            written: String::new(),
+            lines_before: 0,
+        }
+    }
+
+    /// Returns the number of the line of the text from which a written line comes. Lines count from
+    /// 1. A line after the last one is the one after the text.
+    pub(crate) fn line(&mut self, written: usize) -> usize {
+        match self.find(written) {
+            Some(_) => self.line,
+            None => self.text.trim_end().matches('\n').count() + 2,
+        }
+    }
+
+    /// Returns the position in the text of a position in the written lines.
+    pub(crate) fn position(&mut self, written: Position) -> Position {
+        let line = self.line(written.line);
+        let index = self.find(written.line);
+        let found = index.and_then(|index| self.written.lines().nth(index));
+        let offset = found.and_then(|found| self.part.find(found));
+        let start = offset.map_or(1, |offset| {
+            Position::from_offset(self.text, self.start + offset).column
+        });
+        Position {
+            line,
+            column: start + written.column - 1,
+        }
+    }
+
+    /// Reads up to the part that contains this written line, and returns the index of the line in
+    /// the lines of this part.
+    fn find(&mut self, written: usize) -> Option<usize> {
+        loop {
+            let lines = self.written.lines().count();
+            if written <= self.lines_before + lines {
+                break;
+            }
+            let start = self.text.len() - self.breaks.rest.len();
+            let part = self.breaks.next()?;
+            let passed = self.text.get(self.start..start).unwrap_or_default();
+            self.line += passed.matches('\n').count();
+            self.lines_before += lines;
+            (self.start, self.part) = (start, part);
+            self.written.clear();
+            write_line(without_margin(part), &mut self.written);
+        }
+        written.checked_sub(self.lines_before + 1)
+    }
+}
+
 /// Iterates over the lines of a text. A spelled-out line break is a line break.
 struct Breaks<'a> {
     rest: &'a str,
@@ -104,11 +177,18 @@ fn break_length(text: &str) -> Option<usize> {
     length.or(other.map(char::len_utf8))
 }
 
-/// Removes the quotation marks of mail, white space and invisible characters around a line.
+/// Removes the quotation marks of mail, white space and invisible characters around a line, and the
+/// `- ` with which OpenPGP escapes a line that begins with a dash.
+/// See <https://www.rfc-editor.org/rfc/rfc9580#section-7.2>.
 fn without_margin(line: &str) -> &str {
     let is_margin = |character: char| character.is_whitespace() || is_invisible(character);
-    line.trim_start_matches(|character| is_margin(character) || character == '>')
-        .trim_end_matches(is_margin)
+    let line = line
+        .trim_start_matches(|character| is_margin(character) || character == '>')
+        .trim_end_matches(is_margin);
+    let escaped = line
+        .strip_prefix("- ")
+        .filter(|rest| rest.starts_with(is_dash));
+    escaped.unwrap_or(line)
 }
 
 /// Writes one line, with each delimiter on its own line.
@@ -263,6 +343,9 @@ mod tests {
                 .collect(),
             format!("\u{feff}{LINES}").replace("Y-----\n", "Y-----\u{1a}\n"),
             LINES.replace("-----", "—"),
+            LINES
+                .replace("-----BEGIN", "- -----BEGIN")
+                .replace("-----END", "> - -----END"),
             LINES.replace("-----\n", "-----"),
             LINES.replace(' ', "\u{a0}"),
             LINES.replace("X Y", "X\u{3000}\u{200b}Y\u{feff}"),
@@ -279,6 +362,29 @@ mod tests {
         }
         let glued = format!("{}{LINES}", LINES.trim_end());
         assert_eq!(lines_of(&glued), LINES.repeat(2));
+    }
+
+    #[test]
+    fn written_lines_are_found_in_their_text() {
+        let quoted: String = LINES.lines().map(|line| format!("> {line}\r\n")).collect();
+        let mail = format!("Dear Jo,\n\n{quoted}\nRegards\n");
+        let at = |text: &str, line, column| {
+            let found = SourceLines::new(text).position(Position { line, column });
+            (found.line, found.column)
+        };
+        assert_eq!(lines_of(&mail).lines().nth(3), Some("ab-_"));
+        assert_eq!(at(&mail, 4, 2), (4, 4));
+        assert_eq!(at(&mail, 8, 1), (8, 1));
+        assert_eq!(at(&mail, 9, 1), (9, 1), "the end of the text");
+        let one_line = LINES.replace('\n', " ");
+        assert_eq!(at(&one_line, 3, 1), (1, 26));
+        assert_eq!(
+            at(&format!("\n\n{}", LINES.replace('\n', "\\n")), 4, 2),
+            (3, 23)
+        );
+        let mut lines = SourceLines::new(&mail);
+        let found: Vec<_> = (1..=9).map(|line| lines.line(line)).collect();
+        assert_eq!(found, [1, 2, 3, 4, 5, 6, 7, 8, 9]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use crate::code::Code;
 use crate::encoding::QrTextError;
 use crate::encoding::armor::MachineRequestKind;
 use crate::encoding::kind::TextKind;
+use crate::encoding::layout::SourceLines;
 use crate::encoding::pasted::{FoundText, Position};
 use crate::encoding::strict_json::JsonError;
 use crate::jose::TokenKind;
@@ -148,6 +149,18 @@ impl ParseError {
                 source: Box::new(self),
             },
         }
+    }
+
+    /// Replaces the position in the lines that the parser corrected with the position in the text
+    /// that they come from.
+    pub(crate) fn in_source(mut self, text: &str) -> Self {
+        let mut lines = SourceLines::new(text);
+        match &mut self {
+            Self::Unexpected { position, .. } => *position = lines.position(*position),
+            Self::Armor { line, .. } | Self::Block { line, .. } => *line = lines.line(*line),
+            _ => {}
+        }
+        self
     }
 
     /// Returns the reason code.

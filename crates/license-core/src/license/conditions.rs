@@ -101,7 +101,7 @@ impl License {
         self.claims().usage_type
     }
 
-    /// Returns the check-in terms, or `None` if validation is never required.
+    /// Returns the check-in terms, or `None` if check-ins are never required.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }

@@ -1,10 +1,11 @@
 //! License files: tokens in armor blocks such as `-----BEGIN LICENSE-----`.
 
+use std::collections::HashSet;
 use std::fmt::Write;
-use std::{slice, vec};
+use std::{mem, slice, vec};
 
 use crate::encoding::armor::MachineRequestKind;
-use crate::encoding::layout;
+use crate::encoding::layout::{SourceLines, has_block, lines_of};
 use crate::encoding::pasted::{offset_and_body, plain_dash, without_wrapping};
 use crate::jose::{MAX_FILE_BYTES, ParseError, TokenKind, Unverified, check_length, input_cap};
 
@@ -55,7 +56,7 @@ pub struct LicenseFile<'a> {
 impl<'a> LicenseFile<'a> {
     /// Parses a license file with one or more blocks, or a bare token.
     ///
-    /// Takes memory of up to 8 times the size of the text.
+    /// Ignores other text around the blocks, such as that of a mail. Takes memory of up to 8 times the size of the text.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
@@ -72,8 +73,8 @@ impl<'a> LicenseFile<'a> {
     ///
     /// # Errors
     ///
-    /// Returns [`ParseError`] if the text contains anything except blocks or a bare token, if a
-    /// block is damaged, or if the text is longer than [`input_cap`] permits.
+    /// Returns [`ParseError`] if the text contains neither blocks nor a bare token, if a block is
+    /// damaged or unknown, or if the text is longer than [`input_cap`] permits.
     pub fn parse(text: &'a str) -> Result<Self, ParseError> {
         check_length(input_cap(text.as_bytes()), text)?;
         let (start, body) = offset_and_body(text);
@@ -83,7 +84,7 @@ impl<'a> LicenseFile<'a> {
             Some(_) => blocks(body, first_line),
             None => parse_bare_token(text).map(|token| vec![ArmorBlock { line: 1, token }]),
         };
-        let blocks = blocks.or_else(|error| parse_changed_layout(body, error))?;
+        let blocks = blocks.or_else(|error| parse_changed_layout(text, error))?;
         check_length_without_lists(&blocks)?;
         Ok(Self { blocks })
     }
@@ -159,25 +160,30 @@ fn is_dash(character: char) -> bool {
     plain_dash(character) == '-'
 }
 
-/// Parses a file whose layout was changed by a mail program, a spreadsheet or a chat. `error` is
-/// the error for the text as it is.
+/// Parses a file whose layout was changed by a mail program, a spreadsheet or a chat, or that has
+/// other text around its blocks. `error` is the error for the text as it is.
+///
+/// A mail can quote an earlier one, so copies of a block count once.
 fn parse_changed_layout(
-    body: &str,
+    text: &str,
     error: ParseError,
 ) -> Result<Vec<ArmorBlock<'static>>, ParseError> {
-    if layout::has_block(body) {
-        let lines = layout::lines_of(body);
-        let is_one_line = !body.contains('\n');
+    if has_block(text) {
+        let lines = without_surroundings(&lines_of(text));
+        let mut source = SourceLines::new(text);
         match blocks(&lines, 1) {
-            Ok(blocks) => {
-                let owned = |block: ArmorBlock<'_>| ArmorBlock {
-                    line: if is_one_line { 1 } else { block.line },
+            Ok(found) if found.is_empty() => {}
+            Ok(found) => {
+                let is_first = are_first(&found);
+                let distinct = found.into_iter().zip(is_first).filter(|(_, first)| *first);
+                let owned = distinct.map(|(block, _)| ArmorBlock {
+                    line: source.line(block.line),
                     token: block.token.into_owned(),
-                };
-                return Ok(blocks.into_iter().map(owned).collect());
+                });
+                return Ok(owned.collect());
             }
-            // The layout is right, and the content is wrong.
-            Err(found) if is_armor(&error) && !is_armor(&found) => return Err(found),
+            // The layout is right, and a block is wrong.
+            Err(found) if is_armor(&error) => return Err(found.in_source(text)),
             Err(_) => {}
         }
     }
@@ -185,8 +191,44 @@ fn parse_changed_layout(
         error,
         ParseError::Armor { .. } | ParseError::Unexpected { .. } | ParseError::Segments { .. }
     );
-    let other = is_other.then(|| ParseError::other_kind(body)).flatten();
+    let other = is_other.then(|| ParseError::other_kind(text)).flatten();
     Err(other.unwrap_or(error))
+}
+
+/// Returns for each block whether it is the first one with its token.
+fn are_first(blocks: &[ArmorBlock<'_>]) -> Vec<bool> {
+    let mut seen = HashSet::new();
+    let are_new = blocks.iter().map(|block| seen.insert(&block.token));
+    are_new.collect()
+}
+
+/// Returns the lines with an empty line in place of each line outside of the blocks of a license
+/// file. Blocks of other kinds, such as a request that a mail quotes, are text.
+///
+/// Delimiters with an unknown label that begins with `LICENSE` stay, because a verifier must not
+/// ignore such a block. So do those of private keys, which must not be sent.
+fn without_surroundings(lines: &str) -> String {
+    let mut text = String::with_capacity(lines.len());
+    let mut is_inside = false;
+    for line in lines.lines() {
+        let is_kept = match delimiter(line) {
+            Some(Delimiter::Begin(label)) => {
+                is_inside = is_own(&label);
+                is_inside
+            }
+            Some(Delimiter::End(label)) => mem::take(&mut is_inside) || is_own(&label),
+            None => is_inside,
+        };
+        text.extend([if is_kept { line } else { "" }, "\n"]);
+    }
+    text
+}
+
+/// Returns whether a block with this label is a part of a license file, or refused in one.
+fn is_own(label: &str) -> bool {
+    let is_license = label == "LICENSE" || label.starts_with("LICENSE ");
+    let is_request = MachineRequestKind::parse(label).is_some();
+    (is_license && !is_request) || label.ends_with("PRIVATE KEY")
 }
 
 fn is_armor(error: &ParseError) -> bool {
@@ -343,7 +385,7 @@ fn describe(line: &str) -> &'static str {
     match delimiter(line) {
         Some(Delimiter::Begin(_)) => "the beginning of another block",
         Some(Delimiter::End(_)) => "the end of another block",
-        None if layout::has_block(line) => "other text on the same line",
+        None if has_block(line) => "other text on the same line",
         None if line.starts_with('{') => "JSON, such as a trust set",
         None => "other text",
     }
@@ -382,45 +424,4 @@ fn token_text<'a>(lines: &mut Lines<'a>, label: &str) -> Result<&'a str, ParseEr
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_on_one_line_is_accepted() {
-        const FILE: &str = include_str!("../../fixtures/files/valid-pro.lic");
-        let token = |text: &str| {
-            let file = LicenseFile::parse(text).unwrap();
-            file.blocks()[0].token.as_str().to_owned()
-        };
-        for separator in [" ", "", "  ", "\t"] {
-            let line = FILE.replace('\n', separator);
-            assert_eq!(token(&line), token(FILE), "{separator:?}");
-        }
-        let twice = FILE.repeat(2).replace('\n', " ");
-        assert_eq!(LicenseFile::parse(&twice).unwrap().blocks().len(), 2);
-        let prose = format!("Dear customer, {}", FILE.replace('\n', " "));
-        assert!(LicenseFile::parse(&prose).is_err());
-    }
-
-    #[test]
-    fn delimiters_with_typographic_dashes_are_accepted() {
-        for line in [
-            "-----BEGIN LICENSE-----",
-            "—BEGIN LICENSE—",
-            "––-BEGIN LICENSE-––\r",
-        ] {
-            let Some(Delimiter::Begin(label)) = delimiter(line) else {
-                panic!("{line}")
-            };
-            assert_eq!(label, "LICENSE");
-        }
-        for line in [
-            "BEGIN LICENSE",
-            "-----BEGIN-----",
-            "--- a line ---",
-            "eyJhbGciOiJSUzI1NiJ9",
-        ] {
-            assert!(delimiter(line).is_none(), "{line}");
-        }
-    }
-}
+mod tests;

@@ -67,7 +67,8 @@ struct StatementMembers<'a> {
     issued_at: DateTime<Utc>,
 }
 
-/// Writes the ids of the keys, without the token.
+/// Writes the ids of the keys, with the algorithm and size of each introduced key, without the
+/// token.
 impl Serialize for TrustStatement {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let members = StatementMembers {
@@ -95,7 +96,7 @@ struct AnswerMembers<'a> {
     issued_at: DateTime<Utc>,
 }
 
-/// Writes the machine as its digest, without the token.
+/// Writes a summary without the token. The machine is written as its digest.
 impl Serialize for Activation {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let members = AnswerMembers {
@@ -110,7 +111,7 @@ impl Serialize for Activation {
     }
 }
 
-/// Writes the machine as its digest, without the token.
+/// Writes a summary without the token. The machine is written as its digest.
 impl Serialize for ClockRepair {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let members = AnswerMembers {

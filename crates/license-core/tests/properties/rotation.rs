@@ -23,7 +23,7 @@ enum Step {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let pair = || (0..4_usize, 1..4_usize).prop_map(|(one, by)| (one, (one + by) % 4));
+    let pair = || (0..4_usize, 1..4_usize).prop_map(|(one, offset)| (one, (one + offset) % 4));
     prop_oneof![
         pair().prop_map(|(by, key)| Step::Introduce { by, key }),
         pair().prop_map(|(key, with)| Step::Retire { key, with }),
@@ -101,7 +101,7 @@ proptest! {
         }
     }
 
-    /// A machine applies its stored statements again after each start.
+    /// A program stores the applied statements, and applies them again at each start.
     #[test]
     fn applying_the_statements_again_gives_the_same_keys(steps in vec(step(), 1..14)) {
         let mut rotation = roots();

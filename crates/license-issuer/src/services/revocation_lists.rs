@@ -30,6 +30,9 @@ pub struct RevocationListOrder<'a> {
     pub valid_for: TimeDelta,
     /// The time of issue, if it is not the current time.
     pub issued_at: Option<DateTime<Utc>>,
+    /// The microseconds of the clock since 1970, the least number of the list
+    /// ([`Clock::unix_micros`](crate::clock::Clock::unix_micros)).
+    pub clock_micros: u64,
     /// Lists that were signed before, from outside of the ledger.
     pub earlier: &'a [EarlierList],
 }
@@ -142,7 +145,7 @@ impl RevocationListOrder<'_> {
                 issuer: self.matrix.issuer().to_owned(),
                 product,
                 issued_at,
-                seq: next_sequence_number(last, context.now)?,
+                seq: next_sequence_number(last, self.clock_micros)?,
                 next_update: time::saturating_add(issued_at, self.valid_for),
                 revoked,
             },
@@ -301,12 +304,13 @@ fn revoked_and_ended(
     Ok((all, ended_activations))
 }
 
-/// Returns the number after `last`, or the clock's seconds since 1970 if they are greater.
+/// Returns the number after `last`, or the clock's microseconds since 1970 if they are greater.
 ///
-/// The numbers therefore increase even if a vendor loses the ledger or restores an old backup.
-fn next_sequence_number(last: Option<u64>, now: DateTime<Utc>) -> Result<u64, LedgerError> {
+/// The numbers therefore increase even if a vendor loses the ledger or restores an old backup,
+/// within the same second as well.
+fn next_sequence_number(last: Option<u64>, clock_micros: u64) -> Result<u64, LedgerError> {
     let next = last.map_or(0, |last| last.saturating_add(1));
-    let next = next.max(time::unix_seconds(now));
+    let next = next.max(clock_micros);
     if next > MAX_SEQUENCE_NUMBER {
         return Err(LedgerError::Full);
     }

@@ -8,8 +8,8 @@ use axum::response::{IntoResponse, Response};
 
 use super::problem::Problem;
 
-/// Refuses requests without exactly one valid `Host` (RFC 9112, section 3.2). A proxy in front of the
-/// server could understand such a request in another way. HTTP/1.0 does not need the header.
+/// Refuses requests without exactly one valid `Host` (RFC 9112, section 3.2). A proxy in front of
+/// the server could understand such a request in another way. HTTP/1.0 does not need the header.
 pub(super) async fn require_host(request: Request, next: Next) -> Response {
     match check(request.version(), request.headers()) {
         Ok(()) => next.run(request).await,

@@ -46,7 +46,8 @@ pub(super) async fn replay(State(app): State<App>, request: Request, next: Next)
         Ok(RequestStart::Conflict) => return conflict().into_response(),
         Err(refusal) => return Problem::from(refusal).into_response(),
     };
-    // The record must end even if the client disconnects, so the request runs as a task.
+    // The response must be stored, or the record removed, even if the client disconnects. The
+    // request therefore runs as a task.
     let task = tokio::spawn(async move {
         let response = next.run(request).await;
         record(&app, running, response).await
@@ -57,14 +58,15 @@ pub(super) async fn replay(State(app): State<App>, request: Request, next: Next)
     }
 }
 
-/// Stores the response of a request that had an effect or met a conflict. Another response is not
+/// Stores the response of a request that had an effect or met a conflict. Other responses are not
 /// stored: the client can repeat the request, and a client without credentials cannot fill the
 /// disk.
 async fn record(app: &App, running: RunningRequest, response: Response) -> Response {
     let idempotency = &app.services().idempotency;
     let status = response.status();
     if !status.is_success() && status != StatusCode::CONFLICT {
-        // A record that cannot be removed belongs to no running request, so a repetition runs.
+        // If the record cannot be removed, a repetition still runs, because `running` is dropped
+        // here.
         let _ = idempotency.abandon(&running).await;
         return response;
     }
@@ -84,14 +86,14 @@ async fn record(app: &App, running: RunningRequest, response: Response) -> Respo
             body: bytes.to_vec(),
         }
     };
-    if let Err(refusal) = idempotency.finish(&running, stored).await {
-        if let Some(repeated) = log_limit::pass("response") {
-            tracing::warn!(
-                code = refusal.code,
-                repeated,
-                "a response cannot be stored for its repetition"
-            );
-        }
+    if let Err(refusal) = idempotency.finish(&running, stored).await
+        && let Some(repeated) = log_limit::pass("response")
+    {
+        tracing::warn!(
+            code = refusal.code,
+            repeated,
+            "a response cannot be stored, so a repetition of its request runs again"
+        );
     }
     Response::from_parts(parts, Body::from(bytes))
 }
@@ -114,7 +116,7 @@ fn key(request: &Request) -> Result<Option<IdempotencyKey>, Problem> {
     let route = route.map_or("", MatchedPath::as_str);
     Ok(Some(IdempotencyKey {
         caller: caller(request),
-        // The path of a route can contain a session.
+        // The route alone is not enough: the path can name a session.
         route: format!("{route} {}", request.uri().path()),
         key: text.to_owned(),
     }))

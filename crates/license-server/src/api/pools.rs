@@ -344,7 +344,10 @@ fn reason(text: &str) -> Result<String, Problem> {
             let detail = "the reason is not acceptable";
             let refusal = Refusal::new(RefusalKind::BadRequest, ServerCode::BadRequest, detail);
             Err(refusal
-                .values("1 to 200 characters in one line", "another text")
+                .values(
+                    "1 to 200 characters without control characters",
+                    "another text",
+                )
                 .into())
         }
     }

@@ -23,7 +23,7 @@ use super::problem::Problem;
 use super::seats::SeatBody;
 use crate::services::{CancelRequest, PollReply, PollRequest, QueueState};
 
-/// The longest wait of one request.
+/// The longest wait of one request, in seconds.
 const MAX_WAIT: u32 = 30;
 
 /// A place in the queue.
@@ -122,6 +122,11 @@ pub(super) async fn wait(
         let allow = [(header::ALLOW, "GET, DELETE")];
         return Ok((allow, method_not_allowed()).into_response());
     }
+    if query.wait > MAX_WAIT {
+        let problem = Problem::malformed("the wait is out of range");
+        let expected = format!("a number from 0 to {MAX_WAIT}");
+        return Err(problem.values(expected, query.wait));
+    }
     let request = PollRequest {
         credential,
         ticket: ticket(&path)?,
@@ -129,7 +134,7 @@ pub(super) async fn wait(
         instance: query.instance,
         nonce: query.nonce,
         machine: query.machine_id,
-        wait: Duration::from_secs(query.wait.min(MAX_WAIT).into()),
+        wait: Duration::from_secs(query.wait.into()),
     };
     let accept = headers.get(header::ACCEPT);
     let accepts_events = accept.and_then(|value| value.to_str().ok());

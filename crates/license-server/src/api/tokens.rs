@@ -150,7 +150,9 @@ pub(super) fn token_name(text: &str) -> Result<String, Problem> {
     let text = text.trim();
     match text.chars().count() {
         1..=100 if !text.chars().any(char::is_control) => Ok(text.to_owned()),
-        _ => Err(Problem::malformed("the name is not acceptable")
-            .values("1 to 100 characters in one line", "another text")),
+        _ => Err(Problem::malformed("the name is not acceptable").values(
+            "1 to 100 characters without control characters",
+            "another text",
+        )),
     }
 }

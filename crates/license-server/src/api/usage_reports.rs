@@ -81,7 +81,8 @@ pub(super) struct ReportingLicense(LicenseId);
 
 /// Submits a usage report of a machine, as `license usage-report` writes it.
 ///
-/// The body has at most 1 MiB. For each license, the server keeps at most 10,000 reports and 64 MiB.
+/// The body has at most 1 MiB. For each license, the server keeps at most 10,000 reports and 64
+/// MiB.
 #[utoipa::path(
     post,
     path = "/api/v1/usage-reports",

@@ -111,7 +111,7 @@ pub(super) async fn open(
     let key = ServerKey::new(key, &trust).map_err(|error| {
         let message = format!("key {id}: {}", with_causes(&error));
         Failure::new(Exit::Usage, "SERVER_KEY_TRUSTED", message)
-            .hint("a server needs a key of its own: `license-server init` creates one")
+            .hint("a server needs a key of its own: `license-server init` with a new --data-dir creates one")
     })?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let opened = match access {

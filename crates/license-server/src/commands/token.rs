@@ -44,7 +44,7 @@ async fn create(
     let name = name.trim();
     if !(1..=100).contains(&name.chars().count()) || name.chars().any(char::is_control) {
         return Err(Failure::usage(
-            "--name: expected 1 to 100 characters in one line",
+            "--name: expected 1 to 100 characters without control characters",
         ));
     }
     let scope = Scope::parse(scope)

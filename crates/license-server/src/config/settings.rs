@@ -2,23 +2,19 @@
 //! file.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use license_cli_support::{Failure, Origin, SettingValue, closest};
+use license_cli_support::{Failure, Origin, SettingValue, SettingsPath};
 
 use super::file;
 use super::setting::{CONFIG_VARIABLE, PREFIX, SETTINGS, Setting};
 use crate::args::SettingArgs;
 
-/// The name of the settings file.
-const NAME: &str = "license-server.toml";
-
 /// The values of all settings.
 #[derive(Debug, Default)]
 pub(crate) struct Settings {
-    /// The settings file and its origin. `None` with `--no-config`, or for a user without a
-    /// configuration directory.
-    file: Option<(PathBuf, Origin)>,
+    /// The settings file.
+    file: SettingsPath,
     /// The values of all places, in the order of precedence.
     values: Vec<(Setting, SettingValue<String>)>,
     /// Variables of the process that are not settings, each with a similar name.
@@ -34,15 +30,17 @@ impl Settings {
     /// `INSECURE_FILE` for a file that another user can change, and `MALFORMED` for a file that is
     /// not valid.
     pub(crate) fn load(options: &SettingArgs) -> Result<Self, Failure> {
-        let file = file_path(options);
+        let file = if options.no_config {
+            SettingsPath::none()
+        } else {
+            let option = options.config.as_deref();
+            let read = |name: &str| std::env::var_os(name);
+            SettingsPath::new("license-server", CONFIG_VARIABLE, option, read)
+        };
         let mut values = option_values(options)?;
         values.extend(variable_values(|name| std::env::var_os(name))?);
-        if let Some((path, origin)) = &file {
-            let is_named = *origin != Origin::Default;
-            if is_named || path.symlink_metadata().is_ok() {
-                let read = file::read(path);
-                values.extend(read.map_err(|failure| explain_path(origin, failure))?);
-            }
+        if let Some(path) = file.to_read() {
+            values.extend(file::read(path).map_err(|failure| file.explain(failure))?);
         }
         Ok(Self {
             file,
@@ -77,36 +75,12 @@ impl Settings {
 
     /// Returns the path of the settings file.
     pub(crate) fn file(&self) -> Option<&Path> {
-        self.file.as_ref().map(|(path, _)| path.as_path())
+        self.file.path()
     }
 
     /// Returns the variables of the process that are not settings, each with a similar name.
     pub(crate) fn unknown_variables(&self) -> &[(String, Option<String>)] {
         &self.unknown_variables
-    }
-}
-
-fn file_path(options: &SettingArgs) -> Option<(PathBuf, Origin)> {
-    if options.no_config {
-        return None;
-    }
-    if let Some(path) = &options.config {
-        return Some((path.clone(), Origin::Option));
-    }
-    let variable = std::env::var_os(CONFIG_VARIABLE).filter(|value| !value.is_empty());
-    if let Some(path) = variable {
-        return Some((path.into(), Origin::Variable(CONFIG_VARIABLE.to_owned())));
-    }
-    let directories = directories::BaseDirs::new()?;
-    let path = directories.config_dir().join("license-server").join(NAME);
-    Some((path, Origin::Default))
-}
-
-/// Adds the variable to the failure of a file that it names.
-fn explain_path(origin: &Origin, failure: Failure) -> Failure {
-    match origin.variable() {
-        Some(variable) => failure.with_remark(&format!("file from {variable}")),
-        None => failure,
     }
 }
 
@@ -146,40 +120,16 @@ fn variable_values(
     Ok(values)
 }
 
-/// Returns the variables that are named like settings but are none. Values are not examined,
-/// because they may be secrets.
+/// Returns the variables that are named like settings but are none.
 fn unknown_variables() -> Vec<(String, Option<String>)> {
-    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-    let mut unknown: Vec<_> = names.filter_map(unknown_variable).collect();
-    unknown.sort();
-    unknown
-}
-
-fn unknown_variable(name: String) -> Option<(String, Option<String>)> {
-    let own = name.strip_prefix(PREFIX)?.to_ascii_lowercase();
-    let mut known = SETTINGS.iter().map(|setting| setting.name);
-    if name == CONFIG_VARIABLE || known.any(|other| other == own) {
-        return None;
-    }
-    let similar = closest(&own, SETTINGS.iter().map(|setting| setting.name));
-    let similar = similar.map(|own| format!("{PREFIX}{}", own.to_ascii_uppercase()));
-    Some((name, similar))
+    let known = SETTINGS.iter().map(Setting::variable);
+    let known: Vec<_> = known.chain([CONFIG_VARIABLE.to_owned()]).collect();
+    license_cli_support::unknown_variables(PREFIX, &known)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_unknown_variable_gets_a_suggestion_if_a_known_one_is_similar() {
-        let found = |name: &str| unknown_variable(name.to_owned());
-        let similar = Some("LICENSE_SERVER_LISTEN".to_owned());
-        let name = "LICENSE_SERVER_LISTN".to_owned();
-        assert_eq!(found(&name), Some((name, similar)));
-        assert_eq!(found("LICENSE_SERVER_CONFIG"), None);
-        assert_eq!(found("LICENSE_SERVER_DATA_DIR"), None);
-        assert_eq!(found("PATH"), None);
-    }
 
     #[test]
     fn the_first_place_with_a_value_counts() {

@@ -44,7 +44,7 @@ pub struct PageRequest {
 impl PageRequest {
     /// The default number of items.
     pub const DEFAULT_LIMIT: usize = 50;
-    /// The largest number of items.
+    /// The maximum number of items.
     pub const MAX_LIMIT: usize = 500;
 
     /// Creates a request for at most `limit` items. The limit is at least 1 and at most
@@ -62,7 +62,7 @@ impl PageRequest {
         Self::new(None, None)
     }
 
-    /// Returns the largest number of items.
+    /// Returns the maximum number of items.
     pub fn limit(&self) -> usize {
         self.limit
     }

@@ -51,7 +51,7 @@ pub struct SeatPolicy {
     pub lifetime_seconds: u64,
     /// After how many seconds a client renews its lease.
     pub renew_seconds: u64,
-    /// The largest number of tickets in the queue. Zero permits no waiting.
+    /// The maximum number of tickets in the queue. Zero permits no waiting.
     pub max_queue: u32,
     /// The seats that are granted beyond the seats of the license.
     pub overage: Overage,

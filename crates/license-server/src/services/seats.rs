@@ -29,7 +29,7 @@ use super::validate::parse_machine;
 use crate::domain::{NewAuditEntry, PoolId, Refusal, RefusalKind, ServerCode};
 use crate::store::{PoolReply, PoolRequest};
 use caller::Caller;
-use denial::{Now, refusal};
+use denial::refusal;
 use values::{check_token_id, holder, lease_machine, secret};
 use waiting::Waiting;
 
@@ -110,7 +110,7 @@ impl SeatService {
             return Err(unexpected());
         };
         if grant.valid_for.is_zero() {
-            return Err(denial::ended(grant.usage, self.time_of(&reply)));
+            return Err(denial::ended(grant.usage));
         }
         let is_due = self
             .tokens
@@ -320,15 +320,7 @@ impl SeatService {
     pub(super) fn granted(&self, reply: &PoolReply) -> Result<SeatReply, Refusal> {
         match &reply.outcome.reply {
             Ok(granted) => Ok(granted.clone()),
-            Err(denial) => Err(refusal(denial, self.time_of(reply))),
-        }
-    }
-
-    /// Returns the time of a reply by both clocks.
-    fn time_of(&self, reply: &PoolReply) -> Now {
-        Now {
-            lease: reply.now,
-            wall: self.site.wall(),
+            Err(denial) => Err(refusal(denial, reply.ended_at)),
         }
     }
 

@@ -50,8 +50,8 @@ impl UsageService {
     ///
     /// # Errors
     ///
-    /// Returns a refusal if a report is malformed, and `LIMIT_REACHED` if the reports of the license
-    /// would exceed 10,000 files or 64 MiB.
+    /// Returns a refusal if a report is malformed, and `LIMIT_REACHED` if the reports of the
+    /// license would exceed 10,000 files or 64 MiB.
     pub async fn submit(&self, license: LicenseId, text: &str) -> Result<UsageReceipt, Refusal> {
         let reports = UsageReport::parse_all(text).map_err(|error| {
             let detail = with_causes(&error).to_string();
@@ -81,8 +81,8 @@ impl UsageService {
         Ok(UsageReceipt { stored, known })
     }
 
-    /// Deletes the usage reports with the numbers up to `through`, which the vendor has. Returns how
-    /// many were deleted.
+    /// Deletes the usage reports with the numbers up to `through`, which the vendor has. Returns
+    /// how many were deleted.
     ///
     /// # Errors
     ///

@@ -85,8 +85,8 @@ pub trait AdministrationStore: Send + Sync {
         page: &PageRequest,
     ) -> Result<Page<EventRecord>, StoreError>;
 
-    /// Deletes events that are older than `before`, and all but the newest `keep` events. Returns how
-    /// many were deleted, which may be only a part of them.
+    /// Deletes events that are older than `before`, and all but the newest `keep` events. Returns
+    /// how many were deleted, which may be only a part of them.
     async fn forget_events(
         &self,
         tenant: &TenantId,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use license_seats::{
     LeaseSpan, LeaseTime, OpenLease, PoolTerms, PoolUsage, SeatCommand, SeatOutcome, Ticket,
 };
@@ -29,6 +30,9 @@ pub struct PoolReply {
     pub outcome: SeatOutcome,
     /// The reading of the lease clock at which the command was processed.
     pub now: LeaseTime,
+    /// When the lease of the command ended, if the command was denied because of that. The lease
+    /// clock stands still while the server is down, so only the store knows this time.
+    pub ended_at: Option<DateTime<Utc>>,
 }
 
 /// A pool with its counts.

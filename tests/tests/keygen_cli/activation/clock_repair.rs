@@ -73,10 +73,18 @@ fn the_same_request_gets_the_same_answer() {
     assert_eq!(entries(&workstation, "clock_repair").len(), 1);
     let mut other = clock_request("2099-01-01");
     other.machine = machine(2);
-    assert_eq!(
-        repair(&workstation, other, &["--json"]).expect_json_failure(2),
-        "REPLAYED"
-    );
+    let error = repair(&workstation, other, &[]).expect_failure(2);
+    assert_eq!(error.code, "REPLAYED");
+    assert!(error.hint.contains("license request --clock"), "{error:?}");
+    // A clock repair uses no device.
+    let again = repair(&workstation, clock_request("2099-01-01"), &[]).expect_code(0);
+    assert!(again.stderr.contains("already answered"), "{again:?}");
+    for text in [&again.stderr, &error.hint] {
+        assert!(
+            !text.contains("counts") && !text.contains("activation"),
+            "{text}"
+        );
+    }
 }
 
 #[test]

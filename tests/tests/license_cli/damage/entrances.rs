@@ -8,7 +8,7 @@ mod changes;
 use std::fs;
 
 use changes::Outcome::{Accepted, Refused};
-use changes::{ARGUMENT_SAMPLE, CHANGES, Change, ENCODINGS, INSIDE_LICENSES, JSON_CHANGES, SAMPLE};
+use changes::{ARGUMENT_SAMPLE, CHANGES, Change, ENCODINGS, JSON_CHANGES, LICENSE_CHANGES, SAMPLE};
 use license_tests::Vendor;
 
 use super::*;
@@ -94,7 +94,7 @@ fn a_license_is_accepted_or_the_damage_is_named_wherever_it_enters() {
     let stdin = format!("{VERIFY} trust.jwks -");
     let argument = format!("{VERIFY} trust.jwks");
     let license = license_with_double_hyphens();
-    let all = ENCODINGS.iter().chain(CHANGES).chain(INSIDE_LICENSES);
+    let all = ENCODINGS.iter().chain(CHANGES).chain(LICENSE_CHANGES);
     let all: Vec<_> = all.collect();
     for (place, changes) in [
         (("file", "given.lic", &*file), all),

@@ -11,8 +11,9 @@ const FILE: &str = "file";
 
 /// Options of `issue` that are not columns, because they apply to the whole batch or only to a
 /// single license.
-const OPTIONS_WITHOUT_COLUMN: [&str; 9] = [
+const OPTIONS_WITHOUT_COLUMN: [&str; 10] = [
     "convert",
+    "trust",
     "key",
     "passphrase-file",
     "alg",

@@ -8,6 +8,7 @@ use license_core::issue::LicenseDraft;
 use license_issuer::services::batch::BatchSource;
 
 use super::orders::Orders;
+use super::servers::BatchServers;
 
 /// A row whose license can be issued.
 #[derive(Debug, PartialEq)]
@@ -25,7 +26,13 @@ pub struct ReadOrder {
 /// Reads a table of orders. The errors are the messages for the user.
 pub fn read_orders(table: &Path) -> Result<Vec<Result<ReadOrder, String>>, String> {
     let message = |failure: license_cli_support::Failure| failure.message().to_owned();
-    let orders = Orders::open(table, None, FeatureMatrix::built_in()).map_err(message)?;
+    let orders = Orders::open(
+        table,
+        None,
+        FeatureMatrix::built_in(),
+        BatchServers::default(),
+    )
+    .map_err(message)?;
     let mut rows = Vec::new();
     let read = orders.each(|order| {
         let row = order.and_then(|order| {

@@ -98,6 +98,7 @@ impl<'m> Orders<'m> {
         path: &Path,
         batch: Option<&str>,
         matrix: &'m FeatureMatrix,
+        servers: BatchServers,
     ) -> Result<Self, Failure> {
         let name = show_path(path);
         let dialect = CsvDialect::detect(path)?;
@@ -116,7 +117,7 @@ impl<'m> Orders<'m> {
                 command,
                 last: None,
             }),
-            servers: BatchServers::default(),
+            servers,
             active: Mutex::default(),
         })
     }

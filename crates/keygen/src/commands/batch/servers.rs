@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use license_cli_support::{Failure, Source};
-use license_core::ProductCode;
 use license_core::issue::LicenseDraft;
+use license_core::{ProductCode, TrustSet};
 use license_issuer::ledger::LedgerReader;
 use license_issuer::services::server_keys::{self, CertifiedServer, ServerKeyHolders};
 use license_issuer::services::warnings::IssueWarning;
 
-use super::super::server_key::{ServerKeyFile, holders, refuse_vendor_key};
+use super::super::server_key::{ServerKeyFile, holders, refuse_trusted_key, refuse_vendor_key};
+use crate::inputs::add_keys;
 
 /// The license servers that the column `server-key` names.
 ///
@@ -21,9 +22,18 @@ pub(super) struct BatchServers {
     servers: Mutex<BTreeMap<PathBuf, CertifiedServer>>,
     /// The customers of each key in the ledger and in the checked rows.
     holders: Mutex<Option<ServerKeyHolders>>,
+    /// The keys of the option `--trust`.
+    trust: TrustSet,
 }
 
 impl BatchServers {
+    /// Reads the trust sets of the option `--trust`.
+    pub(super) fn new(trust: &[Source]) -> Result<Self, Failure> {
+        let mut servers = Self::default();
+        add_keys(&mut servers.trust, trust)?;
+        Ok(servers)
+    }
+
     /// Returns the license server that a cell names.
     pub(super) fn server(
         &self,
@@ -51,6 +61,7 @@ impl BatchServers {
         ledger: Option<&dyn LedgerReader>,
     ) -> Result<Vec<IssueWarning>, Failure> {
         refuse_vendor_key(draft, ledger, None)?;
+        refuse_trusted_key(draft, &self.trust)?;
         let server = self.server(source, draft.product)?;
         let mut known = lock(&self.holders);
         let mut all = match known.take() {

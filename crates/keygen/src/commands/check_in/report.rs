@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::super::issuance::{Issuance, IssuanceReport};
 
-/// Validation in a report.
+/// A validation token in a report.
 struct ReportedValidation<'a> {
     license: &'a License,
     tier: Tier,
@@ -126,7 +126,8 @@ impl<'a> ReportedValidation<'a> {
         lines
     }
 
-    /// Returns when the next check-in is due, and when the license stops being valid without it.
+    /// Returns when the next check-in is due, and when the grace period of check-ins ends. The
+    /// license may end earlier.
     ///
     /// `None` means that the license does not require check-ins or is not active.
     fn check_in_times(&self) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
@@ -142,7 +143,7 @@ impl<'a> ReportedValidation<'a> {
             return match self.status {
                 Status::Active => "not required".to_owned(),
                 denied => format!(
-                    "license {denied} where this token is installed, until a later token has status active"
+                    "the license is {denied} where this token is installed, until a later token with status active is installed there"
                 ),
             };
         };

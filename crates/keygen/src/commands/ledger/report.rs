@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use license_cli_support::{Cell, Column, Failure, Fields, Meaning, Terminal, escape, plural};
+use license_cli_support::{Cell, Column, Failure, Fields, Meaning, Terminal, escape, plural, wrap};
 use license_core::chrono::{DateTime, Utc};
 use license_core::{FeatureMatrix, time};
 use license_issuer::ledger::{
@@ -53,8 +53,17 @@ pub(super) fn licenses(
     ledger: &dyn LedgerReader,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
+    let denied = denied(rows, ledger).map_err(failures::ledger_not_read(ledger))?;
     if terminal.is_json() {
-        let licenses: Vec<_> = rows.iter().map(RecordedLicense::to_json).collect();
+        let licenses = rows.iter().map(|row| {
+            let mut license = row.to_json();
+            if let Some(members) = license.as_object_mut() {
+                let denial = denied.get(&row.entry.subject);
+                members.insert("denial".to_owned(), denial.cloned().into());
+            }
+            license
+        });
+        let licenses: Vec<_> = licenses.collect();
         return terminal.json(&json!({ "licenses": licenses, "count": rows.len() }));
     }
     if rows.is_empty() {
@@ -69,7 +78,6 @@ pub(super) fn licenses(
         ));
         return Ok(());
     }
-    let denied = denied(rows, ledger).map_err(failures::ledger_not_read(ledger))?;
     terminal.page(&table(rows, &denied, terminal.columns()))?;
     if !denied.is_empty() {
         let count = plural(denied.len(), "license", "licenses");
@@ -234,7 +242,10 @@ pub(super) fn subject(report: &SubjectReport<'_>, terminal: &Terminal) -> Result
     let mut parts = vec![Meaning::Heading.paint(&escape(report.subject))];
     parts.extend(verdict.map(|verdict| verdict.fields(now()).to_text(terminal.columns())));
     let activations = report.activations.iter();
-    parts.extend(activations.map(|activation| activation_lines(activation, report.subject)));
+    parts.extend(activations.map(|activation| {
+        let lines = activation_lines(activation, report.subject);
+        wrap(&lines, terminal.columns(), 4)
+    }));
     let checked_in = report.checked_in.iter();
     parts.extend(checked_in.map(|machine| format!("check-in   on {}", escape(machine))));
     for entry in entries {
@@ -272,16 +283,42 @@ fn members(entry: &LedgerEntry) -> Fields {
     let mut fields = Fields::new();
     let body: Value = serde_json::from_str(&entry.body).unwrap_or_default();
     for (name, value) in body.as_object().into_iter().flatten() {
-        let shown = match value {
-            Value::Null => continue,
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
-        };
-        if !["[]", "false", ""].contains(&shown.as_str()) {
+        let shown = text_of(value);
+        if !["null", "false", ""].contains(&shown.as_str()) {
             fields.add(name, shown);
         }
     }
     fields
+}
+
+/// Returns a value without the punctuation of JSON, so that a line can end after each part.
+fn text_of(value: &Value) -> String {
+    let parts: Vec<_> = match value {
+        Value::Array(items) => items.iter().map(text_of).collect(),
+        Value::Object(members) => {
+            let members = members.iter();
+            let members = members.map(|(name, value)| format!("{name} {}", text_of(value)));
+            members.collect()
+        }
+        Value::String(text) => return shown_text(text),
+        other => return other.to_string(),
+    };
+    parts.join(", ")
+}
+
+/// Returns a text so that it fits a screen: the components of a fingerprint separately, and only
+/// the beginning of a text that is as long as the number in a public key.
+fn shown_text(text: &str) -> String {
+    const LONGEST: usize = 256;
+    const SHOWN: usize = 32;
+    if text.starts_with("fp1:") {
+        text.replace(',', ", ")
+    } else if text.contains(' ') || text.chars().count() <= LONGEST {
+        text.to_owned()
+    } else {
+        let shown: String = text.chars().take(SHOWN).collect();
+        format!("{shown}…")
+    }
 }
 
 /// Returns the time until or since the end of a license as text.

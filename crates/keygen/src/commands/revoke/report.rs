@@ -14,6 +14,9 @@ use super::selection::Selection;
 use crate::args::Revoke;
 use crate::output::date::last_day;
 
+/// The indentation of the lines that continue a long line.
+const LINE_INDENT: usize = 4;
+
 /// First line of the report of a dry run.
 const DRY_RUN: &str = "dry run: nothing was recorded";
 
@@ -203,7 +206,7 @@ fn finish(
     if let (true, Some(customer)) = (selection.licenses.is_empty(), &selection.customer) {
         lines.push(format!("customer {} {nothing}", escape(customer)));
     }
-    terminal.data(&lines.join("\n"))
+    terminal.lines(&lines.join("\n"), LINE_INDENT)
 }
 
 /// Returns the license that the command line names.

@@ -48,7 +48,7 @@ fn an_invalid_id_is_reported_and_other_sources_are_not_used() {
     let cases = [
         (
             system.clone().set(VARIABLE, "short"),
-            Rejected(Rejection::Form),
+            Rejected(Rejection::ConfiguredIdForm),
             VARIABLE,
         ),
         (
@@ -118,7 +118,10 @@ fn a_variable_that_is_not_unicode_is_rejected() {
     use std::os::unix::ffi::OsStringExt;
     let bytes = std::ffi::OsString::from_vec(b"billing-\xff\xfe-worker".to_vec());
     let facts = collect(&bare().set(VARIABLE, bytes));
-    assert_eq!(reason(&facts, AssignedId), Some(Rejected(Rejection::Form)));
+    assert_eq!(
+        reason(&facts, AssignedId),
+        Some(Rejected(Rejection::ConfiguredIdForm))
+    );
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 use super::identity::{configured_id, mac_address, machine_id, model, serial, uuid};
 use super::*;
-use Rejection::{Empty, FirmwareDefault, Form, ImageDefault, Malformed, Uniform, Uninitialized};
+use Rejection::{
+    ConfiguredIdForm, Empty, FirmwareDefault, ImageDefault, Malformed, Uniform, Uninitialized,
+};
 
 type Normalize = fn(&str) -> Result<String, Rejection>;
 
@@ -109,11 +111,11 @@ fn a_configured_id_has_8_to_128_printable_characters() {
             ("Uninitialized", Uninitialized),
             ("00000000", Uniform),
             ("--------", Uniform),
-            ("ab34567", Form),
-            (&format!("{longest}d"), Form),
-            ("maschine-nr-ä", Form),
-            ("two\nlines of it", Form),
-            ("bell\u{7}bell", Form),
+            ("ab34567", ConfiguredIdForm),
+            (&format!("{longest}d"), ConfiguredIdForm),
+            ("maschine-nr-ä", ConfiguredIdForm),
+            ("two\nlines of it", ConfiguredIdForm),
+            ("bell\u{7}bell", ConfiguredIdForm),
             ("Default String", FirmwareDefault),
             ("03000200-0400-0500-0006-000700080009", FirmwareDefault),
         ],

@@ -11,21 +11,25 @@ use crate::state_dir::StateFile;
 /// The changes of an installation, and the file that its report names.
 pub(super) struct InstallPlan {
     pub(super) path: PathBuf,
-    /// Whether the validation tokens were already stored or are older than the stored ones.
+    /// Whether the file contains no license, and all its validation tokens were already stored or
+    /// are older than the stored ones. `false` without a validation token.
     pub(super) is_old: bool,
     /// How a license is stored. `None` if there is none to store.
     pub(super) license: Option<Plan>,
-    /// The validation tokens to keep in the state, if they can be merged.
+    /// The validation tokens to keep in the state. `None` if the file has neither a license nor a
+    /// validation token, or if it has a license and the tokens cannot be merged. Without a license,
+    /// such tokens are an error.
     pub(super) validations: Option<Vec<String>>,
     /// The text of the license file for all users, if only its tokens change.
     pub(super) shared: Option<String>,
-    /// The licenses and activations of this machine after the installation.
+    /// The ids of the licenses and activations of this machine, and of those in the file that is
+    /// installed.
     pub(super) ids: Vec<LicenseId>,
 }
 
 impl InstallTransaction<'_> {
-    /// Returns the validation tokens that are stored now, in armor. Those of the administrator are
-    /// in the license file.
+    /// Returns the validation tokens that are stored now, in armor. If the license is installed for
+    /// all users, they are in the license file.
     pub(super) fn previous_validations(&self) -> Vec<String> {
         if !self.is_shared() {
             return self.state.validations.clone();
@@ -94,7 +98,7 @@ impl InstallTransaction<'_> {
         let activations = self.stored_activations();
         let deactivated = self.state.deactivated.clone();
         let recorded = self.state.recorded.by_keys(candidate.trust);
-        let [context, now] = contexts.map(|context| {
+        let [given, current] = contexts.map(|context| {
             let context = context.revocations(&lists).activations(&activations);
             context
                 .deactivated(&deactivated)
@@ -102,7 +106,7 @@ impl InstallTransaction<'_> {
         });
         let keys = Keys::new(self.manager.trust());
         let stored = (&*self.state.validations, self.damaged);
-        let mut plan = candidate.plan(paths, keys, [&context, &now], replace, stored)?;
+        let mut plan = candidate.plan(paths, keys, [&given, &current], replace, stored)?;
         let validations = self.merged_validations().ok();
         if self.is_shared() {
             plan.tokens = self.shared_tokens(&plan, validations.as_deref())?;

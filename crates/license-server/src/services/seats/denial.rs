@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use chrono::{DateTime, SubsecRound, Utc};
-use license_core::time::{rfc3339, saturating_sub};
-use license_seats::{Denial, DenialReason, EndedLease, LeaseSpan, LeaseTime, PoolUsage};
+use license_core::time::rfc3339;
+use license_seats::{Denial, DenialReason, EndedLease, LeaseSpan, PoolUsage};
 use serde_json::{Map, Value, json};
 
 use crate::domain::{Refusal, RefusalKind};
-use crate::services::pool_terms::delta;
 
 /// The shortest time after which a denied caller should repeat its request.
 const MIN_RETRY: Duration = Duration::from_secs(1);
@@ -16,27 +15,11 @@ const MIN_RETRY: Duration = Duration::from_secs(1);
 /// The longest time after which a denied caller should repeat its request.
 const MAX_RETRY: Duration = Duration::from_secs(60);
 
-/// The time at which a pool denied a command, by both clocks.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Now {
-    pub(super) lease: LeaseTime,
-    pub(super) wall: DateTime<Utc>,
-}
-
-impl Now {
-    /// Returns the wall-clock time of an earlier reading of the lease clock, in whole seconds. The
-    /// lease clock stands still while the server is down, so this time can be too late by as much.
-    fn wall_at(self, earlier: LeaseTime) -> DateTime<Utc> {
-        let at = saturating_sub(self.wall, delta(self.lease.since(earlier)));
-        at.trunc_subsecs(0)
-    }
-}
-
-/// Converts the denial of a pool.
-pub(super) fn refusal(denial: &Denial, now: Now) -> Refusal {
+/// Converts the denial of a pool. `ended_at` is when the lease ended, by the wall clock.
+pub(super) fn refusal(denial: &Denial, ended_at: Option<DateTime<Utc>>) -> Refusal {
     let reason = &denial.reason;
-    let refusal = Refusal::with_code(kind(reason), reason.code(), detail(reason, now))
-        .facts(Value::Object(facts(denial, now)))
+    let refusal = Refusal::with_code(kind(reason), reason.code(), detail(reason, ended_at))
+        .facts(Value::Object(facts(denial, ended_at)))
         .hint(hint(reason));
     match reason {
         DenialReason::NoSeat | DenialReason::UserLimit { .. } => {
@@ -52,7 +35,7 @@ pub(super) fn refusal(denial: &Denial, now: Now) -> Refusal {
 }
 
 /// Returns the refusal of a heartbeat that extends nothing, because the license has ended.
-pub(super) fn ended(usage: PoolUsage, now: Now) -> Refusal {
+pub(super) fn ended(usage: PoolUsage) -> Refusal {
     let denial = Denial {
         reason: DenialReason::LicenseEnded,
         usage,
@@ -60,7 +43,7 @@ pub(super) fn ended(usage: PoolUsage, now: Now) -> Refusal {
         next_seat_in: None,
         queue_position: None,
     };
-    refusal(&denial, now)
+    refusal(&denial, None)
 }
 
 fn retry(next_seat_in: Option<LeaseSpan>) -> Duration {
@@ -95,7 +78,7 @@ fn hint(reason: &DenialReason) -> &'static str {
 
 /// Returns the facts of a denial as JSON. Times of the lease clock mean nothing to a client, so
 /// they are relative to now, or times of the wall clock.
-fn facts(denial: &Denial, now: Now) -> Map<String, Value> {
+fn facts(denial: &Denial, ended_at: Option<DateTime<Utc>>) -> Map<String, Value> {
     let mut facts = Map::new();
     facts.insert("usage".to_owned(), json!(denial.usage));
     if let Some(next) = denial.next_seat_in {
@@ -117,31 +100,33 @@ fn facts(denial: &Denial, now: Now) -> Map<String, Value> {
         facts.insert("holders".to_owned(), holders.collect());
     }
     if let DenialReason::LeaseLost(Some(ended)) = &denial.reason {
-        facts.insert("ended".to_owned(), ended_facts(ended, now));
+        facts.insert("ended".to_owned(), ended_facts(ended, ended_at));
     }
     facts
 }
 
 /// Returns the description of a denial. A session that has lost its seat learns when and why.
-fn detail(reason: &DenialReason, now: Now) -> String {
+fn detail(reason: &DenialReason, ended_at: Option<DateTime<Utc>>) -> String {
     let DenialReason::LeaseLost(Some(ended)) = reason else {
         return reason.to_string();
     };
-    let at = rfc3339(now.wall_at(ended.ended));
+    let at = ended_at.map_or_else(
+        || "has ended".to_owned(),
+        |at| format!("ended at {}", rfc3339(at.trunc_subsecs(0))),
+    );
     let (seq, cause) = (ended.seq, ended.reason.description());
     match &ended.note {
-        Some(note) => format!("the lease {seq} ended at {at}: {cause}: {note}"),
-        None => format!("the lease {seq} ended at {at}: {cause}"),
+        Some(note) => format!("the lease {seq} {at}: {cause}: {note}"),
+        None => format!("the lease {seq} {at}: {cause}"),
     }
 }
 
-fn ended_facts(ended: &EndedLease, now: Now) -> Value {
+fn ended_facts(ended: &EndedLease, ended_at: Option<DateTime<Utc>>) -> Value {
     json!({
         "seq": ended.seq,
-        "at": rfc3339(now.wall_at(ended.ended)).to_string(),
+        "at": ended_at.map(|at| rfc3339(at.trunc_subsecs(0)).to_string()),
         "reason": ended.reason.as_str(),
         "note": ended.note,
-        "seconds_ago": seconds(now.lease.since(ended.ended)),
         "held_for_seconds": seconds(ended.ended.since(ended.granted)),
     })
 }

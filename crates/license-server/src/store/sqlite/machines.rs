@@ -17,8 +17,8 @@ use crate::domain::{
 };
 use crate::store::StoreError;
 
-/// Records uses of licenses on machines, and deletes the machines that were not seen for the longest
-/// time if a license has more than `keep`.
+/// Records uses of licenses on machines, and deletes the machines that were not seen for the
+/// longest time if a license has more than `keep`.
 pub(super) fn record(
     db: &Connection,
     tenant: &TenantId,

@@ -3,7 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use license_seats::{CommandTime, LeaseTime, Pool, PoolRows, PoolTerms, SeatCommand};
+use chrono::{DateTime, Utc};
+use license_seats::{CommandTime, DenialReason, LeaseTime, Pool, PoolRows, PoolTerms, SeatCommand};
 use rusqlite::Connection;
 
 use super::seat_rows;
@@ -34,6 +35,7 @@ impl Pools {
         tenant: &TenantId,
         request: PoolRequest,
         now: LeaseTime,
+        wall: DateTime<Utc>,
     ) -> Result<PoolReply, StoreError> {
         let key = (tenant.clone(), request.pool);
         // A request that fails after this line discards the pool.
@@ -47,13 +49,26 @@ impl Pools {
         if *pool.terms() != *request.terms {
             seat_rows::write_terms(db, &key.0, &key.1, &request.terms)?;
             let outcome = pool.apply(SeatCommand::SetTerms(request.terms), at);
-            seat_rows::write(db, &key.0, &key.1, &outcome.changes)?;
+            seat_rows::write(db, &key.0, &key.1, &outcome.changes, wall)?;
             events = outcome.events;
         }
         let mut outcome = pool.apply(request.command, at);
-        seat_rows::write(db, &key.0, &key.1, &outcome.changes)?;
+        seat_rows::write(db, &key.0, &key.1, &outcome.changes, wall)?;
         outcome.events.splice(0..0, events);
-        Ok(PoolReply { outcome, now })
+        let ended_at = match &outcome.reply {
+            Err(denial) => match &denial.reason {
+                DenialReason::LeaseLost(Some(ended)) => {
+                    seat_rows::ended_at(db, &key.0, &key.1, &ended.session)?
+                }
+                _ => None,
+            },
+            Ok(_) => None,
+        };
+        Ok(PoolReply {
+            outcome,
+            now,
+            ended_at,
+        })
     }
 
     /// Returns a pool with its counts, or `None` if the pool has no rows.

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use super::connection::{self, Access};
 use crate::store::StoreError;
 
-/// The largest number of idle connections.
+/// The maximum number of idle connections.
 const MAX_IDLE: usize = 4;
 
 /// A pool of connections that only read. A reader sees the last committed transaction, and does not

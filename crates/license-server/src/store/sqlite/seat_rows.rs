@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+use license_core::session::SessionId;
 use license_seats::{
     EndedLease, LeaseTime, OpenLease, PoolCounters, PoolRows, PoolTerms, SeatChange, Seq, Ticket,
 };
@@ -10,7 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::queries::query;
-use super::values::{bad_row, collect, column, excess, number};
+use super::values::{bad_row, collect, column, excess, millis, number, time};
 use crate::domain::{Page, PageRequest, PoolId, SeatPolicy, TenantId};
 use crate::store::{LeaseRow, StoreError, TicketRow};
 
@@ -20,6 +22,7 @@ pub(super) fn write(
     tenant: &TenantId,
     pool: &PoolId,
     changes: &[SeatChange],
+    wall: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let (tenant_text, pool_text) = (tenant.as_str(), pool.as_str());
     let delete = |sql: &str, key: String| -> Result<(), StoreError> {
@@ -38,7 +41,7 @@ pub(super) fn write(
                 delete(query!("ticket_delete"), ticket.to_string())?;
             }
             SeatChange::PutLease(lease) => put_lease(db, tenant, pool, lease)?,
-            SeatChange::PutEnded(ended) => put_ended(db, tenant, pool, ended)?,
+            SeatChange::PutEnded(ended) => put_ended(db, tenant, pool, ended, wall)?,
             SeatChange::PutTicket(ticket) => put_ticket(db, tenant, pool, ticket)?,
             SeatChange::PutCounters(counters) => put_counters(db, tenant, pool, counters)?,
         }
@@ -77,15 +80,30 @@ fn put_ended(
     tenant: &TenantId,
     pool: &PoolId,
     ended: &EndedLease,
+    wall: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     db.prepare_cached(query!("ended_put"))?.execute(params![
         tenant.as_str(),
         pool.as_str(),
         ended.session.to_string(),
         column(ended.seq.0),
+        millis(wall),
         json("ended_leases", ended)?,
     ])?;
     Ok(())
+}
+
+/// Returns when the remembered lease of a session ended, by the wall clock.
+pub(super) fn ended_at(
+    db: &Connection,
+    tenant: &TenantId,
+    pool: &PoolId,
+    session: &SessionId,
+) -> Result<Option<DateTime<Utc>>, StoreError> {
+    let mut statement = db.prepare_cached(query!("ended_at"))?;
+    let key = [tenant.as_str(), pool.as_str(), &session.to_string()];
+    let found = statement.query_row(key, |row| row.get(0)).optional()?;
+    Ok(found.map(time))
 }
 
 fn put_ticket(

@@ -3,7 +3,7 @@ mod opening;
 mod pools;
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use tempfile::TempDir;
 
@@ -31,13 +31,43 @@ async fn the_store_conforms() {
     conformance::check(&open(directory.path())).await;
 }
 
+/// Returns the resident memory of this process in KiB. Returns `None` where the system does not tell
+/// it in `/proc`.
+fn resident_kib() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.trim().strip_suffix(" kB")?.trim().parse().ok()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn concurrent_acquires_never_exceed_the_capacity() {
+    static MEMORY: Mutex<Vec<Option<u64>>> = Mutex::new(Vec::new());
+    let progress = |begun| {
+        let memory = resident_kib();
+        println!("{begun:8} acquires, {} KiB", memory.unwrap_or_default());
+        MEMORY.lock().unwrap().push(memory);
+    };
     let directory = directory();
     let store = Arc::new(open(directory.path()));
     // The full proof uses a million acquires of 20,000 tasks on 10,000 seats.
     let setting = std::env::var("LICENSE_SERVER_ACQUIRES").ok();
     let acquires = setting.map_or(20_000, |text| text.parse().unwrap());
     let seats = (acquires / 100).max(1);
-    conformance::concurrent_acquires(store, 2 * seats, seats, acquires).await;
+    let counts = conformance::concurrent_acquires(store, 2 * seats, seats, acquires, progress);
+    let counts = counts.await;
+    println!("{counts:?} of {acquires} acquires, {seats} seats");
+    assert_eq!(counts.granted + counts.denied, acquires);
+    assert!(counts.denied > 0, "the pool was never full");
+    assert!(counts.most_held > seats / 2, "{counts:?}");
+    // The first tenth fills all tables of bounded size.
+    progress(acquires);
+    let memory: Vec<u64> = MEMORY.lock().unwrap().iter().copied().flatten().collect();
+    if let (Some(early), Some(last)) = (memory.get(1), memory.last()) {
+        assert!(
+            *last < early + 32 * 1024,
+            "the memory grows: {memory:?} KiB"
+        );
+    }
 }

@@ -20,7 +20,7 @@ use crate::clock::{Clock, LeaseClock};
 use crate::log_limit;
 use crate::store::StoreError;
 
-/// The largest number of requests that are committed together.
+/// The maximum number of requests that are committed together.
 const MAX_BATCH: usize = 512;
 
 /// How long the writer waits for a request before it advances the lease clock. A step of the lease

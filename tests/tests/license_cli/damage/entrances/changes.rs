@@ -205,8 +205,18 @@ pub(super) const SAMPLE: [&str; 4] = [
 pub(super) const ARGUMENT_SAMPLE: [&str; 4] =
     ["UTF-8 mark", "one line", "em dashes", "zero width inside"];
 
-/// Changes that a license file does not survive, but PEM does.
-pub(super) const INSIDE_LICENSES: &[Change] = &[
+/// Changes that have another outcome in a license file than in PEM.
+pub(super) const LICENSE_CHANGES: &[Change] = &[
+    (
+        "a quoted mail",
+        |text| {
+            let mail = format!("Dear Jo,\n\n{text}\nKind regards - Ann\n");
+            let quoted = mail.lines().map(|line| format!("> {line} \r\n"));
+            let quoted: String = quoted.collect();
+            format!("Jo wrote:\r\n{quoted}\r\nBest\r\n").into()
+        },
+        Accepted,
+    ),
     (
         "space inside",
         |text| inside(text, " "),

@@ -149,11 +149,12 @@ CREATE TABLE leases (
 CREATE UNIQUE INDEX leases_by_seq ON leases (tenant, pool, seq);
 
 CREATE TABLE ended_leases (
-  tenant  TEXT    NOT NULL,
-  pool    TEXT    NOT NULL,
-  session TEXT    NOT NULL,
-  seq     INTEGER NOT NULL,
-  body    TEXT    NOT NULL,
+  tenant   TEXT    NOT NULL,
+  pool     TEXT    NOT NULL,
+  session  TEXT    NOT NULL,
+  seq      INTEGER NOT NULL,
+  ended_at INTEGER NOT NULL,
+  body     TEXT    NOT NULL,
   PRIMARY KEY (tenant, pool, session)
 ) STRICT, WITHOUT ROWID;
 

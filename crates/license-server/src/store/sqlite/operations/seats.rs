@@ -20,7 +20,7 @@ impl SeatStore for SqliteStore {
             let (db, now) = (batch.db, batch.now);
             let pools = batch.pools.as_mut().ok_or(StoreError::NotOwner)?;
             let pool = request.pool.clone();
-            let reply = pools.apply(db, tenant, request, now)?;
+            let reply = pools.apply(db, tenant, request, now, batch.wall)?;
             events::append_seat_events(db, tenant, batch.wall, &pool, &reply.outcome.events)?;
             if let Some(audit) = audit.filter(|_| reply.outcome.reply.is_ok()) {
                 audit::append(db, tenant, &audit)?;

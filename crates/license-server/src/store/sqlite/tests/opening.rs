@@ -286,9 +286,9 @@ async fn a_wrong_clock_does_not_repeat_numbers_after_a_restore() {
     let store = open(directory.path());
     let copy = elsewhere.path().join("server.db");
     store.back_up(&copy).await.unwrap();
-    // SQLite rounds to milliseconds.
+    // This clock has whole seconds, and the mark has milliseconds.
     let made = u64::try_from(SystemClock.wall().timestamp_micros()).unwrap();
-    for (year, limit) in [("1990-01-01", made + 1000), ("9000-01-01", 1 << 53)] {
+    for (year, limit) in [("1990-01-01", made + 1_000_000), ("9000-01-01", 1 << 53)] {
         let directory = super::directory();
         std::fs::copy(&copy, directory.path().join("server.db")).unwrap();
         let clock = ManualClock::new(license_core::time::parse_instant(year).unwrap());
