@@ -253,16 +253,16 @@ impl OnlineError {
     /// use license_client::OnlineError;
     ///
     /// let hint = OnlineError::NoServer.hint().ok_or("expected a hint")?;
-    /// assert!(hint.contains("license config set server-url URL"));
+    /// assert!(hint.contains("server-url"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::NoServer => {
-                "run `license config set server-url URL`; the administrator of the server has the URL"
+                "set the URL of the server as `server-url`; the administrator of the server has the URL"
             }
             Self::Setting { .. } | Self::SettingsFile { .. } => {
-                "correct the setting; `license config` shows all settings with their origin"
+                "correct the setting at the place that the message names"
             }
             Self::Unreachable { reason, .. } => reason.hint(),
             Self::Certificate { fault, .. } => fault.hint(),
@@ -286,11 +286,11 @@ impl OnlineError {
             Self::Problem(problem) => return problem.hint.clone(),
             Self::EachServer { last, .. } => return last.hint(),
             Self::WaitEnded { .. } => "wait longer, or ask a colleague to release a seat",
-            Self::NoLicense => "install the license with `license install FILE`",
+            Self::NoLicense => "install the license file of the vendor",
             Self::NotCertified { .. } => {
                 "install the license that the vendor issued for the license server"
             }
-            Self::NoMachine => "set an id for this machine, see `license machine`",
+            Self::NoMachine => "set an id for this machine in its environment",
             Self::Forked { .. } => "acquire a seat in the child process",
             Self::Store(_)
             | Self::MissingContext(_)
