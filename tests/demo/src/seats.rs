@@ -43,7 +43,7 @@ fn issue(demo: &Demo) -> bool {
         ),
         step(
             "Vendor: issue a license with two seats, which certifies the key of the server.",
-            "keygen issue --tier team --customer 'ACME Ltd' --perpetual --seats 2 --offline \
+            "keygen issue --tier team --customer 'ACME Ltd' --perpetual --seats 2 --force --offline \
              --server-key server/server.request --out site/floating.lic",
             0,
         ),

@@ -67,10 +67,10 @@ fn a_third_project_waits_for_one_of_two_seats_and_gets_it_at_once() {
     wait_for_pool(&administrator, 2, 0);
     let mut denied = workplace.start("four", "", "exit 0");
     assert_eq!(denied.code(), Some(1));
+    let log = workplace.log("four");
     assert!(
-        workplace.log("four").contains("NO_SEAT"),
-        "{}",
-        workplace.log("four")
+        log.contains("NO_SEAT") && log.contains("2 of 2 seats are held, by uid:"),
+        "{log}"
     );
     let mut third = workplace.start("three", "--wait 10m", "exit 5");
     wait_for_pool(&administrator, 2, 1);

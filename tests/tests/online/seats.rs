@@ -213,11 +213,13 @@ fn an_administrator_ends_a_seat_and_its_holder_learns_why() {
     let end = format!("/api/v1/pools/{id}/leases/{}/end", seat.session());
     let body = json!({"mode": "hard", "reason": "laptop lost"});
     administrator.post(&end, &body).expect(200);
-    let lost = events.recv_timeout(PATIENCE).unwrap();
-    let SeatEvent::Lost { code, .. } = &lost else {
-        panic!("{lost:?}");
-    };
-    assert_eq!(code, "LEASE_LOST");
+    // On a busy machine, the seat can be late before.
+    let mut all = std::iter::repeat_with(|| events.recv_timeout(PATIENCE).unwrap());
+    let code = all.find_map(|event| match event {
+        SeatEvent::Lost { code, .. } => Some(code),
+        _ => None,
+    });
+    assert_eq!(code.as_deref(), Some("LEASE_LOST"));
     assert!(!seat.is_valid());
     assert!(
         client

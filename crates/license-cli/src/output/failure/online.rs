@@ -1,8 +1,11 @@
 //! Failures of the commands for license servers.
 
-use license_cli_support::{Exit, Failure};
+use std::collections::BTreeSet;
+
+use license_cli_support::{Exit, Failure, plural};
 use license_client::OnlineError;
 use license_core::with_causes;
+use serde_json::Value;
 
 use crate::embedded::command;
 
@@ -12,6 +15,10 @@ use crate::embedded::command;
 /// proves nothing is indeterminate, so that scripts do not confuse them with a denial.
 pub(crate) fn online(error: &OnlineError) -> Failure {
     let failure = Failure::new(exit(error), error.code().to_owned(), with_causes(error));
+    let failure = match holders(error) {
+        Some(holders) => failure.with_remark(&holders),
+        None => failure,
+    };
     match hint(error) {
         Some(hint) => failure.hint(hint),
         None => failure,
@@ -35,6 +42,36 @@ fn exit(error: &OnlineError) -> Exit {
         OnlineError::NotStored(error) if error.code().is_some() => Exit::Denied,
         _ => Exit::System,
     }
+}
+
+/// Describes who holds the seats, as far as the server tells.
+fn holders(error: &OnlineError) -> Option<String> {
+    /// The number of users that a message names.
+    const MAX_USERS: usize = 5;
+    let problem = error
+        .problem()
+        .filter(|problem| problem.code == "NO_SEAT")?;
+    let usage = problem.facts.get("usage")?;
+    let (held, allowed) = (
+        usage.get("held")?.as_u64()?,
+        usage.get("allowed")?.as_u64()?,
+    );
+    let holders = problem.facts.get("holders").and_then(Value::as_array);
+    let users = holders.into_iter().flatten();
+    let users: BTreeSet<&str> = users
+        .filter_map(|holder| holder.get("user")?.as_str())
+        .collect();
+    let named: Vec<&str> = users.iter().copied().take(MAX_USERS).collect();
+    let by = match users.len().saturating_sub(MAX_USERS) {
+        0 if named.is_empty() => String::new(),
+        0 => format!(", by {}", named.join(", ")),
+        more => format!(
+            ", by {} and {}",
+            named.join(", "),
+            plural(more, "other", "others")
+        ),
+    };
+    Some(format!("{held} of {allowed} seats are held{by}"))
 }
 
 /// Returns the hint with the commands of this program, whose name a vendor can change.
@@ -62,12 +99,11 @@ fn hint(error: &OnlineError) -> Option<String> {
             " shows details"
         ),
         OnlineError::Random | OnlineError::NoThread(_) => "run the command again",
-        OnlineError::Problem(problem) if problem.code == "NO_SEAT" => {
-            return Some(
-                "wait for a free seat with --wait TIME, or ask a colleague to release one"
-                    .to_owned(),
-            );
-        }
+        OnlineError::Problem(problem) if problem.code == "NO_SEAT" => concat!(
+            "wait for a free seat with ",
+            command!("run --wait TIME -- COMMAND"),
+            ", or ask a colleague to release one"
+        ),
         error => return error.hint(),
     };
     Some(hint.to_owned())
