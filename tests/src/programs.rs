@@ -52,7 +52,21 @@ pub fn license_with(variables: &[(&str, &OsStr)]) -> PathBuf {
     let output = ProfileDir::of_current_process();
     let built = try_license_with(variables);
     assert!(built.status.success(), "{built:?}");
-    output.program(EMBEDDED)
+    let [license, _] = EMBEDDED;
+    output.program(license)
+}
+
+/// Builds `license-server` with these variables, as a vendor does, and returns its path.
+///
+/// # Panics
+///
+/// Panics with the output of Cargo if the build fails.
+pub fn license_server_with(variables: &[(&str, &OsStr)]) -> PathBuf {
+    let output = ProfileDir::of_current_process();
+    let built = try_license_with(variables);
+    assert!(built.status.success(), "{built:?}");
+    let [_, server] = EMBEDDED;
+    output.program(server)
 }
 
 /// Builds `license` with these variables, and returns the output of Cargo.
@@ -61,9 +75,9 @@ pub fn license_with(variables: &[(&str, &OsStr)]) -> PathBuf {
 ///
 /// Panics if Cargo cannot be started.
 pub fn try_license_with(variables: &[(&str, &OsStr)]) -> process::Output {
-    // The ordinary `license` is excluded. This build would embed the files in that program too, and
-    // other tests run it without them.
-    let mut build = ProfileDir::of_current_process().cargo(&all_without("license-cli"));
+    // The ordinary programs are excluded. This build would embed the files in them too, and other
+    // tests run them without the files.
+    let mut build = ProfileDir::of_current_process().cargo(&all_without(ORDINARY));
     build
         .envs(variables.iter().copied())
         .env("PWD", workspace());
@@ -101,8 +115,12 @@ struct Programs {
     license: PathBuf,
 }
 
-/// The package for builds of `license` with embedded files, and its program.
-const EMBEDDED: &str = "license-embedded";
+/// The packages for builds of `license` and `license-server` with embedded files, and their
+/// programs.
+const EMBEDDED: [&str; 2] = ["license-embedded", "license-server-embedded"];
+
+/// The packages that are compiled from the same sources without embedded files.
+const ORDINARY: [&str; 2] = ["license-cli", "license-server"];
 
 /// Selects everything that `cargo test --workspace` builds, so that little remains to be built.
 ///
@@ -112,11 +130,15 @@ const ALL: [&str; 3] = ["--workspace", "--bins", "--examples"];
 /// Selects the programs with the features of a release, which the benchmarks measure.
 const SHIPPED: &[&str] = &["-p", "license-keygen", "-p", "license-cli"];
 
-/// Selects everything except one of the two packages that are compiled from the sources of
-/// `license`. Both have the same dependencies, so each selection has the same features.
-fn all_without(package: &str) -> [&str; 5] {
+/// Selects everything except two of the four packages that are compiled from the sources of
+/// `license` and `license-server`. The other two have the same dependencies, so each selection has
+/// the same features.
+fn all_without([license, server]: [&'static str; 2]) -> [&'static str; 7] {
     let [workspace, programs, examples] = ALL;
-    [workspace, programs, examples, "--exclude", package]
+    let exclude = "--exclude";
+    [
+        workspace, programs, examples, exclude, license, exclude, server,
+    ]
 }
 
 /// Returns the paths of the programs.

@@ -254,9 +254,15 @@ impl Server {
         let body = serde_json::json!({"secret": secret, "name": "test"});
         let created = self.post("/api/v1/setup", &body).expect(201);
         let secret = created["secret"].as_str().expect("the token has a secret");
+        self.as_administrator(&format!("Bearer {secret}"))
+    }
+
+    /// Returns an administrator that was created before, by the value of the header
+    /// `Authorization`.
+    pub fn as_administrator(&self, authorization: &str) -> Administrator<'_> {
         Administrator {
             server: self,
-            authorization: format!("Bearer {secret}"),
+            authorization: authorization.to_owned(),
         }
     }
 

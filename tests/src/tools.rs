@@ -46,11 +46,34 @@ pub struct SoftHsm {
     pub module: PathBuf,
 }
 
-/// Finds `openssl`.
-pub fn openssl() -> Option<&'static Tool> {
-    static OPENSSL: OnceLock<Option<Tool>> = OnceLock::new();
-    let find = || Tool::new("openssl").if_usable(&["version".as_ref()]);
-    or_skip("openssl", OPENSSL.get_or_init(find))
+/// Defines functions that find programs on the `PATH`. A program is usable if it accepts the
+/// argument.
+macro_rules! programs_on_path {
+    ($($(#[$doc:meta])* $function:ident: $program:literal $argument:literal;)+) => {
+        $($(#[$doc])*
+        pub fn $function() -> Option<&'static Tool> {
+            static FOUND: OnceLock<Option<Tool>> = OnceLock::new();
+            let find = || Tool::new($program).if_usable(&[$argument.as_ref()]);
+            or_skip($program, FOUND.get_or_init(find))
+        })+
+    };
+}
+
+programs_on_path! {
+    /// Finds `openssl`.
+    openssl: "openssl" "version";
+    /// Finds `python3` on the `PATH`, without further packages.
+    python3: "python3" "--version";
+    /// Finds `git`.
+    git: "git" "--version";
+    /// Finds `promtool` of Prometheus.
+    promtool: "promtool" "--version";
+    /// Finds `systemd-analyze`, which checks units.
+    systemd_analyze: "systemd-analyze" "--version";
+    /// Finds `pkcs11-tool` of OpenSC.
+    pkcs11_tool: "pkcs11-tool" "--help";
+    /// Finds `curl`.
+    curl: "curl" "--version";
 }
 
 /// Finds a Python with PyJWT and `cryptography`.
@@ -60,13 +83,6 @@ pub fn openssl() -> Option<&'static Tool> {
 pub fn pyjwt() -> Option<&'static Library> {
     static PYJWT: OnceLock<Option<Library>> = OnceLock::new();
     or_skip("python with PyJWT", PYJWT.get_or_init(find_python))
-}
-
-/// Finds `python3` on the `PATH`, without further packages.
-pub fn python3() -> Option<&'static Tool> {
-    static PYTHON3: OnceLock<Option<Tool>> = OnceLock::new();
-    let find = || Tool::new("python3").if_usable(&["--version".as_ref()]);
-    or_skip("python3", PYTHON3.get_or_init(find))
 }
 
 /// Finds Node.js with `jose`.
@@ -95,13 +111,6 @@ pub fn on_terminal<'s>(terminal: &Tool, scratch: &'s Scratch, columns: u16, line
     // The shell finds the programs by these names.
     run.env("LICENSE", programs::license())
         .env("KEYGEN", programs::keygen())
-}
-
-/// Finds `git`.
-pub fn git() -> Option<&'static Tool> {
-    static GIT: OnceLock<Option<Tool>> = OnceLock::new();
-    let find = || Tool::new("git").if_usable(&["--version".as_ref()]);
-    or_skip("git", GIT.get_or_init(find))
 }
 
 /// Finds `sha256sum` of coreutils.

@@ -1,7 +1,6 @@
 //! The commands, one module for each, and the modules that several commands use.
 
 mod activate;
-mod active_licenses;
 mod answer;
 mod batch;
 mod bundle;

@@ -1,11 +1,13 @@
 //! Services that issue, record and deliver artifacts, on top of signers, a ledger and a delivery.
 
+pub mod active_licenses;
 pub mod answer;
 pub mod batch;
 pub mod deactivation;
 pub mod denials;
 pub mod devices;
 pub mod enterprise_keys;
+pub mod entitlements;
 pub mod import;
 pub mod issue;
 pub mod licenses;

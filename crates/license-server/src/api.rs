@@ -28,6 +28,7 @@ mod tokens;
 mod trust;
 mod usage_reports;
 mod validate;
+mod vendor;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;

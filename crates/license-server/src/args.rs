@@ -20,26 +20,33 @@ pub(crate) struct Cli {
 
 const AFTER_HELP: &str = "\
 First steps:
-  license-server init              create the server's key, and a request for the
-                                   vendor
-  license-server install acme.lic  install the license that the vendor sends back
+  license-server init              create the key and a request for the vendor
+  license-server install acme.lic  install the license that comes back
   license-server run               start the server
 
 `license-server run` works without the other steps: it creates what is missing,
 and prints its address and a link for the first administrator.
+
+Vendors:
+  With --ledger and --signing-key, the server issues and revokes licenses over
+  HTTP, with the ledger and the key of `keygen`.
 
 Set options once:
   Variables such as LICENSE_SERVER_LISTEN, and members of license-server.toml
   such as listen, replace options. `license-server check-config` shows each
   value, and where it comes from.
 
-Exit codes: 0 success, 2 usage error, 3 invalid or unverifiable input, 4 system error.";
+Exit codes: 0 success, 2 usage error, 3 invalid or unverifiable input,
+4 system error.";
 
 /// The end of the help of `license-server check-config`.
 const SETTINGS_HELP: &str = "\
 Settings, each as an option such as --peer-rate, a variable such as
 LICENSE_SERVER_PEER_RATE, and a member of license-server.toml such as peer_rate:
   data_dir                  directory for the database, the keys and the license
+  key                       key in an HSM, as pkcs11:token=TOKEN;object=NAME
+  pin_file                  file with the PIN of the HSM
+  pkcs11_module             PKCS#11 module of the HSM
   listen                    address and port of the server
   public_url                URL by which clients reach the server
   tls                       auto (on outside loopback), on, or off
@@ -48,6 +55,11 @@ LICENSE_SERVER_PEER_RATE, and a member of license-server.toml such as peer_rate:
   metrics_listen            address and port of the metrics, or off
   trust                     public keys of the vendor
   product_file              product file of the vendor
+  ledger                    ledger of keygen, for a vendor's server
+  signing_key               key that signs licenses, for a vendor's server: a
+                            file, or pkcs11:, awskms: or gcpkms:
+  signing_key_passphrase_file
+                            file with the passphrase or PIN of the signing key
   name                      name of the server in leases and validation tokens
   allowed_networks          networks whose machines may use seats
   trusted_proxies           proxies whose X-Forwarded-For counts
@@ -97,6 +109,7 @@ pub(crate) enum Command {
     /// Create the data directory, the server's key and a request for the vendor
     Init(Init),
     /// Start the server
+    #[command(after_help = "`license-server check-config --help` lists all settings.")]
     Run,
     /// Show whether the server runs, and its licenses and seats
     Status,
@@ -124,6 +137,9 @@ pub(crate) struct Init {
     /// File for the request to the vendor [default: server.request in the data directory]
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+    /// Create a new key for new licenses; the server keeps its earlier keys for their licenses
+    #[arg(long)]
+    pub(crate) new_key: bool,
     /// Size of the key in bits
     #[arg(long, value_name = "BITS", default_value = "2048", value_parser = ["2048", "3072"])]
     pub(crate) bits: String,
@@ -205,6 +221,14 @@ macro_rules! setting_args {
 setting_args! {
     /// Directory for the database, the keys and the license
     data_dir: "DIR";
+    /// Key in an HSM, as pkcs11:token=TOKEN;object=NAME
+    key: "URI";
+    /// File with the PIN of the HSM
+    #[arg(hide = true)]
+    pin_file: "FILE";
+    /// PKCS#11 module of the HSM
+    #[arg(hide = true)]
+    pkcs11_module: "FILE";
     /// Address and port of the server
     listen: "ADDRESS";
     /// URL by which clients reach the server, such as behind a proxy
@@ -226,6 +250,15 @@ setting_args! {
     /// Product file (TOML)
     #[arg(hide = true)]
     product_file: "FILE";
+    /// Ledger of keygen, for a vendor's server
+    #[arg(hide = true)]
+    ledger: "FILE";
+    /// Key that signs licenses, for a vendor's server: a file, or pkcs11:, awskms: or gcpkms:
+    #[arg(hide = true)]
+    signing_key: "KEY";
+    /// File with the passphrase or PIN of the signing key
+    #[arg(hide = true)]
+    signing_key_passphrase_file: "FILE";
     /// Name of the server in leases and validation tokens
     #[arg(hide = true)]
     name: "NAME";

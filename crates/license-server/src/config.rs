@@ -4,6 +4,7 @@ mod file;
 mod setting;
 mod settings;
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -11,22 +12,27 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use license_cli_support::{Exit, Failure, Origin, SettingValue, escape};
+use license_issuer::signer::KeyLocation;
 
 use crate::network::Network;
 
-pub(crate) use setting::SETTINGS;
+pub(crate) use setting::{SETTINGS, Setting};
 pub(crate) use settings::Settings;
 
 /// The configuration of the server.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
     pub(crate) data_dir: PathBuf,
+    /// The key of the server in an HSM. `None`: a file in the data directory.
+    pub(crate) key: Option<TokenKey>,
     pub(crate) listen: SocketAddr,
     pub(crate) public_url: Option<String>,
     pub(crate) tls: Tls,
     pub(crate) metrics_listen: Option<SocketAddr>,
     pub(crate) trust: Option<PathBuf>,
     pub(crate) product_file: Option<PathBuf>,
+    /// The ledger and the key of a vendor. A site server has none.
+    pub(crate) vendor: Option<VendorSettings>,
     pub(crate) name: String,
     pub(crate) allowed_networks: Vec<Network>,
     pub(crate) trusted_proxies: Vec<Network>,
@@ -34,6 +40,25 @@ pub(crate) struct Config {
     pub(crate) limits: Limits,
     pub(crate) log: String,
     pub(crate) log_format: LogFormat,
+}
+
+/// A key of the server in an HSM or another PKCS#11 token.
+#[derive(Clone, Debug)]
+pub(crate) struct TokenKey {
+    pub(crate) location: KeyLocation,
+    /// The file with the PIN, unless the URI names it.
+    pub(crate) pin_file: Option<PathBuf>,
+    /// The PKCS#11 module, unless the URI names it.
+    pub(crate) module: Option<PathBuf>,
+}
+
+/// The settings that only a vendor's server has.
+#[derive(Clone, Debug)]
+pub(crate) struct VendorSettings {
+    /// The file of the ledger.
+    pub(crate) ledger: PathBuf,
+    pub(crate) signing_key: KeyLocation,
+    pub(crate) passphrase_file: Option<PathBuf>,
 }
 
 /// The use of TLS.
@@ -94,12 +119,14 @@ impl Config {
                 Some(path) => path,
                 None => default_data_dir()?,
             },
+            key: reader.token_key()?,
             listen,
             public_url: reader.optional("public_url", public_url)?,
             tls: reader.tls(listen)?,
             metrics_listen: reader.optional_address("metrics_listen")?,
             trust: reader.path("trust"),
             product_file: reader.path("product_file"),
+            vendor: reader.vendor()?,
             name: match reader.optional("name", server_name)? {
                 Some(name) => name,
                 None => host_name(),
@@ -175,6 +202,36 @@ impl Reader<'_> {
     fn path(&self, name: &str) -> Option<PathBuf> {
         let text = self.text(name);
         (!text.is_empty()).then(|| text.into())
+    }
+
+    /// Returns the key in a token. No message repeats the URI, because it may contain a PIN.
+    fn token_key(&self) -> Result<Option<TokenKey>, Failure> {
+        let value = self.0.get("key");
+        let (pin_file, module) = (self.path("pin_file"), self.path("pkcs11_module"));
+        if value.value.is_empty() {
+            let unused = [("pin_file", &pin_file), ("pkcs11_module", &module)];
+            let unused = unused.into_iter().find(|(_, path)| path.is_some());
+            return unused.map_or(Ok(None), |(name, _)| {
+                let message = format!("expected key with {name}, found none");
+                Err(Failure::usage(message)
+                    .hint("name the key in the HSM: --key \"pkcs11:token=TOKEN;object=NAME\""))
+            });
+        }
+        match KeyLocation::from(OsString::from(value.value.trim())) {
+            location @ KeyLocation::Pkcs11(_) => Ok(Some(TokenKey {
+                location,
+                pin_file,
+                module,
+            })),
+            _ => {
+                let expected = "expected a key in an HSM such as pkcs11:token=TOKEN;object=NAME";
+                let value = SettingValue {
+                    value: "another text".to_owned(),
+                    ..value
+                };
+                Err(refused("key", expected, &value))
+            }
+        }
     }
 
     /// Parses a value. `parse` returns a description of the expected value on error.
@@ -267,6 +324,32 @@ impl Reader<'_> {
             idle_timeout: self.seconds("idle_timeout")?,
             shutdown_timeout: self.seconds("shutdown_timeout")?,
         })
+    }
+
+    /// Returns the settings of a vendor's server, which need each other.
+    fn vendor(&self) -> Result<Option<VendorSettings>, Failure> {
+        let (ledger, key) = (self.path("ledger"), self.path("signing_key"));
+        let passphrase_file = self.path("signing_key_passphrase_file");
+        match (ledger, key) {
+            (Some(ledger), Some(key)) => Ok(Some(VendorSettings {
+                ledger,
+                signing_key: key.into_os_string().into(),
+                passphrase_file,
+            })),
+            (Some(_), None) => Err(Failure::usage(
+                "expected signing_key with ledger, found none",
+            )
+            .hint("name the key that signs licenses with --signing-key, or remove ledger for a site server")),
+            (None, Some(_)) => Err(Failure::usage(
+                "expected ledger with signing_key, found none",
+            )
+            .hint("name the ledger with --ledger FILE, or remove signing_key for a site server")),
+            (None, None) if passphrase_file.is_some() => Err(Failure::usage(
+                "expected signing_key with signing_key_passphrase_file, found none",
+            )
+            .hint("name the key with --signing-key, or remove signing_key_passphrase_file")),
+            (None, None) => Ok(None),
+        }
     }
 
     fn tls(&self, listen: SocketAddr) -> Result<Tls, Failure> {
@@ -379,11 +462,20 @@ pub(crate) fn files(config: &Config) -> Vec<(&'static str, &Path)> {
         files.push(("tls_cert", cert.as_path()));
         files.push(("tls_key", key.as_path()));
     }
+    let token = config.key.as_ref();
     let optional = [
+        ("pin_file", token.map_or(&None, |key| &key.pin_file)),
+        ("pkcs11_module", token.map_or(&None, |key| &key.module)),
         ("trust", &config.trust),
         ("product_file", &config.product_file),
         ("enrollment_token_file", &config.enrollment_token_file),
     ];
+    if let Some(vendor) = &config.vendor {
+        // A missing ledger is created at the first start.
+        files.extend(vendor.signing_key.file().map(|path| ("signing_key", path)));
+        let passphrase = vendor.passphrase_file.as_deref();
+        files.extend(passphrase.map(|path| ("signing_key_passphrase_file", path)));
+    }
     files.extend(
         optional
             .into_iter()

@@ -78,6 +78,36 @@ impl DataDir {
         self.path.join("server.key")
     }
 
+    /// Returns the paths of the server's earlier private keys, in the order of their names.
+    ///
+    /// # Errors
+    ///
+    /// Returns `IO` if the directory cannot be read.
+    pub(crate) fn earlier_keys(&self) -> Result<Vec<PathBuf>, Failure> {
+        let failed = |error| Failure::io("read", &self.path, &error);
+        let mut keys = Vec::new();
+        for entry in fs::read_dir(&self.path).map_err(failed)? {
+            let name = entry.map_err(failed)?.file_name();
+            let name = name.to_str().unwrap_or_default();
+            let is_key = |name: &str| name.strip_prefix("server-")?.strip_suffix(".key").map(drop);
+            if is_key(name).is_some() {
+                keys.push(self.path.join(name));
+            }
+        }
+        keys.sort();
+        Ok(keys)
+    }
+
+    /// Returns the path of a new key before it replaces the current one.
+    pub(crate) fn next_key(&self) -> PathBuf {
+        self.path.join("server.key.new")
+    }
+
+    /// Returns the path under which a key stays when a new key replaces it.
+    pub(crate) fn earlier_key(&self, id: &str) -> PathBuf {
+        self.path.join(format!("server-{id}.key"))
+    }
+
     /// Returns the path of the request that the operator sends to the vendor.
     pub(crate) fn request(&self) -> PathBuf {
         self.path.join("server.request")

@@ -5,8 +5,8 @@
 //!
 //! | layer | modules |
 //! |---|---|
-//! | foundation | `args`, `network`, `config`, `data_dir`, `trust_file`, `certificate`, `logs`, `log_limit` |
-//! | domain | [`clock`], [`domain`], [`store`], [`services`], `keys`, `metrics` |
+//! | foundation | `args`, `network`, `embedded`, `config`, `data_dir`, `trust_file`, `certificate`, `logs`, `log_limit` |
+//! | domain | [`clock`], [`domain`], [`observer`], [`store`], [`services`], `keys`, `metrics` |
 //! | HTTP | `api`, `server` |
 //! | program | `commands` |
 
@@ -23,11 +23,13 @@ mod commands;
 mod config;
 mod data_dir;
 pub mod domain;
+mod embedded;
 mod keys;
 mod log_limit;
 mod logs;
 mod metrics;
 mod network;
+pub mod observer;
 mod server;
 pub mod services;
 pub mod store;

@@ -1,17 +1,21 @@
 //! Metrics in the text format of Prometheus.
 
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use license_seats::{EndReason, SeatEvent, SeatEventKind};
 use prometheus::{
-    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    Encoder, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
     IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
-use crate::services::PoolStatus;
+use crate::observer::Observer;
+use crate::services::{PoolStatus, TickReport};
 
 /// The bounds of durations in seconds. The promise for a validation is 100 ms.
 const BUCKETS: &[f64] = &[
-    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
 ];
 
 /// The metrics of a server.
@@ -22,9 +26,21 @@ pub(crate) struct Metrics {
     /// Durations of requests by route template.
     durations: HistogramVec,
     /// Durations of validations.
-    pub(crate) validations: Histogram,
+    pub(crate) validation_durations: Histogram,
+    /// Validations by the code of the answer.
+    pub(crate) validations: IntCounterVec,
+    /// Durations of signatures, with the wait for the key.
+    signatures: Histogram,
+    /// Durations of transactions of the database.
+    commits: Histogram,
+    /// Transactions whose changes are not stored.
+    failed_commits: IntCounter,
     /// Acquires by result, such as `granted` or the code of the denial.
     pub(crate) acquires: IntCounterVec,
+    /// Refused requests for seats by code.
+    denials: IntCounterVec,
+    /// Ends of leases by reason.
+    lease_ends: IntCounterVec,
     /// Requests that a limit refused, by the limit.
     pub(crate) limited: IntCounterVec,
     /// Connections that were closed, by the limit.
@@ -32,12 +48,24 @@ pub(crate) struct Metrics {
     pub(crate) open_connections: IntGauge,
     /// Signed lease tokens.
     pub(crate) lease_tokens: IntCounter,
-    pub(crate) lease_clock: IntGauge,
+    lease_clock: Gauge,
+    lease_clock_lag: Gauge,
     /// Seats by pool and state, such as `held` and `late`.
     seats: IntGaugeVec,
     /// The end of the licenses of each pool in Unix seconds.
     license_end: IntGaugeVec,
+    /// The pools with metrics.
+    pools: Mutex<BTreeSet<String>>,
 }
+
+/// The states of seats that have a limit only if the license has one.
+const LIMITS: [&str; 2] = ["capacity", "allowed"];
+
+/// The other states of seats.
+const STATES: [&str; 5] = ["held", "late", "borrowed", "queued", "overage"];
+
+/// The start of the routes for clients that use seats.
+const SEAT_ROUTES: [&str; 2] = ["/api/v1/seats", "/api/v1/queue"];
 
 impl Metrics {
     /// Creates the metrics.
@@ -58,24 +86,34 @@ impl Metrics {
             Ok::<_, prometheus::Error>(gauges)
         };
         let gauge = |name: &str, help: &str| {
-            let gauge = IntGauge::new(name, help)?;
+            let gauge = Gauge::new(name, help)?;
             registry.register(Box::new(gauge.clone()))?;
             Ok::<_, prometheus::Error>(gauge)
         };
+        let counter = |name: &str, help: &str| {
+            let counter = IntCounter::new(name, help)?;
+            registry.register(Box::new(counter.clone()))?;
+            Ok::<_, prometheus::Error>(counter)
+        };
         let options =
             |name: &str, help: &str| HistogramOpts::new(name, help).buckets(BUCKETS.to_vec());
+        let histogram = |name: &str, help: &str| {
+            let histogram = Histogram::with_opts(options(name, help))?;
+            registry.register(Box::new(histogram.clone()))?;
+            Ok::<_, prometheus::Error>(histogram)
+        };
         let durations = HistogramVec::new(
             options("license_http_request_seconds", "Durations of requests."),
             &["route"],
         )?;
         registry.register(Box::new(durations.clone()))?;
-        let validations = Histogram::with_opts(options(
-            "license_validation_seconds",
-            "Durations of validations.",
-        ))?;
-        registry.register(Box::new(validations.clone()))?;
-        let lease_tokens = IntCounter::new("license_lease_tokens_total", "Signed lease tokens.")?;
-        registry.register(Box::new(lease_tokens.clone()))?;
+        let open_connections = IntGauge::new("license_http_connections", "Open connections.")?;
+        registry.register(Box::new(open_connections.clone()))?;
+        let lease_ends = counters("license_lease_ends_total", "Ends of leases.", &["reason"])?;
+        // A rate needs a first value, so each reason starts with zero.
+        for reason in EndReason::ALL {
+            lease_ends.with_label_values(&[reason.as_str()]).reset();
+        }
         Ok(Self {
             requests: counters(
                 "license_http_requests_total",
@@ -83,12 +121,38 @@ impl Metrics {
                 &["method", "route", "status"],
             )?,
             durations,
-            validations,
+            validation_durations: histogram(
+                "license_validation_seconds",
+                "Durations of validations.",
+            )?,
+            validations: counters(
+                "license_validations_total",
+                "Validations by the code of the answer.",
+                &["code"],
+            )?,
+            signatures: histogram(
+                "license_sign_seconds",
+                "Durations of signatures, with the wait for the key.",
+            )?,
+            commits: histogram(
+                "license_store_commit_seconds",
+                "Durations of transactions of the database.",
+            )?,
+            failed_commits: counter(
+                "license_store_failed_commits_total",
+                "Transactions whose changes are not stored.",
+            )?,
             acquires: counters(
                 "license_seat_acquires_total",
                 "Acquires of seats.",
                 &["result"],
             )?,
+            denials: counters(
+                "license_seat_denials_total",
+                "Refused requests for seats.",
+                &["code"],
+            )?,
+            lease_ends,
             limited: counters(
                 "license_http_limited_total",
                 "Requests that a rate limit refused.",
@@ -99,47 +163,96 @@ impl Metrics {
                 "Connections that the server closed.",
                 &["reason"],
             )?,
-            open_connections: gauge("license_http_connections", "Open connections.")?,
-            lease_tokens,
-            lease_clock: gauge("license_lease_clock_milliseconds", "The lease clock.")?,
+            open_connections,
+            lease_tokens: counter("license_lease_tokens_total", "Signed lease tokens.")?,
+            lease_clock: gauge("license_lease_clock_seconds", "The lease clock.")?,
+            lease_clock_lag: gauge(
+                "license_lease_clock_lag_seconds",
+                "How far the lease clock is behind the time since the start.",
+            )?,
             seats: gauges("license_seats", "Seats by state.", &["pool", "state"])?,
             license_end: gauges(
                 "license_end_timestamp_seconds",
                 "The end of the licenses of each pool.",
                 &["pool"],
             )?,
+            pools: Mutex::default(),
             registry,
         })
     }
 
-    /// Counts a request.
-    pub(crate) fn request(&self, method: &str, route: &str, status: u16, duration: Duration) {
-        let status = status.to_string();
+    /// Counts a request, and a refused request for seats by its code.
+    pub(crate) fn request(&self, request: &AnsweredRequest<'_>) {
+        let AnsweredRequest { method, route, .. } = *request;
+        let status = request.status.to_string();
         self.requests
             .with_label_values(&[method, route, &status])
             .inc();
         let durations = self.durations.with_label_values(&[route]);
-        durations.observe(duration.as_secs_f64());
+        durations.observe(request.duration.as_secs_f64());
+        if SEAT_ROUTES.iter().any(|start| route.starts_with(start))
+            && let Some(code) = request.code
+        {
+            self.denials.with_label_values(&[code]).inc();
+        }
     }
 
-    /// Publishes the seats of a pool.
-    pub(crate) fn pool(&self, pool: &PoolStatus) {
+    /// Publishes the lease clock.
+    pub(crate) fn tick(&self, report: &TickReport) {
+        let seconds = |millis: u64| Duration::from_millis(millis).as_secs_f64();
+        self.lease_clock.set(seconds(report.lease_clock_ms));
+        self.lease_clock_lag.set(seconds(report.lease_clock_lag_ms));
+    }
+
+    /// Publishes the seats of all pools. A pool that is gone loses its metrics.
+    pub(crate) fn pools(&self, pools: &[PoolStatus]) {
+        pools.iter().for_each(|pool| self.pool(pool));
+        let names = pools.iter().map(|pool| pool.pool.as_str().to_owned());
+        let names: BTreeSet<String> = names.collect();
+        let mut known = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        for gone in known.difference(&names) {
+            // The limits and the end can be missing.
+            for state in STATES.into_iter().chain(LIMITS) {
+                let _ = self.seats.remove_label_values(&[gone, state]);
+            }
+            let _ = self.license_end.remove_label_values(&[gone]);
+        }
+        *known = names;
+    }
+
+    fn pool(&self, pool: &PoolStatus) {
+        let name = pool.pool.as_str();
         let set = |state: &str, count: u32| {
-            let gauge = self.seats.with_label_values(&[pool.pool.as_str(), state]);
+            let gauge = self.seats.with_label_values(&[name, state]);
             gauge.set(count.into());
         };
-        if !pool.is_unlimited {
-            set("capacity", pool.usage.capacity);
-            set("allowed", pool.usage.allowed);
+        let usage = &pool.usage;
+        for (state, limit) in LIMITS.into_iter().zip([usage.capacity, usage.allowed]) {
+            if pool.is_unlimited {
+                // A license can become unlimited. The limit is missing otherwise.
+                let _ = self.seats.remove_label_values(&[name, state]);
+            } else {
+                set(state, limit);
+            }
         }
-        set("held", pool.usage.held);
-        set("late", pool.usage.late);
-        set("borrowed", pool.usage.borrowed);
-        set("queued", pool.usage.waiting);
-        set("overage", pool.usage.over());
-        if let Some(end) = pool.ends_at {
-            let gauge = self.license_end.with_label_values(&[pool.pool.as_str()]);
-            gauge.set(end.timestamp());
+        let counts = [
+            usage.held,
+            usage.late,
+            usage.borrowed,
+            usage.waiting,
+            usage.over(),
+        ];
+        for (state, count) in STATES.into_iter().zip(counts) {
+            set(state, count);
+        }
+        match pool.ends_at {
+            Some(end) => self
+                .license_end
+                .with_label_values(&[name])
+                .set(end.timestamp()),
+            None => {
+                let _ = self.license_end.remove_label_values(&[name]);
+            }
         }
     }
 
@@ -152,19 +265,79 @@ impl Metrics {
     }
 }
 
+/// A request with its response.
+pub(crate) struct AnsweredRequest<'a> {
+    pub(crate) method: &'a str,
+    /// The template of the route.
+    pub(crate) route: &'a str,
+    pub(crate) status: u16,
+    /// The reason code, if the request was refused.
+    pub(crate) code: Option<&'a str>,
+    pub(crate) duration: Duration,
+}
+
+impl Observer for Metrics {
+    fn committed(&self, duration: Duration, is_success: bool) {
+        self.commits.observe(duration.as_secs_f64());
+        if !is_success {
+            self.failed_commits.inc();
+        }
+    }
+
+    fn seat_changed(&self, event: &SeatEvent) {
+        if let SeatEventKind::Ended { reason, .. } = event.kind {
+            self.lease_ends.with_label_values(&[reason.as_str()]).inc();
+        }
+    }
+
+    fn signed(&self, duration: Duration) {
+        self.signatures.observe(duration.as_secs_f64());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn answered<'a>(route: &'a str, code: Option<&'a str>) -> AnsweredRequest<'a> {
+        AnsweredRequest {
+            method: "GET",
+            route,
+            status: 200,
+            code,
+            duration: Duration::from_millis(3),
+        }
+    }
+
     #[test]
     fn requests_are_counted_by_method_route_and_status() {
         let metrics = Metrics::new().unwrap();
-        metrics.request("GET", "/healthz", 200, Duration::from_millis(3));
-        metrics.request("GET", "/healthz", 200, Duration::from_millis(3));
+        metrics.request(&answered("/healthz", None));
+        metrics.request(&answered("/healthz", None));
         let text = metrics.to_text();
         let line = r#"license_http_requests_total{method="GET",route="/healthz",status="200"} 2"#;
         assert!(text.contains(line), "{text}");
         let bucket = r#"license_http_request_seconds_bucket{route="/healthz",le="0.005"} 2"#;
         assert!(text.contains(bucket), "{text}");
+    }
+
+    #[test]
+    fn only_refusals_of_seats_are_denials() {
+        let metrics = Metrics::new().unwrap();
+        metrics.request(&answered("/api/v1/seats", None));
+        metrics.request(&answered(
+            "/api/v1/seats/{session}/heartbeat",
+            Some("LEASE_LOST"),
+        ));
+        metrics.request(&answered("/api/v1/audit", Some("UNAUTHORIZED")));
+        let text = metrics.to_text();
+        let denials = text
+            .lines()
+            .filter(|line| line.starts_with("license_seat_denials_total"));
+        let denials: Vec<&str> = denials.collect();
+        assert_eq!(
+            denials,
+            [r#"license_seat_denials_total{code="LEASE_LOST"} 1"#]
+        );
     }
 }

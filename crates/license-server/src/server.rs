@@ -91,6 +91,10 @@ impl RunningServer {
             Arc::clone(&self.metrics),
             self.stopping.subscribe(),
         ));
+        let copies = tokio::spawn(copies(
+            Arc::clone(&self.services),
+            self.stopping.subscribe(),
+        ));
         let mut is_taken_over = false;
         let ended = loop {
             tokio::select! {
@@ -117,6 +121,9 @@ impl RunningServer {
             if let Ok(Err(error)) = rest {
                 warn!(%error, "a listener failed");
             }
+        }
+        if let Err(error) = copies.await {
+            error!(%error, "the copies of the ledger failed");
         }
         if !is_taken_over && let Err(error) = background.await {
             error!(%error, "the background work failed");
@@ -235,26 +242,50 @@ async fn background(
     }
 }
 
+/// Copies the ledger of a vendor's server once a second until the server stops.
+async fn copies(services: Arc<Services>, mut stopping: watch::Receiver<bool>) {
+    if !services.is_vendor() {
+        return;
+    }
+    let mut ticks = interval(Duration::from_secs(1));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {
+                if let Err(refusal) = services.copy_ledger().await {
+                    warn!(code = refusal.code, detail = refusal.detail, "the ledger is copied later");
+                }
+            }
+            () = stopped(&mut stopping) => return,
+        }
+    }
+}
+
 /// Returns when the server stops.
 async fn stopped(stopping: &mut watch::Receiver<bool>) {
     // Without a sender, the server has stopped.
     let _ = stopping.wait_for(|stops| *stops).await;
 }
 
-/// Publishes the state of the pools as metrics.
+/// Publishes the lease clock and the state of the pools as metrics.
 async fn publish(services: &Services, metrics: &Metrics, report: &TickReport) {
-    let clock = i64::try_from(report.lease_clock_ms).unwrap_or(i64::MAX);
-    metrics.lease_clock.set(clock);
+    metrics.tick(report);
+    if services.is_vendor() {
+        // A vendor has too many pools for a metric of each.
+        return;
+    }
     let mut page = PageRequest::new(None, Some(PageRequest::MAX_LIMIT));
+    let mut pools = Vec::new();
     // The number of pages is bounded, so that the work of a second stays small.
     for _ in 0..MAX_POOL_PAGES {
         let Ok(found) = services.pools.list(&page).await else {
             return;
         };
-        found.items.iter().for_each(|pool| metrics.pool(pool));
+        pools.extend(found.items);
         match found.next {
             Some(next) => page = PageRequest::new(Some(next), Some(PageRequest::MAX_LIMIT)),
-            None => return,
+            None => break,
         }
     }
+    metrics.pools(&pools);
 }

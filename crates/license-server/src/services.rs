@@ -24,8 +24,10 @@ mod tokens;
 mod trust;
 mod usage;
 mod validate;
+mod vendor;
+mod verdict;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use license_core::FeatureMatrix;
@@ -49,6 +51,11 @@ pub use tokens::{NewToken, TokenService};
 pub use trust::TrustService;
 pub use usage::{UsageReceipt, UsageService};
 pub use validate::{ValidateReply, ValidateRequest, ValidateService};
+pub use vendor::{
+    IssueOrder, IssuedLicense, LicenseSearch, ReinstateOrder, ReinstatementResult, RenewOrder,
+    RequestId, RevocationResult, RevokeOrder, ServerRole, UpgradeOrder, VendorConfig,
+    VendorService,
+};
 
 use crate::clock::Clock;
 pub use crate::domain::{IdempotencyKey, IdempotencyState, StoredResponse};
@@ -84,12 +91,16 @@ pub struct ServicesConfig {
     pub matrix: Arc<FeatureMatrix>,
     /// The operator of the server, as tokens name it in the claim `iss`.
     pub issuer: String,
+    /// The role of the server.
+    pub role: ServerRole,
 }
 
 /// All services.
 pub struct Services {
     /// Installed licenses.
     pub licenses: LicenseService,
+    /// Licenses of the vendor's ledger.
+    pub vendor: VendorService,
     /// Validation of licenses.
     pub validate: ValidateService,
     /// Check-ins.
@@ -118,6 +129,8 @@ pub struct Services {
     pub idempotency: IdempotencyService,
     site: Arc<Site>,
     ticks: std::sync::atomic::AtomicU64,
+    /// The readings of the lease clock and of the boot-time clock at the first tick.
+    start: OnceLock<(u64, u64)>,
 }
 
 /// The result of a tick, for metrics.
@@ -125,6 +138,9 @@ pub struct Services {
 pub struct TickReport {
     /// The stored reading of the lease clock in milliseconds.
     pub lease_clock_ms: u64,
+    /// By how many milliseconds the lease clock has advanced less than the time since the first
+    /// tick.
+    pub lease_clock_lag_ms: u64,
     /// The pools that had work to do.
     pub due_pools: usize,
     /// Whether licenses, lists or policies have changed since the last tick.
@@ -153,11 +169,13 @@ impl Services {
     /// Returns a refusal if the store cannot be read.
     pub async fn open(config: ServicesConfig) -> Result<Arc<Self>, Refusal> {
         let site = Arc::new(Site::open(config).await?);
+        vendor::copy_changes(&site).await?;
         let licenses = LicenseService::new(Arc::clone(&site));
         let validate = ValidateService::new(Arc::clone(&site));
         let seats = SeatService::new(Arc::clone(&site));
         Ok(Arc::new(Self {
             licenses,
+            vendor: VendorService::new(Arc::clone(&site)),
             check_ins: CheckInService::new(validate.clone()),
             validate,
             pools: PoolService::new(Arc::clone(&site), seats.clone()),
@@ -173,6 +191,7 @@ impl Services {
             idempotency: IdempotencyService::new(Arc::clone(&site)),
             site,
             ticks: std::sync::atomic::AtomicU64::new(0),
+            start: OnceLock::new(),
         }))
     }
 
@@ -193,11 +212,26 @@ impl Services {
             self.clean_up().await?;
         }
         let lease_clock = self.site.store.lease_clock(&self.site.tenant).await?;
+        let (lease_ms, boot_ms) = (lease_clock.as_millis(), self.site.clock.boot_ms());
+        let (lease_start, boot_start) = *self.start.get_or_init(|| (lease_ms, boot_ms));
+        let passed = boot_ms.saturating_sub(boot_start);
         Ok(TickReport {
-            lease_clock_ms: lease_clock.as_millis(),
+            lease_clock_ms: lease_ms,
+            lease_clock_lag_ms: passed.saturating_sub(lease_ms.saturating_sub(lease_start)),
             due_pools,
             has_new_content,
         })
+    }
+
+    /// Copies what is new in the ledger of a vendor's server, and signs a revocation list if one is
+    /// due. The server calls it once a second, apart from [`tick`](Self::tick), because it can wait
+    /// for the ledger.
+    ///
+    /// # Errors
+    ///
+    /// Returns a refusal if the ledger or the store cannot be used. The next call continues.
+    pub async fn copy_ledger(&self) -> Result<bool, Refusal> {
+        vendor::refresh(&self.site).await
     }
 
     async fn clean_up(&self) -> Result<(), Refusal> {
@@ -220,7 +254,13 @@ impl Services {
         Ok(())
     }
 
-    /// Returns whether the server can serve clients.
+    /// Returns whether the server is a vendor's.
+    pub fn is_vendor(&self) -> bool {
+        self.site.is_vendor
+    }
+
+    /// Returns whether the server can serve clients. A vendor's server can, before it has issued a
+    /// license.
     ///
     /// # Errors
     ///
@@ -228,7 +268,7 @@ impl Services {
     pub async fn readiness(&self) -> Result<Readiness, Refusal> {
         self.site.store.check().await?;
         Ok(Readiness {
-            has_license: !self.licenses.is_empty().await?,
+            has_license: self.site.is_vendor || !self.licenses.is_empty().await?,
         })
     }
 }

@@ -9,6 +9,7 @@ mod administration;
 #[cfg(test)]
 mod conformance;
 mod error;
+mod ledger;
 mod licenses;
 mod machines;
 mod pool;
@@ -21,6 +22,7 @@ use async_trait::async_trait;
 
 pub use administration::AdministrationStore;
 pub use error::StoreError;
+pub use ledger::LedgerStore;
 pub use licenses::LicenseStore;
 pub use machines::MachineStore;
 pub use pool::{LeaseRow, PoolReply, PoolRequest, PoolView, TicketRow};
@@ -28,7 +30,9 @@ pub use seats::SeatStore;
 
 /// A database of the server.
 #[async_trait]
-pub trait Store: LicenseStore + MachineStore + SeatStore + AdministrationStore {
+pub trait Store:
+    LicenseStore + MachineStore + SeatStore + AdministrationStore + LedgerStore
+{
     /// Copies a consistent snapshot to a new file, which only its owner can access.
     async fn back_up(&self, to: &Path) -> Result<(), StoreError>;
 

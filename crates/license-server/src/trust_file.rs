@@ -7,6 +7,8 @@ use license_core::encoding::decode_text;
 use license_core::jose::MAX_FILE_BYTES;
 use license_core::{FeatureMatrix, TrustSet, with_causes};
 
+use crate::embedded;
+
 /// Reads the vendor's public keys. Without a file, there are none.
 ///
 /// # Errors
@@ -23,14 +25,15 @@ pub(crate) fn read_trust(path: &Path) -> Result<TrustSet, Failure> {
     })
 }
 
-/// Reads a product file, or returns the built-in product.
+/// Reads a product file, or returns the embedded or built-in product.
 ///
 /// # Errors
 ///
-/// Returns `IO` if the file cannot be read, and `MALFORMED` if it is not a product file.
+/// Returns `IO` if the file cannot be read, `MALFORMED` if it is not a product file, and
+/// `EMBEDDED_PRODUCT` if the embedded product cannot be used.
 pub(crate) fn read_product(path: Option<&PathBuf>) -> Result<FeatureMatrix, Failure> {
     let Some(path) = path else {
-        return Ok(FeatureMatrix::built_in().clone());
+        return embedded::product();
     };
     let text = read(path)?;
     FeatureMatrix::parse(&text).map_err(|error| {

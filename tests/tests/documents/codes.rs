@@ -143,6 +143,7 @@ const NOT_CODES: &[&str] = &[
     "UNAUTHENTICATED",
     "UNKNOWN",
     "UNTIL",
+    "URI",
     "URL",
     "USER",
     "USERNAME",

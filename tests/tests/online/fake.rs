@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use license_client::license_core::issue::{
 };
 use license_client::license_core::machine::Machine;
 use license_client::testing::{self, TestMachine};
-use license_client::{Client, License, LicenseId, OnlineSettings};
+use license_client::{Client, License, LicenseId, OnlineSettings, SeatEvent};
 use license_tests::programs;
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::pki_types::pem::PemObject;
@@ -294,4 +295,18 @@ pub(super) fn wait_for<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T
         thread::sleep(Duration::from_millis(50));
     }
     panic!("waited a minute for {what}");
+}
+
+/// Waits for an event of a seat. A slow machine can make a seat late and recover it in between.
+#[track_caller]
+pub(super) fn event(
+    events: &Receiver<SeatEvent>,
+    is_expected: impl Fn(&SeatEvent) -> bool,
+) -> SeatEvent {
+    loop {
+        let event = events.recv_timeout(Duration::from_secs(60)).unwrap();
+        if is_expected(&event) {
+            return event;
+        }
+    }
 }

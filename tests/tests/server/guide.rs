@@ -1,7 +1,46 @@
-//! The guide of the operator, `docs/server.md`.
+//! The guide of the operator, `docs/server.md`. The tests run each command of the guide.
+//!
+//! Commands with `sudo` that change the system, such as `useradd` and `systemctl`, are the only ones
+//! that do not run. `systemd-analyze` checks the unit instead.
+
+mod document;
+mod operator;
+mod vendor;
 
 use license_tests::server::license_server;
-use license_tests::{Scratch, programs, words};
+use license_tests::{Run, Scratch, keygen, programs, tools, words};
+
+use document::Guide;
+use operator::Operator;
+
+/// The sections with commands. The tests below follow each of them.
+const SECTIONS: [&str; 14] = [
+    "Start",
+    "The certificate of the vendor",
+    "Serve other machines",
+    "Run as a service",
+    "Administrators",
+    "Seats",
+    "Clients",
+    "Usage reports",
+    "Settings",
+    "The key in an HSM",
+    "Monitoring",
+    "Backup and restore",
+    "Updates of the license",
+    "Updates of the program",
+];
+
+#[test]
+fn each_section_with_commands_is_followed_by_a_test() {
+    let mut sections = SECTIONS.to_vec();
+    let mut found = Guide::read().sections_with_commands();
+    // The vendor's own server has tests of its own.
+    found.retain(|section| section != "The vendor's server");
+    sections.sort_unstable();
+    found.sort_unstable();
+    assert_eq!(found, sections);
+}
 
 #[test]
 fn the_program_has_the_commands_and_options_of_the_guide() {
@@ -9,9 +48,10 @@ fn the_program_has_the_commands_and_options_of_the_guide() {
     let guide = programs::workspace().join("docs/server.md");
     let guide = std::fs::read_to_string(guide).unwrap();
     let lines = guide.lines().map(str::trim_start);
+    let lines = lines.map(|line| line.strip_prefix("sudo -u license-server ").unwrap_or(line));
     let commands = lines.filter_map(|line| line.strip_prefix("license-server "));
     let commands: Vec<&str> = commands.collect();
-    assert!(commands.len() > 15, "{commands:?}");
+    assert!(commands.len() > 20, "{commands:?}");
     for command in commands {
         // The help follows the options, so an unknown option fails before it.
         let run = license_server(&scratch).args(words(command)).arg("--help");
@@ -43,4 +83,255 @@ fn the_guide_has_a_row_for_each_setting_with_its_default() {
             assert_eq!(default, value, "{name}");
         }
     }
+}
+
+#[test]
+fn the_first_start_and_the_certificate_lead_to_a_license() {
+    let operator = Operator::new();
+    let server = operator.follow_and_start("Start");
+    assert_eq!(server.start["has_license"], false);
+    server.stop();
+    operator.receive_from_vendor();
+    let output = operator.follow("The certificate of the vendor");
+    assert!(
+        output.contains("ACME Ltd") && output.contains("VALID"),
+        "{output}"
+    );
+}
+
+#[test]
+fn other_machines_reach_the_server_over_tls() {
+    if tools::openssl().is_none() {
+        return;
+    }
+    let operator = Operator::new();
+    let blocks = Guide::read().blocks("Serve other machines");
+    let [created, on_client, own, proxy] = blocks.try_into().unwrap();
+    let server = operator.start(&created);
+    let certificate = operator.read_data("tls.crt");
+    operator.scratch.write("tls.crt", &certificate);
+    let (_, port) = server.url().rsplit_once(':').unwrap();
+    let url = format!("https://localhost:{port}");
+    let on_client = on_client.replace("https://licenses.example.com:8443", &url);
+    let output = operator.run(&on_client);
+    let fingerprint = server.start["certificate_sha256"].clone();
+    assert!(output.contains(fingerprint.as_str().unwrap()), "{output}");
+    assert!(output.contains("{\"status\":\"ok\"}"), "{output}");
+    server.stop();
+    operator.scratch.write("server.crt", certificate);
+    operator
+        .scratch
+        .write_private("server.pem", operator.read_data("tls.key"));
+    let server = operator.start(&own);
+    assert_eq!(server.start["certificate_sha256"], fingerprint);
+    server.stop();
+    let server = operator.start(&proxy);
+    assert_eq!(server.url(), "https://licenses.example.com");
+}
+
+#[test]
+fn the_commands_at_the_console_of_a_service_run() {
+    let operator = Operator::new();
+    operator.write_settings();
+    let output = operator.follow("Run as a service");
+    assert!(
+        output.contains("\nlsv_"),
+        "the token of the administrator: {output}"
+    );
+    let settings = operator.scratch.file("license-server.toml");
+    let status = Run::new(programs::license_server(), &operator.scratch);
+    let status = status.args(["run", "--json", "--tls", "auto", "--config"]);
+    let refused = status.arg(settings).run();
+    // The certificate of the example does not exist here. Everything before it is in order.
+    assert!(refused.all_output().contains("server.crt"), "{refused:?}");
+}
+
+#[test]
+fn the_unit_of_systemd_is_accepted() {
+    let unit = programs::workspace().join("deploy/systemd/license-server.service");
+    let text = std::fs::read_to_string(&unit).unwrap();
+    let start = text
+        .lines()
+        .find_map(|line| line.strip_prefix("ExecStart="));
+    let (program, arguments) = start.unwrap().split_once(' ').unwrap();
+    assert_eq!(program, "/usr/local/bin/license-server");
+    let scratch = Scratch::new();
+    let help = license_server(&scratch)
+        .args(words(arguments))
+        .arg("--help");
+    help.run().expect_code(0);
+    let Some(analyze) = tools::systemd_analyze() else {
+        return;
+    };
+    // The check needs a program and a user that exist on this machine.
+    let program = programs::license_server().to_str().unwrap();
+    let text = text
+        .replace("/usr/local/bin/license-server", program)
+        .replace("User=license-server\n", "User=root\n");
+    scratch.write("license-server.service", text);
+    let verify = analyze
+        .run(&scratch)
+        .args(["verify", "--man=no", "./license-server.service"]);
+    let verified = verify.run().expect_code(0);
+    assert!(
+        !verified.stderr.contains("license-server.service"),
+        "{verified:?}"
+    );
+}
+
+#[test]
+fn administrators_and_clients_use_the_api_with_curl() {
+    let (Some(_), Some(_)) = (tools::curl(), tools::openssl()) else {
+        return;
+    };
+    let mut operator = Operator::new();
+    let license = operator.install_license();
+    let server = operator.start("license-server run --listen 127.0.0.1:8443");
+    let output = operator.run("license-server token create --name ann");
+    let token = output.lines().next().unwrap();
+    operator.set("TOKEN", token);
+    operator.set("LICENSE_KEY", license.key());
+    operator.set_url(server.url());
+    let output = operator.follow("Administrators");
+    assert!(output.contains("\"is_intact\":true"), "{output}");
+
+    let output = operator.follow("Usage reports");
+    assert_eq!(output.matches("200 OK").count(), 1, "{output}");
+
+    // The steps of a client share the variables of one shell.
+    let steps = Guide::read().blocks("Clients");
+    assert_eq!(steps.len(), 5, "{steps:?}");
+    let output = operator.run(&steps.concat());
+    assert!(output.contains("\"valid\":true"), "{output}");
+    assert!(output.contains("\"seq\":1"), "{output}");
+    assert!(output.contains("\"freed\":true"), "{output}");
+
+    // An administrator ends the lease of a session, whose script stops before the last step.
+    let (_, holding) = steps.split_last().unwrap();
+    let script = format!("{}echo \"held by $SESSION\"", holding.concat());
+    let output = operator.run(&script);
+    let (_, session) = output.trim_end().rsplit_once("held by ").unwrap();
+    operator.set("SESSION", session);
+    let authorization = format!("Bearer {token}");
+    let pools = server.as_administrator(&authorization).get("/api/v1/pools");
+    let pools = pools.expect(200);
+    operator.set("POOL", pools["items"][0]["pool"].as_str().unwrap());
+    let blocks = Guide::read().blocks("Seats");
+    let [lists, end, policy, enrollment] = blocks.try_into().unwrap();
+    assert!(operator.run(&lists).contains(session));
+    assert!(operator.run(&end).contains("free_in_seconds"));
+    assert!(operator.run(&policy).contains("\"max_queue\":50"));
+    server.stop();
+    let server = operator.start(&enrollment);
+    let authorization = format!("License {}", license.key());
+    let headers = [("authorization", authorization.as_str())];
+    let refused = server.send("POST", "/api/v1/seats", &headers, "{}");
+    refused.expect_problem(401, "NOT_ENROLLED");
+}
+
+#[test]
+fn the_settings_of_the_guide_are_accepted() {
+    let operator = Operator::new();
+    let output = operator.follow("Settings");
+    assert!(output.contains("SETTING"), "{output}");
+    operator.write_settings();
+    let server = operator.start("license-server run --tls on --listen 127.0.0.1:8443");
+    server.stop();
+    operator
+        .scratch
+        .write("server.crt", operator.read_data("tls.crt"));
+    operator
+        .scratch
+        .write_private("server.pem", operator.read_data("tls.key"));
+    let output = operator.run("license-server check-config --config license-server.toml --json");
+    assert!(output.contains("\"line\": 5"), "{output}");
+}
+
+#[test]
+fn a_key_in_an_hsm_serves_a_site() {
+    let (Some(softhsm), Some(_)) = (tools::softhsm(), tools::pkcs11_tool()) else {
+        return;
+    };
+    let mut operator = Operator::new();
+    std::fs::create_dir(operator.scratch.file("tokens")).unwrap();
+    let tokens = operator.scratch.file("tokens");
+    let conf = format!("directories.tokendir = {}\n", tokens.display());
+    let conf = operator.scratch.write("softhsm2.conf", conf);
+    operator.set("SOFTHSM2_CONF", conf.to_str().unwrap());
+    operator.set("PIN", "471147");
+    operator.replace(
+        "/usr/lib/softhsm/libsofthsm2.so",
+        softhsm.module.to_str().unwrap(),
+    );
+    operator.run("softhsm2-util --init-token --free --label licenses --so-pin 87654321 --pin $PIN");
+    operator.scratch.write_private("hsm.pin", "471147\n");
+    let settings = Guide::read().settings("The key in an HSM");
+    operator
+        .scratch
+        .write_private("license-server.toml", operator.replaced(&settings));
+    let output = operator.follow("The key in an HSM");
+    assert!(output.contains("kid: "), "{output}");
+    assert!(!operator.data("server.key").exists());
+    operator.receive_from_vendor();
+    let issue = Guide::read().blocks("The certificate of the vendor")[1].clone();
+    operator.run(&issue);
+    operator.run("license-server install --config license-server.toml trust.jwks acme.lic");
+    let status = operator.run("license-server status --config license-server.toml");
+    assert!(status.contains("VALID"), "{status}");
+}
+
+#[test]
+fn the_metrics_have_an_address_of_their_own() {
+    if tools::curl().is_none() {
+        return;
+    }
+    let mut operator = Operator::new();
+    let server = operator.start("license-server run --listen 127.0.0.1:8443");
+    let metrics = server.start["metrics"].as_str().unwrap();
+    operator.replace("127.0.0.1:9464", metrics);
+    let output = operator.follow("Monitoring");
+    assert!(
+        output.contains("# TYPE license_http_connections gauge"),
+        "{output}"
+    );
+}
+
+#[test]
+fn backups_and_updates_follow_the_guide() {
+    let mut operator = Operator::new();
+    operator.install_license();
+    let backup = operator.scratch.file("backup");
+    std::fs::create_dir(&backup).unwrap();
+    operator.replace("/backup", backup.to_str().unwrap());
+    let blocks = Guide::read().blocks("Backup and restore");
+    let [back_up, restore, snapshot, practice] = blocks.try_into().unwrap();
+    operator.run(&back_up);
+    let server = operator.start(&restore);
+    assert_eq!(server.start["has_license"], true);
+    server.stop();
+    let restored = operator.data("").display().to_string();
+    operator.replace("/restored/license-server", restored.trim_end_matches('/'));
+    let (back_up, run) = snapshot.split_once('\n').unwrap();
+    operator.run(back_up);
+    let server = operator.start(run);
+    assert_eq!(server.start["has_license"], true);
+    server.stop();
+    assert!(operator.run(&practice).contains("ACME Ltd"));
+
+    let vendor = &operator.vendor;
+    let commands = [
+        "renew --key vendor.key acme.lic --days 365 --out renewal.lic",
+        "revoke renewal.lic --reason fraud",
+        "revocations --key vendor.key --out revocations.lic",
+    ];
+    for command in commands {
+        keygen(vendor, &words(command)).expect_code(0);
+    }
+    for file in ["renewal.lic", "revocations.lic"] {
+        operator.scratch.write(file, vendor.read(file));
+    }
+    operator.follow("Updates of the license");
+    let status = operator.follow("Updates of the program");
+    assert!(status.contains("REVOKED"), "{status}");
+    assert!(backup.join("before-update/server.db").exists());
 }

@@ -67,6 +67,12 @@ impl Site {
     }
 }
 
+/// Returns the metrics of a server.
+pub(super) fn metrics(server: &Server) -> String {
+    let address = server.start["metrics"].as_str().unwrap();
+    server.get(&format!("http://{address}/metrics")).body
+}
+
 /// Issues a license for the server whose data directory is in `scratch`, and writes it to
 /// `acme.lic` of the workstation.
 pub(super) fn issue(workstation: &Scratch, scratch: &Scratch, options: &[&str]) -> IssuedLicense {

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::site::{Site, TERMS, issue};
 
-const VALIDATE: &str = "/api/v1/licenses/validate";
+pub(super) const VALIDATE: &str = "/api/v1/licenses/validate";
 
 #[test]
 fn a_license_is_validated_by_its_key_and_by_its_token() {

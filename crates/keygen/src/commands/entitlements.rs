@@ -1,11 +1,11 @@
 //! Features, seats, devices and quotas of a draft, and the rule for lowering them.
 
 use license_cli_support::{Failure, closest, escape};
-use license_core::chrono::TimeDelta;
 use license_core::claims::LicenseClaims;
 use license_core::issue::{LicenseDraft, SigningError};
-use license_core::policy::{CheckIn, Quota, Renewal};
+use license_core::policy::Quota;
 use license_core::{FeatureMatrix, License};
+use license_issuer::services::entitlements::{LimitSubject, add_from_tier};
 
 use crate::args::{ChangeArgs, EntitlementArgs};
 use crate::failures;
@@ -23,17 +23,8 @@ pub(super) struct EntitlementChanges<'a> {
 struct RequestedLimit<'a> {
     /// The option, such as `--seats`.
     option: &'static str,
-    counted: Counted<'a>,
+    counted: LimitSubject<'a>,
     limit: Quota,
-}
-
-/// Subject of a limit. Seats and devices are a claim, and also a quota if the product file names
-/// one.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Counted<'a> {
-    Seats,
-    Devices,
-    Quota(&'a str),
 }
 
 impl<'a> EntitlementChanges<'a> {
@@ -70,7 +61,7 @@ impl<'a> EntitlementChanges<'a> {
         }
         limits
             .iter()
-            .try_for_each(|limit| limit.set(draft, matrix))
+            .try_for_each(|limit| limit.counted.set(limit.limit, draft, matrix))
             .map_err(refused)
     }
 
@@ -129,7 +120,7 @@ impl<'a> EntitlementChanges<'a> {
         }
         let included = matrix.included_seats(draft.tier);
         match (counted, included, found) {
-            (Counted::Seats, Some(included), Quota::Limit(found)) if found < included => {
+            (LimitSubject::Seats, Some(included), Quota::Limit(found)) if found < included => {
                 let error = SigningError::Seats { included, found };
                 Err(
                     Failure::usage(format!("{}: {error}", requested.option)).hint(format!(
@@ -168,8 +159,8 @@ fn requested_limits<'a>(
     matrix: &FeatureMatrix,
 ) -> Result<Vec<RequestedLimit<'a>>, Failure> {
     let counts = [
-        ("--seats", Counted::Seats, arguments.seats),
-        ("--devices", Counted::Devices, arguments.devices),
+        ("--seats", LimitSubject::Seats, arguments.seats),
+        ("--devices", LimitSubject::Devices, arguments.devices),
     ];
     let counts = counts.into_iter().filter_map(|(option, counted, count)| {
         let limit = Quota::Limit(count?.get().into());
@@ -181,7 +172,7 @@ fn requested_limits<'a>(
     });
     let quotas = arguments.quota.iter().map(|(name, limit)| RequestedLimit {
         option: "--quota",
-        counted: Counted::from_quota(name, matrix),
+        counted: LimitSubject::from_quota(name, matrix),
         limit: *limit,
     });
     let mut limits: Vec<RequestedLimit<'a>> = Vec::new();
@@ -204,62 +195,10 @@ fn requested_limits<'a>(
     Ok(limits)
 }
 
-impl<'a> Counted<'a> {
-    fn from_quota(name: &'a str, matrix: &FeatureMatrix) -> Self {
-        if matrix.seats_quota() == Some(name) {
-            Self::Seats
-        } else if matrix.devices_quota() == Some(name) {
-            Self::Devices
-        } else {
-            Self::Quota(name)
-        }
-    }
-
-    /// Returns the quota that counts this, or `None` if only a claim contains the number.
-    fn quota<'m>(self, matrix: &'m FeatureMatrix) -> Option<&'m str>
-    where
-        'a: 'm,
-    {
-        match self {
-            Self::Seats => matrix.seats_quota(),
-            Self::Devices => matrix.devices_quota(),
-            Self::Quota(name) => Some(name),
-        }
-    }
-
-    /// Returns the name for messages.
-    fn name<'m>(self, matrix: &'m FeatureMatrix) -> &'m str
-    where
-        'a: 'm,
-    {
-        self.quota(matrix).unwrap_or(match self {
-            Self::Devices => "devices",
-            _ => "seats",
-        })
-    }
-
-    /// Returns the number in the claim.
-    fn claim(self, claims: &LicenseClaims) -> Option<u64> {
-        match self {
-            Self::Seats => claims.seats,
-            Self::Devices => claims.devices,
-            Self::Quota(_) => None,
-        }
-    }
-
-    /// Returns the limit of a license. Programs read the quota, so the claim counts only where
-    /// there is no quota.
-    fn limit(self, claims: &LicenseClaims, matrix: &FeatureMatrix) -> Option<Quota> {
-        let quota = self.quota(matrix);
-        let quota = quota.and_then(|name| claims.quotas.get(name).copied());
-        quota.or_else(|| self.claim(claims).map(Quota::Limit))
-    }
-}
-
 impl RequestedLimit<'_> {
     /// Refuses zero seats and devices, because the claims have no such number.
     fn check_zero(&self, matrix: &FeatureMatrix) -> Result<(), Failure> {
-        if self.limit != Quota::Limit(0) || matches!(self.counted, Counted::Quota(_)) {
+        if self.limit != Quota::Limit(0) || matches!(self.counted, LimitSubject::Quota(_)) {
             return Ok(());
         }
         let (option, name) = (self.option, self.counted.name(matrix));
@@ -268,63 +207,6 @@ impl RequestedLimit<'_> {
                 .hint(format!("use {option} {name}=1 or more")),
         )
     }
-
-    fn set(&self, draft: &mut LicenseDraft, matrix: &FeatureMatrix) -> Result<(), SigningError> {
-        match (self.counted, self.counted.quota(matrix), self.limit) {
-            (_, Some(name), limit) => draft.set_limit(name, limit, matrix)?,
-            (Counted::Seats, None, Quota::Limit(count)) => draft.seats = Some(count),
-            (Counted::Devices, None, Quota::Limit(count)) => draft.devices = Some(count),
-            _ => {}
-        }
-        Ok(())
-    }
-}
-
-/// Sets the numbers of seats and devices to their quotas, where an earlier version issued a license
-/// with different numbers. Programs read the quotas.
-pub(super) fn unify_counts(
-    draft: &mut LicenseDraft,
-    matrix: &FeatureMatrix,
-) -> Result<(), Failure> {
-    for counted in [Counted::Seats, Counted::Devices] {
-        let claim = counted.claim(draft).map(Quota::Limit);
-        let limit = counted.limit(draft, matrix).filter(|_| claim.is_some());
-        if let (Some(name), Some(limit)) = (counted.quota(matrix), limit)
-            && Some(limit) != claim
-        {
-            draft
-                .set_limit(name, limit, matrix)
-                .map_err(|error| failures::draft_refused(&error))?;
-        }
-    }
-    Ok(())
-}
-
-/// Sets a quota to that of a tier.
-///
-/// A number of seats or devices that the license states stays, even where the quota of the tier is
-/// unlimited. It is raised to a finite quota. With `keeps_higher`, any other higher quota stays as
-/// well.
-pub(super) fn raise_quota(
-    draft: &mut LicenseDraft,
-    name: &str,
-    quota: Quota,
-    keeps_higher: bool,
-    matrix: &FeatureMatrix,
-) -> Result<(), Failure> {
-    let counted = Counted::from_quota(name, matrix);
-    // A license may state a number without the quota, which the product file did not name earlier.
-    let present = counted.limit(draft, matrix);
-    let is_stated = counted.claim(draft).is_some();
-    let done = match present.filter(|_| is_stated) {
-        Some(present) if quota == Quota::Unlimited => draft.set_limit(name, present, matrix),
-        Some(present) => draft.set_limit(name, quota.max(present), matrix),
-        None => {
-            let higher = present.filter(|present| keeps_higher && *present > quota);
-            draft.set_quota(name, higher.unwrap_or(quota))
-        }
-    };
-    done.map_err(|error| failures::draft_refused(&error))
 }
 
 /// Adds to a draft what its tier has in the product file: features, higher quotas, and longer
@@ -341,17 +223,7 @@ pub(super) fn refresh(draft: &mut LicenseDraft, matrix: &FeatureMatrix) -> Resul
             ),
         );
     };
-    for feature in tier.entitlements().features() {
-        draft
-            .add_feature(feature)
-            .map_err(|error| failures::draft_refused(&error))?;
-    }
-    for (name, quota) in tier.entitlements().quotas() {
-        raise_quota(draft, name, quota, true, matrix)?;
-    }
-    draft.check_in = longer_check_in(draft.check_in, tier.check_in());
-    draft.renewal = longer_renewal(draft.renewal, tier.renewal());
-    Ok(())
+    add_from_tier(draft, tier, matrix).map_err(|error| failures::draft_refused(&error))
 }
 
 /// Returns a note if the tier has features or quotas in the product file that the draft lacks.
@@ -369,46 +241,4 @@ pub(super) fn newer_in_tier(draft: &LicenseDraft, matrix: &FeatureMatrix) -> Opt
             names.join(", ")
         )
     })
-}
-
-/// Returns the longer of each period. No check-in terms are better than any.
-fn longer_check_in(own: Option<CheckIn>, tier: Option<CheckIn>) -> Option<CheckIn> {
-    let (own, tier) = (own?, tier?);
-    CheckIn::new(own.every().max(tier.every()), own.grace().max(tier.grace()))
-}
-
-/// Returns the longer of each period.
-fn longer_renewal(own: Option<Renewal>, tier: Option<Renewal>) -> Option<Renewal> {
-    let (Some(first), Some(second)) = (own, tier) else {
-        return own.or(tier);
-    };
-    let longer = |period: fn(Renewal) -> TimeDelta| period(first).max(period(second));
-    Renewal::new(longer(Renewal::notify), longer(Renewal::grace))
-}
-
-#[cfg(test)]
-mod tests {
-    use license_core::{LicenseId, Tier};
-
-    use super::*;
-    use crate::inputs::now;
-
-    /// An earlier version issued licenses whose claims and quotas differ.
-    #[test]
-    fn the_quota_counts_where_a_license_contradicts_itself() {
-        let matrix = FeatureMatrix::built_in();
-        let tier = matrix.tier(Tier::parse("TEAM").unwrap()).unwrap();
-        let id = LicenseId::from_random(now(), &[7; 10]);
-        let mut draft = LicenseDraft::for_tier(matrix, tier, id, "ACME".to_owned(), now());
-        (draft.seats, draft.devices) = (Some(50), Some(7));
-        draft.set_quota("users", Quota::Limit(20)).unwrap();
-        draft.set_quota("devices", Quota::Unlimited).unwrap();
-        unify_counts(&mut draft, matrix).unwrap();
-        assert_eq!((draft.seats, draft.devices), (Some(20), None));
-        assert_eq!(draft.quotas.get("users"), Some(&Quota::Limit(20)));
-        // Without a claim, the license states no number.
-        draft.seats = None;
-        unify_counts(&mut draft, matrix).unwrap();
-        assert_eq!(draft.seats, None);
-    }
 }

@@ -8,9 +8,9 @@ use license_core::policy::CheckIn;
 use license_core::time::rfc3339;
 use license_core::{FeatureMatrix, TrustSet, time};
 use license_issuer::ledger::{LedgerReader, LicenseStatus};
+use license_issuer::services::active_licenses::ActiveLicenses;
 use license_issuer::services::licenses::LicenseOrder;
 
-use super::active_licenses::ActiveLicenses;
 use super::context::AppContext;
 use super::draft::{
     after_days, check_in, distinct_users, ends_after, find_tier, hours, last_second, machine_notes,
@@ -22,6 +22,7 @@ use super::server_key::{self, ServerKeyFile, refuse_trusted_key};
 use super::trial_conversion::ConvertibleTrial;
 use super::{license, machine};
 use crate::args::Issue;
+use crate::failures;
 use crate::inputs::{add_keys, fresh_id, matrix, now, one_stdin};
 
 pub(crate) fn run(arguments: &Issue, app: AppContext<'_>) -> Result<(), Failure> {
@@ -66,7 +67,8 @@ fn order<'m>(
         }
         (None, Some(ledger)) => {
             let (customer, product) = (draft.customer.as_str(), matrix.product());
-            let active = ActiveLicenses::read(ledger, Some(customer), product, issued_at)?;
+            let active = ActiveLicenses::read(ledger, Some(customer), product, issued_at);
+            let active = active.map_err(failures::ledger_not_read(ledger))?;
             warning = active.warning(customer);
         }
         (None, None) => {}

@@ -10,11 +10,11 @@ use license_core::issue::LicenseDraft;
 use license_core::jose::MAX_FILE_BYTES;
 use license_core::{FeatureMatrix, License, TrustSet};
 use license_issuer::ledger::{LedgerReader, LicenseStatus, RecordedLicense};
+use license_issuer::services::entitlements::unify_counts;
 use license_issuer::services::licenses::LicenseOrder;
 
 use super::compared_license::{ComparedLicense, LicenseText};
 use super::context::AppContext;
-use super::entitlements::unify_counts;
 use super::license;
 use super::lookup::{license_of, signing_keys, verified};
 use super::server_key::refuse_trusted_key;
@@ -137,7 +137,8 @@ impl PreviousLicense {
             Failure::usage("an enterprise key cannot be replaced by a license file")
                 .hint("issue another key with `keygen enterprise-key --company CODE --seats N --expires YYYYMMDD`")
         })?;
-        unify_counts(&mut draft, matrix)?;
+        let unified = unify_counts(&mut draft, matrix);
+        unified.map_err(|error| failures::draft_refused(&error))?;
         Ok(draft)
     }
 

@@ -6,11 +6,12 @@ use license_core::matrix::TierPolicy;
 use license_core::time::rfc3339;
 use license_core::{FeatureMatrix, License};
 use license_issuer::ledger::LedgerReader;
+use license_issuer::services::entitlements::{is_lower_tier, raise_tier};
 use license_issuer::services::licenses::LicenseOrder;
 
 use super::context::AppContext;
 use super::draft::find_tier;
-use super::entitlements::{EntitlementChanges, raise_quota, refresh};
+use super::entitlements::{EntitlementChanges, refresh};
 use super::named_users::UserChanges;
 use super::previous_license::{PreviousLicense, replace};
 use super::server_key::{self, ServerKeyChange};
@@ -55,7 +56,7 @@ fn order<'m>(
     }
     let mut draft = previous.successor(matrix)?;
     if let Some(tier) = arguments.tier {
-        raise_tier(&mut draft, license, find_tier(tier, matrix)?, matrix)?;
+        change_tier(&mut draft, license, find_tier(tier, matrix)?, matrix)?;
     }
     if arguments.changes.refresh {
         refresh(&mut draft, matrix)?;
@@ -88,18 +89,13 @@ fn order<'m>(
 }
 
 /// Changes a draft to a higher tier.
-///
-/// Keeps the differences between the license and its tier: added and removed features, its numbers
-/// of seats and devices, higher quotas, and its check-in and renewal policies.
-fn raise_tier(
+fn change_tier(
     draft: &mut LicenseDraft,
     license: &License,
     tier: &TierPolicy,
     matrix: &FeatureMatrix,
 ) -> Result<(), Failure> {
-    let rank = |name| matrix.tiers().iter().position(|tier| tier.name() == name);
-    let from = matrix.tier(license.tier());
-    if rank(tier.name()) < rank(license.tier()) {
+    if is_lower_tier(tier, license, matrix) {
         return Err(Failure::usage(format!(
             "--tier: expected {} or a higher tier, found {}",
             license.tier(),
@@ -107,27 +103,5 @@ fn raise_tier(
         ))
         .hint("issue a separate license of a lower tier with `keygen issue --tier TIER --customer NAME --days N`"));
     }
-    draft.tier = tier.name();
-    let own = from.map(TierPolicy::entitlements);
-    for feature in tier.entitlements().features() {
-        let was_removed =
-            own.is_some_and(|own| own.allows(feature)) && !license.entitlements().allows(feature);
-        if !was_removed {
-            draft
-                .add_feature(feature)
-                .map_err(|error| failures::draft_refused(&error))?;
-        }
-    }
-    for (name, quota) in tier.entitlements().quotas() {
-        let present = license.entitlements().quota(name);
-        let is_own = present != own.and_then(|own| own.quota(name));
-        raise_quota(draft, name, quota, is_own, matrix)?;
-    }
-    if license.check_in() == from.and_then(TierPolicy::check_in) {
-        draft.check_in = tier.check_in();
-    }
-    if license.renewal() == from.and_then(TierPolicy::renewal) {
-        draft.renewal = tier.renewal();
-    }
-    Ok(())
+    raise_tier(draft, license, tier, matrix).map_err(|error| failures::draft_refused(&error))
 }

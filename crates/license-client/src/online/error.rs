@@ -253,16 +253,17 @@ impl OnlineError {
     /// use license_client::OnlineError;
     ///
     /// let hint = OnlineError::NoServer.hint().ok_or("expected a hint")?;
-    /// assert!(hint.contains("server-url"));
+    /// assert!(hint.contains("`server-url`"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::NoServer => {
-                "set the URL of the server as `server-url`; the administrator of the server has the URL"
+                "set `server-url` in online.toml, or in the environment; the administrator of the server \
+                 has the URL"
             }
             Self::Setting { .. } | Self::SettingsFile { .. } => {
-                "correct the setting at the place that the message names"
+                "correct the setting in the place that the message names"
             }
             Self::Unreachable { reason, .. } => reason.hint(),
             Self::Certificate { fault, .. } => fault.hint(),
@@ -286,11 +287,11 @@ impl OnlineError {
             Self::Problem(problem) => return problem.hint.clone(),
             Self::EachServer { last, .. } => return last.hint(),
             Self::WaitEnded { .. } => "wait longer, or ask a colleague to release a seat",
-            Self::NoLicense => "install the license file of the vendor",
+            Self::NoLicense => "install the license first",
             Self::NotCertified { .. } => {
                 "install the license that the vendor issued for the license server"
             }
-            Self::NoMachine => "set an id for this machine in its environment",
+            Self::NoMachine => "let the administrator set an id for this machine",
             Self::Forked { .. } => "acquire a seat in the child process",
             Self::Store(_)
             | Self::MissingContext(_)

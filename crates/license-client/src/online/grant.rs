@@ -62,12 +62,17 @@ impl SeatReply {
         let lease = verify(token, self.seq, nonce, expected);
         let lease = lease.map_err(|reason| unverified(url, &reason))?;
         let lifetime = lease.lifetime().to_std().unwrap_or(Duration::ZERO);
-        let valid_for = Duration::from_secs(self.valid_for_seconds).min(lifetime);
+        let ends_at = answer.sent_at.after(lifetime);
         Ok(Some(Grant {
             lease,
-            valid_until: answer.sent_at.after(valid_for),
+            valid_until: ends_at.min(self.ends_by(answer.sent_at)),
             is_overage: self.is_overage,
         }))
+    }
+
+    /// Returns the latest end of the lease by the answer, which is not signed.
+    pub(super) fn ends_by(&self, sent_at: BootTime) -> BootTime {
+        sent_at.after(Duration::from_secs(self.valid_for_seconds))
     }
 
     /// Returns when to renew the lease, or `None` if it cannot be renewed. The time is up to a

@@ -6,7 +6,9 @@
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
+use std::sync::{
+    Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard, TryLockError, Weak,
+};
 use std::thread;
 use std::time::Duration;
 
@@ -34,7 +36,7 @@ struct Seats {
     is_running: bool,
 }
 
-static HEARTBEATS: Mutex<Option<Arc<Heartbeats>>> = Mutex::new(None);
+static HEARTBEATS: RwLock<Option<Arc<Heartbeats>>> = RwLock::new(None);
 
 /// Renews a seat until it is dropped.
 pub(super) fn add(seat: &Arc<SeatCore>) -> io::Result<()> {
@@ -77,9 +79,9 @@ fn current() -> io::Result<Arc<Heartbeats>> {
     }
 }
 
-fn lock() -> io::Result<MutexGuard<'static, Option<Arc<Heartbeats>>>> {
+fn lock() -> io::Result<RwLockWriteGuard<'static, Option<Arc<Heartbeats>>>> {
     for _ in 0..TRIES {
-        match HEARTBEATS.try_lock() {
+        match HEARTBEATS.try_write() {
             Ok(known) => return Ok(known),
             Err(TryLockError::Poisoned(poisoned)) => return Ok(poisoned.into_inner()),
             Err(TryLockError::WouldBlock) => thread::sleep(TRY_PAUSE),

@@ -36,7 +36,11 @@ impl ServerUrl {
         if uri.query().is_some() || text.contains('#') {
             return Err("a URL with a query or a fragment");
         }
-        if authority.port().is_some() && authority.port_u16().is_none_or(|port| port == 0) {
+        let has_port = authority
+            .as_str()
+            .strip_prefix(host)
+            .is_some_and(|port| !port.is_empty());
+        if has_port && authority.port_u16().is_none_or(|port| port == 0) {
             return Err("a URL with a port that does not exist");
         }
         let host = host.trim_start_matches('[').trim_end_matches(']');

@@ -94,7 +94,8 @@ impl Transport {
         Self::in_environment(settings, |name| std::env::var_os(name))
     }
 
-    fn in_environment(
+    /// Same as [`Self::new`], with the proxies of this environment.
+    pub(super) fn in_environment(
         settings: &Resolved,
         environment: impl Fn(&str) -> Option<OsString>,
     ) -> Result<Self, OnlineError> {

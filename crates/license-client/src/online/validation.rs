@@ -244,3 +244,6 @@ fn valid_for(decision: &Decision) -> Option<TimeDelta> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -89,6 +89,8 @@ pub struct LicenseFilter {
     pub ends_after: Option<DateTime<Utc>>,
     /// A part of any id, key or name, including the names of users.
     pub text: Option<String>,
+    /// Selects licenses that were recorded after the entry with this number.
+    pub after: Option<i64>,
     /// The order.
     pub sort: LicenseSort,
     /// Whether the order is reversed.

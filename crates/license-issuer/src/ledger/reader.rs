@@ -101,6 +101,17 @@ pub trait LedgerReader {
         each: &mut dyn FnMut(LedgerEntry),
     ) -> Result<(), LedgerError>;
 
+    /// Visits at most `limit` entries that follow the entry with the number `seq`.
+    fn visit_entries_after(
+        &self,
+        seq: i64,
+        limit: u32,
+        each: &mut dyn FnMut(LedgerEntry),
+    ) -> Result<(), LedgerError>;
+
+    /// Returns the entry with this number.
+    fn entry(&self, seq: i64) -> Result<Option<LedgerEntry>, LedgerError>;
+
     /// Visits all entries.
     fn visit_entries(&self, each: &mut dyn FnMut(LedgerEntry)) -> Result<(), LedgerError>;
 

@@ -16,7 +16,7 @@ use super::peer::Peer;
 use super::problem::Problem;
 use crate::domain::{IdempotencyKey, Refusal, RefusalKind, ServerCode, StoredResponse};
 use crate::log_limit;
-use crate::services::{RequestStart, RunningRequest};
+use crate::services::{RequestId, RequestStart, RunningRequest};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Marks a response that is a repetition.
@@ -30,7 +30,7 @@ const MAX_KEY: usize = 255;
 pub(super) struct ShownOnce;
 
 /// Answers a repeated POST with the response of the first one.
-pub(super) async fn replay(State(app): State<App>, request: Request, next: Next) -> Response {
+pub(super) async fn replay(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let key = match key(&request) {
         Ok(Some(key)) => key,
         Ok(None) => return next.run(request).await,
@@ -38,6 +38,8 @@ pub(super) async fn replay(State(app): State<App>, request: Request, next: Next)
     };
     let body = request.extensions().get::<ReceivedBody>();
     let body = body.map(|body| body.0.clone()).unwrap_or_default();
+    let id = request_id(&key, &body);
+    request.extensions_mut().insert(id);
     let idempotency = &app.services().idempotency;
     let running = match idempotency.begin(key, &body).await {
         Ok(RequestStart::New(running)) => running,
@@ -56,6 +58,24 @@ pub(super) async fn replay(State(app): State<App>, request: Request, next: Next)
         Ok(response) => response,
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
+}
+
+/// Returns a number for a request with this key and body. The ledger of a vendor keeps it, so a
+/// repetition has one effect even if the server was killed before it stored its response.
+fn request_id(key: &IdempotencyKey, body: &[u8]) -> RequestId {
+    let mut hash = Sha256::new();
+    hash.update(b"license-server-request-v1");
+    let parts = [
+        key.caller.as_bytes(),
+        key.route.as_bytes(),
+        key.key.as_bytes(),
+        body,
+    ];
+    for part in parts {
+        hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        hash.update(part);
+    }
+    RequestId(hash.finalize().into())
 }
 
 /// Stores the response of a request that had an effect or met a conflict. Other responses are not

@@ -5,8 +5,8 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use license_core::LicenseId;
 use license_core::chrono::{DateTime, Utc};
-use serde::Serialize;
-use utoipa::ToSchema;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::App;
 use super::activations::FileBody;
@@ -16,7 +16,7 @@ use super::pages::{PageBody, PageQuery, StrictQuery};
 use super::paths::{StrictPath, not_found};
 use super::problem::Problem;
 use crate::domain::MachineRecord;
-use crate::services::{InstallReport, InstalledLicense};
+use crate::services::{InstallReport, InstalledLicense, LicenseSearch};
 
 /// An installed license.
 #[derive(Serialize, ToSchema)]
@@ -114,20 +114,51 @@ impl From<MachineRecord> for MachineBody {
     }
 }
 
-/// Lists the licenses.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LicenseQuery {
+    /// A part of the name of the customer or company. Only a vendor's server searches.
+    #[param(max_length = 200)]
+    customer: Option<String>,
+    /// A part of any id, key or name. Only a vendor's server searches.
+    #[param(max_length = 200)]
+    text: Option<String>,
+    /// `active`, `future`, `expired`, `superseded` or `revoked`. Only a vendor's server searches.
+    status: Option<String>,
+    /// The `next` of the page before.
+    #[param(min_length = 1, max_length = 256)]
+    cursor: Option<String>,
+    /// The maximum number of items, from 1 to 500. The default is 50.
+    #[param(minimum = 1, maximum = 500)]
+    limit: Option<u32>,
+}
+
+/// Lists the licenses. A vendor's server lists those of its ledger.
 #[utoipa::path(
     get,
     path = "/api/v1/licenses",
     tag = "administration",
-    params(PageQuery),
+    params(LicenseQuery),
     security(("bearer" = [])),
     responses((status = 200, description = "A page of licenses", body = PageBody<LicenseBody>)),
 )]
 pub(super) async fn list(
     State(app): State<App>,
-    StrictQuery(query): StrictQuery<PageQuery>,
+    StrictQuery(query): StrictQuery<LicenseQuery>,
 ) -> JsonReply<PageBody<LicenseBody>> {
-    let found = app.services().licenses.list(&query.request()?).await?;
+    let page = PageQuery::new(query.cursor, query.limit).request()?;
+    let search = LicenseSearch {
+        customer: query.customer,
+        text: query.text,
+        status: query.status,
+    };
+    let services = app.services();
+    let found = if services.is_vendor() || !search.is_empty() {
+        services.vendor.search(search, &page).await?
+    } else {
+        services.licenses.list(&page).await?
+    };
     Ok(Json(PageBody::new(found, |license| {
         LicenseBody::new(&app, license)
     })))
@@ -212,6 +243,6 @@ pub(super) async fn machines(
     Ok(Json(PageBody::new(found, MachineBody::from)))
 }
 
-fn license(text: &str) -> Result<LicenseId, Problem> {
+pub(super) fn license(text: &str) -> Result<LicenseId, Problem> {
     text.parse().map_err(|_| not_found("license"))
 }

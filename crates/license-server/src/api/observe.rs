@@ -13,6 +13,7 @@ use super::App;
 use super::body::{BodyReceived, has_body};
 use super::peer::Peer;
 use super::problem::ProblemCode;
+use crate::metrics::AnsweredRequest;
 
 /// The header with the id of a request.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -32,10 +33,15 @@ pub(super) async fn observe(State(app): State<App>, mut request: Request, next: 
     let span = info_span!("request", id, peer = %peer.address());
     let mut response = next.run(request).instrument(span.clone()).await;
     let (status, duration) = (response.status(), start.elapsed());
-    let metrics = app.metrics();
-    metrics.request(method, &route, status.as_u16(), duration);
     let code = response.extensions().get::<ProblemCode>();
     let code = code.map(|ProblemCode(code)| *code);
+    app.metrics().request(&AnsweredRequest {
+        method,
+        route: &route,
+        status: status.as_u16(),
+        code,
+        duration,
+    });
     let milliseconds = duration.as_secs_f64() * 1000.0;
     span.in_scope(|| {
         if status.is_server_error() {

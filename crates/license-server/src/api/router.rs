@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 use super::{
     App, activations, audit, body, check_ins, credentials, events, health, host, idempotency,
     licenses, observe, openapi, paths, pools, queue, revocations, seats, setup, tokens, trust,
-    usage_reports, validate,
+    usage_reports, validate, vendor,
 };
 
 /// Returns the router of the main listener.
@@ -115,6 +115,12 @@ fn administration_routes() -> OpenApiRouter<App> {
         .routes(routes!(pools::policy, pools::set_policy))
         .routes(routes!(licenses::get, licenses::remove))
         .routes(routes!(licenses::machines))
+        .routes(routes!(vendor::issue))
+        .routes(routes!(vendor::renew))
+        .routes(routes!(vendor::upgrade))
+        .routes(routes!(vendor::revoke))
+        .routes(routes!(vendor::reinstate))
+        .routes(routes!(vendor::file))
         .routes(routes!(activations::list))
         .routes(routes!(activations::get))
         .routes(routes!(activations::import))

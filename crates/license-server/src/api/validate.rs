@@ -111,12 +111,16 @@ pub(super) async fn validate(
     StrictJson(body): StrictJson<ValidateBody>,
 ) -> JsonReply<ValidationBody> {
     app.limit_license(body.license_key())?;
-    let timer = app.metrics().validations.start_timer();
-    let reply = app
-        .services()
-        .validate
-        .validate(body.into_request())
-        .await?;
+    let metrics = app.metrics();
+    let timer = metrics.validation_durations.start_timer();
+    let validate = &app.services().validate;
+    let reply = validate.validate(body.into_request()).await;
     timer.observe_duration();
+    let code = match &reply {
+        Ok(reply) => reply.code.as_str(),
+        Err(refusal) => refusal.code,
+    };
+    metrics.validations.with_label_values(&[code]).inc();
+    let reply = reply?;
     Ok(Json((&*reply).into()))
 }

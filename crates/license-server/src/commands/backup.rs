@@ -31,10 +31,13 @@ pub(super) fn run(arguments: &Backup, config: &Config, terminal: &Terminal) -> R
         }));
     }
     terminal.data(&format!("backup: {}", show_path(copy.path())))?;
-    terminal.note(
-        "the backup contains the server's key: keep it secret; to restore it, stop the server and \
-         use the directory as its data directory",
-    );
+    let key = match config.key {
+        Some(_) => "the key of the server stays in the HSM",
+        None => "the backup contains the server's key: keep it secret",
+    };
+    terminal.note(&format!(
+        "{key}; to restore the backup, stop the server and use the directory as its data directory"
+    ));
     Ok(())
 }
 
@@ -52,13 +55,14 @@ fn copy_all(config: &Config, from: &DataDir, to: &DataDir) -> Result<Vec<String>
 fn copy_files(from: &DataDir, to: &DataDir) -> Result<Vec<String>, Failure> {
     let (certificate, certificate_key) = from.certificate();
     let mut names = vec![name(&from.database())];
-    let files = [
+    let mut files = from.earlier_keys()?;
+    files.extend([
         from.key(),
         from.request(),
         from.trust(),
         certificate,
         certificate_key,
-    ];
+    ]);
     for file in files {
         let bytes = match fs::read(&file) {
             Ok(bytes) => zeroize::Zeroizing::new(bytes),

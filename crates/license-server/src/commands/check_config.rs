@@ -1,10 +1,12 @@
 //! `license-server check-config`: the settings in effect, and where each comes from.
 
-use license_cli_support::{Column, Failure, Origin, Table, Terminal, show_path};
+use license_cli_support::{
+    Cell, Column, Failure, Meaning, Origin, SettingValue, Table, Terminal, show_path,
+};
 use serde_json::{Map, Value, json};
 
 use crate::certificate::CertificateFiles;
-use crate::config::{self, Config, SETTINGS, Settings, Tls};
+use crate::config::{self, Config, SETTINGS, Setting, Settings, Tls};
 
 pub(super) fn run(
     settings: &Settings,
@@ -57,16 +59,16 @@ fn to_text(settings: &Settings, terminal: &Terminal) -> String {
     ]);
     for setting in SETTINGS {
         let value = settings.get(setting.name);
-        let shown = if value.value.is_empty() {
-            setting.absent.to_owned()
-        } else {
-            value.value
-        };
+        let shown = shown(setting, &value).unwrap_or_else(|| setting.absent.to_owned());
         let from = match &value.origin {
             Origin::File { line, .. } => format!("file, line {line}"),
             origin => origin.to_string(),
         };
-        table.row([setting.name, &shown, &from]);
+        let from = match value.origin {
+            Origin::Default => Cell::new(Meaning::Dim, &from),
+            _ => Cell::from(from),
+        };
+        table.row([setting.name.into(), shown.into(), from]);
     }
     let file = match settings.file() {
         Some(path) if path.exists() => show_path(path),
@@ -76,12 +78,20 @@ fn to_text(settings: &Settings, terminal: &Terminal) -> String {
     format!("file: {file}\n\n{}", table.to_text(terminal.columns()))
 }
 
+/// Returns the text of a value, if there is one. Omits the parts of a URI that may contain a PIN.
+fn shown(setting: Setting, value: &SettingValue<String>) -> Option<String> {
+    let text = &value.value;
+    if setting.name == "key" && text.to_ascii_lowercase().contains("pin-value") {
+        return Some("pkcs11:…".to_owned());
+    }
+    Some(text.clone()).filter(|text| !text.is_empty())
+}
+
 fn to_json(settings: &Settings) -> Value {
     let values = SETTINGS.iter().map(|setting| {
         let value = settings.get(setting.name);
         let mut members = origin_members(&value.origin);
-        let text = Some(value.value).filter(|text| !text.is_empty());
-        members.insert("value".to_owned(), text.into());
+        members.insert("value".to_owned(), shown(*setting, &value).into());
         (setting.name.to_owned(), Value::Object(members))
     });
     let unused = settings.unused().map(|(setting, origin)| {

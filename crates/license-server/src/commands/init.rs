@@ -1,5 +1,7 @@
 //! `license-server init`: the data directory, the server's key and a request for the vendor.
 
+use std::path::Path;
+
 use license_cli_support::{Failure, Terminal, show_path};
 use license_core::issue::{KeyBits, Signer};
 use serde_json::json;
@@ -7,6 +9,7 @@ use serde_json::json;
 use super::opened::{prepare, write_request};
 use crate::args::Init;
 use crate::config::Config;
+use crate::data_dir::DataDir;
 use crate::keys;
 
 pub(super) fn run(arguments: &Init, config: &Config, terminal: &Terminal) -> Result<(), Failure> {
@@ -14,22 +17,32 @@ pub(super) fn run(arguments: &Init, config: &Config, terminal: &Terminal) -> Res
         "3072" => KeyBits::B3072,
         _ => KeyBits::B2048,
     };
+    if arguments.new_key && config.key.is_some() {
+        let message =
+            "--new-key creates a key in a file, but the setting key names a key in an HSM";
+        return Err(Failure::usage(message)
+            .hint("create a key in the HSM, and name it with the setting key"));
+    }
+    if arguments.new_key {
+        replace_key(config, bits)?;
+    }
     let prepared = prepare(config, bits)?;
     let directory = &prepared.directory;
     let request = match &arguments.out {
-        Some(out) => {
-            write_request(directory, config, out)?;
-            out.clone()
-        }
+        Some(out) => out.clone(),
         None => directory.request(),
     };
-    let key = keys::load(&directory.key())?;
+    if arguments.out.is_some() || config.key.is_some() {
+        // The request in the directory can be that of another key.
+        write_request(directory, config, &request)?;
+    }
+    let key = keys::load(config, directory)?;
     if terminal.is_json() {
         return terminal.json(&json!({
             "data_dir": show_path(directory.path()),
             "kid": key.public().id().as_str(),
             "request": show_path(&request),
-            "created": prepared.is_new,
+            "created": prepared.is_new || arguments.new_key,
         }));
     }
     terminal.data(&format!(
@@ -37,12 +50,37 @@ pub(super) fn run(arguments: &Init, config: &Config, terminal: &Terminal) -> Res
         key.public().id(),
         show_path(&request)
     ))?;
-    if !prepared.is_new {
-        terminal.note("the server had its key already");
+    if !prepared.is_new && !arguments.new_key {
+        terminal.note(match config.key {
+            Some(_) => "the server uses the key in the HSM",
+            None => "the server had its key already; --new-key creates a new one",
+        });
+    }
+    if config.vendor.is_some() {
+        terminal.note("licenses that the server issues certify the key");
+        return Ok(());
     }
     terminal.note(
         "send the request to the vendor, who certifies the key with `keygen issue --server-key`; \
          then run `license-server install FILE` with the license that comes back",
     );
     Ok(())
+}
+
+/// Replaces the key of the server with a new one, and keeps the earlier key for the licenses that
+/// certify it. An interrupted call changes nothing that the next call does not complete.
+fn replace_key(config: &Config, bits: KeyBits) -> Result<(), Failure> {
+    let directory = DataDir::open(&config.data_dir)?;
+    let (key, next) = (directory.key(), directory.next_key());
+    let id = keys::load_file(&key)?.public().id().to_string();
+    let kept = directory.earlier_key(&id);
+    if !next.exists() {
+        keys::create(&next, bits)?;
+    }
+    let failed = |path: &Path, error: &std::io::Error| Failure::io("rename", path, error);
+    if !kept.exists() {
+        std::fs::hard_link(&key, &kept).map_err(|error| failed(&key, &error))?;
+    }
+    std::fs::rename(&next, &key).map_err(|error| failed(&next, &error))?;
+    write_request(&directory, config, &directory.request())
 }

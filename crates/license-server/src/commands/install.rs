@@ -4,6 +4,7 @@ use license_cli_support::{
     Audience, Destination, Exit, Failure, Overwrite, Source, Terminal, plural, show_path,
 };
 use license_core::encoding::{TextKind, decode_text};
+use license_core::trust::TrustedKey;
 use license_core::{TrustSet, with_causes};
 use serde_json::json;
 
@@ -100,6 +101,15 @@ fn install_trust(
     if let Some(path) = &config.trust {
         let message = format!("the public keys come from {}", show_path(path));
         return Err(Failure::usage(message).hint("omit the file, or the setting trust"));
+    }
+    if let Some(known) = crate::embedded::trust()? {
+        let is_known = |key: &TrustedKey| known.get(key.id().as_str()).is_some();
+        if trust.iter().all(is_known) {
+            return Ok(0);
+        }
+        let message = "the public keys are embedded in this program, and the file has other keys";
+        return Err(Failure::usage(message)
+            .hint("omit the file; or, if the vendor's keys have changed, name it with --trust"));
     }
     let path = directory.trust();
     if path.exists() {

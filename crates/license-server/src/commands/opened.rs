@@ -6,24 +6,29 @@ use std::sync::Arc;
 
 use license_cli_support::{Audience, Destination, Exit, Failure, Overwrite, show_path};
 use license_core::chrono::{DateTime, Utc};
-use license_core::issue::{KeyBits, ServerKey, ServerRequestDraft, Signer};
+use license_core::issue::{KeyBits, ServerKey, ServerRequestDraft, Signer, VerifyingSigner};
 use license_core::{FeatureMatrix, TrustSet, Unverified, with_causes};
+use license_issuer::errors::LedgerError;
+use license_issuer::ledger::sqlite::{LedgerFile, SqliteLedger};
+use license_issuer::ledger::{Ledger, LedgerReader};
+use license_issuer::services::issue::own_trust_set;
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::domain::{Refusal, RefusalKind, ServerCode, TenantId};
+use crate::embedded;
 use crate::keys::{self, SigningServer};
-use crate::services::{Services, ServicesConfig, TrustRoots};
+use crate::observer::Observer;
+use crate::services::{ServerRole, Services, ServicesConfig, TrustRoots, VendorConfig};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
 use crate::trust_file;
 
 /// How a command uses the database.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum DatabaseAccess {
-    /// As the server, which no other process may be.
-    Serve,
+    /// As the server, which no other process may be. The observer gets its measurements.
+    Serve(Arc<dyn Observer>),
     /// Beside a server that may run.
     Beside,
 }
@@ -51,10 +56,11 @@ pub(super) struct Prepared {
 pub(super) fn prepare(config: &Config, bits: KeyBits) -> Result<Prepared, Failure> {
     let (directory, _) = DataDir::create(&config.data_dir)?;
     let (key, request) = (directory.key(), directory.request());
-    let is_new = !key.exists();
+    // A key in an HSM exists already.
+    let is_new = config.key.is_none() && !key.exists();
     if is_new && directory.database().exists() {
         // A new key would not be certified by the licenses in the database.
-        keys::load(&key)?;
+        keys::load(config, &directory)?;
     }
     if is_new {
         keys::create(&key, bits)?;
@@ -72,7 +78,7 @@ pub(super) fn write_request(
     path: &Path,
 ) -> Result<(), Failure> {
     let matrix = trust_file::read_product(config.product_file.as_ref())?;
-    let key = keys::load(&directory.key())?;
+    let key = keys::load(config, directory)?;
     let draft = ServerRequestDraft {
         product: matrix.product(),
         name: config.name.clone(),
@@ -103,28 +109,60 @@ pub(super) async fn open(
     directory: &DataDir,
     access: DatabaseAccess,
 ) -> Result<OpenedServer, Failure> {
-    let key = keys::load(&directory.key())?;
-    let trust = trust(config, directory)?;
+    let key = keys::load(config, directory)?;
+    let roots = roots(config, directory)?;
+    let trust = roots.keys()?;
     let matrix = trust_file::read_product(config.product_file.as_ref())?;
     let has_trust = !trust.is_empty();
-    let id = key.public().id().to_string();
-    let key = ServerKey::new(key, &trust).map_err(|error| {
-        let message = format!("key {id}: {}", with_causes(&error));
-        Failure::new(Exit::Usage, "SERVER_KEY_TRUSTED", message)
-            .hint("a server needs a key of its own: `license-server init` with a new --data-dir creates one")
-    })?;
+    let role = role(config, &access, &matrix)?;
+    let trust = match &role {
+        ServerRole::Vendor(vendor) => trust.joined(&own_trust(&vendor.key)),
+        _ => trust,
+    };
+    let key = server_key(key, &trust)?;
+    let earlier = directory.earlier_keys()?;
+    let earlier = earlier
+        .iter()
+        .map(|path| server_key(keys::load_file(path)?, &trust));
+    let earlier = earlier.collect::<Result<_, _>>()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let opened = match access {
+    let observer = match &access {
+        DatabaseAccess::Serve(observer) => Arc::clone(observer),
+        DatabaseAccess::Beside => Arc::new(()),
+    };
+    let opened = match &access {
         // The first command creates the database.
         DatabaseAccess::Beside if directory.database().exists() => {
             SqliteStore::open_beside(directory.path(), Arc::clone(&clock))
         }
-        _ => SqliteStore::open(directory.path(), Arc::clone(&clock)),
+        _ => {
+            let (clock, observer) = (Arc::clone(&clock), Arc::clone(&observer));
+            SqliteStore::open_observed(directory.path(), clock, observer)
+        }
     };
     let store: Arc<dyn Store> = Arc::new(opened.map_err(|error| not_opened(directory, &error))?);
-    let services = Services::open(services_config(
-        config, directory, &store, &clock, key, matrix,
-    ));
+    let signer = match &config.key {
+        Some(_) => SigningServer::in_token(key, earlier, observer),
+        None => SigningServer::in_memory(key, earlier, observer),
+    };
+    let role = match (role, &config.vendor) {
+        (ServerRole::Site, _) => site_role(&*store, &access).await?,
+        (role @ ServerRole::Vendor(_), Some(vendor)) => {
+            create_ledger(&*store, &vendor.ledger).await?;
+            role
+        }
+        (role, _) => role,
+    };
+    let services = Services::open(ServicesConfig {
+        store: Arc::clone(&store),
+        clock: Arc::clone(&clock),
+        signer: Arc::new(signer),
+        tenant: TenantId::site(),
+        roots: Arc::new(roots),
+        matrix: Arc::new(matrix),
+        issuer: config.name.clone(),
+        role,
+    });
     let services = services.await.map_err(|refusal| refused(&refusal))?;
     Ok(OpenedServer {
         services,
@@ -134,49 +172,172 @@ pub(super) async fn open(
     })
 }
 
-fn services_config(
+/// Returns the role of the server. Only the server itself opens the vendor's key.
+fn role(
     config: &Config,
-    directory: &DataDir,
-    store: &Arc<dyn Store>,
-    clock: &Arc<dyn Clock>,
-    key: ServerKey,
-    matrix: FeatureMatrix,
-) -> ServicesConfig {
-    ServicesConfig {
-        store: Arc::clone(store),
-        clock: Arc::clone(clock),
-        signer: Arc::new(SigningServer::new(key)),
-        tenant: TenantId::site(),
-        roots: Arc::new(TrustFile(trust_path(config, directory))),
-        matrix: Arc::new(matrix),
-        issuer: config.name.clone(),
+    access: &DatabaseAccess,
+    matrix: &FeatureMatrix,
+) -> Result<ServerRole, Failure> {
+    let Some(vendor) = &config.vendor else {
+        return Ok(ServerRole::Site);
+    };
+    if matches!(access, DatabaseAccess::Beside) {
+        return Ok(ServerRole::VendorConsole);
+    }
+    check_product(&vendor.ledger, matrix)?;
+    let key = keys::open_vendor_key(&vendor.signing_key, vendor.passphrase_file.as_deref())?;
+    Ok(ServerRole::Vendor(Box::new(VendorConfig {
+        ledger: vendor.ledger.clone(),
+        key,
+    })))
+}
+
+/// Returns a key of the server, which must not sign licenses.
+fn server_key(key: VerifyingSigner, trust: &TrustSet) -> Result<ServerKey, Failure> {
+    let id = key.public().id().to_string();
+    ServerKey::new(key, trust).map_err(|error| {
+        let message = format!("key {id}: {}", with_causes(&error));
+        Failure::new(Exit::Usage, "SERVER_KEY_TRUSTED", message)
+            .hint("a server needs a key of its own: `license-server init` with a new --data-dir creates one")
+    })
+}
+
+fn own_trust(key: &VerifyingSigner) -> TrustSet {
+    own_trust_set(key).unwrap_or_default()
+}
+
+/// Refuses a ledger that has only licenses of other products.
+fn check_product(path: &Path, matrix: &FeatureMatrix) -> Result<(), Failure> {
+    let Some(ledger) = open_ledger(path)? else {
+        return Ok(());
+    };
+    let failed = |error| ledger_failed(path, &error);
+    let product = matrix.product();
+    let others = ledger.products().map_err(failed)?;
+    if others.is_empty() || ledger.holds_product(product).map_err(failed)? {
+        return Ok(());
+    }
+    let others = others.into_iter().collect::<Vec<_>>().join(", ");
+    let message = format!(
+        "{}: expected licenses of {product}, found those of {others}",
+        show_path(path)
+    );
+    Err(Failure::new(Exit::Usage, "PRODUCT_MISMATCH", message)
+        .hint("name the product file of the vendor with --product-file, or another ledger"))
+}
+
+/// Returns whether the database has the content of a ledger.
+async fn has_ledger(store: &dyn Store) -> Result<bool, Failure> {
+    let position = store.ledger_position(&TenantId::site()).await;
+    let position = position.map_err(|error| {
+        Failure::new(Exit::System, "STORAGE_FAILED", with_causes(&error))
+            .hint("check the database in the data directory")
+    })?;
+    Ok(position.is_some())
+}
+
+/// Returns the role of a server without a ledger. The database of a vendor's server would grow stale
+/// without one.
+async fn site_role(store: &dyn Store, access: &DatabaseAccess) -> Result<ServerRole, Failure> {
+    if !has_ledger(store).await? {
+        return Ok(ServerRole::Site);
+    }
+    if matches!(access, DatabaseAccess::Beside) {
+        return Ok(ServerRole::VendorConsole);
+    }
+    let message = "expected the settings ledger and signing_key, because the database belongs to a \
+                   vendor's server, found none";
+    Err(Failure::new(Exit::Usage, "WRONG_ROLE", message)
+        .hint("add the settings, or choose another directory with --data-dir"))
+}
+
+/// Creates the ledger of a new server. A server that has copied a ledger must find one.
+async fn create_ledger(store: &dyn Store, path: &Path) -> Result<(), Failure> {
+    if has_ledger(store).await? && !path.exists() {
+        return Err(ledger_failed(path, &LedgerError::Missing));
+    }
+    let mut ledger = LedgerFile::new(path);
+    ledger
+        .prepare()
+        .map_err(|error| ledger_failed(path, &error))
+}
+
+fn open_ledger(path: &Path) -> Result<Option<SqliteLedger>, Failure> {
+    match SqliteLedger::open_read_only(path) {
+        Ok(ledger) => Ok(Some(ledger)),
+        Err(LedgerError::Missing) => Ok(None),
+        Err(error) => Err(ledger_failed(path, &error)),
     }
 }
 
-/// Reads the vendor's public keys of the configuration, or those of the data directory.
-fn trust(config: &Config, directory: &DataDir) -> Result<TrustSet, Failure> {
-    match &config.trust {
-        Some(path) if !path.exists() => Err(Failure::io(
-            "read",
-            path,
-            &std::io::ErrorKind::NotFound.into(),
-        )),
-        _ => trust_file::read_trust(&trust_path(config, directory)),
+fn ledger_failed(path: &Path, error: &LedgerError) -> Failure {
+    let message = format!("{}: {}", show_path(path), with_causes(error));
+    let code = match error {
+        LedgerError::Busy | LedgerError::Lock(_) => "BUSY",
+        _ => "STORAGE_FAILED",
+    };
+    Failure::new(Exit::System, code, message)
+        .hint("name the ledger of keygen with --ledger; `keygen ledger verify` checks it")
+}
+
+/// Returns the vendor's public keys: those of the configuration, of the program or of the data
+/// directory, and those of the ledger.
+fn roots(config: &Config, directory: &DataDir) -> Result<VendorKeys, Failure> {
+    if let Some(path) = config.trust.as_ref().filter(|path| !path.exists()) {
+        let error = std::io::ErrorKind::NotFound.into();
+        return Err(Failure::io("read", path, &error));
+    }
+    let ledger = config.vendor.as_ref().map(|vendor| vendor.ledger.as_path());
+    let keys = match ledger {
+        None => TrustSet::default(),
+        Some(path) => match open_ledger(path)? {
+            None => TrustSet::default(),
+            Some(ledger) => {
+                let keys = ledger.signing_keys();
+                keys.map_err(|error| ledger_failed(path, &error))?
+            }
+        },
+    };
+    let file = || directory.trust();
+    let source = match (&config.trust, embedded::trust()?) {
+        (Some(path), _) => TrustSource::File(path.clone()),
+        (None, Some(keys)) => TrustSource::Embedded(keys),
+        (None, None) => TrustSource::File(file()),
+    };
+    Ok(VendorKeys {
+        source,
+        ledger: keys,
+    })
+}
+
+/// The source of the vendor's public keys.
+enum TrustSource {
+    /// A file. `license-server install` can create it while the server runs.
+    File(PathBuf),
+    /// The keys that are embedded in the program.
+    Embedded(TrustSet),
+}
+
+/// The vendor's public keys.
+struct VendorKeys {
+    source: TrustSource,
+    /// The keys of the ledger when the server started.
+    ledger: TrustSet,
+}
+
+impl VendorKeys {
+    fn keys(&self) -> Result<TrustSet, Failure> {
+        let keys = match &self.source {
+            TrustSource::File(path) => trust_file::read_trust(path)?,
+            TrustSource::Embedded(keys) => keys.clone(),
+        };
+        Ok(keys.joined(&self.ledger))
     }
 }
 
-/// Returns the path of the vendor's public keys.
-fn trust_path(config: &Config, directory: &DataDir) -> PathBuf {
-    config.trust.clone().unwrap_or_else(|| directory.trust())
-}
-
-/// The file with the vendor's public keys. `license-server install` can create it while the server
-/// runs.
-struct TrustFile(PathBuf);
-
-impl TrustRoots for TrustFile {
+impl TrustRoots for VendorKeys {
     fn read(&self) -> Result<TrustSet, Refusal> {
-        trust_file::read_trust(&self.0).map_err(|failure| {
+        self.keys().map_err(|failure| {
             let detail = failure.message();
             Refusal::new(RefusalKind::Unavailable, ServerCode::StorageFailed, detail)
         })

@@ -39,7 +39,12 @@ async fn serve(config: Config, directory: DataDir, terminal: &Terminal) -> Resul
     let tls = tls.map(|files| files.load().map(|certificate| (certificate, files)));
     let tls = tls.transpose()?;
     // The database is locked before the port is taken, so a second server names the first.
-    let opened = open(&config, &directory, DatabaseAccess::Serve).await?;
+    let metrics = Metrics::new().map_err(|error| {
+        Failure::new(Exit::System, "METRICS", error.to_string()).hint("report this error")
+    })?;
+    let metrics = Arc::new(metrics);
+    let access = DatabaseAccess::Serve(Arc::<Metrics>::clone(&metrics));
+    let opened = open(&config, &directory, access).await?;
     let listener = bind("listen", config.listen)?;
     let metrics_listener = config
         .metrics_listen
@@ -66,8 +71,9 @@ async fn serve(config: Config, directory: DataDir, terminal: &Terminal) -> Resul
             .and_then(|listener| listener.local_addr().ok()),
         has_license: !is_empty,
         has_trust: opened.has_trust,
+        is_vendor: opened.services.is_vendor(),
     };
-    let server = assemble(&config, &opened, listener, metrics_listener)?;
+    let server = assemble(&config, &opened, metrics, listener, metrics_listener)?;
     let server = RunningServer {
         tls: tls.map(|(certificate, files)| (RustlsConfig::from_config(certificate.config), files)),
         ..server
@@ -82,14 +88,10 @@ async fn serve(config: Config, directory: DataDir, terminal: &Terminal) -> Resul
 fn assemble(
     config: &Config,
     opened: &OpenedServer,
+    metrics: Arc<Metrics>,
     listener: TcpListener,
     metrics_listener: Option<TcpListener>,
 ) -> Result<RunningServer, Failure> {
-    let metrics = Metrics::new().map_err(|error| {
-        Failure::new(Exit::System, "METRICS", error.to_string())
-            .hint("add --metrics-listen off, and report this error")
-    })?;
-    let metrics = Arc::new(metrics);
     let (stopping, stops) = watch::channel(false);
     let settings = AppSettings {
         limits: config.limits,
@@ -177,6 +179,7 @@ struct Start {
     metrics: Option<SocketAddr>,
     has_license: bool,
     has_trust: bool,
+    is_vendor: bool,
 }
 
 impl Start {
@@ -194,18 +197,26 @@ impl Start {
                 "data_dir": show_path(directory.path()),
                 "request": show_path(&directory.request()),
                 "has_license": self.has_license,
+                "role": if self.is_vendor { "vendor" } else { "site" },
             }));
         }
         let mut text = format!("listening on {}", self.url);
         if let Some(fingerprint) = &self.fingerprint {
-            text.push_str(&format!("\ncertificate SHA-256: {fingerprint}"));
+            // The text is longer than a line of a terminal.
+            let (first, second) = fingerprint.split_at(fingerprint.len() / 2);
+            let rest = second.trim_start_matches(':');
+            text.push_str(&format!("\ncertificate SHA-256:\n  {first}:\n  {rest}"));
         }
         if let Some(url) = &setup_url {
             text.push_str(&format!(
                 "\n\nCreate the first administrator with this link, which works once, for 24 hours:\n  {url}"
             ));
         }
-        if !self.has_license {
+        if self.is_vendor {
+            text.push_str(
+                "\n\nThis is a vendor's server. Issue a license: POST /api/v1/licenses/issue",
+            );
+        } else if !self.has_license {
             text.push_str(&self.steps(directory));
         }
         terminal.data(&text)

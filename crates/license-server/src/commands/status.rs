@@ -5,8 +5,9 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use license_cli_support::{Cell, Column, Failure, Fields, Meaning, Table, Terminal, show_path};
-use license_core::Code;
+use license_core::chrono::{DateTime, TimeDelta, Utc};
 use license_core::issue::Signer;
+use license_core::{Code, CodeKind};
 use serde_json::{Value, json};
 
 use super::opened::{DatabaseAccess, open, refused, runtime};
@@ -21,7 +22,7 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(super) fn run(config: &Config, terminal: &Terminal) -> Result<(), Failure> {
     let directory = DataDir::open(&config.data_dir)?;
-    let key = keys::load(&directory.key())?.public().id().to_string();
+    let key = keys::load(config, &directory)?.public().id().to_string();
     let (licenses, pools) = runtime()?.block_on(async {
         let server = open(config, &directory, DatabaseAccess::Beside).await?;
         let failed = |refusal| refused(&refusal);
@@ -97,15 +98,17 @@ impl Status {
             Column::new("LICENSE").without_wrapping(),
             Column::new("CUSTOMER"),
             Column::new("TIER"),
-            Column::new("ENDS"),
+            Column::new("LAST DAY"),
             Column::new("STATE"),
         ]);
         for (license, code) in &self.licenses {
             let end = license.license.expires_at();
-            let end = end.map_or_else(|| "never".to_owned(), |end| end.date_naive().to_string());
+            let end = end.map_or_else(|| "never".to_owned(), last_day);
             let tier = license.license.tier().to_string();
             let id = license.record.id.to_string();
-            table.row([&id, &license.record.customer, &tier, &end, code.as_str()]);
+            let state = Cell::new(meaning(*code), code.as_str());
+            let customer = license.record.customer.as_str();
+            table.row([id.into(), customer.into(), tier.into(), end.into(), state]);
         }
         text.push_str("\n\n");
         text.push_str(&table.to_text(columns));
@@ -175,6 +178,20 @@ impl Status {
             "licenses": licenses.collect::<Vec<_>>(),
             "pools": pools.collect::<Vec<_>>(),
         })
+    }
+}
+
+/// Returns the last day of a license that ends at an instant.
+fn last_day(end: DateTime<Utc>) -> String {
+    let last = license_core::time::saturating_sub(end, TimeDelta::seconds(1));
+    last.date_naive().to_string()
+}
+
+fn meaning(code: Code) -> Meaning {
+    match code.kind() {
+        CodeKind::Licensed => Meaning::Good,
+        CodeKind::Grace => Meaning::Warning,
+        _ => Meaning::Bad,
     }
 }
 

@@ -1,5 +1,6 @@
 //! The settings file, `license-server.toml`.
 
+use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 
@@ -9,6 +10,7 @@ use license_cli_support::{
 use license_core::encoding::decode_text;
 use license_core::jose::MAX_FILE_BYTES;
 use license_issuer::files::{Exposure, changeable_by_others};
+use license_issuer::signer::KeyLocation;
 
 use super::setting::{SETTINGS, Setting};
 
@@ -60,10 +62,16 @@ fn examine(path: &Path) -> io::Result<Option<InsecurePlace>> {
     }))
 }
 
+/// Returns whether the location of a key is a file.
+fn is_file(location: &str) -> bool {
+    KeyLocation::from(OsString::from(location)).file().is_some()
+}
+
 /// Returns the value of a setting as text. A relative path becomes absolute.
 fn value(setting: Setting, entry: &SettingsEntry<'_>) -> Result<String, Failure> {
     let text = entry.text_or_number()?;
-    if !setting.is_path {
+    let is_key_service = setting.name == "signing_key" && !is_file(&text);
+    if !setting.is_path || is_key_service {
         return Ok(text);
     }
     let path = entry.absolute(&text).into_os_string().into_string();

@@ -1,5 +1,7 @@
 //! The settings: their names, defaults and meaning.
 
+use crate::embedded::{PRODUCT_SOURCE, TRUST_SOURCE};
+
 /// A setting of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Setting {
@@ -49,8 +51,11 @@ impl Setting {
 }
 
 /// All settings, in the order in which `license-server check-config` shows them.
-pub(crate) const SETTINGS: [Setting; 25] = [
+pub(crate) const SETTINGS: [Setting; 31] = [
     Setting::path("data_dir", "license-server in the user data directory"),
+    Setting::optional("key", "server.key in the data directory"),
+    Setting::path("pin_file", "the file that the key names"),
+    Setting::path("pkcs11_module", "the module that the key names"),
     Setting::value("listen", "127.0.0.1:8443"),
     Setting::optional("public_url", "the address"),
     Setting::value("tls", "auto"),
@@ -58,8 +63,11 @@ pub(crate) const SETTINGS: [Setting; 25] = [
     Setting::path("tls_key", "a key in the data directory"),
     Setting::optional("tls_names", "the host name and the address"),
     Setting::value("metrics_listen", "127.0.0.1:9464"),
-    Setting::path("trust", "trust.jwks in the data directory"),
-    Setting::path("product_file", "the built-in product"),
+    Setting::path("trust", TRUST_SOURCE),
+    Setting::path("product_file", PRODUCT_SOURCE),
+    Setting::path("ledger", "none: a site server"),
+    Setting::path("signing_key", "none: a site server"),
+    Setting::path("signing_key_passphrase_file", "none"),
     Setting::optional("name", "the host name"),
     Setting::optional("allowed_networks", "all"),
     Setting::optional("trusted_proxies", "none"),

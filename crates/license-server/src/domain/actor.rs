@@ -17,6 +17,16 @@ pub enum Actor {
     License(LicenseId),
     /// The server itself.
     Server,
+    /// Another program that writes the vendor's ledger, such as `keygen`.
+    Ledger,
+}
+
+impl Actor {
+    /// Returns the originator of a ledger entry from its member `issued_by`, which a server writes.
+    pub fn of_ledger_entry(issued_by: Option<&str>) -> Self {
+        let id = issued_by.and_then(|text| text.strip_prefix("token:"));
+        id.map_or(Self::Ledger, |id| Self::ApiToken(id.to_owned()))
+    }
 }
 
 impl fmt::Display for Actor {
@@ -27,6 +37,7 @@ impl fmt::Display for Actor {
             Self::Setup => f.write_str("setup"),
             Self::License(id) => write!(f, "license:{}", id.as_str()),
             Self::Server => f.write_str("server"),
+            Self::Ledger => f.write_str("ledger"),
         }
     }
 }

@@ -50,6 +50,8 @@ server_codes! {
     RateLimited "RATE_LIMITED" "Too many requests.",
     NetworkNotAllowed "NETWORK_NOT_ALLOWED" "The server does not lend seats to the network of the caller.",
     NotEnrolled "NOT_ENROLLED" "The enrollment token is missing or wrong.",
+    Busy "BUSY" "Another program keeps the vendor's ledger locked.",
+    WrongRole "WRONG_ROLE" "A site server cannot issue, and a vendor server imports nothing.",
     ShownOnce "SHOWN_ONCE" "The answer contained a secret, which is shown only once.",
 }
 

@@ -1,7 +1,8 @@
 //! Activations.
 //!
 //! A site server cannot sign activations, because only a key of the vendor may do so. It stores the
-//! requests until the administrator exports them and imports the answers of the vendor.
+//! requests until the administrator exports them and imports the answers of the vendor. A vendor's
+//! server answers at once.
 
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use serde_json::json;
 
 use super::licenses::refused;
 use super::site::Site;
+use super::vendor;
 use crate::domain::{
     ActivationRecord, ActivationState, Actor, Page, PageRequest, Refusal, RefusalKind, ServerCode,
 };
@@ -46,7 +48,8 @@ impl ActivationService {
         Self { site }
     }
 
-    /// Stores an activation request, or returns its answer. A repeated request is stored once.
+    /// Answers an activation request, or stores it until the vendor answers. A repeated request is
+    /// stored once.
     ///
     /// # Errors
     ///
@@ -56,9 +59,12 @@ impl ActivationService {
         let MachineRequest::Activation(request) = parse(text)? else {
             return Err(wrong_kind("an activation request"));
         };
+        if self.site.is_vendor {
+            return vendor::request(&self.site, request).await;
+        }
         self.check_license(&request.license).await?;
         let armor = MachineRequest::Activation(request.clone()).to_armor();
-        let stored = self.store(request, armor.clone()).await?;
+        let stored = store(&self.site, request).await?;
         if stored.request != armor {
             let detail = "another request has the same nonce";
             return Err(
@@ -94,30 +100,6 @@ impl ActivationService {
         )
     }
 
-    async fn store(
-        &self,
-        request: ActivationRequest,
-        armor: String,
-    ) -> Result<ActivationRecord, Refusal> {
-        let machine = Machine::Fingerprint(request.machine);
-        let digest = machine.digest().map(|digest| digest.to_string());
-        let record = ActivationRecord {
-            nonce: request.nonce.to_string(),
-            license: request.license,
-            machine: digest.unwrap_or_else(|| machine.to_string()),
-            request: armor,
-            requested_at: self.site.wall(),
-            answer: None,
-            answered_at: None,
-            receipt: None,
-            state: ActivationState::Waiting,
-        };
-        let store = &self.site.store;
-        Ok(store
-            .store_activation(&self.site.tenant, record, MAX_WAITING)
-            .await?)
-    }
-
     /// Stores a deactivation receipt. The vendor needs the receipt to free the device.
     ///
     /// # Errors
@@ -128,6 +110,9 @@ impl ActivationService {
         let MachineRequest::Deactivation(receipt) = parse(text)? else {
             return Err(wrong_kind("a deactivation receipt"));
         };
+        if self.site.is_vendor {
+            return vendor::deactivate(&self.site, receipt).await;
+        }
         let nonce = receipt.nonce.to_string();
         let stored = self.get(&nonce).await?;
         let is_same = match parse(&stored.request)? {
@@ -186,6 +171,7 @@ impl ActivationService {
         actor: &Actor,
         text: &str,
     ) -> Result<Vec<ActivationRecord>, Refusal> {
+        vendor::refuse_import(&self.site, "the server answers each request at once")?;
         let content = self.site.content();
         let matrix = &self.site.matrix;
         let verified = VerifiedLicenses::verify_with_licenses(text, content.keys(), matrix, &[])
@@ -248,6 +234,32 @@ impl ActivationService {
             .await?;
         record.ok_or_else(|| not_found(&nonce))
     }
+}
+
+/// Stores an activation request, unless a request with its nonce is stored. Returns the stored
+/// record.
+pub(super) async fn store(
+    site: &Site,
+    request: ActivationRequest,
+) -> Result<ActivationRecord, Refusal> {
+    let armor = MachineRequest::Activation(request.clone()).to_armor();
+    let machine = Machine::Fingerprint(request.machine);
+    let digest = machine.digest().map(|digest| digest.to_string());
+    let record = ActivationRecord {
+        nonce: request.nonce.to_string(),
+        license: request.license,
+        machine: digest.unwrap_or_else(|| machine.to_string()),
+        request: armor,
+        requested_at: site.wall(),
+        answer: None,
+        answered_at: None,
+        receipt: None,
+        state: ActivationState::Waiting,
+    };
+    Ok(site
+        .store
+        .store_activation(&site.tenant, record, MAX_WAITING)
+        .await?)
 }
 
 fn parse(text: &str) -> Result<MachineRequest, Refusal> {

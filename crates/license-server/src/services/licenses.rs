@@ -8,7 +8,9 @@ use license_core::{
 };
 use serde_json::json;
 
-use super::site::{Site, Verdict};
+use super::site::Site;
+use super::vendor;
+use super::verdict::Verdict;
 use crate::domain::{
     Actor, LicenseRecord, MachineRecord, Page, PageRequest, PoolId, Refusal, RefusalKind,
     ServerCode,
@@ -58,6 +60,8 @@ impl LicenseService {
     /// refusals if a part does not verify, or if the file has nothing to install.
     pub async fn install(&self, actor: &Actor, text: &str) -> Result<InstallReport, Refusal> {
         let site = &self.site;
+        let advice = "record a license in the ledger with `keygen ledger import`";
+        vendor::refuse_import(site, advice)?;
         let mut rotation = site.content().rotation.clone();
         if !LicenseKey::is_likely(text) {
             rotation.apply_file(text).map_err(|error| refused(&error))?;
@@ -87,23 +91,8 @@ impl LicenseService {
 
     /// Refuses a license for which the server could not sign anything.
     fn check_certified(&self, license: &License) -> Result<(), Refusal> {
-        let own = self.site.signer.public();
-        if license.confirmation_key() == Some(own) {
-            return Ok(());
-        }
-        let actual = license.confirmation_key().map_or_else(
-            || "a license without a server key".to_owned(),
-            |key| format!("a license for the server key {}", key.id()),
-        );
-        let detail = format!(
-            "license {} does not certify the key of this server",
-            license.id().as_str()
-        );
-        Err(
-            Refusal::new(RefusalKind::Conflict, ServerCode::NotCertified, detail)
-                .values(format!("a license for the server key {}", own.id()), actual)
-                .hint("send the file `server.request` of the data directory to the vendor"),
-        )
+        let hint = "send the file `server.request` of the data directory to the vendor";
+        self.site.check_certified(license, hint)
     }
 
     /// Stores the licenses of a verified file. The text is the canonical one, because the text of
@@ -122,7 +111,7 @@ impl LicenseService {
             .flat_map(|file| file.blocks_of_kind(TokenKind::License));
         let (mut installed, mut count) = (Vec::new(), 0);
         for (license, block) in verified.licenses().iter().zip(tokens) {
-            let record = self.record(license, block.token.as_str()).await?;
+            let record = record(&self.site, license, block.token.as_str()).await?;
             let details = json!({
                 "customer": record.customer,
                 "product": record.product,
@@ -147,41 +136,6 @@ impl LicenseService {
             });
         }
         Ok((installed, count))
-    }
-
-    /// Returns the record of a new license.
-    async fn record(&self, license: &License, token: &str) -> Result<LicenseRecord, Refusal> {
-        let matrix = &self.site.matrix;
-        let short_key = license.short_enterprise_key(matrix);
-        Ok(LicenseRecord {
-            id: license.id().clone(),
-            pool: self.pool_of(license).await?,
-            key: license.standard_key().map(|key| key.to_string()),
-            short_key: short_key.map(|key| key.to_string()),
-            product: license.product().as_str().to_owned(),
-            customer: license.customer().to_owned(),
-            token: token.to_owned(),
-            supersedes: license.supersedes().to_vec(),
-            installed_at: self.site.wall(),
-            number: 0,
-        })
-    }
-
-    /// Returns the pool of a license: that of an installed predecessor or successor, or the first
-    /// license of its chain. The pool therefore does not depend on the order of installation.
-    async fn pool_of(&self, license: &License) -> Result<PoolId, Refusal> {
-        let (store, tenant) = (&self.site.store, &self.site.tenant);
-        for id in license.supersedes() {
-            if let Some(previous) = store.license(tenant, id).await? {
-                return Ok(previous.pool);
-            }
-        }
-        let successors = store.successors(tenant, license.id()).await?;
-        if let Some(successor) = successors.into_iter().next() {
-            return Ok(successor.pool);
-        }
-        let first = license.supersedes().first();
-        Ok(PoolId::new(first.unwrap_or_else(|| license.id())))
     }
 
     /// Returns licenses, in the order of their installation.
@@ -219,6 +173,7 @@ impl LicenseService {
     ///
     /// Returns `NOT_FOUND` if the license is not installed.
     pub async fn remove(&self, actor: &Actor, id: &LicenseId) -> Result<(), Refusal> {
+        vendor::refuse_import(&self.site, "revoke the license")?;
         let audit = self
             .site
             .audit(actor, "license.remove", id.as_str(), json!({}));
@@ -269,6 +224,44 @@ impl LicenseService {
         let store = &self.site.store;
         Ok(store.machines(&self.site.tenant, license, page).await?)
     }
+}
+
+/// Returns the record of a new license.
+pub(super) async fn record(
+    site: &Site,
+    license: &License,
+    token: &str,
+) -> Result<LicenseRecord, Refusal> {
+    let short_key = license.short_enterprise_key(&site.matrix);
+    Ok(LicenseRecord {
+        id: license.id().clone(),
+        pool: pool_of(site, license).await?,
+        key: license.standard_key().map(|key| key.to_string()),
+        short_key: short_key.map(|key| key.to_string()),
+        product: license.product().as_str().to_owned(),
+        customer: license.customer().to_owned(),
+        token: token.to_owned(),
+        supersedes: license.supersedes().to_vec(),
+        installed_at: site.wall(),
+        number: 0,
+    })
+}
+
+/// Returns the pool of a license: that of an installed predecessor or successor, or the first
+/// license of its chain. The pool therefore does not depend on the order of installation.
+async fn pool_of(site: &Site, license: &License) -> Result<PoolId, Refusal> {
+    let (store, tenant) = (&site.store, &site.tenant);
+    for id in license.supersedes() {
+        if let Some(previous) = store.license(tenant, id).await? {
+            return Ok(previous.pool);
+        }
+    }
+    let successors = store.successors(tenant, license.id()).await?;
+    if let Some(successor) = successors.into_iter().next() {
+        return Ok(successor.pool);
+    }
+    let first = license.supersedes().first();
+    Ok(PoolId::new(first.unwrap_or_else(|| license.id())))
 }
 
 fn not_found(id: &LicenseId) -> Refusal {

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::licenses::refused;
 use super::site::Site;
+use super::vendor;
 use crate::domain::{Actor, Refusal, RefusalKind, RevocationRecord, ServerCode};
 
 /// Imports revocation lists and passes them on.
@@ -28,6 +29,8 @@ impl RevocationService {
     /// Returns `STALE_LIST` if the server has the same or a newer list, and other refusals if the
     /// list does not verify.
     pub async fn import(&self, actor: &Actor, text: &str) -> Result<RevocationRecord, Refusal> {
+        let advice = "record a list in the ledger with `keygen ledger import`";
+        vendor::refuse_import(&self.site, advice)?;
         let content = self.site.content();
         let matrix = &self.site.matrix;
         let verified = VerifiedLicenses::verify_with_licenses(text, content.keys(), matrix, &[])

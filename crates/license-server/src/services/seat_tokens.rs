@@ -93,7 +93,7 @@ pub(super) struct TokenContext<'a> {
 
 /// Signs the token of a seat for the instance of the grant. Returns `None` if the license ends
 /// within a second, because tokens have whole seconds.
-pub(super) fn sign(
+pub(super) async fn sign(
     site: &Site,
     grant: &SeatGrant,
     context: &TokenContext<'_>,
@@ -126,7 +126,7 @@ pub(super) fn sign(
         commitment: grant.commitment,
         nonce: context.nonce,
     };
-    let token = site.signer.sign_lease(&draft);
+    let token = site.signer.sign_lease(&draft).await;
     let token = token.map_err(|error| signing_failed(&error))?;
     Ok(Some(SignedLease { id, token }))
 }

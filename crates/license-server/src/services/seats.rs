@@ -79,7 +79,8 @@ impl SeatService {
         let reply = self.apply(&caller, command, None).await?;
         match &self.granted(&reply)? {
             SeatReply::Seat(grant) => {
-                let seat = self.seat(&caller, grant, &machine, Some(request.nonce), &reply)?;
+                let nonce = Some(request.nonce);
+                let seat = self.seat(&caller, grant, &machine, nonce, &reply).await?;
                 Ok(if grant.is_new {
                     AcquireReply::Granted(seat)
                 } else {
@@ -117,7 +118,7 @@ impl SeatService {
             .is_due(&grant, request.token.as_deref(), reply.now);
         let nonce = is_due.then_some(request.nonce);
         let machine = lease_machine(&grant, request.machine.as_deref())?;
-        self.seat(&caller, &grant, &machine, nonce, &reply)
+        self.seat(&caller, &grant, &machine, nonce, &reply).await
     }
 
     /// Ends the use of a seat by an instance.
@@ -183,7 +184,8 @@ impl SeatService {
             return Err(unexpected());
         };
         let machine = lease_machine(&grant, request.machine.as_deref())?;
-        self.seat(&caller, &grant, &machine, Some(request.nonce), &reply)
+        let nonce = Some(request.nonce);
+        self.seat(&caller, &grant, &machine, nonce, &reply).await
     }
 
     /// Returns the place of a ticket, and waits for an offer for up to `wait`. A poll claims the
@@ -222,7 +224,8 @@ impl SeatService {
             SeatReply::Queued(position) => Ok(PollReply::Queued(queue_state(caller, position))),
             SeatReply::Seat(grant) => {
                 let machine = lease_machine(grant, request.machine.as_deref())?;
-                let seat = self.seat(caller, grant, &machine, Some(request.nonce), &reply)?;
+                let nonce = Some(request.nonce);
+                let seat = self.seat(caller, grant, &machine, nonce, &reply).await?;
                 Ok(PollReply::Seat(seat))
             }
             _ => Err(unexpected()),
@@ -325,7 +328,7 @@ impl SeatService {
     }
 
     /// Returns a seat, with a signed token if there is a nonce.
-    fn seat(
+    async fn seat(
         &self,
         caller: &Caller,
         grant: &SeatGrant,
@@ -344,7 +347,7 @@ impl SeatService {
                     nonce,
                     now,
                 };
-                let signed = seat_tokens::sign(&self.site, grant, &context)?;
+                let signed = seat_tokens::sign(&self.site, grant, &context).await?;
                 signed.map(|signed| {
                     self.tokens.record(grant, &signed, reply.now);
                     signed.token

@@ -3,8 +3,6 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::{DateTime, Utc};
-use license_core::evaluate::{Evidence, Rule};
-use license_core::evaluate::{RuleOutcome, RuleResult};
 use license_core::{
     Code, Context, FeatureMatrix, License, LicenseFile, LicenseId, LicenseKey, TokenKind, TrustSet,
     Unverified, with_causes,
@@ -17,6 +15,8 @@ use super::content::Content;
 use super::licenses::InstalledLicense;
 use super::roots::TrustRoots;
 use super::signer::ServerSigner;
+use super::vendor::{self, ServerRole, VendorLedger};
+use super::verdict::Verdict;
 use crate::clock::{Clock, SteadyClock};
 use crate::domain::{
     Actor, LicenseRecord, NewAuditEntry, Refusal, RefusalKind, ServerCode, TenantId,
@@ -36,6 +36,11 @@ pub(super) struct Site {
     pub(super) tenant: TenantId,
     pub(super) matrix: Arc<FeatureMatrix>,
     pub(super) issuer: String,
+    /// Whether the server is a vendor's, which takes its content from the ledger.
+    pub(super) is_vendor: bool,
+    /// The ledger and the key of the vendor. A command at the console of a vendor's server has
+    /// none.
+    pub(super) vendor: Option<Arc<VendorLedger>>,
     roots: Arc<dyn TrustRoots>,
     content: RwLock<Arc<Content>>,
     /// The licenses by the credential that named them, with the number of the content.
@@ -45,7 +50,13 @@ pub(super) struct Site {
 impl Site {
     /// Reads the content of the store.
     pub(super) async fn open(config: ServicesConfig) -> Result<Self, Refusal> {
+        let is_vendor = !matches!(config.role, ServerRole::Site);
+        let vendor = match config.role {
+            ServerRole::Vendor(vendor) => Some(Arc::new(VendorLedger::open(*vendor)?)),
+            ServerRole::Site | ServerRole::VendorConsole => None,
+        };
         let roots = config.roots.read()?;
+        let roots = with_keys_of(vendor.as_deref(), roots);
         let content = read_content(&*config.store, &config.tenant, roots).await?;
         Ok(Self {
             store: config.store,
@@ -54,6 +65,8 @@ impl Site {
             tenant: config.tenant,
             matrix: config.matrix,
             issuer: config.issuer,
+            is_vendor,
+            vendor,
             roots: config.roots,
             content: RwLock::new(Arc::new(content)),
             credentials: Cache::new(CACHED_CREDENTIALS),
@@ -96,8 +109,14 @@ impl Site {
 
     /// Returns the vendor's keys of now. Keys that cannot be used change nothing.
     fn current_roots(&self) -> TrustSet {
-        match self.roots.read() {
-            Ok(roots) if roots.get(self.signer.public().id().as_str()).is_none() => roots,
+        let is_own = |roots: &TrustSet| {
+            let keys = self.signer.keys();
+            keys.iter()
+                .any(|key| roots.get(key.id().as_str()).is_some())
+        };
+        let roots = self.roots.read();
+        match roots.map(|roots| with_keys_of(self.vendor.as_deref(), roots)) {
+            Ok(roots) if !is_own(&roots) => roots,
             Ok(_) => {
                 tracing::warn!("the trust set is ignored, because it has the key of this server");
                 self.content().roots.clone()
@@ -137,16 +156,51 @@ impl Site {
             Some((of, found)) if of == version => return Ok(found),
             _ => {}
         }
-        let found = if LicenseKey::is_likely(credential) {
-            self.find_by_key(credential).await?
-        } else {
-            self.find_by_token(credential).await?
+        let found = match self.find(credential).await {
+            Err(refusal) if is_unknown(&refusal) && vendor::copy_changes(self).await? => {
+                self.find(credential).await?
+            }
+            found => found?,
         };
+        let hint = if self.is_vendor {
+            "renew or upgrade the license with the vendor's server, which certifies its current key"
+        } else {
+            "send the file `server.request` of the data directory to the vendor"
+        };
+        self.check_certified(&found.license, hint)?;
         let renewal = self.renewal(&found).await?;
         let found = Arc::new(InstalledLicense { renewal, ..found });
         let cached = (version, Arc::clone(&found));
         self.credentials.insert(credential.into(), cached);
         Ok(found)
+    }
+
+    async fn find(&self, credential: &str) -> Result<InstalledLicense, Refusal> {
+        if LicenseKey::is_likely(credential) {
+            self.find_by_key(credential).await
+        } else {
+            self.find_by_token(credential).await
+        }
+    }
+
+    /// Refuses a license for which the server could not sign anything.
+    pub(super) fn check_certified(&self, license: &License, hint: &str) -> Result<(), Refusal> {
+        let certified = license.confirmation_key();
+        if certified.is_some_and(|key| self.signer.keys().contains(&key)) {
+            return Ok(());
+        }
+        let actual = certified.map_or_else(
+            || "a license without a server key".to_owned(),
+            |key| format!("a license for the server key {}", key.id()),
+        );
+        let id = license.id();
+        let detail = format!("license {id} does not certify the key of this server");
+        let own = self.signer.public().id();
+        Err(
+            Refusal::new(RefusalKind::Conflict, ServerCode::NotCertified, detail)
+                .values(format!("a license for the server key {own}"), actual)
+                .hint(hint),
+        )
     }
 
     async fn find_by_key(&self, text: &str) -> Result<InstalledLicense, Refusal> {
@@ -205,6 +259,16 @@ impl Site {
 
     /// Returns the refusal of a license that is not installed.
     async fn unknown(&self, name: &str) -> Refusal {
+        if self.is_vendor {
+            let detail = "the ledger does not have the license";
+            return Refusal::new(
+                RefusalKind::Unauthorized,
+                ServerCode::UnknownLicense,
+                detail,
+            )
+            .values("a license of this vendor", name)
+            .hint("check the license key; an enterprise key is valid without a server");
+        }
         match self.store.had_license(&self.tenant).await {
             Ok(false) => Refusal::new(
                 RefusalKind::Unavailable,
@@ -299,6 +363,19 @@ impl Site {
     }
 }
 
+/// Adds the keys with which a vendor's server signs licenses.
+fn with_keys_of(vendor: Option<&VendorLedger>, roots: TrustSet) -> TrustSet {
+    match vendor {
+        Some(vendor) => roots.joined(&vendor.keys()),
+        None => roots,
+    }
+}
+
+/// Returns whether a license is unknown, which can be because the ledger has changed.
+fn is_unknown(refusal: &Refusal) -> bool {
+    refusal.code == ServerCode::UnknownLicense.as_str()
+}
+
 /// Returns random bytes.
 pub(super) fn random<const N: usize>() -> Result<[u8; N], Refusal> {
     license_issuer::random::bytes().map_err(|error| {
@@ -333,55 +410,4 @@ async fn read_content(
     let statements = store.statements(tenant).await?;
     let lists = store.revocations(tenant).await?;
     Ok(Content::new(version, roots, &statements, &lists))
-}
-
-/// The decision of the server about a license.
-///
-/// The rules are those of the library, except check-in and supersession. The server itself is the
-/// check-in, so an overdue check-in cannot be a reason to deny one. A license with a successor
-/// stays valid until its own end, because its holder may not have the successor yet.
-#[derive(Clone, Debug)]
-pub(super) struct Verdict {
-    /// The reason code.
-    pub(super) code: Code,
-    /// Whether the license may be used.
-    pub(super) is_valid: bool,
-    /// The evidence of the rule that decided.
-    pub(super) evidence: Evidence,
-}
-
-impl Verdict {
-    /// The rules that the server does not apply.
-    const NOT_APPLIED: [Rule; 2] = [Rule::CheckIn, Rule::Superseded];
-
-    /// The rules about the program that uses the license. They do not concern the license itself.
-    const ABOUT_PROGRAM: [Rule; 4] = [Rule::Machine, Rule::User, Rule::Usage, Rule::Version];
-
-    fn new(results: Vec<RuleResult>, ignored: &[Rule]) -> Self {
-        let mut grace = None;
-        for result in results {
-            if ignored.contains(&result.rule) || Self::NOT_APPLIED.contains(&result.rule) {
-                continue;
-            }
-            match result.outcome {
-                RuleOutcome::Denied(code) => {
-                    return Self {
-                        code,
-                        is_valid: false,
-                        evidence: result.evidence,
-                    };
-                }
-                RuleOutcome::Grace(code) if grace.is_none() => {
-                    grace = Some((code, result.evidence));
-                }
-                _ => {}
-            }
-        }
-        let (code, evidence) = grace.unwrap_or((Code::Valid, Evidence::Nothing));
-        Self {
-            code,
-            is_valid: true,
-            evidence,
-        }
-    }
 }

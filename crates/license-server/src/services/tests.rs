@@ -8,6 +8,7 @@ mod validation;
 use std::num::NonZeroU32;
 use std::sync::{Arc, OnceLock};
 
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use license_core::issue::{
     KeyBits, LeaseDraft, LicenseDraft, RandomError, ServerKey, Signer, SigningError, SigningKey,
@@ -18,7 +19,7 @@ use license_core::trust::TrustedKey;
 use license_core::{FeatureMatrix, LicenseId, Tier, TrustSet, time};
 use tempfile::TempDir;
 
-use super::{ServerSigner, Services, ServicesConfig};
+use super::{ServerRole, ServerSigner, Services, ServicesConfig};
 use crate::clock::ManualClock;
 use crate::domain::{Actor, TenantId};
 use crate::store::Store;
@@ -81,16 +82,17 @@ fn token(number: u8, change: impl FnOnce(&mut LicenseDraft)) -> String {
 
 struct TestSigner(ServerKey);
 
+#[async_trait]
 impl ServerSigner for TestSigner {
     fn public(&self) -> &TrustedKey {
         self.0.public()
     }
 
-    fn sign_lease(&self, draft: &LeaseDraft<'_>) -> Result<String, SigningError> {
+    async fn sign_lease(&self, draft: &LeaseDraft<'_>) -> Result<String, SigningError> {
         draft.sign(&self.0)
     }
 
-    fn sign_validation(&self, draft: &ValidationDraft<'_>) -> Result<String, SigningError> {
+    async fn sign_validation(&self, draft: &ValidationDraft<'_>) -> Result<String, SigningError> {
         draft.sign_as_server(&self.0)
     }
 }
@@ -119,6 +121,7 @@ impl TestServer {
             roots: Arc::new(trust()),
             matrix: Arc::new(matrix().clone()),
             issuer: "licenses.acme.example".to_owned(),
+            role: ServerRole::Site,
         });
         Self {
             services: services.await.unwrap(),

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::licenses::refused;
 use super::site::Site;
+use super::vendor;
 use crate::domain::{Actor, Refusal, RefusalKind, StatementRecord};
 
 /// Imports trust statements and passes them on.
@@ -28,6 +29,8 @@ impl TrustService {
     ///
     /// Returns a refusal if the file has no statement, or if a statement does not verify.
     pub async fn import(&self, actor: &Actor, text: &str) -> Result<usize, Refusal> {
+        let advice = "record a trust statement in the ledger with `keygen rotate`";
+        vendor::refuse_import(&self.site, advice)?;
         let file = LicenseFile::parse(text).ok();
         let count = file.map_or(0, |file| {
             file.blocks_of_kind(TokenKind::TrustStatement).count()

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
 use license_core::claims::Status;
+use license_core::evaluate::Evidence;
 use license_core::issue::ValidationDraft;
 use license_core::license::Activation;
 use license_core::machine::Machine;
@@ -13,7 +14,9 @@ use license_core::{Code, Context, License, LicenseFile, LicenseId, Version, with
 
 use super::cache::Cache;
 use super::licenses::InstalledLicense;
-use super::site::{Site, Verdict};
+use super::site::Site;
+use super::vendor::{self, Standing};
+use super::verdict::Verdict;
 use crate::domain::{
     ActivationState, MachineSighting, PageRequest, Refusal, RefusalKind, ServerCode,
 };
@@ -150,11 +153,14 @@ impl ValidateService {
         let verdict = self
             .decide(&installed.license, &machine, user, version, now)
             .await?;
+        // A machine that activates now must not wait for the next minute.
+        let is_cached = request.nonce.is_none() && verdict.code != Code::NotActivated;
         let renewal = self.renewal(&installed);
         let nonce = request.nonce.as_deref();
-        let reply = self.reply(&installed.license, &machine, &verdict, nonce, renewal, now)?;
+        let reply = self.reply(&installed.license, &machine, &verdict, nonce, renewal, now);
+        let reply = reply.await?;
         let reply = Arc::new(reply);
-        if request.nonce.is_none() {
+        if is_cached {
             self.replies.insert(key, Arc::clone(&reply));
         }
         Ok(reply)
@@ -168,10 +174,12 @@ impl ValidateService {
         version: Option<Version>,
         now: DateTime<Utc>,
     ) -> Result<Verdict, Refusal> {
-        let activations = if license.must_activate() {
-            self.activations(license).await?
-        } else {
-            Vec::new()
+        let standing = vendor::standing(&self.site, license, machine).await?;
+        let denial = standing.as_ref().and_then(|standing| standing.denial);
+        let activations = match standing {
+            Some(Standing { activations, .. }) => activations,
+            None if license.must_activate() => self.activations(license).await?,
+            None => Vec::new(),
         };
         let mut context = Context::at(now).machine(machine).activations(&activations);
         if let Some(user) = user {
@@ -184,7 +192,15 @@ impl ValidateService {
         if let Some(usage_type) = license.usage_type() {
             context = context.usage_type(usage_type);
         }
-        Ok(self.site.decide(license, &context))
+        let verdict = self.site.decide(license, &context);
+        Ok(match denial {
+            Some(code) if verdict.code != Code::Revoked => Verdict {
+                code,
+                is_valid: false,
+                evidence: Evidence::Nothing,
+            },
+            _ => verdict,
+        })
     }
 
     /// Returns the activations of a license that the vendor has sent to this server.
@@ -220,7 +236,7 @@ impl ValidateService {
         valid.map(|found| found.record.token.clone())
     }
 
-    fn reply(
+    async fn reply(
         &self,
         license: &License,
         machine: &Machine,
@@ -237,7 +253,7 @@ impl ValidateService {
         };
         let validation = match status_of(verdict) {
             None => None,
-            Some(status) => Some(self.sign(license, machine, status, nonce, now)?),
+            Some(status) => Some(self.sign(license, machine, status, nonce, now).await?),
         };
         let quotas = entitlements.quotas();
         Ok(ValidateReply {
@@ -257,7 +273,7 @@ impl ValidateService {
         })
     }
 
-    fn sign(
+    async fn sign(
         &self,
         license: &License,
         machine: &Machine,
@@ -275,6 +291,7 @@ impl ValidateService {
         self.site
             .signer
             .sign_validation(&draft)
+            .await
             .map_err(|error| signing_failed(&error))
     }
 
@@ -335,6 +352,9 @@ fn status_of(verdict: &Verdict) -> Option<Status> {
     match verdict.code {
         _ if verdict.is_valid => Some(Status::Active),
         Code::Revoked => Some(Status::Revoked),
+        // Only the ledger of a vendor has these states.
+        Code::Suspended => Some(Status::Suspended),
+        Code::Canceled => Some(Status::Canceled),
         _ => None,
     }
 }

@@ -2,6 +2,7 @@
 
 mod acquires;
 mod administration;
+mod ledger;
 mod licenses;
 mod replay;
 mod sample;
@@ -20,6 +21,7 @@ pub(super) use sample::{acquire, acquire_command, grant, session};
 pub(super) async fn check(store: &dyn Store) {
     licenses::check(store).await;
     administration::check(store).await;
+    ledger::check(store).await;
     seats::check(store).await;
     replay::check(store).await;
 }

@@ -4,6 +4,7 @@ mod audit;
 mod backup;
 mod connection;
 mod events;
+mod ledger;
 mod licenses;
 mod location;
 mod machines;
@@ -27,10 +28,10 @@ use self::connection::Access;
 use self::readers::Readers;
 use self::writer::Writer;
 use crate::clock::Clock;
+use crate::observer::Observer;
 use crate::store::StoreError;
 
 /// A store in a SQLite database, in a data directory.
-#[derive(Debug)]
 pub struct SqliteStore {
     path: PathBuf,
     writer: Writer,
@@ -38,6 +39,7 @@ pub struct SqliteStore {
     /// The lock of the data directory, if this process owns the pools.
     lock: Mutex<Option<LockedFile>>,
     is_owner: bool,
+    observer: Arc<dyn Observer>,
 }
 
 impl SqliteStore {
@@ -50,6 +52,19 @@ impl SqliteStore {
     /// [`StoreError::NetworkFileSystem`] if the directory is not on a local disk. Returns other
     /// errors if the database cannot be opened or was written by another program.
     pub fn open(directory: &Path, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
+        Self::open_observed(directory, clock, Arc::new(()))
+    }
+
+    /// Opens the database like [`open`](Self::open), and reports measurements.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`open`](Self::open).
+    pub fn open_observed(
+        directory: &Path,
+        clock: Arc<dyn Clock>,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Self, StoreError> {
         location::create(directory)?;
         location::refuse_network(directory)?;
         let lock = location::lock(directory)?;
@@ -60,11 +75,12 @@ impl SqliteStore {
         requests::forget_interrupted(&db)?;
         backup::resume(&mut db, clock.wall())?;
         Ok(Self {
-            writer: Writer::start(db, clock, true)?,
+            writer: Writer::start(db, clock, true, Arc::clone(&observer))?,
             readers: Readers::new(&path),
             path,
             lock: Mutex::new(Some(lock)),
             is_owner: true,
+            observer,
         })
     }
 
@@ -88,17 +104,27 @@ impl SqliteStore {
             schema::migrate(&mut db)?;
         }
         Ok(Self {
-            writer: Writer::start(db, clock, false)?,
+            writer: Writer::start(db, clock, false, Arc::new(()))?,
             readers: Readers::new(&path),
             path,
             lock: Mutex::new(None),
             is_owner: false,
+            observer: Arc::new(()),
         })
     }
 
     /// Returns the path of the database.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+impl std::fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SqliteStore")
+            .field("path", &self.path)
+            .field("is_owner", &self.is_owner)
+            .finish_non_exhaustive()
     }
 }
 

@@ -12,10 +12,10 @@ use license_core::jose::MAX_FILE_BYTES;
 use license_core::policy::CheckIn;
 use license_core::{FeatureMatrix, with_causes};
 use license_issuer::ledger::LedgerReader;
+use license_issuer::services::active_licenses::ActiveLicenses;
 use license_issuer::services::batch::{BatchRow, BatchSource};
 use license_issuer::services::warnings::IssueWarning;
 
-use super::super::active_licenses::ActiveLicenses;
 use super::super::draft::find_tier;
 use super::super::issuance::warning_text;
 use super::super::{issue, license_report, quotation_marks};
@@ -271,7 +271,8 @@ impl<'m> Orders<'m> {
         let mut known = self.active.lock().unwrap_or_else(PoisonError::into_inner);
         let active = match known.take() {
             Some(active) => active,
-            None => ActiveLicenses::read(ledger, None, self.matrix.product(), now())?,
+            None => ActiveLicenses::read(ledger, None, self.matrix.product(), now())
+                .map_err(failures::ledger_not_read(ledger))?,
         };
         Ok(known.insert(active).warning(&order.customer))
     }

@@ -16,6 +16,8 @@ use super::{Phase, SeatCore, SeatEvent, SeatState};
 /// The pauses after failed attempts.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+/// The shortest time limit of a renewal.
+const SHORTEST_LIMIT: Duration = Duration::from_secs(1);
 
 /// When to renew a lease, and what the last attempts brought.
 pub(super) struct Renewal {
@@ -38,6 +40,11 @@ impl Renewal {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn due(&self) -> Option<BootTime> {
+        self.due_at
+    }
+
     fn fail(&mut self, error: OnlineError) {
         let doublings = self.failures.min(5);
         let pause = FIRST_PAUSE
@@ -55,6 +62,8 @@ struct Renewed {
     renew_at: Option<BootTime>,
     /// The new lease, if the answer has a token.
     grant: Option<Grant>,
+    /// The latest end of the lease by the answer, with or without a token.
+    ends_by: BootTime,
 }
 
 /// What the thread for renewals knows about a seat.
@@ -155,24 +164,32 @@ impl SeatCore {
     fn request_renewal(&self) -> Result<Renewed, OnlineError> {
         let holder = &self.holder;
         let nonce = random::nonce()?;
-        let body = {
+        let (body, lifetime) = {
             let state = self.state();
             let lease = &state.grant.lease;
-            json!({
+            let body = json!({
                 "instance": holder.instance,
                 "seq": lease.seq(),
                 "nonce": nonce.to_string(),
                 "token": lease.id().as_str(),
-            })
+            });
+            (body, lease.lifetime().to_std().unwrap_or(Duration::ZERO))
         };
         let path = format!("/api/v1/seats/{}/heartbeat", holder.session);
         let call = holder.call(&path, body.to_string(), None);
         let route = Route::Only(holder.server);
-        let answer = holder.transport.send(&call, route, Limit::Configured)?;
+        // A silent server must not use up the time of seats from other servers.
+        let limit = Limit::AtMost((lifetime / 4).max(SHORTEST_LIMIT));
+        let answer = holder.transport.send(&call, route, limit)?;
         let reply: SeatReply = answer.parse(holder.url())?;
         let grant = self.check(&reply, &answer, nonce)?;
         let renew_at = reply.renew_at(answer.sent_at);
-        Ok(Renewed { renew_at, grant })
+        let ends_by = reply.ends_by(answer.sent_at);
+        Ok(Renewed {
+            renew_at,
+            grant,
+            ends_by,
+        })
     }
 
     fn check(
@@ -200,17 +217,22 @@ impl SeatState {
     /// Applies the result of a request. Returns the event, if there is one.
     fn apply(&mut self, result: Result<Renewed, OnlineError>) -> Option<SeatEvent> {
         let now = BootTime::now();
-        let Renewed { renew_at, grant } = match result {
+        let Renewed {
+            renew_at,
+            grant,
+            ends_by,
+        } = match result {
             Ok(renewed) => renewed,
             Err(error) => return self.refuse(error),
         };
         let renewal = &mut self.renewal;
         (renewal.failures, renewal.last_error) = (0, None);
-        if let Some(grant) = grant
-            && grant.valid_until >= self.grant.valid_until
-        {
+        if let Some(grant) = grant {
             self.grant = grant;
         }
+        // An answer without a signature can only shorten the lease, such as after an administrator
+        // has set a shorter lifetime.
+        self.grant.valid_until = self.grant.valid_until.min(ends_by);
         // Without a token, the lease that the client can prove ends when it ended before. The
         // next request comes early enough to get a token.
         let lifetime = self.grant.lease.lifetime().to_std();
@@ -227,7 +249,7 @@ impl SeatState {
 
     /// Applies a failed request. Only a refusal over a connection that proves the server can end
     /// the seat.
-    fn refuse(&mut self, error: OnlineError) -> Option<SeatEvent> {
+    pub(super) fn refuse(&mut self, error: OnlineError) -> Option<SeatEvent> {
         let problem = error.problem().filter(|problem| problem.is_authenticated);
         if let Some(problem) = problem {
             let (code, detail) = (problem.code.clone(), problem.detail.clone());

@@ -9,6 +9,7 @@ use license_core::{FeatureMatrix, LicenseId, Unverified};
 
 use super::*;
 use crate::manager::LicenseManager;
+use crate::online::error::ServerProblem;
 use crate::online::settings::OnlineSettings;
 use crate::session::Session;
 use crate::state_dir::StateDir;
@@ -126,4 +127,55 @@ fn a_poisoned_lock_does_not_end_a_seat() {
     assert!(poisoning.join().is_err());
     assert!(seat.core.state.is_poisoned());
     assert!(seat.is_valid());
+}
+
+#[test]
+fn only_a_refusal_that_proves_its_server_ends_a_seat() {
+    let scratch = tempfile::tempdir().unwrap();
+    let refusal = |code: &str, is_authenticated| {
+        OnlineError::Problem(Box::new(ServerProblem {
+            server: "http://licenses.acme.example".to_owned(),
+            status: 409,
+            code: code.to_owned(),
+            detail: "ended by an administrator".to_owned(),
+            hint: None,
+            expected: None,
+            actual: None,
+            facts: serde_json::Map::new(),
+            retry_after: None,
+            is_authenticated,
+        }))
+    };
+    let seat = seat(&scratch);
+    assert!(
+        seat.core
+            .state()
+            .refuse(refusal("LEASE_LOST", false))
+            .is_none()
+    );
+    assert!(
+        seat.core
+            .state()
+            .refuse(refusal("UNKNOWN_LICENSE", true))
+            .is_none()
+    );
+    assert!(seat.is_valid());
+    // A lease that is not renewed is valid until its end.
+    assert!(
+        seat.core
+            .state()
+            .refuse(refusal("NOT_RENEWABLE", true))
+            .is_none()
+    );
+    assert!(seat.is_valid() && seat.core.state().renewal.due().is_none());
+    let event = seat.core.state().refuse(refusal("LEASE_LOST", true));
+    assert!(matches!(event, Some(SeatEvent::Lost { .. })), "{event:?}");
+    assert!(!seat.is_valid());
+}
+
+#[test]
+fn threads_can_share_a_seat() {
+    const fn is_send_and_sync<T: Send + Sync>() {}
+    const { is_send_and_sync::<Seat>() };
+    const { is_send_and_sync::<OnlineError>() };
 }

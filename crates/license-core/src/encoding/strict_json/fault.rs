@@ -112,6 +112,11 @@ impl Error for Fault {
         fault
     }
 
+    /// Names the known variants only, because the text of the input can have any length.
+    fn unknown_variant(_: &str, known: &'static [&'static str]) -> Self {
+        Self::new(format_args!("one of {}", known.join(", ")), "another name")
+    }
+
     fn missing_field(field: &'static str) -> Self {
         let mut fault = Self::new("a value", "nothing");
         fault.0.member = Some(field.to_owned());

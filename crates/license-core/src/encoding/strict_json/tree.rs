@@ -1,10 +1,12 @@
 //! A parsed JSON object that borrows the text without copying it.
 
+mod variant;
+
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 
-use serde::de::value::{MapDeserializer, SeqDeserializer};
+use serde::de::value::{BorrowedStrDeserializer, MapDeserializer, SeqDeserializer};
 use serde::de::{DeserializeSeed, Error, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -12,6 +14,7 @@ use super::MAX_DEPTH;
 use super::fault::Fault;
 use crate::encoding::count_bytes;
 use crate::encoding::quoted::quoted;
+use variant::TaggedVariant;
 
 /// The number of members up to which duplicate names are found without allocating memory.
 const FEW_MEMBERS: usize = 32;
@@ -392,9 +395,30 @@ impl<'de> Deserializer<'de> for TreeValue<'de> {
         visitor.visit_newtype_struct(self)
     }
 
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        match self.node {
+            Node::Text(name) => visitor.visit_enum(BorrowedStrDeserializer::new(name)),
+            Node::Object { .. } => {
+                let mut members = ObjectMembers(self.children);
+                match (members.next(), members.next()) {
+                    (Some((name, content)), None) => {
+                        visitor.visit_enum(TaggedVariant { name, content })
+                    }
+                    _ => self.deserialize_any(visitor),
+                }
+            }
+            _ => self.deserialize_any(visitor),
+        }
+    }
+
     serde::forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
-        unit_struct seq tuple tuple_struct map struct enum identifier ignored_any
+        unit_struct seq tuple tuple_struct map struct identifier ignored_any
     }
 }
 

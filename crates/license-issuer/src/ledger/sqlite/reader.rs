@@ -208,6 +208,20 @@ impl LedgerReader for SqliteLedger {
         self.visit(condition, [chain], each)
     }
 
+    fn visit_entries_after(
+        &self,
+        seq: i64,
+        limit: u32,
+        each: &mut dyn FnMut(LedgerEntry),
+    ) -> Result<(), LedgerError> {
+        let condition = "seq > ?1 ORDER BY seq LIMIT ?2";
+        self.visit(condition, (seq, limit), each)
+    }
+
+    fn entry(&self, seq: i64) -> Result<Option<LedgerEntry>, LedgerError> {
+        self.select_one("seq = ?1", [seq])
+    }
+
     fn visit_entries(&self, each: &mut dyn FnMut(LedgerEntry)) -> Result<(), LedgerError> {
         self.visit("1 ORDER BY seq", [], each)
     }

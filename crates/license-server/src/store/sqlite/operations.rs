@@ -1,6 +1,7 @@
 //! The operations of the store.
 
 mod administration;
+mod ledger;
 mod licenses;
 mod machines;
 mod seats;

@@ -8,10 +8,13 @@ use crate::store::StoreError;
 
 /// The migrations. Each migration creates version N from version N-1, in one transaction. A
 /// released migration never changes.
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/001-first.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("migrations/001-first.sql"),
+    include_str!("migrations/002-ledger.sql"),
+];
 
 /// The version that the last migration creates.
-pub(super) const SUPPORTED: i64 = 1;
+pub(super) const SUPPORTED: i64 = 2;
 
 /// The id that distinguishes the databases of servers (`PRAGMA application_id`).
 const APPLICATION_ID: i64 = 0x4C69_6353;

@@ -18,6 +18,7 @@ use super::queries::query;
 use super::values::{column, number};
 use crate::clock::{Clock, LeaseClock};
 use crate::log_limit;
+use crate::observer::Observer;
 use crate::store::StoreError;
 
 /// The maximum number of requests that are committed together.
@@ -116,6 +117,7 @@ impl Writer {
         db: Connection,
         clock: Arc<dyn Clock>,
         is_owner: bool,
+        observer: Arc<dyn Observer>,
     ) -> Result<Self, StoreError> {
         let stored = db.query_row(query!("clock_read"), [], |row| row.get(0))?;
         let stored = number("lease_clock", stored)?;
@@ -131,6 +133,7 @@ impl Writer {
             pools: is_owner.then(Pools::default),
             stored_ms: stored,
             receiver,
+            observer,
         };
         let builder = thread::Builder::new().name("store-writer".to_owned());
         let thread = builder
@@ -193,6 +196,7 @@ struct Worker {
     stored_ms: u64,
     receiver: Receiver<Message>,
     last_full: Arc<Mutex<Option<Instant>>>,
+    observer: Arc<dyn Observer>,
 }
 
 impl Worker {
@@ -238,7 +242,9 @@ impl Worker {
 
     /// Runs the jobs in one transaction, and sends their results.
     fn commit(&mut self, mut jobs: Vec<Box<dyn Job>>) {
+        let start = Instant::now();
         let committed = self.transact(&mut jobs);
+        self.observer.committed(start.elapsed(), committed.is_ok());
         if let Err(error) = &committed {
             if error.is_disk_full() {
                 self.note_full();

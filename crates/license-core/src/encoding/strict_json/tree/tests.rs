@@ -72,3 +72,41 @@ fn an_array_with_more_items_than_the_type_reads_is_refused() {
         assert_eq!(pairs.is_ok(), is_pair, "{text}");
     }
 }
+
+#[test]
+fn a_variant_has_one_form() {
+    #[derive(Debug, PartialEq, serde::Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Overage {
+        None,
+        Seats(u32),
+        Range { from: u32 },
+    }
+    let read = |text: &str| {
+        let text = format!(r#"{{"overage":{text}}}"#);
+        let tree = Tree::parse(&text).unwrap();
+        let mut value = BTreeMap::<String, Overage>::deserialize(tree.root())?;
+        Ok::<_, Fault>(value.remove("overage").unwrap())
+    };
+    assert_eq!(read(r#""none""#).unwrap(), Overage::None);
+    assert_eq!(read(r#"{"seats":2}"#).unwrap(), Overage::Seats(2));
+    assert_eq!(
+        read(r#"{"range":{"from":1}}"#).unwrap(),
+        Overage::Range { from: 1 }
+    );
+    for refused in [
+        r#"{"none":null}"#,
+        r#""seats""#,
+        r#"{"seats":null}"#,
+        r#"{"seats":2,"none":null}"#,
+        "{}",
+        "[]",
+        "0",
+        "null",
+        r#""secret-name""#,
+        r#"{"secret-name":1}"#,
+    ] {
+        let error = read(refused).unwrap_err().to_string();
+        assert!(!error.contains("secret"), "{error}");
+    }
+}

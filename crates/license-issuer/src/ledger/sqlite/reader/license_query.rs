@@ -111,6 +111,9 @@ pub(super) fn filter_sql(
     if let Some(status) = filter.status {
         add(&format!("{STATUS} = #"), Box::new(status.as_str()));
     }
+    if let Some(after) = filter.after {
+        add("e.seq > #", Box::new(after));
+    }
     for (end, comparison) in [(filter.ends_by, "<="), (filter.ends_after, ">")] {
         if let Some(end) = end {
             let condition = format!("json_extract(e.body, '$.expires_at') {comparison} #");

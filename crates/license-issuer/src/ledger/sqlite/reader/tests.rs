@@ -183,3 +183,22 @@ fn trials_of_earlier_versions_are_found() {
     let trials = ledger.trials("CODITECT grosse ag").unwrap();
     assert_eq!(trials.len(), 1);
 }
+
+#[test]
+fn entries_after_a_number_are_visited_in_order_and_up_to_a_limit() {
+    let names = ["a", "b", "c", "d"];
+    let (_directory, ledger) = ledger(&names.map(|id| license(id, json!({"customer": id}))));
+    let mut seen = Vec::new();
+    let visited = ledger.visit_entries_after(1, 2, &mut |entry| seen.push(entry.subject));
+    visited.unwrap();
+    assert_eq!(seen, ["b", "c"]);
+    assert_eq!(ledger.entry(4).unwrap().unwrap().subject, "d");
+    assert!(ledger.entry(5).unwrap().is_none());
+    let filter = LicenseFilter {
+        after: Some(2),
+        ..LicenseFilter::default()
+    };
+    let found = select(&ledger, &filter, "2020-01-02T00:00:00Z");
+    let found: Vec<_> = found.iter().map(|(id, _)| id.as_str()).collect();
+    assert_eq!(found, ["c", "d"]);
+}

@@ -27,7 +27,11 @@ impl SeatStore for SqliteStore {
             }
             Ok(reply)
         };
-        self.write(tenant, apply).await
+        let reply = self.write(tenant, apply).await?;
+        for event in &reply.outcome.events {
+            self.observer.seat_changed(event);
+        }
+        Ok(reply)
     }
 
     async fn lease_clock(&self, tenant: &TenantId) -> Result<LeaseTime, StoreError> {

@@ -2,27 +2,31 @@
 
 use std::collections::BTreeMap;
 
-use license_cli_support::Failure;
 use license_core::ProductCode;
 use license_core::chrono::{DateTime, Utc};
-use license_issuer::folding::folded;
-use license_issuer::ledger::{LedgerReader, LicenseFilter, LicenseStatus};
-use license_issuer::services::warnings::IssueWarning;
 
-use crate::failures;
+use crate::errors::LedgerError;
+use crate::folding::folded;
+use crate::ledger::{LedgerReader, LicenseFilter, LicenseStatus};
+use crate::services::warnings::IssueWarning;
 
 /// Warnings about the active licenses of a product that are not trials, by the
 /// [folded](folded()) name of the customer.
-pub(super) struct ActiveLicenses(BTreeMap<String, IssueWarning>);
+#[derive(Clone, Debug, Default)]
+pub struct ActiveLicenses(BTreeMap<String, IssueWarning>);
 
 impl ActiveLicenses {
     /// Reads the licenses of one customer, or of all customers, from the ledger.
-    pub(super) fn read(
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the ledger cannot be read.
+    pub fn read(
         ledger: &dyn LedgerReader,
         customer: Option<&str>,
         product: ProductCode,
         now: DateTime<Utc>,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, LedgerError> {
         let filter = LicenseFilter {
             customer_name: customer.map(str::to_owned),
             product: Some(product.to_string()),
@@ -30,7 +34,7 @@ impl ActiveLicenses {
             ..LicenseFilter::default()
         };
         let mut active = BTreeMap::new();
-        let read = ledger.visit_licenses(&filter, now, &mut |row| {
+        ledger.visit_licenses(&filter, now, &mut |row| {
             let entry = row.entry;
             if entry.member("trial").as_deref() == Some("true") {
                 return;
@@ -46,13 +50,13 @@ impl ActiveLicenses {
             };
             // The last license in the order of recording is the latest.
             active.insert(key, warning);
-        });
-        read.map_err(failures::ledger_not_read(ledger))?;
+        })?;
         Ok(Self(active))
     }
 
     /// Returns the warning about the latest license of a customer.
-    pub(super) fn warning(&self, customer: &str) -> Option<IssueWarning> {
+    #[must_use]
+    pub fn warning(&self, customer: &str) -> Option<IssueWarning> {
         self.0.get(&folded(customer)).cloned()
     }
 }

@@ -1,0 +1,26 @@
+//! Measurements of the store and of the server's key, for metrics.
+
+use std::time::Duration;
+
+use license_seats::SeatEvent;
+
+/// Receives measurements. The methods are called often, so they return at once.
+pub trait Observer: Send + Sync {
+    /// A transaction ended after this time. Without success, its changes are not stored.
+    fn committed(&self, duration: Duration, is_success: bool);
+
+    /// A seat changed, and the change is stored.
+    fn seat_changed(&self, event: &SeatEvent);
+
+    /// The key made a signature. The time includes the wait for the key.
+    fn signed(&self, duration: Duration);
+}
+
+/// Ignores all measurements.
+impl Observer for () {
+    fn committed(&self, _: Duration, _: bool) {}
+
+    fn seat_changed(&self, _: &SeatEvent) {}
+
+    fn signed(&self, _: Duration) {}
+}

@@ -1,0 +1,24 @@
+//! Copies of the vendor's ledger.
+
+use async_trait::async_trait;
+
+use crate::domain::{LedgerCopy, LedgerPosition, TenantId};
+use crate::store::sqlite::writer::Batch;
+use crate::store::sqlite::{SqliteStore, ledger};
+use crate::store::{LedgerStore, StoreError};
+
+#[async_trait]
+impl LedgerStore for SqliteStore {
+    async fn ledger_position(
+        &self,
+        tenant: &TenantId,
+    ) -> Result<Option<LedgerPosition>, StoreError> {
+        self.read(tenant, ledger::position).await
+    }
+
+    async fn copy_ledger(&self, tenant: &TenantId, copy: LedgerCopy) -> Result<usize, StoreError> {
+        let store =
+            move |batch: &mut Batch<'_>, tenant: &TenantId| ledger::copy(batch.db, tenant, &copy);
+        self.write(tenant, store).await
+    }
+}

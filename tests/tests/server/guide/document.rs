@@ -1,0 +1,74 @@
+//! The sections and code blocks of `docs/server.md`.
+
+use license_tests::programs;
+
+/// The first words of commands.
+const COMMANDS: [&str; 7] = [
+    "license-server",
+    "keygen",
+    "curl",
+    "openssl",
+    "chmod",
+    "sudo",
+    "pkcs11-tool",
+];
+
+/// The text of the guide.
+pub(super) struct Guide(String);
+
+impl Guide {
+    pub(super) fn read() -> Self {
+        let path = programs::workspace().join("docs/server.md");
+        Self(std::fs::read_to_string(path).unwrap())
+    }
+
+    /// Returns the commands of a section: one script for each block, without its indentation.
+    pub(super) fn blocks(&self, section: &str) -> Vec<String> {
+        let blocks = self.all_blocks(section).into_iter();
+        let blocks: Vec<_> = blocks.filter(|block| is_script(block)).collect();
+        assert!(!blocks.is_empty(), "the guide has no commands in {section}");
+        blocks
+    }
+
+    /// Returns the first settings file of a section.
+    pub(super) fn settings(&self, section: &str) -> String {
+        let mut blocks = self.all_blocks(section).into_iter();
+        let settings = blocks.find(|block| block.contains(" = \""));
+        settings.unwrap_or_else(|| panic!("the guide has no settings in {section}"))
+    }
+
+    pub(super) fn sections_with_commands(&self) -> Vec<String> {
+        let names = self.0.lines().filter_map(|line| line.strip_prefix("## "));
+        let names = names.filter(|name| self.all_blocks(name).iter().any(|block| is_script(block)));
+        names.map(str::to_owned).collect()
+    }
+
+    fn all_blocks(&self, section: &str) -> Vec<String> {
+        let heading = format!("\n## {section}\n");
+        let (_, rest) = self
+            .0
+            .split_once(&heading)
+            .unwrap_or_else(|| panic!("{section}"));
+        let text = rest.split("\n## ").next().unwrap();
+        let mut blocks = vec![String::new()];
+        for line in text.lines() {
+            // The text of a list is indented by up to three spaces.
+            match line.strip_prefix("    ") {
+                Some(code) => {
+                    let block = blocks.last_mut().unwrap();
+                    block.push_str(code.trim_start());
+                    block.push('\n');
+                }
+                None => blocks.push(String::new()),
+            }
+        }
+        blocks.retain(|block| !block.is_empty());
+        blocks
+    }
+}
+
+fn is_script(block: &str) -> bool {
+    let first = block.split([' ', '=']).next().unwrap();
+    let is_variable = block.starts_with(&format!("{first}=")) && first == first.to_uppercase();
+    COMMANDS.contains(&first) || is_variable
+}
