@@ -2,6 +2,8 @@
 
 mod help;
 mod monitoring;
+#[cfg(feature = "online")]
+mod online;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -16,9 +18,13 @@ use license_core::{ProductCode, Version, time};
 
 pub(crate) use self::help::COMMAND_GROUPS;
 pub(crate) use self::monitoring::{Metrics, Thresholds, is_plugin};
+#[cfg(feature = "online")]
+pub(crate) use self::online::{
+    Config, ConfigAction, OnLoss, OnlineArgs, OnlineCommand, Run, Seat, SeatAction, Validate, Wait,
+};
 use crate::embedded::{self, PROGRAM, command};
 
-/// Verifies, installs and explains licenses without a network
+/// Verifies, installs and explains licenses, without a network or with a license server
 #[derive(Debug, Parser)]
 #[command(name = PROGRAM, version, long_version = embedded::VERSION, after_help = help::after_help())]
 pub(crate) struct Cli {
@@ -104,6 +110,9 @@ pub(crate) enum Command {
     },
     /// Show the result of each rule, with the expected and the actual value
     Explain(Box<Explain>),
+    #[cfg(feature = "online")]
+    #[command(flatten)]
+    Online(OnlineCommand),
     #[command(flatten)]
     Description(Description),
 }
@@ -392,7 +401,7 @@ mod tests {
 
     #[test]
     fn each_command_is_in_one_group() {
-        let misplaced = program::misplaced(&Cli::command(), &COMMAND_GROUPS);
+        let misplaced = program::misplaced(&Cli::command(), COMMAND_GROUPS);
         assert_eq!(misplaced, [""; 0]);
     }
 }

@@ -9,6 +9,8 @@ mod install;
 mod machine;
 mod metrics;
 mod observation;
+#[cfg(feature = "online")]
+mod online;
 mod remove;
 mod request;
 mod session;
@@ -22,6 +24,8 @@ use std::process::ExitCode;
 use clap::CommandFactory;
 use license_cli_support::{Exit, Failure, Terminal};
 
+#[cfg(feature = "online")]
+use crate::args::OnlineCommand;
 use crate::args::{Cli, Command, SystemArgs};
 use crate::context::AppContext;
 use crate::embedded;
@@ -37,6 +41,12 @@ pub(crate) fn run(cli: &Cli, terminal: &Terminal) -> Result<ExitCode, Failure> {
             let app = || AppContext::open(cli.product_file.as_ref());
             status::check(app, arguments, terminal).map(ExitCode::from)
         }
+        #[cfg(feature = "online")]
+        Command::Online(OnlineCommand::Run(arguments)) => {
+            check_product(cli)?;
+            let app = AppContext::open(cli.product_file.as_ref())?;
+            online::run(&app, arguments, terminal)
+        }
         command => run_command(cli, command, terminal).map(ExitCode::from),
     }
 }
@@ -45,9 +55,7 @@ fn run_command(cli: &Cli, command: &Command, terminal: &Terminal) -> Result<Exit
     if embedded::HAS_KEYS && !command.trust().is_empty() {
         return Err(embedded::trust_not_accepted());
     }
-    if embedded::HAS_PRODUCT && cli.product_file.is_some() {
-        return Err(embedded::product_not_accepted());
-    }
+    check_product(cli)?;
     let app = || AppContext::open(cli.product_file.as_ref());
     let app_for = |users: SystemArgs, command: &str| {
         let app = app()?;
@@ -95,8 +103,18 @@ fn run_command(cli: &Cli, command: &Command, terminal: &Terminal) -> Result<Exit
         ),
         Command::Doctor { strict } => doctor::run(&app()?, *strict, terminal),
         Command::Explain(arguments) => explain::run(&app()?, arguments, terminal),
+        #[cfg(feature = "online")]
+        Command::Online(command) => online::run_command(app()?, command, terminal),
         Command::Description(description) => {
             description.write(Cli::command()).map(|()| Exit::Success)
         }
     }
+}
+
+/// Returns an error if a program with an embedded product is called with another one.
+fn check_product(cli: &Cli) -> Result<(), Failure> {
+    if embedded::HAS_PRODUCT && cli.product_file.is_some() {
+        return Err(embedded::product_not_accepted());
+    }
+    Ok(())
 }

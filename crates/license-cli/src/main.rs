@@ -1,4 +1,5 @@
-//! `license`: verifies, installs and explains licenses without a network.
+//! `license`: verifies, installs and explains licenses without a network. Only the commands of the
+//! feature `online` use one.
 //!
 //! Layers: `embedded` ← `args`, `output` ← `context` ← `commands`. An arrow separates two groups of
 //! modules. A module may use modules of its own group and of the groups to its left.
@@ -24,7 +25,7 @@ fn main() -> ExitCode {
         terminal.failure(failure);
         failure.exit().into()
     };
-    let cli: args::Cli = match program::parse_or_report(arguments, &args::COMMAND_GROUPS, report) {
+    let cli: args::Cli = match program::parse_or_report(arguments, args::COMMAND_GROUPS, report) {
         Ok(cli) => cli,
         Err(exit) => return exit,
     };

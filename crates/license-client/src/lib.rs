@@ -227,7 +227,7 @@ pub use manager::{
 pub use online::{
     CertificateFault, OnlineClient, OnlineError, OnlineSetting, OnlineSettings, OnlineSource,
     OnlineStatus, OnlineValue, QueuePlace, Seat, SeatEvent, SeatRequest, ServerProblem,
-    ServerVerdict, UnreachableReason,
+    ServerVerdict, StoredSeat, UnreachableReason,
 };
 pub use paths::Paths;
 pub use problem::{ListFault, ListProblem, StaleList, StateProblem, StatementProblem};

@@ -10,8 +10,8 @@
 //     tls, caller
 //     transport
 //     grant, verdict
-//     validation, seat, heartbeats
-//     seat_request
+//     validation, seat, heartbeats, seat_file
+//     seat_request, stored_seat
 //     connection
 mod boot_time;
 mod caller;
@@ -24,11 +24,13 @@ mod queue;
 mod random;
 mod resolver;
 mod seat;
+mod seat_file;
 mod seat_request;
 mod server_url;
 mod setting;
 mod settings;
 mod settings_file;
+mod stored_seat;
 mod tls;
 mod transport;
 mod validation;
@@ -42,4 +44,5 @@ pub use self::seat::{Seat, SeatEvent};
 pub use self::seat_request::SeatRequest;
 pub use self::setting::{OnlineSetting, OnlineSource, OnlineValue};
 pub use self::settings::OnlineSettings;
+pub use self::stored_seat::StoredSeat;
 pub use self::verdict::{OnlineStatus, ServerVerdict};

@@ -6,25 +6,30 @@ use std::process::Command;
 /// The profile of the programs.
 const PROFILE: &str = "demo";
 
-/// The programs, without signing keys in tokens and clouds.
-const SELECTION: [&str; 7] = [
+/// The programs of the first act, without signing keys in tokens and clouds.
+pub(crate) const PROGRAMS: &[&str] = &[
     "--package",
     "license-keygen",
     "--package",
     "license-cli",
     "--no-default-features",
-    "--profile",
-    PROFILE,
+    "--features",
+    "license-cli/online",
 ];
+
+/// The program of the second act.
+#[cfg(unix)]
+pub(crate) const SERVER: &[&str] = &["--package", "license-server"];
 
 /// Builds the programs with Cargo, which shows its progress. Returns their directory, or `None` if
 /// the build fails.
-pub(crate) fn programs() -> Option<PathBuf> {
-    println!("Building keygen and license. The first time, this takes a few minutes.");
+pub(crate) fn programs(selection: &[&str]) -> Option<PathBuf> {
+    println!("Building programs. The first time, this takes a few minutes.");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let built = Command::new(cargo)
         .arg("build")
-        .args(SELECTION)
+        .args(selection)
+        .args(["--profile", PROFILE])
         .arg("--manifest-path")
         .arg(workspace().join("Cargo.toml"))
         // A build of a vendor embeds its keys.

@@ -1,4 +1,5 @@
-//! `cargo demo`: issues, verifies, installs and uses licenses with the real programs.
+//! `cargo demo`: issues, verifies, installs and uses licenses with the real programs. On Unix, a
+//! second act runs a license server, whose seats three projects share.
 //!
 //! Each command is printed before it runs. The demo stops at the first unexpected exit code.
 //!
@@ -12,10 +13,12 @@
 )]
 
 mod build;
+#[cfg(unix)]
+mod seats;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Command, ExitCode, ExitStatus, Stdio};
 
 /// A command and its expected exit code.
 struct Step<'a> {
@@ -152,6 +155,8 @@ const SITE: [Step<'_>; 12] = [
 /// The programs, and the directory for the files of the demo.
 struct Demo {
     programs: PathBuf,
+    /// Whether the programs are built by the demo.
+    is_building: bool,
     directory: PathBuf,
 }
 
@@ -160,15 +165,17 @@ fn main() -> ExitCode {
     let demo = match (arguments.next(), arguments.next()) {
         (Some(programs), Some(directory)) => Demo {
             programs: std::path::absolute(programs).expect("the path is not empty"),
+            is_building: false,
             directory: std::path::absolute(directory).expect("the path is not empty"),
         },
         _ => {
-            let Some(programs) = build::programs() else {
+            let Some(programs) = build::programs(build::PROGRAMS) else {
                 return ExitCode::FAILURE;
             };
             let directory = new_directory();
             Demo {
                 programs,
+                is_building: true,
                 directory,
             }
         }
@@ -178,6 +185,8 @@ fn main() -> ExitCode {
     let succeeded = VENDOR.iter().all(|step| demo.run(step))
         && tamper(&demo.directory)
         && SITE.iter().all(|step| demo.run(step));
+    #[cfg(unix)]
+    let succeeded = succeeded && seats::run(&demo);
     if !succeeded {
         return ExitCode::FAILURE;
     }
@@ -236,39 +245,34 @@ fn tamper(directory: &Path) -> bool {
 impl Demo {
     /// Prints and runs a step. Returns whether the command ended with the expected exit code.
     fn run(&self, step: &Step<'_>) -> bool {
-        if !step.text.is_empty() {
-            println!("\n# {}", step.text);
-        }
-        println!("$ {}", step.line);
-        let mut words = split_words(step.line).into_iter();
+        print_command(step.text, step.line);
+        let status = self.command(step.line).status();
+        is_expected(status.expect("the program starts"), step.exit)
+    }
+
+    /// Prepares a command of one of the programs. Settings of the user would change the result.
+    fn command(&self, line: &str) -> Command {
+        let mut words = split_words(line).into_iter();
         let name = words.next().unwrap_or_default();
         let program = format!("{name}{}", std::env::consts::EXE_SUFFIX);
         let mut command = Command::new(self.programs.join(program));
-        // Settings of the user would change the result.
         let variables = std::env::vars_os().map(|(name, _)| name);
-        let is_setting = |name: &OsString| name.to_string_lossy().starts_with("KEYGEN_");
+        let is_setting = |name: &OsString| {
+            let name = name.to_string_lossy();
+            let prefixes = ["KEYGEN_", "LICENSE_SERVER_", "CODITECT_LICENSE_SERVER"];
+            prefixes.iter().any(|prefix| name.starts_with(prefix))
+        };
         for name in variables.filter(is_setting) {
             command.env_remove(name);
         }
-        let status = command
+        command
             .args(words)
             .current_dir(&self.directory)
             .env("CODITECT_HOME", self.directory.join("site/home"))
             .env("KEYGEN_CONFIG", self.directory.join("vendor/keygen.toml"))
-            .stdin(Stdio::null())
-            .status()
-            .expect("the program starts");
-        if !status.success() {
-            println!("[{status}]");
-        }
-        let is_expected = status.code() == Some(step.exit);
-        if !is_expected {
-            println!(
-                "error: expected exit code {}. Please report this as a bug.",
-                step.exit
-            );
-        }
-        is_expected
+            .env("LICENSE_SERVER_DATA_DIR", self.directory.join("server"))
+            .stdin(Stdio::null());
+        command
     }
 
     fn print_next_steps(&self) {
@@ -278,6 +282,26 @@ impl Demo {
         println!("  PATH={}:$PATH", self.programs.display());
         println!("  license features");
     }
+}
+
+/// Prints a command, with its explanation above it.
+fn print_command(text: &str, line: &str) {
+    if !text.is_empty() {
+        println!("\n# {text}");
+    }
+    println!("$ {line}");
+}
+
+/// Prints an exit code other than 0. Returns whether the exit code is the expected one.
+fn is_expected(status: ExitStatus, exit: i32) -> bool {
+    if !status.success() {
+        println!("[{status}]");
+    }
+    let is_expected = status.code() == Some(exit);
+    if !is_expected {
+        println!("error: expected exit code {exit}. Please report this as a bug.");
+    }
+    is_expected
 }
 
 /// Splits a command line at spaces, except within single quotes.

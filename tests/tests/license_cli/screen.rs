@@ -182,6 +182,7 @@ fn the_help_lists_every_command_below_a_heading() {
         "Ask about the license:",
         "Install a license:",
         "Activate this machine:",
+        "Use a license server:",
         "Examine this machine:",
         "Describe the program:",
     ];

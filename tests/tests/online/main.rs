@@ -1,5 +1,5 @@
-//! Tests of the feature `online` of `license-client`: against `license-server`, and against servers
-//! in the test that send hostile answers.
+//! Tests of the feature `online` of `license-client`, and of the commands of `license` that use it:
+//! against `license-server`, and against servers in the test that send hostile answers.
 #![allow(
     clippy::indexing_slicing,
     clippy::panic,
@@ -9,9 +9,12 @@
 
 mod answers;
 mod certificates;
+mod commands;
 mod fake;
 mod leases;
 mod order;
+mod run;
 mod seats;
 mod site;
 mod validation;
+mod workplace;

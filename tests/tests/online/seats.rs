@@ -8,11 +8,11 @@ use std::thread;
 use std::time::Duration;
 
 use license_client::{Code, OnlineClient, OnlineSettings, OnlineStatus, Outcome, SeatEvent};
-use license_tests::{Run, words};
 use serde_json::json;
 
 use super::fake::{event, wait_for};
 use super::site::{Site, client_on, pool};
+use super::workplace::shorten_leases;
 
 /// The terms of a license with two seats that needs no check-in.
 const SEATS: &str = "--tier team --seats 2 --offline --perpetual";
@@ -53,17 +53,7 @@ fn a_license_that_the_vendor_revoked_is_denied_after_the_next_validation() {
     let site = Site::new("--tier team --seats 2 --days 365");
     let server = site.start();
     let client = site.client(&server);
-    let revoke = Run::keygen(&site.workstation).args(words("revoke acme.lic"));
-    revoke.args(["--reason", "not paid"]).run().expect_code(0);
-    let list = words("revocations --key vendor.key --out list.lic");
-    Run::keygen(&site.workstation)
-        .args(list)
-        .run()
-        .expect_code(0);
-    site.scratch
-        .write("list.lic", site.workstation.read("list.lic"));
-    let install = license_tests::server::license_server(&site.scratch);
-    install.args(["install", "list.lic"]).run().expect_code(0);
+    site.revoke();
     let verdict = wait_for("the server to read the list", || {
         client.validate().ok().filter(|verdict| !verdict.is_valid)
     });
@@ -176,10 +166,7 @@ fn short_leases(
     server: &license_tests::server::Server,
 ) -> license_tests::server::Administrator<'_> {
     let administrator = server.administrator();
-    let id = pool(&administrator)["pool"].as_str().unwrap().to_owned();
-    let policy = json!({"lifetime_seconds": 10, "renew_seconds": 2});
-    let set = administrator.send("PUT", &format!("/api/v1/pools/{id}/policy"), &policy);
-    set.expect(200);
+    shorten_leases(&administrator);
     administrator
 }
 

@@ -64,6 +64,19 @@ impl Site {
         machine.install_text(&self.license);
     }
 
+    /// Revokes the license, and installs the list of the vendor on the server.
+    pub(super) fn revoke(&self) {
+        let revoke = Run::keygen(&self.workstation).args(words("revoke acme.lic"));
+        revoke.args(["--reason", "not paid"]).run().expect_code(0);
+        let list = words("revocations --key vendor.key --out list.lic");
+        let list = Run::keygen(&self.workstation).args(list);
+        list.run().expect_code(0);
+        self.scratch
+            .write("list.lic", self.workstation.read("list.lic"));
+        let install = license_server(&self.scratch).args(["install", "list.lic"]);
+        install.run().expect_code(0);
+    }
+
     pub(super) fn another_machine(&self) -> TestMachine {
         let machine = TestMachine::new(FeatureMatrix::built_in());
         self.install_on(&machine);

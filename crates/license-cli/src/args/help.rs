@@ -12,6 +12,11 @@ pub(super) fn after_help() -> String {
         ("license file and the public keys", "--trust trust.jwks ")
     };
     let variables = env!("BUILD_PRODUCT_CODE");
+    let server = if cfg!(feature = "online") {
+        format!("  {variables}_LICENSE_SERVER  URL of the license server\n")
+    } else {
+        String::new()
+    };
     format!(
         "\
 First steps, with the {files} from the vendor:
@@ -25,7 +30,7 @@ Environment variables:
   {variables}_SYSTEM_DIR  administrator's directory with the license for all users
   {variables}_MACHINE_ID  configured id of this machine, for example in a container
   {variables}_USAGE_TYPE  usage type: builder or runtime
-
+{server}
 Exit codes: 0 licensed (or in grace, with a warning), 1 denied, 2 usage error, 3 indeterminate (invalid or unverifiable input), 4 system error.",
         feature = env!("BUILD_FEATURE"),
         directory = env!("BUILD_DIRECTORY"),
@@ -54,7 +59,7 @@ pub(super) const QUOTA: &str = concat!(
 );
 
 /// The commands as the help of the program shows them.
-pub(crate) const COMMAND_GROUPS: [CommandGroup; 5] = [
+pub(crate) const COMMAND_GROUPS: &[CommandGroup] = &[
     CommandGroup {
         heading: "Ask about the license",
         commands: &["status", "explain", "features", "check", "use"],
@@ -66,6 +71,11 @@ pub(crate) const COMMAND_GROUPS: [CommandGroup; 5] = [
     CommandGroup {
         heading: "Activate this machine",
         commands: &["request", "activate", "deactivate"],
+    },
+    #[cfg(feature = "online")]
+    CommandGroup {
+        heading: "Use a license server",
+        commands: &["config", "validate", "seat", "run", "wait"],
     },
     CommandGroup {
         heading: "Examine this machine",

@@ -301,6 +301,19 @@ impl Seat {
         self.core.is_owner() && self.core.state().grant.is_overage
     }
 
+    /// Stops the renewals without releasing the seat, and returns its lease. The seat then ends with
+    /// its lease, unless another process renews or releases it.
+    pub(super) fn detach(self) -> Grant {
+        let grant = {
+            let mut state = self.core.state();
+            // The drop of this value then sends nothing.
+            state.phase = Phase::Released;
+            state.grant.clone()
+        };
+        heartbeats::wake();
+        grant
+    }
+
     /// Releases the seat, and returns whether this freed it. Other processes of the same session
     /// may still use it.
     ///

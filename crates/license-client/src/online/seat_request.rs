@@ -25,6 +25,7 @@ use super::seat::{Callback, Holder, Seat, SeatEvent};
 use super::transport::{Answer, Call, Limit, Route, Transport};
 use crate::manager::LicenseManager;
 use crate::session::{Session, user_of_this_process};
+use crate::store::Store;
 
 const PATH: &str = "/api/v1/seats";
 
@@ -55,12 +56,13 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// ```
 #[must_use = "a request does nothing until `acquire` or `wait` is called"]
 pub struct SeatRequest {
-    transport: Arc<Transport>,
-    license: License,
-    license_key: String,
-    machine: Machine,
-    session: SessionId,
-    root: ProjectRoot,
+    pub(super) transport: Arc<Transport>,
+    pub(super) store: Store,
+    pub(super) license: License,
+    pub(super) license_key: String,
+    pub(super) machine: Machine,
+    pub(super) session: SessionId,
+    pub(super) root: ProjectRoot,
     user: String,
     groups: Vec<String>,
     callback: Option<Callback>,
@@ -75,9 +77,9 @@ impl fmt::Debug for SeatRequest {
 }
 
 /// What one attempt to acquire a seat keeps for itself.
-struct Attempt {
-    instance: String,
-    secret: ActivationSecret,
+pub(super) struct Attempt {
+    pub(super) instance: String,
+    pub(super) secret: ActivationSecret,
 }
 
 /// The answer of a server to a request for a seat.
@@ -107,6 +109,7 @@ impl SeatRequest {
         let session = session.map_err(OnlineError::Project)?;
         Ok(Self {
             transport,
+            store: manager.readable_paths().user().clone(),
             license_key: caller::license_key(&license)?,
             machine: caller::machine(manager, &license)?,
             session: session.id(),
@@ -232,7 +235,12 @@ impl SeatRequest {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn acquire(mut self) -> Result<Seat, OnlineError> {
-        match self.request(&Attempt::new()?, false)? {
+        self.acquire_as(&Attempt::new()?)
+    }
+
+    /// Acquires a seat as the process that an attempt names.
+    pub(super) fn acquire_as(&mut self, attempt: &Attempt) -> Result<Seat, OnlineError> {
+        match self.request(attempt, false)? {
             Acquired::Seat(seat) => Ok(*seat),
             Acquired::Queued { server, .. } => {
                 let reason = "expected a seat, found a place in the queue";
@@ -417,7 +425,7 @@ impl SeatRequest {
 }
 
 impl Attempt {
-    fn new() -> Result<Self, OnlineError> {
+    pub(super) fn new() -> Result<Self, OnlineError> {
         Ok(Self {
             instance: random::instance()?,
             secret: ActivationSecret::from_random(random::secret()?),

@@ -39,6 +39,8 @@ pub enum StateFile {
     ReplacedTrust,
     /// `online.toml`: the settings of the license server.
     Online,
+    /// `seats.json`: seats that no process renews, with the secrets that release them.
+    Seats,
 }
 
 impl StateFile {
@@ -56,6 +58,7 @@ impl StateFile {
         Self::ReplacedLicense,
         Self::ReplacedTrust,
         Self::Online,
+        Self::Seats,
     ];
 
     /// Returns the file with this name.
@@ -92,6 +95,7 @@ impl StateFile {
             Self::ReplacedLicense => "license.replaced",
             Self::ReplacedTrust => "trust.replaced",
             Self::Online => "online.toml",
+            Self::Seats => "seats.json",
         }
     }
 }

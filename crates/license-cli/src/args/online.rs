@@ -1,0 +1,252 @@
+//! The options of the commands for license servers.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Subcommand, ValueEnum};
+use license_client::OnlineSetting;
+use license_core::Version;
+use license_core::chrono::{DateTime, Utc};
+use license_core::policy::UsageType;
+
+use super::{ContextArgs, SystemArgs, help, instant, usage_type, version};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum OnlineCommand {
+    /// Show the settings for license servers with their origin, or change them
+    Config(Config),
+    /// Ask the license server whether the license is valid, and store its signed answer
+    Validate(Box<Validate>),
+    /// Acquire a seat for one lease (usually two minutes), show it, or release it
+    Seat(Box<Seat>),
+    /// Run a command that holds a floating seat; the seat is released when the command ends
+    Run(Box<Run>),
+    /// Wait until the license server answers and the license is valid, such as in a container
+    Wait(Box<Wait>),
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, after_help = settings_help())]
+pub(crate) struct Config {
+    #[command(subcommand)]
+    pub(crate) action: Option<ConfigAction>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigAction {
+    /// Show all settings with their values and origins (the default)
+    Show,
+    /// Store a setting
+    Set {
+        /// Name of the setting, as `config` lists it
+        #[arg(value_parser = setting, value_name = "SETTING")]
+        setting: OnlineSetting,
+        /// Value of the setting; - for standard input, so that a secret is in no command line
+        #[arg(value_name = "VALUE|-", allow_hyphen_values = true)]
+        value: OsString,
+        #[command(flatten)]
+        system: SystemArgs,
+    },
+    /// Remove a setting
+    Unset {
+        /// Name of the setting, as `config` lists it
+        #[arg(value_parser = setting, value_name = "SETTING")]
+        setting: OnlineSetting,
+        #[command(flatten)]
+        system: SystemArgs,
+    },
+}
+
+/// The server, and the context of its decision. The clock and the machine are real ones.
+#[derive(Debug, Args)]
+pub(crate) struct OnlineArgs {
+    /// URL of a license server; may be repeated, in the order of preference [default: as `config`
+    /// shows]
+    #[arg(long, value_name = "URL")]
+    pub(crate) server_url: Vec<String>,
+    /// Name of the user
+    #[arg(long, value_name = "USER", help_heading = "Context")]
+    user: Option<String>,
+    /// Version of the application
+    #[arg(long, value_parser = version, value_name = "VERSION", help_heading = "Context")]
+    app_version: Option<Version>,
+    /// Build date of the application
+    #[arg(long, value_parser = instant, value_name = "DATE", help_heading = "Context")]
+    build_date: Option<DateTime<Utc>>,
+    #[arg(
+        long,
+        value_parser = usage_type,
+        value_name = "TYPE",
+        help = help::USAGE_TYPE,
+        help_heading = "Context"
+    )]
+    usage_type: Option<UsageType>,
+}
+
+impl OnlineArgs {
+    /// Returns the context of a decision here and now.
+    pub(crate) fn context(&self) -> ContextArgs {
+        ContextArgs {
+            user: self.user.clone(),
+            app_version: self.app_version.clone(),
+            build_date: self.build_date,
+            usage_type: self.usage_type,
+            ..ContextArgs::default()
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Validate {
+    /// Treat a grace period as a denial
+    #[arg(long)]
+    pub(crate) strict: bool,
+    #[command(flatten)]
+    pub(crate) online: OnlineArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Seat {
+    #[command(subcommand)]
+    pub(crate) action: SeatAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SeatAction {
+    /// Acquire a seat for one lease; repeat the command before the lease ends to renew it
+    Acquire(SeatArgs),
+    /// Ask the server about the seat that `seat acquire` took, which renews it
+    Status(SeatArgs),
+    /// Release the seat that `seat acquire` took
+    Release(SeatArgs),
+}
+
+impl SeatAction {
+    pub(crate) fn arguments(&self) -> &SeatArgs {
+        match self {
+            Self::Acquire(arguments) | Self::Status(arguments) | Self::Release(arguments) => {
+                arguments
+            }
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SeatArgs {
+    #[command(flatten)]
+    pub(crate) project: super::Project,
+    #[command(flatten)]
+    pub(crate) online: OnlineArgs,
+}
+
+/// What `license run` does besides a warning when its seat is lost: nothing, or it sends SIGTERM to
+/// the command. The variants have no documentation, because clap would print a longer help for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OnLoss {
+    Warn,
+    Stop,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// Time to wait in the queue for a free seat, such as 30s, 10m or 2h [default: do not wait]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) wait: Option<Duration>,
+    /// If the seat is lost: only warn, or stop the command with SIGTERM
+    #[arg(long, value_enum, value_name = "ACTION", default_value = "warn")]
+    pub(crate) on_loss: OnLoss,
+    /// Path inside the project that holds the seat [default: the current directory]
+    #[arg(
+        long,
+        value_name = "PATH",
+        default_value = ".",
+        hide_default_value = true
+    )]
+    pub(crate) project: PathBuf,
+    #[command(flatten)]
+    pub(crate) online: OnlineArgs,
+    /// Command with its arguments, after --
+    #[arg(
+        required = true,
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "COMMAND"
+    )]
+    pub(crate) command: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Wait {
+    /// Longest time to wait, such as 30s, 10m or 2h
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "1m")]
+    pub(crate) limit: Duration,
+    #[command(flatten)]
+    pub(crate) online: OnlineArgs,
+}
+
+/// Returns the list of the settings with their variables and values.
+fn settings_help() -> String {
+    let product = env!("BUILD_PRODUCT_CODE");
+    let all = OnlineSetting::ALL.iter();
+    let lines = all.map(|setting| {
+        let (variable, expected) = (setting.variable(product), setting.expected());
+        format!("  {setting} ({variable})\n      {expected}\n")
+    });
+    format!(
+        "Settings, with their variables and values:\n{}\nA variable takes precedence over the file \
+         of the user, and this over the file of the administrator. \
+         A relative path of a file means the working directory.",
+        lines.collect::<String>()
+    )
+}
+
+fn setting(name: &str) -> Result<OnlineSetting, String> {
+    OnlineSetting::parse(name).ok_or_else(|| {
+        let names: Vec<&str> = OnlineSetting::ALL.iter().map(|one| one.as_str()).collect();
+        format!("expected one of {}", names.join(", "))
+    })
+}
+
+/// Parses a time of at most 366 days.
+fn duration(text: &str) -> Result<Duration, &'static str> {
+    const EXPECTED: &str = "expected a time such as 30s, 10m, 2h or 1d, of at most 366 days";
+    let (count, unit) = text
+        .split_at_checked(text.len().saturating_sub(1))
+        .ok_or(EXPECTED)?;
+    let seconds: u64 = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 60 * 60,
+        "d" => 24 * 60 * 60,
+        _ => return Err(EXPECTED),
+    };
+    let is_number = !count.is_empty() && count.bytes().all(|byte| byte.is_ascii_digit());
+    let count: Option<u64> = count.parse().ok().filter(|_| is_number);
+    let seconds = count.and_then(|count| count.checked_mul(seconds));
+    let seconds = seconds.filter(|seconds| *seconds <= 366 * 24 * 60 * 60);
+    seconds.map(Duration::from_secs).ok_or(EXPECTED)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_a_whole_number_with_a_unit_up_to_366_days() {
+        for (text, seconds) in [
+            ("0s", 0),
+            ("30s", 30),
+            ("10m", 600),
+            ("2h", 7200),
+            ("366d", 31_622_400),
+        ] {
+            assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for text in [
+            "", "s", "30", "+1s", "-1s", "1.5h", "1 s", "367d", "1w", "1é", "é",
+        ] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Failures of the commands for license servers.
+
+use std::collections::BTreeSet;
+
+use license_cli_support::{Exit, Failure, plural};
+use license_client::OnlineError;
+use license_core::with_causes;
+use serde_json::Value;
+
+use crate::embedded::command;
+
+/// Returns the failure of a request to a license server.
+///
+/// A refusal is a denial. A server that was not reached is a system error, and an answer that
+/// proves nothing is indeterminate, so that scripts do not confuse them with a denial.
+pub(crate) fn online(error: &OnlineError) -> Failure {
+    let failure = Failure::new(exit(error), error.code().to_owned(), with_causes(error));
+    let failure = match holders(error) {
+        Some(holders) => failure.with_remark(&holders),
+        None => failure,
+    };
+    match hint(error) {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}
+
+fn exit(error: &OnlineError) -> Exit {
+    match error {
+        OnlineError::NoServer
+        | OnlineError::Setting { .. }
+        | OnlineError::SettingsFile { .. }
+        | OnlineError::Project(_) => Exit::Usage,
+        OnlineError::Unverified { .. } => Exit::Indeterminate,
+        OnlineError::EachServer { last, .. } => exit(last),
+        error if error.is_unreachable() => Exit::System,
+        OnlineError::Problem(_)
+        | OnlineError::WaitEnded { .. }
+        | OnlineError::NoLicense
+        | OnlineError::NotCertified { .. }
+        | OnlineError::MissingContext(_) => Exit::Denied,
+        OnlineError::NotStored(error) if error.code().is_some() => Exit::Denied,
+        _ => Exit::System,
+    }
+}
+
+/// Describes who holds the seats, as far as the server tells.
+fn holders(error: &OnlineError) -> Option<String> {
+    /// The number of users that a message names.
+    const MAX_USERS: usize = 5;
+    let problem = error
+        .problem()
+        .filter(|problem| problem.code == "NO_SEAT")?;
+    let usage = problem.facts.get("usage")?;
+    let (held, allowed) = (
+        usage.get("held")?.as_u64()?,
+        usage.get("allowed")?.as_u64()?,
+    );
+    let holders = problem.facts.get("holders").and_then(Value::as_array);
+    let users = holders.into_iter().flatten();
+    let users: BTreeSet<&str> = users
+        .filter_map(|holder| holder.get("user")?.as_str())
+        .collect();
+    let named: Vec<&str> = users.iter().copied().take(MAX_USERS).collect();
+    let by = match users.len().saturating_sub(MAX_USERS) {
+        0 if named.is_empty() => String::new(),
+        0 => format!(", by {}", named.join(", ")),
+        more => format!(
+            ", by {} and {}",
+            named.join(", "),
+            plural(more, "other", "others")
+        ),
+    };
+    Some(format!("{held} of {allowed} seats are held{by}"))
+}
+
+/// Returns the hint with the commands of this program, whose name a vendor can change.
+fn hint(error: &OnlineError) -> Option<String> {
+    let hint = match error {
+        OnlineError::NoServer => concat!(
+            "run ",
+            command!("config set server-url URL"),
+            "; the administrator of the server has the URL"
+        ),
+        OnlineError::Setting { .. } | OnlineError::SettingsFile { .. } => concat!(
+            "correct the setting; ",
+            command!("config"),
+            " shows all settings with their origin"
+        ),
+        OnlineError::NoLicense => concat!("install the license with ", command!("install FILE")),
+        OnlineError::NoMachine => concat!("set an id for this machine, see ", command!("machine")),
+        OnlineError::MissingContext(_) => {
+            "give the value with --user, --app-version, --build-date or --usage-type"
+        }
+        OnlineError::Project(_) => "give the path of an existing file or directory",
+        OnlineError::Store(_) | OnlineError::NotStored(_) => concat!(
+            "check the permissions and the free space of the state directory; ",
+            command!("doctor"),
+            " shows details"
+        ),
+        OnlineError::Random | OnlineError::NoThread(_) => "run the command again",
+        OnlineError::Problem(problem) if problem.code == "NO_SEAT" => concat!(
+            "wait for a free seat with ",
+            command!("run --wait TIME -- COMMAND"),
+            ", or ask a colleague to release one"
+        ),
+        error => return error.hint(),
+    };
+    Some(hint.to_owned())
+}
+
+/// Returns the failure of a command about a seat that nobody has stored.
+pub(crate) fn no_stored_seat() -> Failure {
+    let message = "this project has no seat of an earlier command";
+    Failure::new(Exit::Denied, "NO_LEASE", message).hint(concat!(
+        "acquire one with ",
+        command!("seat acquire"),
+        "; ",
+        command!("run -- COMMAND"),
+        " holds a seat of its own"
+    ))
+}
