@@ -104,7 +104,8 @@ fn link_unfinished_files() {
         if !undo.join("license.lic").exists() {
             let _ = fs::write(undo.join("license.lic"), "ATTACK");
         }
-        // The names of unfinished files contain the id of the process. The next processes are known.
+        // The names of unfinished files contain the id of the process. The ids of the next
+        // processes follow the newest id.
         let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
         let newest: u32 = load
             .split_whitespace()

@@ -16,7 +16,8 @@ pub(super) struct Site {
 /// The terms of the license of most tests.
 pub(super) const TERMS: &str = "--tier team --seats 2 --offline --perpetual";
 
-/// Returns the number in an environment variable. It selects the full run of a test.
+/// Returns the number in an environment variable, or `default` if the variable is not set. The full
+/// run of a test sets such variables.
 pub(super) fn number(variable: &str, default: u64) -> u64 {
     let value = std::env::var(variable).ok();
     value.map_or(default, |value| value.parse().unwrap())

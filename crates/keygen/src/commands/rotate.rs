@@ -136,7 +136,7 @@ fn refused(error: TrustStatementError, ledger: Option<&dyn LedgerReader>) -> Fai
         TrustStatementError::Ledger(error) => failures::ledger_refused(ledger, &error),
         TrustStatementError::SuccessorIsSigner => {
             Failure::usage("--with: expected a key other than --key, found the same key")
-                .hint("use the retired key with --key, and its successor with --with")
+                .hint("name the key to retire with --key, and its successor with --with")
         }
         TrustStatementError::IntroducesSigner => {
             Failure::usage("--introduce: expected keys other than --key, found the same key")

@@ -85,7 +85,7 @@ async fn record(app: &App, running: RunningRequest, response: Response) -> Respo
     let idempotency = &app.services().idempotency;
     let status = response.status();
     if !status.is_success() && status != StatusCode::CONFLICT {
-        // If the record cannot be removed, a repetition still runs, because `running` is dropped
+        // If the record cannot be removed, a repetition is not refused, because `running` is dropped
         // here.
         let _ = idempotency.abandon(&running).await;
         return response;
@@ -112,7 +112,7 @@ async fn record(app: &App, running: RunningRequest, response: Response) -> Respo
         tracing::warn!(
             code = refusal.code,
             repeated,
-            "a response cannot be stored, so a repetition of its request runs again"
+            "a response cannot be stored, so its request runs again if it is repeated"
         );
     }
     Response::from_parts(parts, Body::from(bytes))
@@ -188,7 +188,7 @@ fn in_progress() -> Problem {
         .into()
 }
 
-/// Returns the response that replaces one with a secret.
+/// Returns the response that is stored in place of a response with a secret.
 fn shown_once() -> StoredResponse {
     let detail = "the request with this Idempotency-Key succeeded, and its secret was shown once";
     let status = StatusCode::CONFLICT;

@@ -108,7 +108,7 @@ impl IdempotencyService {
         Ok(store.finish_request(tenant, key, response).await?)
     }
 
-    /// Forgets a running request, so that a repetition runs again.
+    /// Forgets a running request, so that a repetition runs.
     ///
     /// # Errors
     ///

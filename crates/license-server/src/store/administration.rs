@@ -111,7 +111,7 @@ pub trait AdministrationStore: Send + Sync {
         response: StoredResponse,
     ) -> Result<(), StoreError>;
 
-    /// Forgets a running request, so that a repetition runs again.
+    /// Forgets a running request, so that a repetition runs.
     async fn abandon_request(
         &self,
         tenant: &TenantId,

@@ -11,7 +11,7 @@ const FILE: &str = "file";
 
 /// Options of `issue` that are not columns, because they apply to the whole batch or only to a
 /// single license.
-const OPTIONS_WITHOUT_COLUMN: [&str; 10] = [
+pub(super) const OPTIONS_WITHOUT_COLUMN: [&str; 10] = [
     "convert",
     "trust",
     "key",

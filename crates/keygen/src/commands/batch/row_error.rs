@@ -6,6 +6,8 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use license_cli_support::{escape, plural};
 use license_core::with_causes;
 
+use super::columns::OPTIONS_WITHOUT_COLUMN;
+
 /// Number of lines that a group of equal errors names.
 const MAX_LINES: usize = 3;
 
@@ -47,6 +49,7 @@ impl RowError {
             .iter()
             .flat_map(|names| names.split("--").skip(1))
             .filter_map(|name| name.split([' ', '=', '>', '|']).next())
+            .filter(|name| !OPTIONS_WITHOUT_COLUMN.contains(name))
             .collect();
         let columns = if columns.is_empty() {
             "order".to_owned()
