@@ -90,7 +90,7 @@ impl License {
     }
 
     /// Returns whether the license is valid only for a session that holds a floating seat. See
-    /// [`Context::lease`](crate::evaluate::Context::lease).
+    /// `Context::lease`.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }

@@ -441,11 +441,10 @@ pub trait LedgerReader {
 
 /// Returns the revocation that an entry records. An entry without a reason is not a revocation.
 fn revocation(id: LicenseId, entry: &LedgerEntry) -> Option<RevocationEntry> {
-    let recorded = u64::try_from(entry.at).ok();
-    let recorded = recorded.and_then(time::from_unix_seconds);
+    let recorded = || time::from_unix_seconds(u64::try_from(entry.at).ok()?);
     Some(RevocationEntry {
         license: id,
-        at: entry.time("at").or(recorded)?,
+        at: entry.time("at").or_else(recorded)?,
         reason: entry.member("reason").filter(|reason| !reason.is_empty())?,
     })
 }

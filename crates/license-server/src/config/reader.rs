@@ -1,0 +1,279 @@
+//! Typed values of settings.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use license_cli_support::{Exit, Failure, Origin, SettingValue, escape};
+use license_issuer::signer::KeyLocation;
+
+use super::settings::Settings;
+use super::{Limits, LogFormat, Tls, TokenKey, VendorSettings, host_name};
+use crate::network::Network;
+
+/// Reads typed values of settings.
+pub(super) struct Reader<'a>(pub(super) &'a Settings);
+
+impl Reader<'_> {
+    pub(super) fn text(&self, name: &str) -> String {
+        self.0.get(name).value
+    }
+
+    pub(super) fn path(&self, name: &str) -> Option<PathBuf> {
+        let text = self.text(name);
+        (!text.is_empty()).then(|| text.into())
+    }
+
+    /// Returns the key in a token. No message repeats the URI, because it may contain a PIN.
+    pub(super) fn token_key(&self) -> Result<Option<TokenKey>, Failure> {
+        let value = self.0.get("key");
+        let (pin_file, module) = (self.path("pin_file"), self.path("pkcs11_module"));
+        if value.value.is_empty() {
+            let unused = [("pin_file", &pin_file), ("pkcs11_module", &module)];
+            let unused = unused.into_iter().find(|(_, path)| path.is_some());
+            return unused.map_or(Ok(None), |(name, _)| {
+                let message = format!("expected key with {name}, found none");
+                Err(Failure::usage(message)
+                    .hint("name the key in the HSM: --key \"pkcs11:token=TOKEN;object=NAME\""))
+            });
+        }
+        match KeyLocation::from(OsString::from(value.value.trim())) {
+            location @ KeyLocation::Pkcs11(_) => Ok(Some(TokenKey {
+                location,
+                pin_file,
+                module,
+            })),
+            _ => {
+                let expected = "expected a key in an HSM such as pkcs11:token=TOKEN;object=NAME";
+                let value = SettingValue {
+                    value: "another text".to_owned(),
+                    ..value
+                };
+                Err(refused("key", expected, &value))
+            }
+        }
+    }
+
+    /// Parses a value. `parse` returns a description of the expected value on error.
+    pub(super) fn parsed<T>(
+        &self,
+        name: &str,
+        parse: impl FnOnce(&str) -> Result<T, &'static str>,
+    ) -> Result<T, Failure> {
+        let value = self.0.get(name);
+        parse(value.value.trim()).map_err(|expected| refused(name, expected, &value))
+    }
+
+    pub(super) fn optional<T>(
+        &self,
+        name: &str,
+        parse: impl FnOnce(&str) -> Result<T, &'static str>,
+    ) -> Result<Option<T>, Failure> {
+        if self.text(name).is_empty() {
+            return Ok(None);
+        }
+        self.parsed(name, parse).map(Some)
+    }
+
+    pub(super) fn address(&self, name: &str) -> Result<SocketAddr, Failure> {
+        self.parsed(name, |text| {
+            text.parse()
+                .map_err(|_| "expected an IP address and a port such as 0.0.0.0:8443")
+        })
+    }
+
+    /// Parses an address, or `off`.
+    pub(super) fn optional_address(&self, name: &str) -> Result<Option<SocketAddr>, Failure> {
+        self.parsed(name, |text| match text {
+            "off" => Ok(None),
+            _ => text
+                .parse()
+                .map(Some)
+                .map_err(|_| "expected an IP address and a port such as 127.0.0.1:9464, or off"),
+        })
+    }
+
+    pub(super) fn networks(&self, name: &str) -> Result<Vec<Network>, Failure> {
+        self.parsed(name, |text| {
+            let items = text.split(',').map(str::trim);
+            let items = items.filter(|item| !item.is_empty());
+            items.map(Network::from_str).collect()
+        })
+    }
+
+    pub(super) fn number(&self, name: &str) -> Result<u32, Failure> {
+        self.parsed(name, |text| {
+            let number = text.parse().ok().filter(|number| *number > 0);
+            number.ok_or("expected a whole number from 1 to 4294967295")
+        })
+    }
+
+    pub(super) fn seconds(&self, name: &str) -> Result<Duration, Failure> {
+        self.parsed(name, |text| {
+            let seconds = text
+                .parse()
+                .ok()
+                .filter(|seconds| (1..=3600).contains(seconds));
+            seconds
+                .map(Duration::from_secs)
+                .ok_or("expected a whole number of seconds from 1 to 3600")
+        })
+    }
+
+    pub(super) fn rate(&self, name: &str) -> Result<Option<NonZeroU32>, Failure> {
+        if self.text(name) == "off" {
+            return Ok(None);
+        }
+        self.parsed(name, |text| {
+            let rate = text.parse().map(Some);
+            rate.map_err(
+                |_| "expected a whole number of requests per second from 1 to 4294967295, or off",
+            )
+        })
+    }
+
+    pub(super) fn limits(&self) -> Result<Limits, Failure> {
+        Ok(Limits {
+            peer_rate: self.rate("peer_rate")?,
+            license_rate: self.rate("license_rate")?,
+            max_connections: self.number("max_connections")?,
+            max_connections_per_peer: self.number("max_connections_per_peer")?,
+            handshake_timeout: self.seconds("handshake_timeout")?,
+            header_timeout: self.seconds("header_timeout")?,
+            body_timeout: self.seconds("body_timeout")?,
+            idle_timeout: self.seconds("idle_timeout")?,
+            shutdown_timeout: self.seconds("shutdown_timeout")?,
+        })
+    }
+
+    /// Returns the settings of a vendor's server, which need each other.
+    pub(super) fn vendor(&self) -> Result<Option<VendorSettings>, Failure> {
+        let (ledger, key) = (self.path("ledger"), self.path("signing_key"));
+        let passphrase_file = self.path("signing_key_passphrase_file");
+        match (ledger, key) {
+            (Some(ledger), Some(key)) => Ok(Some(VendorSettings {
+                ledger,
+                signing_key: key.into_os_string().into(),
+                passphrase_file,
+            })),
+            (Some(_), None) => Err(Failure::usage(
+                "expected signing_key with ledger, found none",
+            )
+            .hint("name the key that signs licenses with --signing-key, or remove ledger for a site server")),
+            (None, Some(_)) => Err(Failure::usage(
+                "expected ledger with signing_key, found none",
+            )
+            .hint("name the ledger with --ledger FILE, or remove signing_key for a site server")),
+            (None, None) if passphrase_file.is_some() => Err(Failure::usage(
+                "expected signing_key with signing_key_passphrase_file, found none",
+            )
+            .hint("name the key with --signing-key, or remove signing_key_passphrase_file")),
+            (None, None) => Ok(None),
+        }
+    }
+
+    pub(super) fn tls(&self, listen: SocketAddr) -> Result<Tls, Failure> {
+        let is_local = listen.ip().is_loopback();
+        let mode = self.parsed("tls", |text| match text {
+            "auto" | "on" | "off" => Ok(text.to_owned()),
+            _ => Err("expected auto, on or off"),
+        })?;
+        let (cert, key) = (self.path("tls_cert"), self.path("tls_key"));
+        match (mode.as_str(), cert, key) {
+            ("off", None, None) if is_local || !self.text("trusted_proxies").is_empty() => {
+                Ok(Tls::Off)
+            }
+            ("off", None, None) => Err(no_tls(listen)),
+            ("off", ..) => Err(
+                Failure::usage("tls is off, but there is a certificate or a key")
+                    .hint("remove tls_cert and tls_key, or set tls to auto"),
+            ),
+            (_, Some(cert), Some(key)) => Ok(Tls::Files { cert, key }),
+            (_, Some(_), None) => Err(Failure::usage("expected tls_key with tls_cert, found none")
+                .hint("name the private key of the certificate with --tls-key FILE")),
+            (_, None, Some(_)) => Err(Failure::usage("expected tls_cert with tls_key, found none")
+                .hint("name the certificate chain with --tls-cert FILE")),
+            ("auto", None, None) if is_local => Ok(Tls::Off),
+            (_, None, None) => Ok(Tls::SelfSigned {
+                names: self.tls_names(listen),
+            }),
+        }
+    }
+
+    /// Returns the names for the certificate that the server creates.
+    pub(super) fn tls_names(&self, listen: SocketAddr) -> Vec<String> {
+        let text = self.text("tls_names");
+        let names = text
+            .split(',')
+            .map(str::trim)
+            .filter(|name| !name.is_empty());
+        let mut names: Vec<String> = names.map(str::to_owned).collect();
+        if names.is_empty() {
+            names.push(host_name());
+            names.push("localhost".to_owned());
+            names.push("127.0.0.1".to_owned());
+            if !listen.ip().is_unspecified() {
+                names.push(listen.ip().to_string());
+            }
+        }
+        names.sort();
+        names.dedup();
+        names
+    }
+}
+
+pub(super) fn no_tls(listen: SocketAddr) -> Failure {
+    let message = format!("tls is off, but {listen} can be reached from other machines");
+    Failure::new(Exit::Usage, "NO_TLS", message).hint(
+        "set tls to auto; or, if a proxy terminates TLS, name its network with --trusted-proxies",
+    )
+}
+
+/// Returns the failure of a value that is not acceptable.
+pub(super) fn refused(name: &str, expected: &str, value: &SettingValue<String>) -> Failure {
+    let shown: String = value.value.chars().take(60).collect();
+    let message = format!("{name}: {expected}, found {}", escape(&shown));
+    let failure = match value.origin {
+        Origin::File { .. } => Failure::malformed(message),
+        _ => Failure::usage(message),
+    };
+    let hint = "`license-server check-config --help` lists the settings";
+    match value.origin {
+        Origin::Option | Origin::Default => failure.hint(hint),
+        _ => failure
+            .with_remark(&format!("from {}", value.origin))
+            .hint(hint),
+    }
+}
+
+pub(super) fn public_url(text: &str) -> Result<String, &'static str> {
+    const EXPECTED: &str = "expected a URL such as https://licenses.example.com";
+    let rest = text
+        .strip_prefix("https://")
+        .or(text.strip_prefix("http://"));
+    let rest = rest.ok_or(EXPECTED)?;
+    let is_plain = |c: char| c.is_ascii_graphic() && !"\"'<>\\^`{|}".contains(c);
+    if rest.is_empty() || !rest.chars().all(is_plain) {
+        return Err(EXPECTED);
+    }
+    Ok(text.trim_end_matches('/').to_owned())
+}
+
+pub(super) fn server_name(text: &str) -> Result<String, &'static str> {
+    match text.chars().count() {
+        1..=128 if !text.chars().any(char::is_control) => Ok(text.to_owned()),
+        _ => Err("expected 1 to 128 characters without control characters"),
+    }
+}
+
+pub(super) fn log_format(text: &str) -> Result<LogFormat, &'static str> {
+    match text {
+        "auto" => Ok(LogFormat::Auto),
+        "json" => Ok(LogFormat::Json),
+        "text" => Ok(LogFormat::Text),
+        _ => Err("expected auto, json or text"),
+    }
+}
