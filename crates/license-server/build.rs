@@ -1,6 +1,6 @@
 //! Embeds the public keys in the file that `LICENSE_TRUST_SET` names, and the product file that
-//! `LICENSE_PRODUCT_FILE` names, as the build of `license` does. Variables that are not set embed no
-//! keys and the built-in product.
+//! `LICENSE_PRODUCT_FILE` names, as the build of `license` does. Variables that are not set embed
+//! no keys and the built-in product.
 
 #[path = "build/embedding.rs"]
 #[allow(dead_code, reason = "the program `license` embeds more")]

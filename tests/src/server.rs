@@ -12,7 +12,8 @@ use ureq::http::{HeaderMap, Request};
 
 use crate::{Run, Scratch, programs};
 
-/// The time after which a test gives up. No test asserts that something takes this long.
+/// The time after which a test stops waiting and fails. No test asserts that something takes this
+/// long.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running server on a free port, with a data directory in the scratch directory.
@@ -155,7 +156,7 @@ impl Server {
     ///
     /// # Panics
     ///
-    /// Panics if the system does not tell the status.
+    /// Panics if the system does not return the status.
     pub fn try_wait(&mut self) -> Option<std::process::ExitStatus> {
         self.child.try_wait().expect("a child has a status")
     }

@@ -235,8 +235,8 @@ pub fn schema_validator() -> Option<&'static Tool> {
     or_skip("python with jsonschema", VALIDATOR.get_or_init(find))
 }
 
-/// Finds Schemathesis, which tests an HTTP interface with requests that it generates from its OpenAPI
-/// document. Tries the interpreters of [`pyjwt`].
+/// Finds Schemathesis, which tests an HTTP interface with requests that it generates from its
+/// OpenAPI document. Tries the interpreters of [`pyjwt`].
 pub fn schemathesis() -> Option<&'static Tool> {
     static SCHEMATHESIS: OnceLock<Option<Tool>> = OnceLock::new();
     let find = || {

@@ -1,5 +1,5 @@
 //! The whole life of a floating seat in an asynchronous program: wait for it, work, notice its
-//! loss, release it. The calls that block run in threads that may block, so the runtime goes on.
+//! loss, release it. The calls that block run in threads that may block, so the runtime continues.
 //!
 //!     SHOP_LICENSE_SERVER=https://licenses.acme.example:8443 \
 //!         cargo run -p license-client --features online --example seat -- .

@@ -47,7 +47,8 @@
 //! | answer many questions, show warnings | [`Client::decide`], [`Decision::warnings`] |
 //! | decide for the user of a request | [`Client::context`], [`Client::allows_in`] |
 //! | hold a session of a project | [`Client::session`] |
-//! | ask a license server, hold a floating seat | `Client::validate`, `Client::seat`; feature `online` |
+//! | ask a license server | `Client::validate`, with the feature `online` |
+//! | hold a floating seat | `Client::seat`, with the feature `online` |
 //! | install, activate, deactivate or remove a license | [`Client::manager`], [`LicenseManager`] |
 //! | identify the machine | [`MachineFacts`] |
 //! | read the state directory without a client | [`Paths`], [`Installation`], [`Store`] |

@@ -128,7 +128,7 @@ fn verified(text: &str, trust: &TrustSet) -> Result<StoredLists, ListFault> {
     for block in file.blocks_of_kind(TokenKind::Revocations) {
         match block.token.verify_revocations(trust) {
             Ok(list) => stored.lists.push(list),
-            // The key may be trusted again later. Without the key, nothing tells which reading of
+            // The key may be trusted again later. Without the key, nothing shows which reading of
             // a list with long dashes is right, so this list is an error.
             Err(VerifyError::UntrustedKey { .. }) if !block.token.is_ambiguous() => {
                 stored.untrusted.push(block.token.to_armor());

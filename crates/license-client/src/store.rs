@@ -294,7 +294,7 @@ impl Store {
 
     /// Returns the files that a user may have meant as a license, keys or a revocation list,
     /// although no file with such a name is read, sorted by path. Unlike
-    /// [`misnamed_files`](Self::misnamed_files), returns them even beside a license.
+    /// [`misnamed_files`](Self::misnamed_files), returns them even if there is a license.
     ///
     /// ```
     /// # let scratch = tempfile::tempdir()?;

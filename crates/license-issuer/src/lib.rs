@@ -3,7 +3,8 @@
 //!
 //! | layer | modules |
 //! |---|---|
-//! | foundation | [`errors`], [`clock`], [`random`], [`files`], [`folding`], [`names`], [`members`] |
+//! | foundation | [`errors`], [`clock`], [`random`], [`files`], [`folding`] |
+//! | | [`names`], [`members`] |
 //! | keys and storage | [`signer`], [`ledger`], [`delivery`], [`records`] |
 //! | services | [`services`]: issue, batch, answer, revoke |
 //!
@@ -60,7 +61,8 @@
 //!
 //! | task | item |
 //! |---|---|
-//! | issue any artifact | [`services::issue::IssueService`] with a draft, such as [`services::licenses::LicenseOrder`] |
+//! | draft a license | [`services::licenses::LicenseOrder`] |
+//! | issue any artifact from its draft | [`services::issue::IssueService`] |
 //! | answer requests of machines | [`services::answer`] |
 //! | revoke a license | [`services::revoke`], then [`services::revocation_lists`] |
 //! | import artifacts and exports | [`services::import`] |

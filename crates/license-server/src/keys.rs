@@ -56,8 +56,8 @@ pub(crate) fn create(path: &Path, bits: KeyBits) -> Result<(), Failure> {
 /// # Errors
 ///
 /// Returns the errors of the HSM. For a file, returns `NOT_INITIALIZED` if the file is missing,
-/// `INSECURE_FILE` if other users can read it, and the code of the error if the file is not a private
-/// key that can be used.
+/// `INSECURE_FILE` if other users can read it, and the code of the error if the file is not a
+/// private key that can be used.
 pub(crate) fn load(config: &Config, directory: &DataDir) -> Result<VerifyingSigner, Failure> {
     match &config.key {
         Some(key) => token::open(key),

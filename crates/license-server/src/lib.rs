@@ -5,7 +5,8 @@
 //!
 //! | layer | modules |
 //! |---|---|
-//! | foundation | `args`, `network`, `embedded`, `config`, `data_dir`, `trust_file`, `certificate`, `logs`, `log_limit` |
+//! | foundation | `args`, `network`, `embedded`, `config`, `data_dir`, `trust_file` |
+//! | | `certificate`, `logs`, `log_limit` |
 //! | domain | [`clock`], [`domain`], [`observer`], [`store`], [`services`], `keys`, `metrics` |
 //! | HTTP | `api`, `server` |
 //! | program | `commands` |

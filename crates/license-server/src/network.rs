@@ -63,7 +63,7 @@ impl fmt::Display for Network {
     }
 }
 
-/// Returns the peer that an address stands for: an IPv4 address, or the /64 network of an IPv6
+/// Returns the peer that an address represents: an IPv4 address, or the /64 network of an IPv6
 /// address, because one customer has all addresses of such a network.
 pub(crate) fn peer_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {

@@ -32,8 +32,8 @@ fn at_time<'s>(faketime: &Tool, scratch: &'s Scratch, time: &str) -> Run<'s> {
     run.env("NO_FAKE_STAT", "1")
 }
 
-/// Finds the library of [`faketime()`], for a process whose time changes while it runs. The value is
-/// that of `LD_PRELOAD`.
+/// Finds the library of [`faketime()`], for a process whose time changes while it runs. The value
+/// is that of `LD_PRELOAD`.
 pub fn libfaketime() -> Option<String> {
     let scratch = Scratch::new();
     let run = faketime()?.run(&scratch).args(["-f", "+0d"]);

@@ -443,7 +443,7 @@ fn files_with_other_names_are_named_if_no_license_is_installed() {
             fs::remove_dir_all(machine.state()).unwrap();
         }
     }
-    // Files beside a license are not reported, and neither is a README.
+    // Files next to a license are not reported, and neither is a README.
     machine.write("etc/coditect/acme.lic", "");
     machine.write("etc/coditect/README", "");
     let status = run(&machine, &["status", "--json"]).expect_code(0).json();

@@ -45,7 +45,7 @@ fn a_replaced_license_is_restored_with_its_activation() {
     machine.write("etc/coditect/license.replaced", replaced);
     let _ = install(machine, &["--force", "bound.lic"]).expect_code(1);
     assert_eq!(activation.code_for_users(), "NOT_ACTIVATED");
-    // The receipt ends the activation for all users, so there is none of root alone.
+    // The receipt ends the activation for all users, so root has no activation of its own.
     let own = run(machine, &["deactivate", "--json"]).stdout;
     assert!(!own.contains("ask the administrator"), "{own}");
 }

@@ -119,7 +119,7 @@ fn an_unreachable_server_says_whether_it_refused_closed_or_was_slow() {
         format!("http://{}", listener.local_addr().unwrap())
     };
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    // The system accepts connections, and nobody answers.
+    // The system accepts connections, and no program answers.
     let silent = format!("http://{}", listener.local_addr().unwrap());
     let closed = Fake::start(|_| Vec::new());
     let reason_of = |url: &str| {

@@ -159,7 +159,7 @@ fn the_seat_of_a_killed_process_is_free_when_another_one_needs_it() {
     let orphan: u32 = line.trim().parse().unwrap();
     killed.signal("KILL");
     assert_eq!(killed.code(), None);
-    // The command of a killed process goes on without a seat.
+    // The command of a killed process continues without a seat.
     signal(orphan, "TERM");
     let mut next = workplace.start("two", "--wait 10m", "exit 6");
     assert_eq!(next.code(), Some(6), "{}", workplace.log("two"));

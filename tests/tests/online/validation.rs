@@ -14,7 +14,7 @@ fn outcome(client: &Client) -> (Outcome, Code) {
     (decision.outcome(), decision.code())
 }
 
-/// Returns a server that nobody reaches.
+/// Returns a server that cannot be reached.
 fn no_server() -> OnlineSettings {
     Fake::start(|_| Vec::new()).settings()
 }

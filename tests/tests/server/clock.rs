@@ -142,7 +142,7 @@ fn a_wall_clock_that_jumps_ten_years_ends_no_seat() {
             thread::sleep(Duration::from_millis(50));
             has_noticed(&site.scratch.read("server.log"), offset)
         });
-        assert!(has_jumped, "the log does not tell a jump of {offset} days");
+        assert!(has_jumped, "the log does not show a jump of {offset} days");
     }
     set("+0d");
     held.expect_held(&server);

@@ -1,7 +1,7 @@
 //! The guide of the operator, `docs/server.md`. The tests run each command of the guide.
 //!
-//! Commands with `sudo` that change the system, such as `useradd` and `systemctl`, are the only ones
-//! that do not run. `systemd-analyze` checks the unit instead.
+//! Commands with `sudo` that change the system, such as `useradd` and `systemctl`, are the only
+//! ones that do not run. `systemd-analyze` checks the unit instead.
 
 mod document;
 mod operator;

@@ -1,4 +1,4 @@
-//! Hostile requests: each is refused with a documented status, and the server goes on.
+//! Hostile requests: each is refused with a documented status, and the server continues to run.
 
 use license_tests::Scratch;
 use license_tests::server::Server;

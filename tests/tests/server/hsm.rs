@@ -1,4 +1,4 @@
-//! The server's key in an HSM. SoftHSM stands for the HSM, with a token for each test.
+//! The server's key in an HSM. SoftHSM is the HSM, with a token for each test.
 
 use std::thread;
 

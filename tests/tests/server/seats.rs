@@ -212,7 +212,7 @@ fn a_renewal_with_fewer_seats_takes_no_seat_away() {
     let upgrade = "upgrade --key vendor.key acme.lic --seats 1 --force --out smaller.lic";
     let upgrade = keygen(&site.vendor, &words(upgrade)).expect_code(0);
     assert!(upgrade.stderr.contains("LOSS"), "{upgrade:?}");
-    // The console installs the license beside the running server.
+    // The console installs the license while the server runs.
     site.install(&site.vendor.read("smaller.lic"), &[]);
     // The server notices the change of another process within a second.
     let found = (0..1200).find_map(|_| {

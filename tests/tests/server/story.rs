@@ -55,7 +55,7 @@ fn with_short_leases(administrator: &Administrator<'_>) -> String {
     base
 }
 
-/// Starts a server, lets the vendor certify it, and installs the license beside the running server.
+/// Starts a server, lets the vendor certify it, and installs the license while the server runs.
 fn open_site() -> (Site, Server, String) {
     let scratch = Scratch::new();
     let server = Server::start(&scratch, &[]);
@@ -136,7 +136,7 @@ fn a_site_lends_its_seats_through_crashes_shrinking_and_revocation() {
     let lost = crashed.heartbeat(&server).expect_problem(409, "LEASE_LOST");
     assert_eq!(lost["ended"]["reason"], "reclaimed", "{lost}");
 
-    // A renewal has three seats. Nobody loses a seat, and nobody gets one.
+    // A renewal has three seats. No session loses a seat, and no session gets one.
     let upgrade = "upgrade --key vendor.key acme.lic --seats 3 --force --out smaller.lic";
     keygen(&site.vendor, &words(upgrade)).expect_code(0);
     site.install(&site.vendor.read("smaller.lic"), &[]);

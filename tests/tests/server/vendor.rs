@@ -1,4 +1,4 @@
-//! The vendor's server, with `keygen` beside it.
+//! The vendor's server, with `keygen` in use at the same time.
 
 mod activation;
 mod crash;
@@ -34,7 +34,7 @@ impl VendorSite {
         Server::start(&self.scratch, &settings)
     }
 
-    /// Runs `keygen` beside the server.
+    /// Runs `keygen` while the server runs.
     fn keygen(&self, line: &str) -> RunOutput {
         let run = Run::keygen(&self.scratch).env("KEYGEN_LEDGER", self.scratch.file("ledger.db"));
         run.args(words(line)).run()
@@ -93,7 +93,7 @@ fn path(license: &Value, action: &str) -> String {
     )
 }
 
-/// Repeats a request until it has this status, such as after a change beside the server.
+/// Repeats a request until it has this status, such as after a change that another program made.
 #[track_caller]
 fn eventually(mut send: impl FnMut() -> Response, is_done: impl Fn(&Response) -> bool) -> Response {
     let mut last = None;

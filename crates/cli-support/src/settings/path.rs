@@ -67,7 +67,7 @@ impl SettingsPath {
         }
     }
 
-    /// Returns the path. `None` stands for no settings file.
+    /// Returns the path. `None` means no settings file.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         self.path.as_deref()

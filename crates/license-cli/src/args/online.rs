@@ -140,8 +140,9 @@ pub(crate) struct SeatArgs {
     pub(crate) online: OnlineArgs,
 }
 
-/// What `license run` does besides a warning when its seat is lost: nothing, or it sends SIGTERM to
-/// the command. The variants have no documentation, because clap would print a longer help for it.
+/// The action of `license run` when its seat is lost: it warns, and with `Stop` also sends SIGTERM
+/// to the command. The variants have no documentation, because clap would print a longer help for
+/// it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum OnLoss {
     Warn,

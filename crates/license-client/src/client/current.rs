@@ -33,8 +33,8 @@ pub(super) struct Current {
 /// Identifies one version of a file: modification time, length, and version of the inode.
 ///
 /// The modification time is not enough, because some systems give all files the same time. The
-/// inode number is not enough, because a system can reuse it. The change time of the inode tells
-/// such files apart.
+/// inode number is not enough, because a system can reuse it. The change time of the inode
+/// distinguishes such files.
 type FileVersion = (Option<SystemTime>, u64, InodeVersion);
 
 /// The inode number, and the time of the last change to the inode in seconds and nanoseconds. No

@@ -73,7 +73,8 @@ pub(super) struct Comparison {
     is_continued: bool,
     /// The labels of the tiers of the installed license and of the new license.
     tier_labels: Option<[Box<str>; 2]>,
-    /// The installed licenses that are lost beside the one that the new license is compared with.
+    /// The installed licenses that are lost in addition to the one that the new license is
+    /// compared with.
     dropped: Vec<DroppedLicense>,
     /// The other licenses that are no longer installed, and are no loss.
     replaced: Vec<LicenseId>,

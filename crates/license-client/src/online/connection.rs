@@ -91,7 +91,8 @@ impl OnlineClient {
     ///
     /// ```
     /// # let scratch = tempfile::tempdir()?;
-    /// # use license_client::{FeatureMatrix, LicenseManager, OnlineClient, OnlineSettings, StateDir};
+    /// # use license_client::{FeatureMatrix, LicenseManager, StateDir};
+    /// # use license_client::{OnlineClient, OnlineSettings};
     /// # let dir = StateDir::at(scratch.path().join("state"));
     /// # let manager = LicenseManager::at(FeatureMatrix::built_in().product(), dir);
     /// let settings = OnlineSettings::new().server("https://a.example").server("https://b.example");
@@ -107,7 +108,8 @@ impl OnlineClient {
     ///
     /// ```
     /// # let scratch = tempfile::tempdir()?;
-    /// # use license_client::{FeatureMatrix, LicenseManager, OnlineClient, OnlineSettings, StateDir};
+    /// # use license_client::{FeatureMatrix, LicenseManager, StateDir};
+    /// # use license_client::{OnlineClient, OnlineSettings};
     /// # let dir = StateDir::at(scratch.path().join("state"));
     /// # let manager = LicenseManager::at(FeatureMatrix::built_in().product(), dir);
     /// // Port 9 of this machine has no server.
@@ -151,7 +153,8 @@ impl OnlineClient {
     ///
     /// ```
     /// # let scratch = tempfile::tempdir()?;
-    /// # use license_client::{FeatureMatrix, LicenseManager, OnlineClient, OnlineSettings, StateDir};
+    /// # use license_client::{FeatureMatrix, LicenseManager, StateDir};
+    /// # use license_client::{OnlineClient, OnlineSettings};
     /// # let dir = StateDir::at(scratch.path().join("state"));
     /// # let manager = LicenseManager::at(FeatureMatrix::built_in().product(), dir);
     /// use license_client::{Context, OnlineError};
@@ -183,7 +186,8 @@ impl OnlineClient {
     ///
     /// ```
     /// # let scratch = tempfile::tempdir()?;
-    /// # use license_client::{FeatureMatrix, LicenseManager, OnlineClient, OnlineSettings, StateDir};
+    /// # use license_client::{FeatureMatrix, LicenseManager, StateDir};
+    /// # use license_client::{OnlineClient, OnlineSettings};
     /// # let dir = StateDir::at(scratch.path().join("state"));
     /// # let manager = LicenseManager::at(FeatureMatrix::built_in().product(), dir);
     /// use license_client::Context;
@@ -229,7 +233,8 @@ impl OnlineClient {
     ///
     /// ```
     /// # let scratch = tempfile::tempdir()?;
-    /// # use license_client::{FeatureMatrix, LicenseManager, OnlineClient, OnlineSettings, StateDir};
+    /// # use license_client::{FeatureMatrix, LicenseManager, StateDir};
+    /// # use license_client::{OnlineClient, OnlineSettings};
     /// # let dir = StateDir::at(scratch.path().join("state"));
     /// # let manager = LicenseManager::at(FeatureMatrix::built_in().product(), dir);
     /// use license_client::{Context, OnlineError};

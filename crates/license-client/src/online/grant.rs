@@ -25,6 +25,12 @@ pub(super) struct SeatReply {
     pub(super) is_overage: bool,
 }
 
+/// The answer to the release of a seat.
+#[derive(Deserialize)]
+pub(super) struct ReleaseReply {
+    pub(super) freed: bool,
+}
+
 /// The parts of a lease that a client knows in advance.
 pub(super) struct Expected<'a> {
     pub(super) license: &'a License,

@@ -13,7 +13,6 @@ use license_core::license::Lease;
 use license_core::machine::Machine;
 use license_core::session::{ProjectRoot, SessionId};
 use license_core::{License, with_causes};
-use serde::Deserialize;
 use serde_json::json;
 use ureq::http::Method;
 use zeroize::Zeroizing;
@@ -21,7 +20,7 @@ use zeroize::Zeroizing;
 use self::renewal::Renewal;
 use super::boot_time::BootTime;
 use super::error::OnlineError;
-use super::grant::Grant;
+use super::grant::{Grant, ReleaseReply};
 use super::heartbeats;
 use super::random;
 use super::transport::{Call, Limit, Route, Transport};
@@ -120,7 +119,7 @@ impl fmt::Debug for Seat {
     }
 }
 
-/// What identifies the holder of a seat to its server.
+/// The holder of a seat, as its server identifies it.
 pub(super) struct Holder {
     pub(super) transport: Arc<Transport>,
     /// The server that granted the seat. Only this server renews it.
@@ -159,11 +158,6 @@ enum Phase {
     Lost,
     /// The holder has released the seat.
     Released,
-}
-
-#[derive(Deserialize)]
-struct Released {
-    freed: bool,
 }
 
 impl Seat {
@@ -421,7 +415,7 @@ impl SeatCore {
         let call = holder.call(&path, body.to_string(), Some(&key));
         let route = Route::Only(holder.server);
         let answer = holder.transport.send(&call, route, limit)?;
-        let released: Released = answer.parse(holder.url())?;
+        let released: ReleaseReply = answer.parse(holder.url())?;
         Ok(released.freed)
     }
 

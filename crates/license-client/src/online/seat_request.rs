@@ -76,7 +76,7 @@ impl fmt::Debug for SeatRequest {
     }
 }
 
-/// What one attempt to acquire a seat keeps for itself.
+/// The instance and the secret of one attempt to acquire a seat.
 pub(super) struct Attempt {
     pub(super) instance: String,
     pub(super) secret: ActivationSecret,

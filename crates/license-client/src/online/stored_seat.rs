@@ -6,14 +6,13 @@ use std::time::Duration;
 use license_core::license::Lease;
 use license_core::requests::ActivationSecret;
 use license_core::session::{ProjectRoot, SessionId};
-use serde::Deserialize;
 use serde_json::json;
 use ureq::http::Method;
 use zeroize::Zeroizing;
 
 use super::boot_time::BootTime;
 use super::error::OnlineError;
-use super::grant::{Expected, Grant, SeatReply, unverified};
+use super::grant::{Expected, Grant, ReleaseReply, SeatReply, unverified};
 use super::random;
 use super::seat_file::{self, SeatEntry};
 use super::seat_request::{Attempt, SeatRequest};
@@ -49,11 +48,6 @@ impl fmt::Debug for StoredSeat {
             .field("server", &self.server)
             .finish_non_exhaustive()
     }
-}
-
-#[derive(Deserialize)]
-struct Released {
-    freed: bool,
 }
 
 impl StoredSeat {
@@ -278,7 +272,7 @@ impl SeatRequest {
             "secret": secret.reveal(),
         });
         let answer = self.send_stored(&entry, "release", body.to_string())?;
-        let released: Released = answer.parse(self.transport.url(answer.server))?;
+        let released: ReleaseReply = answer.parse(self.transport.url(answer.server))?;
         seat_file::remove(&self.store, &entry)?;
         Ok(Some(released.freed))
     }

@@ -12,7 +12,7 @@ use ureq::http::{HeaderMap, Method, Request, Response, header};
 use ureq::{Agent, AsSendBody, Body};
 use zeroize::Zeroizing;
 
-use self::failure::Attempt;
+use self::failure::ServerAttempt;
 use super::boot_time::BootTime;
 use super::error::{OnlineError, ServerProblem};
 use super::proxy::proxy_for;
@@ -233,7 +233,7 @@ impl Transport {
             return Err(OnlineError::NoServer);
         };
         let connect = self.connect.min(limit);
-        let attempt = Attempt {
+        let attempt = ServerAttempt {
             server: &server.label,
             connect,
             total: limit,

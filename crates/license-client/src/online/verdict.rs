@@ -1,4 +1,4 @@
-//! What a license server says about a license.
+//! The answer of a license server about a license.
 
 use std::collections::BTreeMap;
 
@@ -40,7 +40,7 @@ pub struct ServerVerdict {
     pub expires_at: Option<DateTime<Utc>>,
     /// The features that are in effect.
     pub features: Vec<String>,
-    /// The quotas that are in effect. -1 stands for unlimited.
+    /// The quotas that are in effect. -1 means unlimited.
     pub quotas: BTreeMap<String, i64>,
     /// The expected value of the rule that decided.
     pub expected: String,

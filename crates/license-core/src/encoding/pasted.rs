@@ -4,7 +4,7 @@
 //! the text, with the white space around them. Replaces typographic dashes with `-`. The parser
 //! rejects all other changes, and reports their position in the original text.
 //!
-//! A long dash can also stand for `--`, which editors replace. [`Pasted::with_double_hyphens`]
+//! A long dash can also mean `--`, which editors replace. [`Pasted::with_double_hyphens`]
 //! returns this other reading, and the signature decides between the two.
 
 use std::borrow::Cow;

@@ -161,7 +161,7 @@ fn not_utf8(error: std::str::Utf8Error, mark: usize) -> TextError {
 /// Returns a description of a binary format, by its first bytes.
 fn format(bytes: &[u8], is_utf8: bool) -> Option<&'static str> {
     let is_format = |&&(start, _): &&(&[u8], &str)| bytes.starts_with(start);
-    // Two letters alone do not tell a format from damaged text.
+    // Two letters alone do not distinguish a format from damaged text.
     let is_certain = |&&(start, _): &&(&[u8], &str)| start.len() > 2 || !is_utf8;
     let found = FORMATS.iter().filter(is_format).find(is_certain);
     found.map(|(_, name)| *name)

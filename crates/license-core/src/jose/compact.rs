@@ -163,7 +163,7 @@ impl<'a> Unverified<'a> {
         })
     }
 
-    /// Returns whether long dashes in the input leave two readings, and only a signature can tell
+    /// Returns whether long dashes in the input leave two readings, and only a signature can show
     /// which one is right.
     ///
     /// ```

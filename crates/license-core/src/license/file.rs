@@ -56,7 +56,8 @@ pub struct LicenseFile<'a> {
 impl<'a> LicenseFile<'a> {
     /// Parses a license file with one or more blocks, or a bare token.
     ///
-    /// Ignores other text around the blocks, such as that of a mail. Takes memory of up to 8 times the size of the text.
+    /// Ignores other text around the blocks, such as that of a mail. Takes memory of up to 8 times
+    /// the size of the text.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }

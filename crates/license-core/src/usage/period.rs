@@ -171,7 +171,7 @@ impl OpenPeriod {
     ///
     /// `resets` is the current value of
     /// [`ClockHighWater::resets`](crate::state::ClockHighWater::resets). `salt` returns random
-    /// bytes, so that nobody can guess the names in a private part from its commitment.
+    /// bytes, so that no one can guess the names in a private part from its commitment.
     ///
     /// Returns `None` and leaves the period unchanged if `salt` returns `None`.
     ///

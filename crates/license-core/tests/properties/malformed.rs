@@ -16,7 +16,7 @@ use crate::{any_key, cases, check_in, encoded, instant, public_key, renewal, tok
 /// too.
 fn parse_in_each_way(text: &str) {
     match LicenseKey::parse(text) {
-        // A long dash in a signature can stand for one or two hyphens. The canonical form has one.
+        // A long dash in a signature can mean one or two hyphens. The canonical form has one.
         Ok(key) => {
             let canonical = key.to_string();
             let again = LicenseKey::parse(&canonical).map(|key| key.to_string());

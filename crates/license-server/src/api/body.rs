@@ -83,8 +83,8 @@ async fn receive_up_to(
     }
 }
 
-/// Receives a body of at most `cap` bytes. Returns `None` for a larger one, and discards the rest of
-/// it, because a client that is still sending would not read the response.
+/// Receives a body of at most `cap` bytes. Returns `None` for a larger one, and discards the rest
+/// of it, because a client that is still sending would not read the response.
 async fn collect(body: Body, cap: usize) -> Result<Option<Bytes>, axum::Error> {
     let mut stream = body.into_data_stream();
     let (mut bytes, mut length) = (Vec::new(), 0_usize);

@@ -27,7 +27,7 @@ impl Peer {
         self.0
     }
 
-    /// Returns the address by which limits count: an IPv6 address stands for its /64 network.
+    /// Returns the address by which limits count: for an IPv6 address, that of its /64 network.
     pub(super) fn limited_as(self) -> IpAddr {
         peer_of(self.0)
     }

@@ -41,7 +41,7 @@ pub(super) fn run(arguments: &Backup, config: &Config, terminal: &Terminal) -> R
     Ok(())
 }
 
-/// Copies the database and the files beside it. Returns the names of all files of the backup.
+/// Copies the database and the files next to it. Returns the names of all files of the backup.
 fn copy_all(config: &Config, from: &DataDir, to: &DataDir) -> Result<Vec<String>, Failure> {
     runtime()?.block_on(async {
         let server = open(config, from, DatabaseAccess::Beside).await?;
@@ -51,7 +51,7 @@ fn copy_all(config: &Config, from: &DataDir, to: &DataDir) -> Result<Vec<String>
     copy_files(from, to)
 }
 
-/// Copies the files beside the database. Returns the names of all files of the backup.
+/// Copies the files next to the database. Returns the names of all files of the backup.
 fn copy_files(from: &DataDir, to: &DataDir) -> Result<Vec<String>, Failure> {
     let (certificate, certificate_key) = from.certificate();
     let mut names = vec![name(&from.database())];

@@ -236,8 +236,8 @@ async fn has_ledger(store: &dyn Store) -> Result<bool, Failure> {
     Ok(position.is_some())
 }
 
-/// Returns the role of a server without a ledger. The database of a vendor's server would grow stale
-/// without one.
+/// Returns the role of a server without a ledger. The database of a vendor's server would grow
+/// stale without one.
 async fn site_role(store: &dyn Store, access: &DatabaseAccess) -> Result<ServerRole, Failure> {
     if !has_ledger(store).await? {
         return Ok(ServerRole::Site);

@@ -28,8 +28,8 @@ const CREATE: &str = "create an RSA key with the tool of the HSM, such as `pkcs1
 ///
 /// # Errors
 ///
-/// Returns the code of the token, `USAGE` without a PIN, and `IO` if the file with the PIN cannot be
-/// read.
+/// Returns the code of the token, `USAGE` without a PIN, and `IO` if the file with the PIN cannot
+/// be read.
 pub(super) fn open(key: &TokenKey) -> Result<VerifyingSigner, Failure> {
     let options = SignerOptions {
         algorithm: None,

@@ -179,7 +179,7 @@ enum Phase {
     Idle { end: Instant },
 }
 
-/// A service that tells its connection when a request begins and when it is answered.
+/// A service that records for its connection when a request begins and when it is answered.
 #[derive(Clone)]
 pub(crate) struct TrackedService<S> {
     inner: S,

@@ -77,7 +77,7 @@ pub struct ValidateReply {
     pub expires_at: Option<DateTime<Utc>>,
     /// The features that are in effect.
     pub features: Vec<String>,
-    /// The quotas that are in effect. -1 stands for unlimited.
+    /// The quotas that are in effect. -1 means unlimited.
     pub quotas: BTreeMap<String, i64>,
     /// The validation token. An invalid license has none.
     pub validation: Option<String>,

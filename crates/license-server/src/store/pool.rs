@@ -17,7 +17,7 @@ pub struct PoolRequest {
     /// The terms at the time of the command. If they differ from those of the pool, the pool gets
     /// the new terms first.
     pub terms: Arc<PoolTerms>,
-    /// How long the license lasts. `None` stands for a license without an end.
+    /// How long the license lasts. `None` means a license without an end.
     pub license_left: Option<LeaseSpan>,
     /// The command.
     pub command: SeatCommand,

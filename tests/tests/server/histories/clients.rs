@@ -48,7 +48,7 @@ const SESSIONS: u32 = 5;
 /// The number of sessions that no other history uses.
 pub(super) const RESERVED: u32 = SESSIONS + 1;
 
-/// What the clients know about a session.
+/// The knowledge of the clients about a session.
 #[derive(Clone, Copy, Default)]
 struct Known {
     seq: Option<u64>,

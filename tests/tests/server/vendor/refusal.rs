@@ -127,7 +127,7 @@ fn issuing_needs_a_token_with_the_scope_admin() {
     server
         .post(ISSUE, &order("ACME Ltd"))
         .expect_problem(401, "UNAUTHORIZED");
-    // A command beside the server does not open the key of the vendor.
+    // A command that runs next to the server does not open the key of the vendor.
     let create =
         words("token create --name viewer --scope read --ledger ledger.db --signing-key none.key");
     let created = license_server(&site.scratch)

@@ -306,7 +306,7 @@ pub(super) fn system(app: &AppContext) -> CheckResult {
     CheckResult::new(NAME, faults, found)
 }
 
-/// Names the files beside a license that may be meant as keys or a revocation list, and are not
+/// Names the files next to a license that may be meant as keys or a revocation list, and are not
 /// read.
 fn unread(system: &Store) -> String {
     let files = system.unread_files();

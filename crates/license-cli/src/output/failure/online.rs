@@ -44,7 +44,7 @@ fn exit(error: &OnlineError) -> Exit {
     }
 }
 
-/// Describes who holds the seats, as far as the server tells.
+/// Describes who holds the seats, as far as the server states it.
 fn holders(error: &OnlineError) -> Option<String> {
     /// The number of users that a message names.
     const MAX_USERS: usize = 5;
@@ -109,7 +109,7 @@ fn hint(error: &OnlineError) -> Option<String> {
     Some(hint.to_owned())
 }
 
-/// Returns the failure of a command about a seat that nobody has stored.
+/// Returns the failure of a command about a stored seat that does not exist.
 pub(crate) fn no_stored_seat() -> Failure {
     let message = "this project has no seat of an earlier command";
     Failure::new(Exit::Denied, "NO_LEASE", message).hint(concat!(

@@ -66,7 +66,7 @@ struct Renewed {
     ends_by: BootTime,
 }
 
-/// What the thread for renewals knows about a seat.
+/// The next task that the thread for renewals has for a seat.
 pub(in crate::online) struct Due {
     /// When the thread has something to do for the seat.
     pub(in crate::online) at: BootTime,

@@ -9,14 +9,14 @@ use ureq::{Error, Timeout};
 use super::super::error::{CertificateFault, OnlineError, UnreachableReason, one_line};
 
 /// An attempt to reach a server.
-pub(super) struct Attempt<'a> {
+pub(super) struct ServerAttempt<'a> {
     /// The URL of the server, with its proxy.
     pub(super) server: &'a str,
     pub(super) connect: Duration,
     pub(super) total: Duration,
 }
 
-impl Attempt<'_> {
+impl ServerAttempt<'_> {
     /// Converts an error that occurred before the answer.
     pub(super) fn before_answer(&self, error: &Error) -> OnlineError {
         let server = self.server.to_owned();

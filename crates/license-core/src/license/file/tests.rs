@@ -3,7 +3,7 @@ use super::*;
 const FILE: &str = include_str!("../../../fixtures/files/valid-pro.lic");
 /// A license and its validation token.
 const BOTH: &str = include_str!("../../../fixtures/files/license-and-validation.lic");
-/// A block that a mail can contain beside a license.
+/// A block that a mail can contain in addition to a license.
 const REQUEST: &str =
     "-----BEGIN LICENSE CLOCK REQUEST-----\n{}\n-----END LICENSE CLOCK REQUEST-----\n";
 

@@ -151,7 +151,7 @@ async fn usage_reports_are_checked_stored_once_and_exported() {
     }
     let unknown = usage.license(&super::token(2, |_| {})).await.unwrap_err();
     assert_eq!(unknown.code, "UNKNOWN_LICENSE");
-    // The numbers go on, so that a repeated deletion deletes no report that the vendor lacks.
+    // The numbers continue, so that a repeated deletion deletes no report that the vendor lacks.
     assert_eq!(usage.delete(&Actor::Console, 2).await.unwrap(), 2);
     assert_eq!(submit(&report(3)).await.unwrap().stored, 1);
     assert_eq!(usage.delete(&Actor::Console, 2).await.unwrap(), 0);

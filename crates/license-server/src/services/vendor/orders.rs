@@ -32,7 +32,7 @@ pub struct IssueOrder {
     /// The number of machines that may be activated.
     #[schema(minimum = 1)]
     pub devices: Option<u32>,
-    /// Quotas that differ from the tier. -1 stands for unlimited.
+    /// Quotas that differ from the tier. -1 means unlimited.
     pub quotas: BTreeMap<String, i64>,
     /// Features in addition to those of the tier.
     pub add_features: Vec<String>,
@@ -119,7 +119,7 @@ pub struct ContentChanges {
     /// The number of machines that may be activated.
     #[schema(minimum = 1)]
     pub devices: Option<u32>,
-    /// Quotas. -1 stands for unlimited.
+    /// Quotas. -1 means unlimited.
     pub quotas: BTreeMap<String, i64>,
     /// New features.
     pub add_features: Vec<String>,

@@ -1,4 +1,4 @@
-//! What the ledger says about a license: its activations, and whether the vendor denies it.
+//! The state of a license in the ledger: its activations, and whether the vendor denies it.
 
 use std::sync::PoisonError;
 
@@ -13,7 +13,7 @@ use super::refusals::ledger_refused;
 use crate::domain::Refusal;
 use crate::services::site::Site;
 
-/// What the ledger says about a license.
+/// The state of a license in the ledger.
 #[derive(Clone, Debug, Default)]
 pub(in crate::services) struct Standing {
     /// The activations that have not ended.
@@ -22,7 +22,7 @@ pub(in crate::services) struct Standing {
     pub(in crate::services) denial: Option<Code>,
 }
 
-/// Returns what the ledger says about a license on a machine. On a site server, the ledger is
+/// Returns the state of a license in the ledger, for a machine. On a site server, the ledger is
 /// unknown, and the result is `None`.
 ///
 /// The ledger is read only for licenses that it can affect.

@@ -19,7 +19,7 @@ pub(super) const SUPPORTED: i64 = 2;
 /// The id that distinguishes the databases of servers (`PRAGMA application_id`).
 const APPLICATION_ID: i64 = 0x4C69_6353;
 
-/// Returns the version of a database. 0 stands for an empty database.
+/// Returns the version of a database. 0 means an empty database.
 ///
 /// # Errors
 ///

@@ -31,8 +31,8 @@ async fn the_store_conforms() {
     conformance::check(&open(directory.path())).await;
 }
 
-/// Returns the resident memory of this process in KiB. Returns `None` where the system does not tell
-/// it in `/proc`.
+/// Returns the resident memory of this process in KiB. Returns `None` where the system does not
+/// state it in `/proc`.
 fn resident_kib() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status

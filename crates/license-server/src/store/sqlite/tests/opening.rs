@@ -14,7 +14,7 @@ use crate::store::{AdministrationStore, SeatStore, Store, StoreError};
 fn pragmas(db: &Connection) -> (String, i64, i64, i64) {
     let text = |name: &str| db.pragma_query_value(None, name, |row| row.get(0)).unwrap();
     let number = |name: &str| db.pragma_query_value(None, name, |row| row.get(0)).unwrap();
-    // The number 2 stands for FULL.
+    // The number 2 means FULL.
     (
         text("journal_mode"),
         number("synchronous"),
@@ -256,11 +256,11 @@ async fn fencing_numbers_after_a_restore_are_above_all_earlier_ones() {
         .back_up(&elsewhere.path().join("server.db"))
         .await
         .unwrap();
-    // The backup changes nothing in the server that goes on.
+    // The backup changes nothing in the running server.
     assert_eq!(seq(&store, &pool, 2).await, 2);
     store.close().await.unwrap();
     assert_eq!(seq(&open(directory.path()), &pool, 3).await, 3);
-    // A command beside the server does not count as its first start.
+    // A command that runs next to the server does not count as its first start.
     let clock = || Arc::new(SystemClock);
     drop(SqliteStore::open_beside(elsewhere.path(), clock()).unwrap());
     let before = u64::try_from(SystemClock.wall().timestamp_micros()).unwrap();
