@@ -22,7 +22,8 @@ pub(crate) enum OnlineCommand {
     Seat(Box<Seat>),
     /// Run a command that holds a floating seat; the seat is released when the command ends
     Run(Box<Run>),
-    /// Wait until the license server answers and the license is valid, such as in a container
+    /// Wait, such as at the start of a container, until the license server answers and the license
+    /// is valid
     Wait(Box<Wait>),
 }
 
@@ -196,8 +197,9 @@ fn settings_help() -> String {
     });
     format!(
         "Settings, with their variables and values:\n{}\nA variable takes precedence over the file \
-         of the user, and this over the file of the administrator. \
-         A relative path of a file means the working directory.",
+         of the user, and the file of the user over the file of the administrator. \
+         `config set` makes a relative path in its argument absolute, starting from the working \
+         directory.",
         lines.collect::<String>()
     )
 }

@@ -265,7 +265,7 @@ fn refused(app: &AppContext, error: &InstallationError) -> Failure {
         InstallationError::Loss(_) if app.is_for_all_users => failure.hint(concat!(
             "--force replaces the installed license; ",
             command!("restore --system"),
-            " then restores the replaced license, or the license of an earlier replacement if that one allows more"
+            " then restores the replaced license, or the license that an earlier installation replaced if that one allows more"
         )),
         _ => failure,
     }

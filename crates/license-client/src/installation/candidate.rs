@@ -47,8 +47,8 @@ pub enum Replace {
     /// A valid license stays if the new license is not valid or allows less, because replacing it
     /// could stop software in production.
     UnlessWorse,
-    /// The valid license is replaced. It can be restored, unless the license of an earlier
-    /// replacement allows more and is kept instead.
+    /// The valid license is replaced. It can be restored, unless a license that an earlier
+    /// installation replaced allows more and is kept instead.
     Always,
 }
 

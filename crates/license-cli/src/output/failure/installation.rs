@@ -42,7 +42,7 @@ pub(crate) fn installation(error: &InstallationError) -> Failure {
         }),
         Error::Loss(_) => denied()
             .with_subject(code.as_str())
-            .hint(concat!("--force replaces the installed license; ", command!("restore"), " then restores the replaced license, or the license of an earlier replacement if that one allows more")),
+            .hint(concat!("--force replaces the installed license; ", command!("restore"), " then restores the replaced license, or the license that an earlier installation replaced if that one allows more")),
         Error::License {
             path,
             source,
