@@ -224,7 +224,11 @@ impl Session {
     }
 
     pub(super) fn poll_request(&self, ticket: &str, wait: u32) -> SeatRequest<'_> {
-        self.queue("GET", ticket, &format!("&wait={wait}{}", self.nonce_and_machine()))
+        self.queue(
+            "GET",
+            ticket,
+            &format!("&wait={wait}{}", self.nonce_and_machine()),
+        )
     }
 
     pub(super) fn borrow(&self, server: &Server, seq: &Value) -> Response {
