@@ -191,7 +191,8 @@ pub(crate) struct Request {
     /// Request a clock repair, which lowers a clock high-water mark that is ahead of the clock
     #[arg(long)]
     pub(crate) clock: bool,
-    /// An option by mistake: only the answer is for this user or for all users
+    /// Refused with an explanation: a request is the same for this user and for all users, only its
+    /// answer is not
     #[arg(long, hide = true)]
     pub(crate) system: bool,
     /// Replace the pending request, whose answer will then be rejected
@@ -306,7 +307,7 @@ pub(crate) struct Check {
 
 #[derive(Debug, Args)]
 pub(crate) struct Explain {
-    /// An argument by mistake, such as the name of a feature
+    /// Refused with an explanation: an argument, such as the name of a feature
     #[arg(hide = true)]
     pub(crate) unexpected: Option<String>,
     #[command(flatten)]
@@ -355,7 +356,8 @@ fn date(text: &str) -> Result<NaiveDate, String> {
 }
 
 /// The value of `--machine`: a fingerprint or digest, with the product that it was made for. The
-/// programs of the vendor lock licenses to both only, so another name is a mistake.
+/// programs of the vendor lock a license only to fingerprints and digests, so another name is a
+/// mistake.
 #[derive(Clone, Debug)]
 pub(crate) struct NamedMachine {
     pub(crate) product: Option<ProductCode>,

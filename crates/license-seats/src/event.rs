@@ -11,7 +11,7 @@ use crate::time::{LeaseSpan, LeaseTime};
 
 /// An event of a pool.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct SeatEvent {
+pub struct PoolEvent {
     /// The reading of the lease clock.
     pub at: LeaseTime,
     /// The session, unless the event is about the whole pool.

@@ -78,7 +78,7 @@ pub use command::{
     SeatCommand, TicketRef,
 };
 pub use denial::{Denial, DenialReason, MAX_HOLDERS, SeatHolder};
-pub use event::{SeatEvent, SeatEventKind, TicketEnd};
+pub use event::{PoolEvent, SeatEventKind, TicketEnd};
 pub use ids::{InstanceId, SeatSecret, Seq, TicketId};
 pub use outcome::{QueuePosition, SeatChange, SeatGrant, SeatOutcome, SeatReply};
 pub use pool::{Pool, RowsError};

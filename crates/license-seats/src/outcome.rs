@@ -7,7 +7,7 @@ use license_core::session::SessionId;
 use serde::Serialize;
 
 use crate::denial::Denial;
-use crate::event::SeatEvent;
+use crate::event::PoolEvent;
 use crate::ids::{InstanceId, TicketId};
 use crate::rows::{EndedLease, OpenLease, PoolCounters, Ticket};
 use crate::time::{LeaseSpan, LeaseTime};
@@ -22,7 +22,7 @@ pub struct SeatOutcome {
     pub changes: Vec<SeatChange>,
     /// The events of the command, in their order. A denied command can have events and changes too,
     /// for example of a lease that has expired.
-    pub events: Vec<SeatEvent>,
+    pub events: Vec<PoolEvent>,
     /// The reply to the caller.
     pub reply: Result<SeatReply, Box<Denial>>,
 }

@@ -38,7 +38,7 @@ use std::time::Duration;
 use license_core::chrono::{DateTime, Utc};
 use tokio::sync::watch;
 
-use crate::clock::Clock;
+use crate::clock::ServerClock;
 use crate::config::Limits;
 use crate::domain::Refusal;
 use crate::metrics::Metrics;
@@ -68,7 +68,7 @@ struct AppState {
     peers: RateTable,
     licenses: RateTable,
     failures: RateTable,
-    clock: Arc<dyn Clock>,
+    clock: Arc<dyn ServerClock>,
     stopping: watch::Receiver<bool>,
 }
 
@@ -89,7 +89,7 @@ impl App {
         services: Arc<Services>,
         metrics: Arc<Metrics>,
         settings: AppSettings,
-        clock: Arc<dyn Clock>,
+        clock: Arc<dyn ServerClock>,
         stopping: watch::Receiver<bool>,
     ) -> Self {
         Self(Arc::new(AppState {

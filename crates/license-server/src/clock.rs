@@ -13,7 +13,7 @@ pub use manual::ManualClock;
 pub use steady::SteadyClock;
 
 /// A source of time, as an argument of everything that needs time.
-pub trait Clock: Send + Sync {
+pub trait ServerClock: Send + Sync {
     /// Returns the wall-clock time. The time can jump in both directions, so nothing that leases
     /// depend on may use it.
     fn wall(&self) -> DateTime<Utc>;
@@ -25,9 +25,9 @@ pub trait Clock: Send + Sync {
 
 /// The clocks of the operating system.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct SystemClock;
+pub struct SystemServerClock;
 
-impl Clock for SystemClock {
+impl ServerClock for SystemServerClock {
     fn wall(&self) -> DateTime<Utc> {
         let since = SystemTime::now().duration_since(UNIX_EPOCH);
         let millis = i64::try_from(since.unwrap_or(Duration::ZERO).as_millis()).ok();

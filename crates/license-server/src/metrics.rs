@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use license_seats::{EndReason, SeatEvent, SeatEventKind};
+use license_seats::{EndReason, PoolEvent, SeatEventKind};
 use prometheus::{
     Encoder, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
     IntGaugeVec, Opts, Registry, TextEncoder,
@@ -284,7 +284,7 @@ impl Observer for Metrics {
         }
     }
 
-    fn seat_changed(&self, event: &SeatEvent) {
+    fn seat_changed(&self, event: &PoolEvent) {
         if let SeatEventKind::Ended { reason, .. } = event.kind {
             self.lease_ends.with_label_values(&[reason.as_str()]).inc();
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use license_seats::SeatEvent;
+use license_seats::PoolEvent;
 
 /// Receives measurements. The methods are called often, so they return at once.
 pub trait Observer: Send + Sync {
@@ -10,7 +10,7 @@ pub trait Observer: Send + Sync {
     fn committed(&self, duration: Duration, is_success: bool);
 
     /// A seat changed, and the change is stored.
-    fn seat_changed(&self, event: &SeatEvent);
+    fn seat_changed(&self, event: &PoolEvent);
 
     /// The key made a signature. The time includes the wait for the key.
     fn signed(&self, duration: Duration);
@@ -20,7 +20,7 @@ pub trait Observer: Send + Sync {
 impl Observer for () {
     fn committed(&self, _: Duration, _: bool) {}
 
-    fn seat_changed(&self, _: &SeatEvent) {}
+    fn seat_changed(&self, _: &PoolEvent) {}
 
     fn signed(&self, _: Duration) {}
 }

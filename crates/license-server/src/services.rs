@@ -37,13 +37,13 @@ pub use audit::AuditService;
 pub use check_ins::{CheckInReply, CheckInService};
 pub use events::EventService;
 pub use idempotency::{IdempotencyService, RequestStart, RunningRequest};
-pub use licenses::{InstallReport, InstalledLicense, LicenseService};
+pub use licenses::{InstalledLicense, LicenseInstallReport, LicenseService};
 pub use pools::{EndReply, LeaseView, PoolService, PoolStatus, TicketView};
 pub use revocations::RevocationService;
 pub use roots::TrustRoots;
 pub use seats::{
-    AcquireReply, AcquireRequest, BorrowRequest, CancelRequest, HeartbeatRequest, PollReply,
-    PollRequest, QueueState, ReleaseReply, ReleaseRequest, ReturnRequest, Seat, SeatService,
+    AcquireReply, AcquireRequest, BorrowRequest, CancelRequest, GrantedSeat, HeartbeatRequest,
+    PollReply, PollRequest, QueueState, ReleaseReply, ReleaseRequest, ReturnRequest, SeatService,
 };
 pub use setup::SetupService;
 pub use signer::ServerSigner;
@@ -57,10 +57,10 @@ pub use vendor::{
     VendorService,
 };
 
-use crate::clock::Clock;
+use crate::clock::ServerClock;
 pub use crate::domain::{IdempotencyKey, IdempotencyState, StoredResponse};
 use crate::domain::{Refusal, TenantId};
-use crate::store::Store;
+use crate::store::ServerStore;
 use site::Site;
 
 /// How long events are kept.
@@ -78,9 +78,9 @@ const CLEAN_UP_TICKS: u64 = 60;
 /// The parts that the services need.
 pub struct ServicesConfig {
     /// The database.
-    pub store: Arc<dyn Store>,
+    pub store: Arc<dyn ServerStore>,
     /// The clocks.
-    pub clock: Arc<dyn Clock>,
+    pub clock: Arc<dyn ServerClock>,
     /// The key of the server.
     pub signer: Arc<dyn ServerSigner>,
     /// The tenant.

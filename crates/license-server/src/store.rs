@@ -1,7 +1,7 @@
 //! Storage, in terms of the domain.
 //!
-//! [`Store`] is implemented for each database. Every method takes the tenant, except those of
-//! [`Store`] itself, which concern the whole database. A method that changes something is one
+//! [`ServerStore`] is implemented for each database. Every method takes the tenant, except those of
+//! [`ServerStore`] itself, which concern the whole database. A method that changes something is one
 //! transaction, and its audit entries are part of this transaction. When a method returns, the
 //! change is on the disk.
 
@@ -21,7 +21,7 @@ use std::path::Path;
 use async_trait::async_trait;
 
 pub use administration::AdministrationStore;
-pub use error::StoreError;
+pub use error::ServerStoreError;
 pub use ledger::LedgerStore;
 pub use licenses::LicenseStore;
 pub use machines::MachineStore;
@@ -30,16 +30,16 @@ pub use seats::SeatStore;
 
 /// A database of the server.
 #[async_trait]
-pub trait Store:
+pub trait ServerStore:
     LicenseStore + MachineStore + SeatStore + AdministrationStore + LedgerStore
 {
     /// Copies a consistent snapshot to a new file, which only its owner can access.
-    async fn back_up(&self, to: &Path) -> Result<(), StoreError>;
+    async fn back_up(&self, to: &Path) -> Result<(), ServerStoreError>;
 
-    /// Reads and writes the database, to show that it works. Returns [`StoreError::DiskFull`] for a
+    /// Reads and writes the database, to show that it works. Returns [`ServerStoreError::DiskFull`] for a
     /// minute after a change did not fit on the disk.
-    async fn check(&self) -> Result<(), StoreError>;
+    async fn check(&self) -> Result<(), ServerStoreError>;
 
     /// Commits all requests that are waiting, and accepts no more.
-    async fn close(&self) -> Result<(), StoreError>;
+    async fn close(&self) -> Result<(), ServerStoreError>;
 }

@@ -224,7 +224,11 @@ impl Session {
     }
 
     pub(super) fn poll_request(&self, ticket: &str, wait: u32) -> SeatRequest<'_> {
-        self.queue("GET", ticket, &format!("&wait={wait}{}", self.rest()))
+        self.queue(
+            "GET",
+            ticket,
+            &format!("&wait={wait}{}", self.nonce_and_machine()),
+        )
     }
 
     pub(super) fn borrow(&self, server: &Server, seq: &Value) -> Response {
@@ -258,7 +262,7 @@ impl Session {
     pub(super) fn events(&self, server: &Server, ticket: &str) -> Response {
         let request = SeatRequest {
             accept: "text/event-stream",
-            ..self.queue("GET", ticket, &self.rest())
+            ..self.queue("GET", ticket, &self.nonce_and_machine())
         };
         request.send(server)
     }
@@ -271,7 +275,7 @@ impl Session {
         self.cancel_request(ticket).send(server)
     }
 
-    fn rest(&self) -> String {
+    fn nonce_and_machine(&self) -> String {
         format!("&nonce={0:032x}&machine_id=machine-{0}", self.number)
     }
 

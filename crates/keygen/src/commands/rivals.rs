@@ -50,7 +50,7 @@ fn hint(rivals: &[RivalLicenses], reinstated: &[&str]) -> String {
     let endings = endings(rivals).concat();
     if endings.len() > MAX_GROUPS {
         return format!(
-            "reinstate a few licenses at once, by id, for hints with the {} commands that leave one successor of each; or add --force if the customer may have all",
+            "reinstate the licenses one by one, by id, for hints with the {} commands that leave one successor of each; or add --force if the customer may have all",
             endings.len()
         );
     }

@@ -59,7 +59,8 @@ pub(crate) enum ConfigAction {
     },
 }
 
-/// The server, and the context of its decision. The clock and the machine are real ones.
+/// The server, and the context of its decision. The time and the machine cannot be chosen: they are
+/// those of this machine.
 #[derive(Debug, Args)]
 pub(crate) struct OnlineArgs {
     /// URL of a license server; may be repeated, in the order of preference [default: as `config`
@@ -117,7 +118,7 @@ pub(crate) struct Seat {
 pub(crate) enum SeatAction {
     /// Acquire a seat for one lease; repeat the command before the lease ends to renew it
     Acquire(SeatArgs),
-    /// Ask the server about the seat that `seat acquire` took, which renews it
+    /// Ask the server about the seat that `seat acquire` took; this also renews its lease
     Status(SeatArgs),
     /// Release the seat that `seat acquire` took
     Release(SeatArgs),

@@ -6,7 +6,7 @@ use super::Pool;
 use super::table::Table;
 use crate::command::{CommandTime, SeatCommand};
 use crate::denial::Denial;
-use crate::event::{SeatEvent, SeatEventKind};
+use crate::event::{PoolEvent, SeatEventKind};
 use crate::outcome::SeatReply;
 use crate::rows::PoolCounters;
 use crate::terms::PoolTerms;
@@ -19,7 +19,7 @@ pub(super) type Reply = Result<SeatReply, Box<Denial>>;
 pub(super) struct Turn<'a> {
     pub(super) pool: &'a mut Pool,
     pub(super) at: CommandTime,
-    events: Vec<SeatEvent>,
+    events: Vec<PoolEvent>,
 }
 
 impl<'a> Turn<'a> {
@@ -53,7 +53,7 @@ impl<'a> Turn<'a> {
         reply
     }
 
-    pub(super) fn into_events(self) -> Vec<SeatEvent> {
+    pub(super) fn into_events(self) -> Vec<PoolEvent> {
         self.events
     }
 
@@ -79,6 +79,6 @@ impl<'a> Turn<'a> {
 
     pub(super) fn emit(&mut self, session: Option<SessionId>, kind: SeatEventKind) {
         let at = self.at.now;
-        self.events.push(SeatEvent { at, session, kind });
+        self.events.push(PoolEvent { at, session, kind });
     }
 }

@@ -16,7 +16,7 @@ use super::pages::{PageBody, PageQuery, StrictQuery};
 use super::paths::{StrictPath, not_found};
 use super::problem::Problem;
 use crate::domain::MachineRecord;
-use crate::services::{InstallReport, InstalledLicense, LicenseSearch};
+use crate::services::{InstalledLicense, LicenseInstallReport, LicenseSearch};
 
 /// An installed license.
 #[derive(Serialize, ToSchema)]
@@ -65,7 +65,7 @@ impl LicenseBody {
 
 /// The result of an installation.
 #[derive(Serialize, ToSchema)]
-#[schema(as = InstallReport)]
+#[schema(as = LicenseInstallReport)]
 pub(super) struct InstallBody {
     licenses: Vec<LicenseBody>,
     /// The numbers of imported revocation lists.
@@ -77,7 +77,7 @@ pub(super) struct InstallBody {
 }
 
 impl InstallBody {
-    fn new(app: &App, report: InstallReport) -> Self {
+    fn new(app: &App, report: LicenseInstallReport) -> Self {
         let count = |count| u64::try_from(count).unwrap_or(u64::MAX);
         let licenses = report.licenses.into_iter();
         Self {

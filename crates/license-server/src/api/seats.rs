@@ -20,8 +20,8 @@ use super::paths::{StrictPath, not_found};
 use super::problem::Problem;
 use super::queue::QueueBody;
 use crate::services::{
-    AcquireReply, AcquireRequest, BorrowRequest, HeartbeatRequest, ReleaseReply, ReleaseRequest,
-    ReturnRequest, Seat,
+    AcquireReply, AcquireRequest, BorrowRequest, GrantedSeat, HeartbeatRequest, ReleaseReply,
+    ReleaseRequest, ReturnRequest,
 };
 
 /// A request for a seat.
@@ -163,8 +163,8 @@ pub(super) struct SeatBody {
     is_overage: bool,
 }
 
-impl From<Seat> for SeatBody {
-    fn from(seat: Seat) -> Self {
+impl From<GrantedSeat> for SeatBody {
+    fn from(seat: GrantedSeat) -> Self {
         Self {
             pool: seat.pool.as_str().to_owned(),
             license: seat.license.to_string(),
@@ -236,7 +236,7 @@ pub(super) async fn acquire(
 }
 
 /// Returns a seat as JSON, and counts its token.
-fn counted(app: &App, seat: Seat) -> Json<SeatBody> {
+fn counted(app: &App, seat: GrantedSeat) -> Json<SeatBody> {
     if seat.lease.is_some() {
         app.metrics().lease_tokens.inc();
     }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use chrono::{DateTime, Utc};
 
-use super::Clock;
+use super::ServerClock;
 
 /// A clock that a test sets. Both clocks stand still otherwise.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ impl ManualClock {
     }
 }
 
-impl Clock for ManualClock {
+impl ServerClock for ManualClock {
     fn wall(&self) -> DateTime<Utc> {
         let millis = self.wall_ms.load(Ordering::SeqCst);
         DateTime::from_timestamp_millis(millis).unwrap_or(license_core::time::MAX)

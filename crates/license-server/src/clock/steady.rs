@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chrono::{DateTime, TimeDelta, Utc};
 use license_core::time;
 
-use super::Clock;
+use super::ServerClock;
 
 /// The largest difference between wall clock and boot time that is followed at once, in
 /// milliseconds.
@@ -21,7 +21,7 @@ const HOLD_MS: u64 = 60 * 60 * 1000;
 /// server ends no license and no seat. There is one exception: a clock behind a date that the
 /// vendor has signed is certainly wrong, and may jump over this date at once.
 pub struct SteadyClock {
-    inner: Arc<dyn Clock>,
+    inner: Arc<dyn ServerClock>,
     state: Mutex<SteadyState>,
 }
 
@@ -36,7 +36,7 @@ struct SteadyState {
 
 impl SteadyClock {
     /// Starts with the current time of `inner`.
-    pub fn new(inner: Arc<dyn Clock>) -> Self {
+    pub fn new(inner: Arc<dyn ServerClock>) -> Self {
         let offset_ms = offset(inner.wall(), inner.boot_ms());
         Self {
             inner,
@@ -88,7 +88,7 @@ impl SteadyState {
     }
 }
 
-impl Clock for SteadyClock {
+impl ServerClock for SteadyClock {
     fn wall(&self) -> DateTime<Utc> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.follow(self.inner.wall(), self.inner.boot_ms())

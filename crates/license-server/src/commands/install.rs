@@ -13,7 +13,7 @@ use crate::args::Install;
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::domain::Actor;
-use crate::services::InstallReport;
+use crate::services::LicenseInstallReport;
 
 /// The maximum size of a file, which may contain a revocation list.
 const MAX_BYTES: usize = 32 * 1024 * 1024;
@@ -76,7 +76,7 @@ async fn install(
 }
 
 impl Installed {
-    fn add(&mut self, report: InstallReport) {
+    fn add(&mut self, report: LicenseInstallReport) {
         let ids = report
             .licenses
             .iter()

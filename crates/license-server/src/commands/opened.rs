@@ -13,7 +13,7 @@ use license_issuer::ledger::sqlite::{LedgerFile, SqliteLedger};
 use license_issuer::ledger::{Ledger, LedgerReader};
 use license_issuer::services::issue::own_trust_set;
 
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{ServerClock, SystemServerClock};
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::domain::{Refusal, RefusalKind, ServerCode, TenantId};
@@ -22,7 +22,7 @@ use crate::keys::{self, SigningServer};
 use crate::observer::Observer;
 use crate::services::{ServerRole, Services, ServicesConfig, TrustRoots, VendorConfig};
 use crate::store::sqlite::SqliteStore;
-use crate::store::{Store, StoreError};
+use crate::store::{ServerStore, ServerStoreError};
 use crate::trust_file;
 
 /// How a command uses the database.
@@ -36,8 +36,8 @@ pub(super) enum DatabaseAccess {
 /// An opened server.
 pub(super) struct OpenedServer {
     pub(super) services: Arc<Services>,
-    pub(super) store: Arc<dyn Store>,
-    pub(super) clock: Arc<dyn Clock>,
+    pub(super) store: Arc<dyn ServerStore>,
+    pub(super) clock: Arc<dyn ServerClock>,
     pub(super) has_trust: bool,
 }
 
@@ -125,7 +125,7 @@ pub(super) async fn open(
         .iter()
         .map(|path| server_key(keys::load_file(path)?, &trust));
     let earlier = earlier.collect::<Result<_, _>>()?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let clock: Arc<dyn ServerClock> = Arc::new(SystemServerClock);
     let observer = match &access {
         DatabaseAccess::Serve(observer) => Arc::clone(observer),
         DatabaseAccess::Beside => Arc::new(()),
@@ -140,7 +140,8 @@ pub(super) async fn open(
             SqliteStore::open_observed(directory.path(), clock, observer)
         }
     };
-    let store: Arc<dyn Store> = Arc::new(opened.map_err(|error| not_opened(directory, &error))?);
+    let store: Arc<dyn ServerStore> =
+        Arc::new(opened.map_err(|error| not_opened(directory, &error))?);
     let signer = match &config.key {
         Some(_) => SigningServer::in_token(key, earlier, observer),
         None => SigningServer::in_memory(key, earlier, observer),
@@ -227,7 +228,7 @@ fn check_product(path: &Path, matrix: &FeatureMatrix) -> Result<(), Failure> {
 }
 
 /// Returns whether the database has the content of a ledger.
-async fn has_ledger(store: &dyn Store) -> Result<bool, Failure> {
+async fn has_ledger(store: &dyn ServerStore) -> Result<bool, Failure> {
     let position = store.ledger_position(&TenantId::site()).await;
     let position = position.map_err(|error| {
         Failure::new(Exit::System, "STORAGE_FAILED", with_causes(&error))
@@ -238,7 +239,10 @@ async fn has_ledger(store: &dyn Store) -> Result<bool, Failure> {
 
 /// Returns the role of a server without a ledger. The database of a vendor's server would grow
 /// stale without one.
-async fn site_role(store: &dyn Store, access: &DatabaseAccess) -> Result<ServerRole, Failure> {
+async fn site_role(
+    store: &dyn ServerStore,
+    access: &DatabaseAccess,
+) -> Result<ServerRole, Failure> {
     if !has_ledger(store).await? {
         return Ok(ServerRole::Site);
     }
@@ -252,7 +256,7 @@ async fn site_role(store: &dyn Store, access: &DatabaseAccess) -> Result<ServerR
 }
 
 /// Creates the ledger of a new server. A server that has copied a ledger must find one.
-async fn create_ledger(store: &dyn Store, path: &Path) -> Result<(), Failure> {
+async fn create_ledger(store: &dyn ServerStore, path: &Path) -> Result<(), Failure> {
     if has_ledger(store).await? && !path.exists() {
         return Err(ledger_failed(path, &LedgerError::Missing));
     }
@@ -345,18 +349,18 @@ impl TrustRoots for VendorKeys {
 }
 
 /// Maps an error of the database.
-pub(super) fn not_opened(directory: &DataDir, error: &StoreError) -> Failure {
+pub(super) fn not_opened(directory: &DataDir, error: &ServerStoreError) -> Failure {
     let message = match error {
         // The cause names the lock file in the directory.
-        StoreError::Locked(_) => with_causes(error),
+        ServerStoreError::Locked(_) => with_causes(error),
         _ => format!("{}: {}", show_path(directory.path()), with_causes(error)),
     };
     let failure = match error {
-        StoreError::Locked(_) => Failure::new(Exit::System, "BUSY", message),
-        StoreError::Missing { .. } => Failure::new(Exit::System, "NOT_INITIALIZED", message),
-        StoreError::Damaged(_) | StoreError::NotAServer { .. } | StoreError::Newer { .. } => {
-            Failure::malformed(message)
-        }
+        ServerStoreError::Locked(_) => Failure::new(Exit::System, "BUSY", message),
+        ServerStoreError::Missing { .. } => Failure::new(Exit::System, "NOT_INITIALIZED", message),
+        ServerStoreError::Damaged(_)
+        | ServerStoreError::NotAServer { .. }
+        | ServerStoreError::Newer { .. } => Failure::malformed(message),
         _ => Failure::new(Exit::System, "STORAGE_FAILED", message),
     };
     match error.hint() {
@@ -386,7 +390,7 @@ pub(super) fn refused(refusal: &Refusal) -> Failure {
 
 /// Returns the current time.
 pub(super) fn now() -> DateTime<Utc> {
-    SystemClock.wall()
+    SystemServerClock.wall()
 }
 
 /// Creates the runtime of a command.

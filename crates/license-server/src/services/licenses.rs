@@ -29,7 +29,7 @@ pub struct InstalledLicense {
 
 /// The result of an installation.
 #[derive(Clone, Debug)]
-pub struct InstallReport {
+pub struct LicenseInstallReport {
     /// The licenses of the file, whether they are new or not.
     pub licenses: Vec<InstalledLicense>,
     /// How many of them are new.
@@ -58,7 +58,11 @@ impl LicenseService {
     ///
     /// Returns `NOT_CERTIFIED` if a license does not certify the key of this server. Returns other
     /// refusals if a part does not verify, or if the file has nothing to install.
-    pub async fn install(&self, actor: &Actor, text: &str) -> Result<InstallReport, Refusal> {
+    pub async fn install(
+        &self,
+        actor: &Actor,
+        text: &str,
+    ) -> Result<LicenseInstallReport, Refusal> {
         let site = &self.site;
         let advice = "record a license in the ledger with `keygen ledger import`";
         vendor::refuse_import(site, advice)?;
@@ -81,7 +85,7 @@ impl LicenseService {
         }
         let (licenses, new_licenses) = self.store(actor, &verified).await?;
         site.reload().await?;
-        Ok(InstallReport {
+        Ok(LicenseInstallReport {
             licenses,
             new_licenses,
             revocations,

@@ -18,8 +18,8 @@ use license_seats::{
 };
 
 pub use requests::{
-    AcquireReply, AcquireRequest, BorrowRequest, CancelRequest, HeartbeatRequest, PollReply,
-    PollRequest, QueueState, ReleaseReply, ReleaseRequest, ReturnRequest, Seat,
+    AcquireReply, AcquireRequest, BorrowRequest, CancelRequest, GrantedSeat, HeartbeatRequest,
+    PollReply, PollRequest, QueueState, ReleaseReply, ReleaseRequest, ReturnRequest,
 };
 
 use super::pool_terms::{CurrentTerms, PoolSources, delta, span};
@@ -98,7 +98,7 @@ impl SeatService {
     /// # Errors
     ///
     /// Returns `LEASE_LOST` if the lease has ended, with the time and the reason.
-    pub async fn heartbeat(&self, request: HeartbeatRequest) -> Result<Seat, Refusal> {
+    pub async fn heartbeat(&self, request: HeartbeatRequest) -> Result<GrantedSeat, Refusal> {
         check_token_id(request.token.as_deref())?;
         let caller = self.caller(&request.credential).await?;
         let command = SeatCommand::Heartbeat(Heartbeat {
@@ -170,7 +170,7 @@ impl SeatService {
     /// # Errors
     ///
     /// Returns the reason code of the denial.
-    pub async fn borrow(&self, request: BorrowRequest) -> Result<Seat, Refusal> {
+    pub async fn borrow(&self, request: BorrowRequest) -> Result<GrantedSeat, Refusal> {
         let caller = self.caller(&request.credential).await?;
         let command = SeatCommand::Borrow(Borrow {
             session: request.session,
@@ -335,7 +335,7 @@ impl SeatService {
         machine: &Machine,
         nonce: Option<Nonce>,
         reply: &PoolReply,
-    ) -> Result<Seat, Refusal> {
+    ) -> Result<GrantedSeat, Refusal> {
         let now = self.site.now();
         let lease = match nonce {
             None => None,
@@ -354,7 +354,7 @@ impl SeatService {
                 })
             }
         };
-        Ok(Seat {
+        Ok(GrantedSeat {
             pool: caller.pool.clone(),
             license: caller.installed.record.id.clone(),
             session: grant.lease.holder.session,

@@ -17,19 +17,19 @@ use super::roots::TrustRoots;
 use super::signer::ServerSigner;
 use super::vendor::{self, ServerRole, VendorLedger};
 use super::verdict::Verdict;
-use crate::clock::{Clock, SteadyClock};
+use crate::clock::{ServerClock, SteadyClock};
 use crate::domain::{
     Actor, LicenseRecord, NewAuditEntry, Refusal, RefusalKind, ServerCode, TenantId,
 };
 use crate::log_limit;
-use crate::store::Store;
+use crate::store::ServerStore;
 
 /// The number of credentials in each generation of the cache.
 const CACHED_CREDENTIALS: usize = 10_000;
 
 /// The parts that all services share.
 pub(super) struct Site {
-    pub(super) store: Arc<dyn Store>,
+    pub(super) store: Arc<dyn ServerStore>,
     /// The clock for decisions, which does not follow sudden jumps.
     pub(super) clock: SteadyClock,
     pub(super) signer: Arc<dyn ServerSigner>,
@@ -400,7 +400,7 @@ fn no_license_token() -> Refusal {
 }
 
 async fn read_content(
-    store: &dyn Store,
+    store: &dyn ServerStore,
     tenant: &TenantId,
     roots: TrustSet,
 ) -> Result<Content, Refusal> {

@@ -22,7 +22,7 @@ use tempfile::TempDir;
 use super::{ServerRole, ServerSigner, Services, ServicesConfig};
 use crate::clock::ManualClock;
 use crate::domain::{Actor, TenantId};
-use crate::store::Store;
+use crate::store::ServerStore;
 use crate::store::sqlite::SqliteStore;
 
 fn random(bytes: &mut [u8]) -> Result<(), RandomError> {

@@ -3,13 +3,13 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::StoreError;
+use super::ServerStoreError;
 use crate::domain::{
     ApiToken, AuditEntry, AuditReport, EventRecord, IdempotencyKey, IdempotencyState,
     NewAuditEntry, Page, PageRequest, SecretDigest, StoredResponse, TenantId,
 };
 
-/// The part of a [`Store`](super::Store) for administration: API tokens, the audit trail, events,
+/// The part of a [`ServerStore`](super::ServerStore) for administration: API tokens, the audit trail, events,
 /// and requests that may be repeated.
 #[async_trait]
 pub trait AdministrationStore: Send + Sync {
@@ -20,7 +20,7 @@ pub trait AdministrationStore: Send + Sync {
         tenant: &TenantId,
         secret: SecretDigest,
         expires_at: DateTime<Utc>,
-    ) -> Result<bool, StoreError>;
+    ) -> Result<bool, ServerStoreError>;
 
     /// Returns whether this is the secret of the one-time link, and is valid.
     async fn check_setup(
@@ -28,7 +28,7 @@ pub trait AdministrationStore: Send + Sync {
         tenant: &TenantId,
         secret: SecretDigest,
         now: DateTime<Utc>,
-    ) -> Result<bool, StoreError>;
+    ) -> Result<bool, ServerStoreError>;
 
     /// Deletes the secret of the one-time link, and stores the first API token. Returns `false`,
     /// and changes nothing, if the secret is wrong, used or has expired.
@@ -38,7 +38,7 @@ pub trait AdministrationStore: Send + Sync {
         secret: SecretDigest,
         token: ApiToken,
         audit: NewAuditEntry,
-    ) -> Result<bool, StoreError>;
+    ) -> Result<bool, ServerStoreError>;
 
     /// Stores an API token.
     async fn create_token(
@@ -46,17 +46,17 @@ pub trait AdministrationStore: Send + Sync {
         tenant: &TenantId,
         token: ApiToken,
         audit: NewAuditEntry,
-    ) -> Result<(), StoreError>;
+    ) -> Result<(), ServerStoreError>;
 
     /// Returns the API token with this secret.
     async fn find_token(
         &self,
         tenant: &TenantId,
         secret: SecretDigest,
-    ) -> Result<Option<ApiToken>, StoreError>;
+    ) -> Result<Option<ApiToken>, ServerStoreError>;
 
     /// Returns all API tokens, in the order of their creation.
-    async fn tokens(&self, tenant: &TenantId) -> Result<Vec<ApiToken>, StoreError>;
+    async fn tokens(&self, tenant: &TenantId) -> Result<Vec<ApiToken>, ServerStoreError>;
 
     /// Revokes an API token. Returns `false` if no token has this id. A token that is revoked
     /// already keeps its time of revocation, and no audit entry is added.
@@ -65,17 +65,17 @@ pub trait AdministrationStore: Send + Sync {
         tenant: &TenantId,
         id: &str,
         audit: NewAuditEntry,
-    ) -> Result<bool, StoreError>;
+    ) -> Result<bool, ServerStoreError>;
 
     /// Returns the audit trail, the oldest entry first.
     async fn audit(
         &self,
         tenant: &TenantId,
         page: &PageRequest,
-    ) -> Result<Page<AuditEntry>, StoreError>;
+    ) -> Result<Page<AuditEntry>, ServerStoreError>;
 
     /// Verifies the hash chain of the audit trail.
-    async fn verify_audit(&self, tenant: &TenantId) -> Result<AuditReport, StoreError>;
+    async fn verify_audit(&self, tenant: &TenantId) -> Result<AuditReport, ServerStoreError>;
 
     /// Returns events of seats and of audited changes, the oldest first. The page always has a
     /// cursor, from which a caller can continue to poll.
@@ -83,7 +83,7 @@ pub trait AdministrationStore: Send + Sync {
         &self,
         tenant: &TenantId,
         page: &PageRequest,
-    ) -> Result<Page<EventRecord>, StoreError>;
+    ) -> Result<Page<EventRecord>, ServerStoreError>;
 
     /// Deletes events that are older than `before`, and all but the newest `keep` events. Returns
     /// how many were deleted, which may be only a part of them.
@@ -92,7 +92,7 @@ pub trait AdministrationStore: Send + Sync {
         tenant: &TenantId,
         before: DateTime<Utc>,
         keep: u32,
-    ) -> Result<usize, StoreError>;
+    ) -> Result<usize, ServerStoreError>;
 
     /// Looks up the key of a request, and marks a new request as running.
     async fn begin_request(
@@ -101,7 +101,7 @@ pub trait AdministrationStore: Send + Sync {
         key: IdempotencyKey,
         body: [u8; 32],
         now: DateTime<Utc>,
-    ) -> Result<IdempotencyState, StoreError>;
+    ) -> Result<IdempotencyState, ServerStoreError>;
 
     /// Stores the response of a running request.
     async fn finish_request(
@@ -109,14 +109,14 @@ pub trait AdministrationStore: Send + Sync {
         tenant: &TenantId,
         key: IdempotencyKey,
         response: StoredResponse,
-    ) -> Result<(), StoreError>;
+    ) -> Result<(), ServerStoreError>;
 
     /// Forgets a running request, so that a repetition runs.
     async fn abandon_request(
         &self,
         tenant: &TenantId,
         key: IdempotencyKey,
-    ) -> Result<(), StoreError>;
+    ) -> Result<(), ServerStoreError>;
 
     /// Deletes the records of requests that began before `before`, and all but the newest `keep`
     /// records.
@@ -125,5 +125,5 @@ pub trait AdministrationStore: Send + Sync {
         tenant: &TenantId,
         before: DateTime<Utc>,
         keep: u32,
-    ) -> Result<(), StoreError>;
+    ) -> Result<(), ServerStoreError>;
 }

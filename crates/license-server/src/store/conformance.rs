@@ -8,7 +8,7 @@ mod replay;
 mod sample;
 mod seats;
 
-use super::Store;
+use super::ServerStore;
 
 pub(super) use acquires::concurrent_acquires;
 pub(super) use sample::{acquire, acquire_command, grant, session};
@@ -18,7 +18,7 @@ pub(super) use sample::{acquire, acquire_command, grant, session};
 /// # Panics
 ///
 /// Panics if the store does not behave as documented.
-pub(super) async fn check(store: &dyn Store) {
+pub(super) async fn check(store: &dyn ServerStore) {
     licenses::check(store).await;
     administration::check(store).await;
     ledger::check(store).await;

@@ -12,7 +12,7 @@ use crate::log_limit;
 /// The reason why the database cannot be opened, read or written.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
-pub enum StoreError {
+pub enum ServerStoreError {
     /// Another server uses the data directory.
     #[error("another server uses the data directory")]
     Locked(#[source] Arc<LockError>),
@@ -75,7 +75,7 @@ pub enum StoreError {
     NotOwner,
     /// The requests of a batch were not committed.
     #[error("the change was not committed")]
-    NotCommitted(#[source] Arc<StoreError>),
+    NotCommitted(#[source] Arc<ServerStoreError>),
     /// The store was closed.
     #[error("the server is shutting down")]
     Closed,
@@ -115,7 +115,7 @@ pub enum StoreError {
     Database(#[source] Arc<rusqlite::Error>),
 }
 
-impl StoreError {
+impl ServerStoreError {
     /// Creates the error of a file.
     pub(crate) fn io(path: impl Into<PathBuf>, source: io::Error) -> Self {
         Self::Io {
@@ -172,7 +172,7 @@ impl StoreError {
     }
 }
 
-impl From<rusqlite::Error> for StoreError {
+impl From<rusqlite::Error> for ServerStoreError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(rusqlite::ErrorCode::DatabaseCorrupt) => Self::Damaged(Arc::new(error)),
@@ -182,18 +182,20 @@ impl From<rusqlite::Error> for StoreError {
     }
 }
 
-impl From<StoreError> for Refusal {
+impl From<ServerStoreError> for Refusal {
     /// Converts the error into an answer for a client, without paths and rows.
-    fn from(error: StoreError) -> Self {
+    fn from(error: ServerStoreError) -> Self {
         match &error {
-            StoreError::Cursor { found } => Self::new(
+            ServerStoreError::Cursor { found } => Self::new(
                 RefusalKind::BadRequest,
                 ServerCode::BadCursor,
                 "the cursor does not belong to this list",
             )
             .values("a cursor of this list", found)
             .hint("start from the first page"),
-            StoreError::NotCommitted(cause) if matches!(**cause, StoreError::TakenOver) => {
+            ServerStoreError::NotCommitted(cause)
+                if matches!(**cause, ServerStoreError::TakenOver) =>
+            {
                 Self::new(
                     RefusalKind::Unavailable,
                     ServerCode::TakenOver,
@@ -201,7 +203,7 @@ impl From<StoreError> for Refusal {
                 )
                 .hint("repeat the request at the other server")
             }
-            StoreError::LimitReached { limit, found } => Self::new(
+            ServerStoreError::LimitReached { limit, found } => Self::new(
                 RefusalKind::Conflict,
                 ServerCode::LimitReached,
                 "the server keeps no more of these for the license",

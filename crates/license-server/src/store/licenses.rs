@@ -3,13 +3,13 @@
 use async_trait::async_trait;
 use license_core::LicenseId;
 
-use super::StoreError;
+use super::ServerStoreError;
 use crate::domain::{
     LicenseRecord, NewAuditEntry, Page, PageRequest, PoolId, RevocationRecord, StatementRecord,
     TenantId,
 };
 
-/// The part of a [`Store`](super::Store) for licenses and the lists that the vendor signs.
+/// The part of a [`ServerStore`](super::ServerStore) for licenses and the lists that the vendor signs.
 #[async_trait]
 pub trait LicenseStore: Send + Sync {
     /// Stores licenses, and ignores those that are stored already. Returns how many are new.
@@ -18,24 +18,24 @@ pub trait LicenseStore: Send + Sync {
         tenant: &TenantId,
         licenses: Vec<LicenseRecord>,
         audit: NewAuditEntry,
-    ) -> Result<usize, StoreError>;
+    ) -> Result<usize, ServerStoreError>;
 
     /// Returns licenses, in the order of their installation.
     async fn licenses(
         &self,
         tenant: &TenantId,
         page: &PageRequest,
-    ) -> Result<Page<LicenseRecord>, StoreError>;
+    ) -> Result<Page<LicenseRecord>, ServerStoreError>;
 
     /// Returns whether a license was ever installed. It may have been removed.
-    async fn had_license(&self, tenant: &TenantId) -> Result<bool, StoreError>;
+    async fn had_license(&self, tenant: &TenantId) -> Result<bool, ServerStoreError>;
 
     /// Returns a license.
     async fn license(
         &self,
         tenant: &TenantId,
         id: &LicenseId,
-    ) -> Result<Option<LicenseRecord>, StoreError>;
+    ) -> Result<Option<LicenseRecord>, ServerStoreError>;
 
     /// Returns the licenses that a standard key or a short enterprise key names. Different licenses
     /// can have the same key.
@@ -43,25 +43,25 @@ pub trait LicenseStore: Send + Sync {
         &self,
         tenant: &TenantId,
         key: &str,
-    ) -> Result<Vec<LicenseRecord>, StoreError>;
+    ) -> Result<Vec<LicenseRecord>, ServerStoreError>;
 
     /// Returns the licenses of a pool, in the order of their installation.
     async fn licenses_of_pool(
         &self,
         tenant: &TenantId,
         pool: &PoolId,
-    ) -> Result<Vec<LicenseRecord>, StoreError>;
+    ) -> Result<Vec<LicenseRecord>, ServerStoreError>;
 
     /// Returns the licenses that replace a license, in the order of their installation.
     async fn successors(
         &self,
         tenant: &TenantId,
         id: &LicenseId,
-    ) -> Result<Vec<LicenseRecord>, StoreError>;
+    ) -> Result<Vec<LicenseRecord>, ServerStoreError>;
 
     /// Returns a number that changes with every change of licenses, signed lists and seat policies.
     /// Another process, such as `license-server install`, can make such a change.
-    async fn content_version(&self, tenant: &TenantId) -> Result<u64, StoreError>;
+    async fn content_version(&self, tenant: &TenantId) -> Result<u64, ServerStoreError>;
 
     /// Removes a license. Returns whether the license was stored.
     async fn remove_license(
@@ -69,7 +69,7 @@ pub trait LicenseStore: Send + Sync {
         tenant: &TenantId,
         id: &LicenseId,
         audit: NewAuditEntry,
-    ) -> Result<bool, StoreError>;
+    ) -> Result<bool, ServerStoreError>;
 
     /// Replaces the revocation list of a product with a newer one. Returns `false`, and changes
     /// nothing, if the stored list has the same or a higher number.
@@ -78,10 +78,13 @@ pub trait LicenseStore: Send + Sync {
         tenant: &TenantId,
         list: RevocationRecord,
         audit: NewAuditEntry,
-    ) -> Result<bool, StoreError>;
+    ) -> Result<bool, ServerStoreError>;
 
     /// Returns the newest revocation list of each product.
-    async fn revocations(&self, tenant: &TenantId) -> Result<Vec<RevocationRecord>, StoreError>;
+    async fn revocations(
+        &self,
+        tenant: &TenantId,
+    ) -> Result<Vec<RevocationRecord>, ServerStoreError>;
 
     /// Appends trust statements, and ignores those that are stored already. Returns how many are
     /// new.
@@ -90,8 +93,9 @@ pub trait LicenseStore: Send + Sync {
         tenant: &TenantId,
         armors: Vec<String>,
         audit: NewAuditEntry,
-    ) -> Result<usize, StoreError>;
+    ) -> Result<usize, ServerStoreError>;
 
     /// Returns all trust statements, in the order of import.
-    async fn statements(&self, tenant: &TenantId) -> Result<Vec<StatementRecord>, StoreError>;
+    async fn statements(&self, tenant: &TenantId)
+    -> Result<Vec<StatementRecord>, ServerStoreError>;
 }

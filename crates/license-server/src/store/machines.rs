@@ -4,13 +4,13 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use license_core::LicenseId;
 
-use super::StoreError;
+use super::ServerStoreError;
 use crate::domain::{
     ActivationRecord, ActivationState, MachineRecord, MachineSighting, NewAuditEntry, Page,
     PageRequest, TenantId, UsageLimits, UsageRecord,
 };
 
-/// The part of a [`Store`](super::Store) for machines, their activations and their usage reports.
+/// The part of a [`ServerStore`](super::ServerStore) for machines, their activations and their usage reports.
 #[async_trait]
 pub trait MachineStore: Send + Sync {
     /// Records uses of licenses on machines. If a license has more than `keep` machines afterwards,
@@ -20,14 +20,14 @@ pub trait MachineStore: Send + Sync {
         tenant: &TenantId,
         sightings: Vec<MachineSighting>,
         keep: u32,
-    ) -> Result<(), StoreError>;
+    ) -> Result<(), ServerStoreError>;
 
     /// Deletes machines that were last seen before `before`. Returns how many were deleted.
     async fn forget_machines(
         &self,
         tenant: &TenantId,
         before: DateTime<Utc>,
-    ) -> Result<usize, StoreError>;
+    ) -> Result<usize, ServerStoreError>;
 
     /// Returns machines, of one license or of all.
     async fn machines(
@@ -35,24 +35,24 @@ pub trait MachineStore: Send + Sync {
         tenant: &TenantId,
         license: Option<&LicenseId>,
         page: &PageRequest,
-    ) -> Result<Page<MachineRecord>, StoreError>;
+    ) -> Result<Page<MachineRecord>, ServerStoreError>;
 
     /// Stores an activation request, unless a request with its nonce is stored. Returns the stored
-    /// record, or [`StoreError::LimitReached`] if `max_waiting` other requests of the license wait
+    /// record, or [`ServerStoreError::LimitReached`] if `max_waiting` other requests of the license wait
     /// for an answer.
     async fn store_activation(
         &self,
         tenant: &TenantId,
         activation: ActivationRecord,
         max_waiting: u32,
-    ) -> Result<ActivationRecord, StoreError>;
+    ) -> Result<ActivationRecord, ServerStoreError>;
 
     /// Returns an activation request.
     async fn activation(
         &self,
         tenant: &TenantId,
         nonce: &str,
-    ) -> Result<Option<ActivationRecord>, StoreError>;
+    ) -> Result<Option<ActivationRecord>, ServerStoreError>;
 
     /// Returns activation requests in one state or in any.
     async fn activations(
@@ -60,7 +60,7 @@ pub trait MachineStore: Send + Sync {
         tenant: &TenantId,
         state: Option<ActivationState>,
         page: &PageRequest,
-    ) -> Result<Page<ActivationRecord>, StoreError>;
+    ) -> Result<Page<ActivationRecord>, ServerStoreError>;
 
     /// Stores the answer to an activation request. Returns the record, or `None` if no request has
     /// this nonce. A deactivated request stays deactivated.
@@ -70,7 +70,7 @@ pub trait MachineStore: Send + Sync {
         nonce: &str,
         answer: String,
         audit: NewAuditEntry,
-    ) -> Result<Option<ActivationRecord>, StoreError>;
+    ) -> Result<Option<ActivationRecord>, ServerStoreError>;
 
     /// Stores the deactivation receipt of a request. Returns the record, or `None` if no request
     /// has this nonce.
@@ -79,16 +79,16 @@ pub trait MachineStore: Send + Sync {
         tenant: &TenantId,
         nonce: &str,
         receipt: String,
-    ) -> Result<Option<ActivationRecord>, StoreError>;
+    ) -> Result<Option<ActivationRecord>, ServerStoreError>;
 
     /// Stores a usage report with a new number, unless it is stored already. Returns whether it is
-    /// new, or [`StoreError::LimitReached`] if the reports of the license would exceed the limits.
+    /// new, or [`ServerStoreError::LimitReached`] if the reports of the license would exceed the limits.
     async fn store_usage(
         &self,
         tenant: &TenantId,
         report: UsageRecord,
         limits: UsageLimits,
-    ) -> Result<bool, StoreError>;
+    ) -> Result<bool, ServerStoreError>;
 
     /// Deletes the usage reports with the numbers up to `through`. Returns how many were deleted.
     async fn delete_usage(
@@ -96,12 +96,12 @@ pub trait MachineStore: Send + Sync {
         tenant: &TenantId,
         through: u64,
         audit: NewAuditEntry,
-    ) -> Result<usize, StoreError>;
+    ) -> Result<usize, ServerStoreError>;
 
     /// Returns usage reports, in the order of arrival.
     async fn usage(
         &self,
         tenant: &TenantId,
         page: &PageRequest,
-    ) -> Result<Page<UsageRecord>, StoreError>;
+    ) -> Result<Page<UsageRecord>, ServerStoreError>;
 }

@@ -3,11 +3,11 @@
 use async_trait::async_trait;
 use license_seats::LeaseTime;
 
-use super::StoreError;
+use super::ServerStoreError;
 use super::pool::{LeaseRow, PoolReply, PoolRequest, PoolView, TicketRow};
 use crate::domain::{NewAuditEntry, Page, PageRequest, PoolId, SeatPolicy, TenantId};
 
-/// The part of a [`Store`](super::Store) for floating seats.
+/// The part of a [`ServerStore`](super::ServerStore) for floating seats.
 #[async_trait]
 pub trait SeatStore: Send + Sync {
     /// Applies a command to a pool, and stores its changes and events. The audit entry is appended
@@ -17,23 +17,27 @@ pub trait SeatStore: Send + Sync {
         tenant: &TenantId,
         request: PoolRequest,
         audit: Option<NewAuditEntry>,
-    ) -> Result<PoolReply, StoreError>;
+    ) -> Result<PoolReply, ServerStoreError>;
 
     /// Returns the stored reading of the lease clock.
-    async fn lease_clock(&self, tenant: &TenantId) -> Result<LeaseTime, StoreError>;
+    async fn lease_clock(&self, tenant: &TenantId) -> Result<LeaseTime, ServerStoreError>;
 
     /// Returns the pools that have a license.
     async fn pools(
         &self,
         tenant: &TenantId,
         page: &PageRequest,
-    ) -> Result<Page<PoolId>, StoreError>;
+    ) -> Result<Page<PoolId>, ServerStoreError>;
 
     /// Returns the pools for which a tick has work to do.
-    async fn due_pools(&self, tenant: &TenantId) -> Result<Vec<PoolId>, StoreError>;
+    async fn due_pools(&self, tenant: &TenantId) -> Result<Vec<PoolId>, ServerStoreError>;
 
     /// Returns a pool with its counts, or `None` if no command was applied to it.
-    async fn pool(&self, tenant: &TenantId, pool: &PoolId) -> Result<Option<PoolView>, StoreError>;
+    async fn pool(
+        &self,
+        tenant: &TenantId,
+        pool: &PoolId,
+    ) -> Result<Option<PoolView>, ServerStoreError>;
 
     /// Returns the open leases of a pool.
     async fn leases(
@@ -41,7 +45,7 @@ pub trait SeatStore: Send + Sync {
         tenant: &TenantId,
         pool: &PoolId,
         page: &PageRequest,
-    ) -> Result<Page<LeaseRow>, StoreError>;
+    ) -> Result<Page<LeaseRow>, ServerStoreError>;
 
     /// Returns the queue of a pool, in its order.
     async fn tickets(
@@ -49,14 +53,14 @@ pub trait SeatStore: Send + Sync {
         tenant: &TenantId,
         pool: &PoolId,
         page: &PageRequest,
-    ) -> Result<Page<TicketRow>, StoreError>;
+    ) -> Result<Page<TicketRow>, ServerStoreError>;
 
     /// Returns the settings of an administrator for a pool.
     async fn seat_policy(
         &self,
         tenant: &TenantId,
         pool: &PoolId,
-    ) -> Result<Option<SeatPolicy>, StoreError>;
+    ) -> Result<Option<SeatPolicy>, ServerStoreError>;
 
     /// Stores the settings of an administrator for a pool.
     async fn set_seat_policy(
@@ -65,5 +69,5 @@ pub trait SeatStore: Send + Sync {
         pool: &PoolId,
         policy: SeatPolicy,
         audit: NewAuditEntry,
-    ) -> Result<(), StoreError>;
+    ) -> Result<(), ServerStoreError>;
 }

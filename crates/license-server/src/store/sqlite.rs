@@ -27,9 +27,9 @@ use license_issuer::files::LockedFile;
 use self::connection::Access;
 use self::readers::Readers;
 use self::writer::Writer;
-use crate::clock::Clock;
+use crate::clock::ServerClock;
 use crate::observer::Observer;
-use crate::store::StoreError;
+use crate::store::ServerStoreError;
 
 /// A store in a SQLite database, in a data directory.
 pub struct SqliteStore {
@@ -48,10 +48,10 @@ impl SqliteStore {
     ///
     /// # Errors
     ///
-    /// Returns [`StoreError::Locked`] if another server uses the directory, and
-    /// [`StoreError::NetworkFileSystem`] if the directory is not on a local disk. Returns other
+    /// Returns [`ServerStoreError::Locked`] if another server uses the directory, and
+    /// [`ServerStoreError::NetworkFileSystem`] if the directory is not on a local disk. Returns other
     /// errors if the database cannot be opened or was written by another program.
-    pub fn open(directory: &Path, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
+    pub fn open(directory: &Path, clock: Arc<dyn ServerClock>) -> Result<Self, ServerStoreError> {
         Self::open_observed(directory, clock, Arc::new(()))
     }
 
@@ -62,9 +62,9 @@ impl SqliteStore {
     /// Returns the errors of [`open`](Self::open).
     pub fn open_observed(
         directory: &Path,
-        clock: Arc<dyn Clock>,
+        clock: Arc<dyn ServerClock>,
         observer: Arc<dyn Observer>,
-    ) -> Result<Self, StoreError> {
+    ) -> Result<Self, ServerStoreError> {
         location::create(directory)?;
         location::refuse_network(directory)?;
         let lock = location::lock(directory)?;
@@ -89,18 +89,21 @@ impl SqliteStore {
     ///
     /// # Errors
     ///
-    /// Returns [`StoreError::Missing`] if there is no database, [`StoreError::Older`] if the
+    /// Returns [`ServerStoreError::Missing`] if there is no database, [`ServerStoreError::Older`] if the
     /// database needs a migration while a server is running, and other errors if the database
     /// cannot be opened.
-    pub fn open_beside(directory: &Path, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
+    pub fn open_beside(
+        directory: &Path,
+        clock: Arc<dyn ServerClock>,
+    ) -> Result<Self, ServerStoreError> {
         let path = location::database(directory);
         location::refuse_network(directory)?;
         let mut db = connection::open(&path, Access::Write)?;
         let found = schema::version(&db, &path)?;
         if found < schema::SUPPORTED {
             let supported = schema::SUPPORTED;
-            let _lock =
-                location::lock(directory).map_err(|_| StoreError::Older { found, supported })?;
+            let _lock = location::lock(directory)
+                .map_err(|_| ServerStoreError::Older { found, supported })?;
             schema::migrate(&mut db)?;
         }
         Ok(Self {

@@ -57,7 +57,7 @@ pub(super) fn warn(omission: &Omission, terminal: &Terminal) {
 fn message(omission: &Omission) -> String {
     match omission {
         Omission::NoEarlierList => "the ledger has no earlier list of this key".to_owned(),
-        Omission::NoCopy => "the copy of the last list of this key is missing next to the ledger, as after the restoration of a backup".to_owned(),
+        Omission::NoCopy => "no copy of the last list of this key is next to the ledger, as after the restoration of a backup".to_owned(),
         Omission::Shorter { earlier, found } => format!(
             "an earlier list of this key revokes {earlier} licenses and activations, of which the ledger knows {found}: the others become valid again"
         ),

@@ -160,7 +160,7 @@ debug_session!(
 
 /// A seat that a session holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seat {
+pub struct GrantedSeat {
     /// The pool.
     pub pool: PoolId,
     /// The license that certifies the token.
@@ -206,9 +206,9 @@ pub struct QueueState {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AcquireReply {
     /// A new lease.
-    Granted(Seat),
+    Granted(GrantedSeat),
     /// The lease that the session has.
-    Held(Seat),
+    Held(GrantedSeat),
     /// A place in the queue.
     Queued(QueueState),
 }
@@ -217,7 +217,7 @@ pub enum AcquireReply {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PollReply {
     /// The seat that was offered.
-    Seat(Seat),
+    Seat(GrantedSeat),
     /// The place in the queue.
     Queued(QueueState),
 }

@@ -19,8 +19,8 @@ use super::installation::list;
 use super::{TestServer, at, id, token, trust};
 use crate::domain::{Actor, PageRequest, PoolId, Refusal, RefusalKind, SeatPolicy};
 use crate::services::{
-    AcquireReply, AcquireRequest, BorrowRequest, CancelRequest, HeartbeatRequest, PollReply,
-    PollRequest, QueueState, ReleaseRequest, ReturnRequest, Seat,
+    AcquireReply, AcquireRequest, BorrowRequest, CancelRequest, GrantedSeat, HeartbeatRequest,
+    PollReply, PollRequest, QueueState, ReleaseRequest, ReturnRequest,
 };
 
 const MACHINE: &str = "mach_00112233445566778899aabbccddeeff";
@@ -56,7 +56,7 @@ pub(super) fn acquire_request(token: &str, number: u8, wait: bool) -> AcquireReq
 }
 
 impl TestServer {
-    pub(super) async fn acquire(&self, token: &str, number: u8) -> Result<Seat, Refusal> {
+    pub(super) async fn acquire(&self, token: &str, number: u8) -> Result<GrantedSeat, Refusal> {
         let reply = self
             .services
             .seats
@@ -76,7 +76,7 @@ impl TestServer {
         }
     }
 
-    async fn heartbeat(&self, token: &str, number: u8, seq: u64) -> Result<Seat, Refusal> {
+    async fn heartbeat(&self, token: &str, number: u8, seq: u64) -> Result<GrantedSeat, Refusal> {
         let request = HeartbeatRequest {
             credential: token.to_owned(),
             session: session(number),
@@ -114,7 +114,7 @@ fn poll_request(token: &str, number: u8, ticket: TicketId, wait: Duration) -> Po
 }
 
 /// Verifies a lease with nothing but the license and the vendor's key.
-pub(super) fn verified(seat: &Seat, token: &str) -> Lease {
+pub(super) fn verified(seat: &GrantedSeat, token: &str) -> Lease {
     let license = Unverified::parse(token).unwrap().verify(&trust()).unwrap();
     let lease = Unverified::parse(seat.lease.as_deref().unwrap()).unwrap();
     license.verify_lease(&lease).unwrap()

@@ -5,7 +5,7 @@ use license_core::issue::{RevocationListDraft, Signer};
 use license_core::{ProductCode, Unverified};
 
 use super::{TestServer, at, id, key, token, vendor};
-use crate::clock::SystemClock;
+use crate::clock::SystemServerClock;
 use crate::domain::{Actor, PageRequest, RefusalKind, TenantId};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{AdministrationStore, LicenseStore};
@@ -209,8 +209,10 @@ async fn only_a_newer_revocation_list_is_imported() {
 async fn a_running_server_notices_the_changes_of_a_command() {
     let (server, token) = TestServer::with_license().await;
     server.services.tick().await.unwrap();
-    let beside =
-        SqliteStore::open_beside(server.directory.path(), std::sync::Arc::new(SystemClock));
+    let beside = SqliteStore::open_beside(
+        server.directory.path(),
+        std::sync::Arc::new(SystemServerClock),
+    );
     let beside = beside.unwrap();
     let entry = server
         .services

@@ -6,11 +6,11 @@ use license_seats::{EndMode, Seq, TicketId};
 
 use super::floating::{acquire_request, instance, nonce, secret, session, verified};
 use super::{TestServer, at, id};
-use crate::clock::Clock;
+use crate::clock::ServerClock;
 use crate::domain::{Actor, PageRequest, PoolId, Refusal, RefusalKind};
 use crate::services::{
-    BorrowRequest, CancelRequest, HeartbeatRequest, PollRequest, ReleaseRequest, ReturnRequest,
-    Seat, ValidateRequest,
+    BorrowRequest, CancelRequest, GrantedSeat, HeartbeatRequest, PollRequest, ReleaseRequest,
+    ReturnRequest, ValidateRequest,
 };
 
 fn heartbeat_request(credential: &str, seq: u64, token: Option<&str>) -> HeartbeatRequest {
@@ -28,7 +28,7 @@ fn heartbeat_request(credential: &str, seq: u64, token: Option<&str>) -> Heartbe
 #[tokio::test]
 async fn a_process_that_did_not_get_the_last_token_gets_a_new_one() {
     let (server, license) = TestServer::with_license().await;
-    let id_of = |seat: &Seat| verified(seat, &license).id().to_string();
+    let id_of = |seat: &GrantedSeat| verified(seat, &license).id().to_string();
     let seat = server.acquire(&license, 1).await.unwrap();
     let first = id_of(&seat);
     let heartbeat = async |token: Option<&str>| {

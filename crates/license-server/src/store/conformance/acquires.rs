@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::sample::{acquire_command, id, instance, session, tenant};
 use crate::domain::PoolId;
-use crate::store::{PoolReply, PoolRequest, Store};
+use crate::store::{PoolReply, PoolRequest, ServerStore};
 
 /// The outcome of many concurrent acquires.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ pub(in crate::store) struct AcquireCounts {
 /// denied, so that the pool is full again and again. There must be more tasks than seats.
 /// `progress` gets the number of acquires that have begun, ten times.
 pub(in crate::store) async fn concurrent_acquires(
-    store: Arc<dyn Store>,
+    store: Arc<dyn ServerStore>,
     tasks: u32,
     seats: u32,
     acquires: u32,

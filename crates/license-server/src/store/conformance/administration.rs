@@ -8,9 +8,9 @@ use crate::domain::{
     ApiToken, Cursor, IdempotencyKey, IdempotencyState, PageRequest, Scope, SecretDigest,
     StoredResponse,
 };
-use crate::store::{Store, StoreError};
+use crate::store::{ServerStore, ServerStoreError};
 
-pub(super) async fn check(store: &dyn Store) {
+pub(super) async fn check(store: &dyn ServerStore) {
     the_link_works_once(store).await;
     tokens_are_found_by_their_secret(store).await;
     the_audit_trail_is_a_chain(store).await;
@@ -30,7 +30,7 @@ fn token(id: &str, secret: &str) -> ApiToken {
     }
 }
 
-async fn the_link_works_once(store: &dyn Store) {
+async fn the_link_works_once(store: &dyn ServerStore) {
     let tenant = tenant();
     let now = token("t", "s").created_at;
     let later = time::saturating_add(now, TimeDelta::hours(24));
@@ -59,7 +59,7 @@ async fn the_link_works_once(store: &dyn Store) {
     );
 }
 
-async fn tokens_are_found_by_their_secret(store: &dyn Store) {
+async fn tokens_are_found_by_their_secret(store: &dyn ServerStore) {
     let (own, other) = (tenant(), tenant());
     let created = token("one", "secret");
     store
@@ -94,7 +94,7 @@ async fn tokens_are_found_by_their_secret(store: &dyn Store) {
     assert!(!revoked.is_valid_at(created.created_at));
 }
 
-async fn the_audit_trail_is_a_chain(store: &dyn Store) {
+async fn the_audit_trail_is_a_chain(store: &dyn ServerStore) {
     let (own, other) = (tenant(), tenant());
     for number in 0..5 {
         let token = token(&format!("token {number}"), &format!("secret {number}"));
@@ -128,12 +128,12 @@ async fn the_audit_trail_is_a_chain(store: &dyn Store) {
     let foreign = PageRequest::new(Cursor::parse("x"), None);
     let refused = store.audit(&own, &foreign).await;
     assert!(
-        matches!(refused, Err(StoreError::Cursor { .. })),
+        matches!(refused, Err(ServerStoreError::Cursor { .. })),
         "{refused:?}"
     );
 }
 
-async fn events_have_a_cursor_from_which_a_caller_polls(store: &dyn Store) {
+async fn events_have_a_cursor_from_which_a_caller_polls(store: &dyn ServerStore) {
     let tenant = tenant();
     let at = audit("token.create").at;
     let empty = store.events(&tenant, &PageRequest::first()).await.unwrap();
@@ -180,7 +180,7 @@ async fn events_have_a_cursor_from_which_a_caller_polls(store: &dyn Store) {
     assert_eq!(numbers, [4, 5]);
 }
 
-async fn a_request_runs_once_for_each_key(store: &dyn Store) {
+async fn a_request_runs_once_for_each_key(store: &dyn ServerStore) {
     let (own, other) = (tenant(), tenant());
     let key = |caller: &str| IdempotencyKey {
         caller: caller.to_owned(),

@@ -2,9 +2,9 @@
 
 use super::sample::{audit, id, license, tenant};
 use crate::domain::{LedgerCopy, LedgerPosition};
-use crate::store::Store;
+use crate::store::ServerStore;
 
-pub(super) async fn check(store: &dyn Store) {
+pub(super) async fn check(store: &dyn ServerStore) {
     let (own, other) = (tenant(), tenant());
     assert_eq!(store.ledger_position(&own).await.unwrap(), None);
     let version = store.content_version(&own).await.unwrap();

@@ -7,9 +7,9 @@ use crate::domain::{
     ActivationRecord, ActivationState, MachineSighting, PageRequest, PoolId, RevocationRecord,
     UsageLimits, UsageRecord,
 };
-use crate::store::{Store, StoreError};
+use crate::store::{ServerStore, ServerStoreError};
 
-pub(super) async fn check(store: &dyn Store) {
+pub(super) async fn check(store: &dyn ServerStore) {
     licenses_are_found_by_id_key_pool_and_predecessor(store).await;
     lists_never_become_older(store).await;
     machines_keep_their_first_and_latest_use(store).await;
@@ -17,7 +17,7 @@ pub(super) async fn check(store: &dyn Store) {
     usage_reports_are_stored_once_within_their_limits(store).await;
 }
 
-async fn licenses_are_found_by_id_key_pool_and_predecessor(store: &dyn Store) {
+async fn licenses_are_found_by_id_key_pool_and_predecessor(store: &dyn ServerStore) {
     let (own, other) = (tenant(), tenant());
     let records = vec![license(1, 1, &[]), license(2, 1, &[1]), license(3, 3, &[])];
     let version = store.content_version(&own).await.unwrap();
@@ -100,7 +100,7 @@ async fn licenses_are_found_by_id_key_pool_and_predecessor(store: &dyn Store) {
     assert_eq!(store.verify_audit(&own).await.unwrap().entries, 4);
 }
 
-async fn lists_never_become_older(store: &dyn Store) {
+async fn lists_never_become_older(store: &dyn ServerStore) {
     let tenant = tenant();
     let list = |seq: u64| RevocationRecord {
         product: "CODITECT".to_owned(),
@@ -130,7 +130,7 @@ async fn lists_never_become_older(store: &dyn Store) {
     assert_eq!(armors, ["one", "two"]);
 }
 
-async fn machines_keep_their_first_and_latest_use(store: &dyn Store) {
+async fn machines_keep_their_first_and_latest_use(store: &dyn ServerStore) {
     let tenant = tenant();
     let at = |text| time::parse_instant(text).unwrap();
     let seen = |machine: &str, version: Option<&str>, text| MachineSighting {
@@ -187,7 +187,7 @@ async fn machines_keep_their_first_and_latest_use(store: &dyn Store) {
     assert_eq!(names().await, ["a"]);
 }
 
-async fn activations_are_stored_once_and_stay_deactivated(store: &dyn Store) {
+async fn activations_are_stored_once_and_stay_deactivated(store: &dyn ServerStore) {
     let tenant = tenant();
     let request = |nonce: &str| ActivationRecord {
         nonce: nonce.to_owned(),
@@ -222,7 +222,7 @@ async fn activations_are_stored_once_and_stay_deactivated(store: &dyn Store) {
         .unwrap();
     let third = store.store_activation(&tenant, request("c"), 2).await;
     assert!(
-        matches!(third, Err(StoreError::LimitReached { .. })),
+        matches!(third, Err(ServerStoreError::LimitReached { .. })),
         "{third:?}"
     );
 
@@ -252,7 +252,7 @@ async fn activations_are_stored_once_and_stay_deactivated(store: &dyn Store) {
     assert_eq!((found.items[0].nonce.as_str(), found.next), ("b", None));
 }
 
-async fn usage_reports_are_stored_once_within_their_limits(store: &dyn Store) {
+async fn usage_reports_are_stored_once_within_their_limits(store: &dyn ServerStore) {
     let tenant = tenant();
     let report = |license: u8, digest: u8| UsageRecord {
         number: 0,
@@ -272,7 +272,7 @@ async fn usage_reports_are_stored_once_within_their_limits(store: &dyn Store) {
     assert!(!submit(1, 2, 2, 16).await.unwrap(), "it is stored already");
     for (reports, bytes) in [(2, 1000), (1000, 23)] {
         let refused = submit(1, 3, reports, bytes).await;
-        let is_limit = matches!(refused, Err(StoreError::LimitReached { .. }));
+        let is_limit = matches!(refused, Err(ServerStoreError::LimitReached { .. }));
         assert!(is_limit, "{refused:?}");
     }
     assert!(submit(1, 3, 3, 24).await.unwrap());

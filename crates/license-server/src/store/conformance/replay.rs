@@ -10,13 +10,13 @@ use license_seats::{
 
 use super::sample::{acquire_command, id, instance, session, tenant};
 use crate::domain::PoolId;
-use crate::store::{PoolRequest, Store};
+use crate::store::{PoolRequest, ServerStore};
 
 /// The number of commands.
 const COMMANDS: u32 = 400;
 
 /// Replays a stream of commands at the lease times of the store.
-pub(super) async fn check(store: &dyn Store) {
+pub(super) async fn check(store: &dyn ServerStore) {
     let (tenant, pool) = (tenant(), PoolId::new(&id(1)));
     let mut random = 0x9E37_79B9_7F4A_7C15_u64;
     let mut model = Pool::new(PoolTerms::with_capacity(4));

@@ -11,7 +11,7 @@ use license_seats::{
 use serde_json::json;
 
 use crate::domain::{Actor, LicenseRecord, NewAuditEntry, PoolId, TenantId};
-use crate::store::{PoolReply, PoolRequest, Store};
+use crate::store::{PoolReply, PoolRequest, ServerStore};
 
 /// Returns a tenant that no other check uses.
 pub(super) fn tenant() -> TenantId {
@@ -75,7 +75,7 @@ pub(in crate::store) fn acquire_command(number: u32, wait: Option<TicketId>) -> 
 
 /// Applies a command to a pool with a number of seats.
 pub(super) async fn apply(
-    store: &dyn Store,
+    store: &dyn ServerStore,
     tenant: &TenantId,
     pool: &PoolId,
     seats: u32,
@@ -92,7 +92,7 @@ pub(super) async fn apply(
 
 /// Acquires a seat of a session.
 pub(in crate::store) async fn acquire(
-    store: &dyn Store,
+    store: &dyn ServerStore,
     tenant: &TenantId,
     pool: &PoolId,
     seats: u32,

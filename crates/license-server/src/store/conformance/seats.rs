@@ -6,16 +6,16 @@ use license_seats::{EndLease, EndMode, PoolTerms, SeatCommand, SeatReply, Ticket
 
 use super::sample::{acquire, acquire_command, apply, audit, denial, grant, id, session, tenant};
 use crate::domain::{PageRequest, PoolId, SeatPolicy};
-use crate::store::{PoolRequest, Store};
+use crate::store::{PoolRequest, ServerStore};
 
-pub(super) async fn check(store: &dyn Store) {
+pub(super) async fn check(store: &dyn ServerStore) {
     seats_are_granted_up_to_the_capacity(store).await;
     leases_and_tickets_have_pages(store).await;
     the_end_of_a_lease_is_audited_only_if_it_happens(store).await;
     policies_change_the_content(store).await;
 }
 
-async fn seats_are_granted_up_to_the_capacity(store: &dyn Store) {
+async fn seats_are_granted_up_to_the_capacity(store: &dyn ServerStore) {
     let (own, other, pool) = (tenant(), tenant(), PoolId::new(&id(1)));
     assert!(store.pool(&own, &pool).await.unwrap().is_none());
     for number in 1..=2 {
@@ -49,7 +49,7 @@ async fn seats_are_granted_up_to_the_capacity(store: &dyn Store) {
     assert!(kinds.contains(&"seat.terms_changed"), "{kinds:?}");
 }
 
-async fn leases_and_tickets_have_pages(store: &dyn Store) {
+async fn leases_and_tickets_have_pages(store: &dyn ServerStore) {
     let (tenant, pool) = (tenant(), PoolId::new(&id(1)));
     for number in 0..3 {
         acquire(store, &tenant, &pool, 3, number).await;
@@ -88,7 +88,7 @@ async fn leases_and_tickets_have_pages(store: &dyn Store) {
     assert_eq!(waiting, [(1, session(3)), (2, session(4)), (3, session(5))]);
 }
 
-async fn the_end_of_a_lease_is_audited_only_if_it_happens(store: &dyn Store) {
+async fn the_end_of_a_lease_is_audited_only_if_it_happens(store: &dyn ServerStore) {
     let (tenant, pool) = (tenant(), PoolId::new(&id(1)));
     acquire(store, &tenant, &pool, 1, 1).await;
     let end = |number, reason: &str| {
@@ -120,7 +120,7 @@ async fn the_end_of_a_lease_is_audited_only_if_it_happens(store: &dyn Store) {
     );
 }
 
-async fn policies_change_the_content(store: &dyn Store) {
+async fn policies_change_the_content(store: &dyn ServerStore) {
     let (own, other, pool) = (tenant(), tenant(), PoolId::new(&id(1)));
     assert_eq!(store.seat_policy(&own, &pool).await.unwrap(), None);
     let version = store.content_version(&own).await.unwrap();

@@ -8,7 +8,7 @@ use super::values::{after_number, bad_row, collect_page, column, excess, number}
 use crate::domain::{
     AuditEntry, AuditFault, AuditReport, NewAuditEntry, Page, PageRequest, TenantId,
 };
-use crate::store::StoreError;
+use crate::store::ServerStoreError;
 
 /// Appends an entry and its event, in the transaction of the change.
 ///
@@ -18,7 +18,7 @@ pub(super) fn append(
     db: &Connection,
     tenant: &TenantId,
     entry: &NewAuditEntry,
-) -> Result<(), StoreError> {
+) -> Result<(), ServerStoreError> {
     let (last, previous) = head(db, tenant)?;
     events::append_change(db, tenant, entry)?;
     let entry = AuditEntry::chained(entry, last.saturating_add(1), &previous);
@@ -38,7 +38,7 @@ pub(super) fn append(
 }
 
 /// Returns the number and the hash of the last entry.
-fn head(db: &Connection, tenant: &TenantId) -> Result<(u64, [u8; 32]), StoreError> {
+fn head(db: &Connection, tenant: &TenantId) -> Result<(u64, [u8; 32]), ServerStoreError> {
     let found = db
         .prepare_cached(query!("audit_head"))?
         .query_row([tenant.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
@@ -54,7 +54,7 @@ pub(super) fn page(
     db: &Connection,
     tenant: &TenantId,
     page: &PageRequest,
-) -> Result<Page<AuditEntry>, StoreError> {
+) -> Result<Page<AuditEntry>, ServerStoreError> {
     let values = params![tenant.as_str(), after_number(page)?, excess(page)];
     let mut statement = db.prepare_cached(query!("audit_page"))?;
     collect_page(&mut statement, values, read, page, |entry| {
@@ -63,7 +63,7 @@ pub(super) fn page(
 }
 
 /// Verifies the chain from its first entry.
-pub(super) fn verify(db: &Connection, tenant: &TenantId) -> Result<AuditReport, StoreError> {
+pub(super) fn verify(db: &Connection, tenant: &TenantId) -> Result<AuditReport, ServerStoreError> {
     let mut report = AuditReport {
         entries: 0,
         head: AuditEntry::FIRST_PREVIOUS,
@@ -96,7 +96,7 @@ pub(super) fn verify(db: &Connection, tenant: &TenantId) -> Result<AuditReport, 
     Ok(report)
 }
 
-fn read(row: &Row<'_>) -> Result<AuditEntry, StoreError> {
+fn read(row: &Row<'_>) -> Result<AuditEntry, ServerStoreError> {
     Ok(AuditEntry {
         seq: number("audit", row.get(0)?)?,
         at: row.get(1)?,

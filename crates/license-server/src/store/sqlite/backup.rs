@@ -8,7 +8,7 @@ use license_issuer::files;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
 use super::queries::query;
-use crate::store::StoreError;
+use crate::store::ServerStoreError;
 
 /// The largest fencing number that a restore gives. JSON numbers are exact below 2^53, and the rest
 /// remains for leases.
@@ -16,12 +16,12 @@ const MAX_FIRST_SEQ: i64 = (1 << 53) - (1 << 40);
 
 /// Copies a consistent snapshot to a new file, and marks the copy as a backup. The server can write
 /// meanwhile.
-pub(super) fn back_up(db: &Connection, to: &Path) -> Result<(), StoreError> {
+pub(super) fn back_up(db: &Connection, to: &Path) -> Result<(), ServerStoreError> {
     let fill = |partial: &Path| {
         let not_text = || io::Error::other("expected a path in UTF-8");
         let name = partial
             .to_str()
-            .ok_or_else(|| StoreError::io(to, not_text()))?;
+            .ok_or_else(|| ServerStoreError::io(to, not_text()))?;
         db.execute("VACUUM INTO ?1", [name])?;
         // The copy has no write-ahead log, so it is one file before and after the mark.
         let copy = Connection::open(partial)?;
@@ -29,10 +29,10 @@ pub(super) fn back_up(db: &Connection, to: &Path) -> Result<(), StoreError> {
         copy.close().map_err(|(_, error)| error.into())
     };
     files::write_private_copy(to, fill, |error| match error.kind() {
-        io::ErrorKind::AlreadyExists => StoreError::BackupExists {
+        io::ErrorKind::AlreadyExists => ServerStoreError::BackupExists {
             path: to.to_owned(),
         },
-        _ => StoreError::io(to, error),
+        _ => ServerStoreError::io(to, error),
     })
 }
 
@@ -42,7 +42,7 @@ pub(super) fn back_up(db: &Connection, to: &Path) -> Result<(), StoreError> {
 /// unknown, but it cannot have granted a million seats a second. The microseconds since 1970 are
 /// therefore above all of its numbers. A backup from the future of a wrong clock counts with the
 /// time of the backup.
-pub(super) fn resume(db: &mut Connection, now: DateTime<Utc>) -> Result<(), StoreError> {
+pub(super) fn resume(db: &mut Connection, now: DateTime<Utc>) -> Result<(), ServerStoreError> {
     let change = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let made_at: Option<i64> = change
         .query_row(query!("backup_mark_get"), [], |row| row.get(0))

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use super::schema;
-use crate::store::StoreError;
+use crate::store::ServerStoreError;
 
 /// How long a connection waits for another process that writes to the database.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -31,7 +31,7 @@ pub(super) enum Access {
 
 /// Opens a connection, and sets its pragmas. SQLite keeps most pragmas for each connection, so no
 /// other function opens a connection.
-pub(super) fn open(path: &Path, access: Access) -> Result<Connection, StoreError> {
+pub(super) fn open(path: &Path, access: Access) -> Result<Connection, ServerStoreError> {
     // A read-only connection could not recover the write-ahead log of a crashed process.
     let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     if access == Access::Create {
@@ -57,9 +57,9 @@ fn set_pragmas(db: &Connection, access: Access) -> Result<(), rusqlite::Error> {
     db.pragma_update(None, "query_only", access == Access::Read)
 }
 
-fn not_found(path: &Path, error: rusqlite::Error) -> StoreError {
+fn not_found(path: &Path, error: rusqlite::Error) -> ServerStoreError {
     match error.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::CannotOpen) if !path.exists() => StoreError::Missing {
+        Some(rusqlite::ErrorCode::CannotOpen) if !path.exists() => ServerStoreError::Missing {
             path: path.to_owned(),
         },
         _ => error.into(),

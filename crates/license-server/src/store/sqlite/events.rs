@@ -1,20 +1,20 @@
 //! Events.
 
 use chrono::{DateTime, Utc};
-use license_seats::SeatEvent;
+use license_seats::PoolEvent;
 use rusqlite::{Connection, Row, params};
 
 use super::queries::query;
 use super::values::{after_number, bad_row, collect, column, excess, millis, number, time};
 use crate::domain::{Cursor, EventRecord, NewAuditEntry, Page, PageRequest, PoolId, TenantId};
-use crate::store::StoreError;
+use crate::store::ServerStoreError;
 
 /// Appends the event of an audited change.
 pub(super) fn append_change(
     db: &Connection,
     tenant: &TenantId,
     change: &NewAuditEntry,
-) -> Result<(), StoreError> {
+) -> Result<(), ServerStoreError> {
     let details = change.details.to_string();
     insert(
         db,
@@ -32,8 +32,8 @@ pub(super) fn append_seat_events(
     tenant: &TenantId,
     at: DateTime<Utc>,
     pool: &PoolId,
-    events: &[SeatEvent],
-) -> Result<(), StoreError> {
+    events: &[PoolEvent],
+) -> Result<(), ServerStoreError> {
     for event in events {
         let details = serde_json::to_value(event).map_err(|error| bad_row("events", error))?;
         let name = details.get("event").and_then(|name| name.as_str());
@@ -50,7 +50,7 @@ fn insert(
     kind: &str,
     subject: &str,
     details: &str,
-) -> Result<(), StoreError> {
+) -> Result<(), ServerStoreError> {
     let seq: i64 = db
         .prepare_cached(query!("event_number"))?
         .query_row([tenant.as_str()], |row| row.get(0))?;
@@ -70,7 +70,7 @@ pub(super) fn page(
     db: &Connection,
     tenant: &TenantId,
     page: &PageRequest,
-) -> Result<Page<EventRecord>, StoreError> {
+) -> Result<Page<EventRecord>, ServerStoreError> {
     let after = after_number(page)?;
     let mut statement = db.prepare_cached(query!("event_page"))?;
     let limit = excess(page).saturating_sub(1);
@@ -88,12 +88,12 @@ pub(super) fn forget(
     tenant: &TenantId,
     before: DateTime<Utc>,
     keep: u32,
-) -> Result<usize, StoreError> {
+) -> Result<usize, ServerStoreError> {
     let mut statement = db.prepare_cached(query!("event_forget"))?;
     Ok(statement.execute(params![tenant.as_str(), millis(before), keep])?)
 }
 
-fn read(row: &Row<'_>) -> Result<EventRecord, StoreError> {
+fn read(row: &Row<'_>) -> Result<EventRecord, ServerStoreError> {
     let details: String = row.get(4)?;
     Ok(EventRecord {
         seq: number("events", row.get(0)?)?,

@@ -5,13 +5,13 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::queries::query;
 use super::{audit, licenses};
 use crate::domain::{LedgerCopy, LedgerPosition, TenantId};
-use crate::store::StoreError;
+use crate::store::ServerStoreError;
 
 /// Returns the last entry of the ledger whose content is stored.
 pub(super) fn position(
     db: &Connection,
     tenant: &TenantId,
-) -> Result<Option<LedgerPosition>, StoreError> {
+) -> Result<Option<LedgerPosition>, ServerStoreError> {
     let mut statement = db.prepare_cached(query!("ledger_position_get"))?;
     let found = statement.query_row([tenant.as_str()], |row| {
         Ok(LedgerPosition {
@@ -27,7 +27,7 @@ pub(super) fn copy(
     db: &Connection,
     tenant: &TenantId,
     copy: &LedgerCopy,
-) -> Result<usize, StoreError> {
+) -> Result<usize, ServerStoreError> {
     let mut count = 0;
     for (license, entry) in &copy.licenses {
         let new = licenses::install(db, tenant, std::slice::from_ref(license))?;

@@ -11,14 +11,14 @@ use super::values::{
 use crate::domain::{
     LicenseRecord, Page, PageRequest, PoolId, RevocationRecord, StatementRecord, TenantId,
 };
-use crate::store::StoreError;
+use crate::store::ServerStoreError;
 
 /// Stores licenses, and ignores those that are stored already. Returns how many are new.
 pub(super) fn install(
     db: &Connection,
     tenant: &TenantId,
     licenses: &[LicenseRecord],
-) -> Result<usize, StoreError> {
+) -> Result<usize, ServerStoreError> {
     let mut count = 0;
     for license in licenses {
         if get(db, tenant, &license.id)?.is_some() {
@@ -53,7 +53,7 @@ pub(super) fn install(
 }
 
 /// Returns whether a license was ever installed.
-pub(super) fn had_any(db: &Connection, tenant: &TenantId) -> Result<bool, StoreError> {
+pub(super) fn had_any(db: &Connection, tenant: &TenantId) -> Result<bool, ServerStoreError> {
     let mut statement = db.prepare_cached(query!("license_had_any"))?;
     let found = statement
         .query_row([tenant.as_str()], |row| row.get(0))
@@ -62,14 +62,14 @@ pub(super) fn had_any(db: &Connection, tenant: &TenantId) -> Result<bool, StoreE
 }
 
 /// Changes the number of the content, so that servers read the content again.
-pub(super) fn content_changed(db: &Connection, tenant: &TenantId) -> Result<(), StoreError> {
+pub(super) fn content_changed(db: &Connection, tenant: &TenantId) -> Result<(), ServerStoreError> {
     let mut statement = db.prepare_cached(query!("content_changed"))?;
     statement.execute([tenant.as_str()])?;
     Ok(())
 }
 
 /// Returns the number of the content.
-pub(super) fn content_version(db: &Connection, tenant: &TenantId) -> Result<u64, StoreError> {
+pub(super) fn content_version(db: &Connection, tenant: &TenantId) -> Result<u64, ServerStoreError> {
     let mut statement = db.prepare_cached(query!("content_version"))?;
     let version = statement
         .query_row([tenant.as_str()], |row| row.get(0))
@@ -82,7 +82,7 @@ pub(super) fn get(
     db: &Connection,
     tenant: &TenantId,
     id: &LicenseId,
-) -> Result<Option<LicenseRecord>, StoreError> {
+) -> Result<Option<LicenseRecord>, ServerStoreError> {
     let mut statement = db.prepare_cached(query!("license_get"))?;
     let found = collect(&mut statement, [tenant.as_str(), id.as_str()], read)?;
     Ok(found.into_iter().next())
@@ -93,7 +93,7 @@ pub(super) fn by_key(
     db: &Connection,
     tenant: &TenantId,
     key: &str,
-) -> Result<Vec<LicenseRecord>, StoreError> {
+) -> Result<Vec<LicenseRecord>, ServerStoreError> {
     let mut statement = db.prepare_cached(query!("license_by_key"))?;
     collect(&mut statement, [tenant.as_str(), key], read)
 }
@@ -103,7 +103,7 @@ pub(super) fn of_pool(
     db: &Connection,
     tenant: &TenantId,
     pool: &PoolId,
-) -> Result<Vec<LicenseRecord>, StoreError> {
+) -> Result<Vec<LicenseRecord>, ServerStoreError> {
     let mut statement = db.prepare_cached(query!("license_of_pool"))?;
     collect(&mut statement, [tenant.as_str(), pool.as_str()], read)
 }
@@ -113,7 +113,7 @@ pub(super) fn successors(
     db: &Connection,
     tenant: &TenantId,
     id: &LicenseId,
-) -> Result<Vec<LicenseRecord>, StoreError> {
+) -> Result<Vec<LicenseRecord>, ServerStoreError> {
     let mut statement = db.prepare_cached(query!("license_successors"))?;
     collect(&mut statement, [tenant.as_str(), id.as_str()], read)
 }
@@ -123,7 +123,7 @@ pub(super) fn page(
     db: &Connection,
     tenant: &TenantId,
     page: &PageRequest,
-) -> Result<Page<LicenseRecord>, StoreError> {
+) -> Result<Page<LicenseRecord>, ServerStoreError> {
     let values = params![tenant.as_str(), after_number(page)?, excess(page)];
     let mut statement = db.prepare_cached(query!("license_page"))?;
     collect_page(&mut statement, values, read, page, |license| {
@@ -136,12 +136,12 @@ pub(super) fn remove(
     db: &Connection,
     tenant: &TenantId,
     id: &LicenseId,
-) -> Result<bool, StoreError> {
+) -> Result<bool, ServerStoreError> {
     let mut statement = db.prepare_cached(query!("license_delete"))?;
     Ok(statement.execute([tenant.as_str(), id.as_str()])? > 0)
 }
 
-fn read(row: &Row<'_>) -> Result<LicenseRecord, StoreError> {
+fn read(row: &Row<'_>) -> Result<LicenseRecord, ServerStoreError> {
     let (id, pool): (String, String) = (row.get(1)?, row.get(2)?);
     Ok(LicenseRecord {
         number: number("licenses", row.get(0)?)?,
@@ -158,7 +158,7 @@ fn read(row: &Row<'_>) -> Result<LicenseRecord, StoreError> {
 }
 
 /// Reads a JSON array of license ids.
-fn license_ids(json: &str) -> Result<Vec<LicenseId>, StoreError> {
+fn license_ids(json: &str) -> Result<Vec<LicenseId>, ServerStoreError> {
     let texts: Vec<String> =
         serde_json::from_str(json).map_err(|error| bad_row("superseded_licenses", error))?;
     let ids = texts
@@ -168,7 +168,7 @@ fn license_ids(json: &str) -> Result<Vec<LicenseId>, StoreError> {
 }
 
 /// Reads a license id.
-pub(super) fn license_id(table: &'static str, text: &str) -> Result<LicenseId, StoreError> {
+pub(super) fn license_id(table: &'static str, text: &str) -> Result<LicenseId, ServerStoreError> {
     LicenseId::parse(text).ok_or_else(|| bad_row(table, text))
 }
 
@@ -177,7 +177,7 @@ pub(super) fn put_revocations(
     db: &Connection,
     tenant: &TenantId,
     list: &RevocationRecord,
-) -> Result<bool, StoreError> {
+) -> Result<bool, ServerStoreError> {
     let mut statement = db.prepare_cached(query!("revocations_put"))?;
     let count = statement.execute(params![
         tenant.as_str(),
@@ -195,7 +195,7 @@ pub(super) fn put_revocations(
 pub(super) fn revocations(
     db: &Connection,
     tenant: &TenantId,
-) -> Result<Vec<RevocationRecord>, StoreError> {
+) -> Result<Vec<RevocationRecord>, ServerStoreError> {
     let mut statement = db.prepare_cached(query!("revocations_all"))?;
     collect(&mut statement, [tenant.as_str()], |row| {
         Ok(RevocationRecord {
@@ -215,7 +215,7 @@ pub(super) fn put_statements(
     tenant: &TenantId,
     armors: &[String],
     now: DateTime<Utc>,
-) -> Result<usize, StoreError> {
+) -> Result<usize, ServerStoreError> {
     let mut statement = db.prepare_cached(query!("statement_insert"))?;
     let mut count = 0;
     for armor in armors {
@@ -228,7 +228,7 @@ pub(super) fn put_statements(
 pub(super) fn statements(
     db: &Connection,
     tenant: &TenantId,
-) -> Result<Vec<StatementRecord>, StoreError> {
+) -> Result<Vec<StatementRecord>, ServerStoreError> {
     let mut statement = db.prepare_cached(query!("statement_all"))?;
     collect(&mut statement, [tenant.as_str()], |row| {
         Ok(StatementRecord {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use license_issuer::files::{self, LockError, LockedFile};
 
-use crate::store::StoreError;
+use crate::store::ServerStoreError;
 
 /// The name of the database in the data directory.
 const DATABASE: &str = "server.db";
@@ -22,35 +22,35 @@ pub(super) fn database(directory: &Path) -> PathBuf {
 }
 
 /// Creates the data directory, which only its owner can enter, unless the directory exists.
-pub(super) fn create(directory: &Path) -> Result<(), StoreError> {
+pub(super) fn create(directory: &Path) -> Result<(), ServerStoreError> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder
         .create(directory)
-        .map_err(|error| StoreError::io(directory, error))
+        .map_err(|error| ServerStoreError::io(directory, error))
 }
 
 /// Creates an empty database that only its owner can access, unless the file exists.
-pub(super) fn create_private(path: &Path) -> Result<(), StoreError> {
+pub(super) fn create_private(path: &Path) -> Result<(), ServerStoreError> {
     match files::create_private(path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-            Err(StoreError::io(path, error))
+            Err(ServerStoreError::io(path, error))
         }
         _ => Ok(()),
     }
 }
 
 /// Takes the lock of the data directory, which the running server holds.
-pub(super) fn lock(directory: &Path) -> Result<LockedFile, StoreError> {
+pub(super) fn lock(directory: &Path) -> Result<LockedFile, ServerStoreError> {
     files::lock(&directory.join(LOCK), Duration::ZERO).map_err(|error| match error {
-        LockError::NoLocks { .. } => StoreError::NetworkFileSystem {
+        LockError::NoLocks { .. } => ServerStoreError::NetworkFileSystem {
             directory: directory.to_owned(),
             kind: "a file system without locks".to_owned(),
         },
-        LockError::Io { path, source } => StoreError::io(path, source),
-        error => StoreError::Locked(Arc::new(error)),
+        LockError::Io { path, source } => ServerStoreError::io(path, source),
+        error => ServerStoreError::Locked(Arc::new(error)),
     })
 }
 
@@ -58,9 +58,9 @@ pub(super) fn lock(directory: &Path) -> Result<LockedFile, StoreError> {
 ///
 /// SQLite's write-ahead log needs memory that all processes share, and locks that work
 /// (<https://sqlite.org/wal.html>). Two servers on two machines would lend each seat twice.
-pub(super) fn refuse_network(directory: &Path) -> Result<(), StoreError> {
+pub(super) fn refuse_network(directory: &Path) -> Result<(), ServerStoreError> {
     match network_file_system(directory) {
-        Some(kind) => Err(StoreError::NetworkFileSystem {
+        Some(kind) => Err(ServerStoreError::NetworkFileSystem {
             directory: directory.to_owned(),
             kind,
         }),
@@ -178,6 +178,6 @@ mod tests {
     fn a_lock_file_that_cannot_be_created_is_not_another_server() {
         let directory = tempfile::tempdir().unwrap();
         let error = lock(&directory.path().join("missing")).unwrap_err();
-        assert!(matches!(error, StoreError::Io { .. }), "{error:?}");
+        assert!(matches!(error, ServerStoreError::Io { .. }), "{error:?}");
     }
 }

@@ -15,7 +15,7 @@ use crate::domain::{
     ActivationRecord, ActivationState, MachineRecord, MachineSighting, Page, PageRequest, TenantId,
     UsageLimits, UsageRecord,
 };
-use crate::store::StoreError;
+use crate::store::ServerStoreError;
 
 /// Records uses of licenses on machines, and deletes the machines that were not seen for the
 /// longest time if a license has more than `keep`.
@@ -24,7 +24,7 @@ pub(super) fn record(
     tenant: &TenantId,
     sightings: &[MachineSighting],
     keep: u32,
-) -> Result<(), StoreError> {
+) -> Result<(), ServerStoreError> {
     let mut known = db.prepare_cached(query!("machine_known"))?;
     let mut put = db.prepare_cached(query!("machine_put"))?;
     // Only a new machine can exceed the limit, so most calls do not count machines.
@@ -54,7 +54,7 @@ pub(super) fn forget(
     db: &Connection,
     tenant: &TenantId,
     before: DateTime<Utc>,
-) -> Result<usize, StoreError> {
+) -> Result<usize, ServerStoreError> {
     let mut statement = db.prepare_cached(query!("machine_forget_unseen"))?;
     Ok(statement.execute(params![tenant.as_str(), millis(before)])?)
 }
@@ -65,7 +65,7 @@ pub(super) fn page(
     tenant: &TenantId,
     license: Option<&LicenseId>,
     page: &PageRequest,
-) -> Result<Page<MachineRecord>, StoreError> {
+) -> Result<Page<MachineRecord>, ServerStoreError> {
     let (tenant, limit) = (tenant.as_str(), excess(page));
     let after = page.after_key();
     let Some(license) = license else {
@@ -83,7 +83,7 @@ pub(super) fn page(
     })
 }
 
-fn read(row: &Row<'_>) -> Result<MachineRecord, StoreError> {
+fn read(row: &Row<'_>) -> Result<MachineRecord, ServerStoreError> {
     Ok(MachineRecord {
         license: license_id("machines", &row.get::<_, String>(0)?)?,
         machine: row.get(1)?,
@@ -100,7 +100,7 @@ pub(super) fn store_activation(
     tenant: &TenantId,
     activation: ActivationRecord,
     max_waiting: u32,
-) -> Result<ActivationRecord, StoreError> {
+) -> Result<ActivationRecord, ServerStoreError> {
     if let Some(stored) = self::activation(db, tenant, &activation.nonce)? {
         return Ok(stored);
     }
@@ -110,7 +110,7 @@ pub(super) fn store_activation(
             row.get(0)
         })?;
     if waiting >= max_waiting {
-        return Err(StoreError::LimitReached {
+        return Err(ServerStoreError::LimitReached {
             limit: format!("at most {max_waiting} waiting activation requests of a license"),
             found: format!("{waiting} requests"),
         });
@@ -133,7 +133,7 @@ pub(super) fn activation(
     db: &Connection,
     tenant: &TenantId,
     nonce: &str,
-) -> Result<Option<ActivationRecord>, StoreError> {
+) -> Result<Option<ActivationRecord>, ServerStoreError> {
     let mut statement = db.prepare_cached(query!("activation_get"))?;
     let found = collect(&mut statement, [tenant.as_str(), nonce], read_activation)?;
     Ok(found.into_iter().next().map(|(_, activation)| activation))
@@ -145,7 +145,7 @@ pub(super) fn activation_page(
     tenant: &TenantId,
     state: Option<ActivationState>,
     page: &PageRequest,
-) -> Result<Page<ActivationRecord>, StoreError> {
+) -> Result<Page<ActivationRecord>, ServerStoreError> {
     let (tenant, after, limit) = (tenant.as_str(), after_number(page)?, excess(page));
     let key = |item: &(i64, ActivationRecord)| item.0.to_string();
     let found = match state {
@@ -170,7 +170,7 @@ pub(super) fn answer(
     nonce: &str,
     answer: &str,
     now: DateTime<Utc>,
-) -> Result<Option<ActivationRecord>, StoreError> {
+) -> Result<Option<ActivationRecord>, ServerStoreError> {
     db.prepare_cached(query!("activation_answer"))?
         .execute(params![tenant.as_str(), nonce, answer, millis(now)])?;
     activation(db, tenant, nonce)
@@ -182,13 +182,13 @@ pub(super) fn deactivate(
     tenant: &TenantId,
     nonce: &str,
     receipt: &str,
-) -> Result<Option<ActivationRecord>, StoreError> {
+) -> Result<Option<ActivationRecord>, ServerStoreError> {
     db.prepare_cached(query!("activation_deactivate"))?
         .execute([tenant.as_str(), nonce, receipt])?;
     activation(db, tenant, nonce)
 }
 
-fn read_activation(row: &Row<'_>) -> Result<(i64, ActivationRecord), StoreError> {
+fn read_activation(row: &Row<'_>) -> Result<(i64, ActivationRecord), ServerStoreError> {
     let (license, state): (String, String) = (row.get(2)?, row.get(9)?);
     let answered_at: Option<i64> = row.get(7)?;
     let activation = ActivationRecord {
@@ -211,7 +211,7 @@ pub(super) fn store_usage(
     tenant: &TenantId,
     report: &UsageRecord,
     limits: UsageLimits,
-) -> Result<bool, StoreError> {
+) -> Result<bool, ServerStoreError> {
     let (tenant, license) = (tenant.as_str(), report.license.as_str());
     let mut known = db.prepare_cached(query!("usage_known"))?;
     if known.exists(params![tenant, report.digest])? {
@@ -226,7 +226,7 @@ pub(super) fn store_usage(
     );
     let length = u64::try_from(report.report.len()).unwrap_or(u64::MAX);
     if reports >= limits.reports || bytes.saturating_add(length) > limits.bytes {
-        return Err(StoreError::LimitReached {
+        return Err(ServerStoreError::LimitReached {
             limit: format!(
                 "at most {} usage reports of a license, with {} bytes together",
                 limits.reports, limits.bytes
@@ -256,7 +256,7 @@ pub(super) fn delete_usage(
     db: &Connection,
     tenant: &TenantId,
     through: u64,
-) -> Result<usize, StoreError> {
+) -> Result<usize, ServerStoreError> {
     let mut statement = db.prepare_cached(query!("usage_delete"))?;
     Ok(statement.execute(params![tenant.as_str(), column(through)])?)
 }
@@ -266,7 +266,7 @@ pub(super) fn usage_page(
     db: &Connection,
     tenant: &TenantId,
     page: &PageRequest,
-) -> Result<Page<UsageRecord>, StoreError> {
+) -> Result<Page<UsageRecord>, ServerStoreError> {
     let values = params![tenant.as_str(), after_number(page)?, excess(page)];
     let mut statement = db.prepare_cached(query!("usage_page"))?;
     let read = |row: &Row<'_>| {

@@ -15,24 +15,24 @@ use super::connection::{self, Access};
 use super::writer::Batch;
 use super::{SqliteStore, backup, seat_rows};
 use crate::domain::TenantId;
-use crate::store::{Store, StoreError};
+use crate::store::{ServerStore, ServerStoreError};
 
 impl SqliteStore {
     /// Runs a change in the next batch.
-    async fn write<T, F>(&self, tenant: &TenantId, change: F) -> Result<T, StoreError>
+    async fn write<T, F>(&self, tenant: &TenantId, change: F) -> Result<T, ServerStoreError>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Batch<'_>, &TenantId) -> Result<T, StoreError> + Send + 'static,
+        F: FnOnce(&mut Batch<'_>, &TenantId) -> Result<T, ServerStoreError> + Send + 'static,
     {
         let tenant = tenant.clone();
         self.writer.run(move |batch| change(batch, &tenant)).await
     }
 
     /// Runs a query on a connection that only reads.
-    async fn read<T, F>(&self, tenant: &TenantId, query: F) -> Result<T, StoreError>
+    async fn read<T, F>(&self, tenant: &TenantId, query: F) -> Result<T, ServerStoreError>
     where
         T: Send + 'static,
-        F: FnOnce(&rusqlite::Connection, &TenantId) -> Result<T, StoreError> + Send + 'static,
+        F: FnOnce(&rusqlite::Connection, &TenantId) -> Result<T, ServerStoreError> + Send + 'static,
     {
         let tenant = tenant.clone();
         self.readers.run(move |db| query(db, &tenant)).await
@@ -40,29 +40,29 @@ impl SqliteStore {
 }
 
 #[async_trait]
-impl Store for SqliteStore {
-    async fn back_up(&self, to: &Path) -> Result<(), StoreError> {
+impl ServerStore for SqliteStore {
+    async fn back_up(&self, to: &Path) -> Result<(), ServerStoreError> {
         let (path, to) = (self.path.clone(), to.to_owned());
         // `VACUUM INTO` can neither run in a transaction nor on a connection that only reads.
         let task = tokio::task::spawn_blocking(move || {
             let db = connection::open(&path, Access::Write)?;
             backup::back_up(&db, &to)
         });
-        task.await.unwrap_or(Err(StoreError::Closed))
+        task.await.unwrap_or(Err(ServerStoreError::Closed))
     }
 
-    async fn check(&self) -> Result<(), StoreError> {
+    async fn check(&self) -> Result<(), ServerStoreError> {
         let tenant = TenantId::site();
         self.read(&tenant, |db, _| seat_rows::stored_clock(db))
             .await?;
         self.write(&tenant, |_, _| Ok(())).await?;
         if self.writer.was_full() {
-            return Err(StoreError::DiskFull);
+            return Err(ServerStoreError::DiskFull);
         }
         Ok(())
     }
 
-    async fn close(&self) -> Result<(), StoreError> {
+    async fn close(&self) -> Result<(), ServerStoreError> {
         self.writer.close().await;
         let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
         drop(lock.take());

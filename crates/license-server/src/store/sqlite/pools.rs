@@ -9,7 +9,7 @@ use rusqlite::Connection;
 
 use super::seat_rows;
 use crate::domain::{PoolId, TenantId};
-use crate::store::{PoolReply, PoolRequest, PoolView, StoreError};
+use crate::store::{PoolReply, PoolRequest, PoolView, ServerStoreError};
 
 /// The identity of a pool.
 type PoolKey = (TenantId, PoolId);
@@ -36,7 +36,7 @@ impl Pools {
         request: PoolRequest,
         now: LeaseTime,
         wall: DateTime<Utc>,
-    ) -> Result<PoolReply, StoreError> {
+    ) -> Result<PoolReply, ServerStoreError> {
         let key = (tenant.clone(), request.pool);
         // A request that fails after this line discards the pool.
         self.changed_in_request.push(key.clone());
@@ -78,7 +78,7 @@ impl Pools {
         tenant: &TenantId,
         pool: &PoolId,
         now: LeaseTime,
-    ) -> Result<Option<PoolView>, StoreError> {
+    ) -> Result<Option<PoolView>, ServerStoreError> {
         let key = (tenant.clone(), pool.clone());
         if !self.loaded.contains_key(&key) && !seat_rows::exists(db, tenant, pool)? {
             return Ok(None);
@@ -93,7 +93,7 @@ impl Pools {
         db: &Connection,
         tenant: &TenantId,
         now: LeaseTime,
-    ) -> Result<Vec<PoolId>, StoreError> {
+    ) -> Result<Vec<PoolId>, ServerStoreError> {
         if !self.has_active {
             for key in seat_rows::active(db)? {
                 Self::entry(&mut self.loaded, db, &key, None, now)?;
@@ -115,7 +115,7 @@ impl Pools {
         key: &PoolKey,
         terms: Option<&Arc<PoolTerms>>,
         now: LeaseTime,
-    ) -> Result<&'a mut Pool, StoreError> {
+    ) -> Result<&'a mut Pool, ServerStoreError> {
         use std::collections::hash_map::Entry;
         match loaded.entry(key.clone()) {
             Entry::Occupied(pool) => Ok(pool.into_mut()),
@@ -173,7 +173,7 @@ pub(super) fn stored_view(
     db: &Connection,
     tenant: &TenantId,
     pool: &PoolId,
-) -> Result<Option<PoolView>, StoreError> {
+) -> Result<Option<PoolView>, ServerStoreError> {
     let now = seat_rows::stored_clock(db)?;
     let Some((terms, rows)) = seat_rows::read(db, tenant, pool)? else {
         return Ok(None);
@@ -191,8 +191,8 @@ fn view_of(pool: &Pool, now: LeaseTime) -> PoolView {
 }
 
 /// Rebuilds a pool from its rows.
-fn from_rows(terms: PoolTerms, rows: PoolRows, now: LeaseTime) -> Result<Pool, StoreError> {
-    Pool::from_rows(terms, rows, now).map_err(|error| StoreError::BadRow {
+fn from_rows(terms: PoolTerms, rows: PoolRows, now: LeaseTime) -> Result<Pool, ServerStoreError> {
+    Pool::from_rows(terms, rows, now).map_err(|error| ServerStoreError::BadRow {
         table: "leases",
         found: error.to_string(),
     })

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::Connection;
 
 use super::connection::{self, Access};
-use crate::store::StoreError;
+use crate::store::ServerStoreError;
 
 /// The maximum number of idle connections.
 const MAX_IDLE: usize = 4;
@@ -37,20 +37,20 @@ impl Readers {
     }
 
     /// Runs a query on another thread, in one snapshot.
-    pub(super) async fn run<T, F>(&self, query: F) -> Result<T, StoreError>
+    pub(super) async fn run<T, F>(&self, query: F) -> Result<T, ServerStoreError>
     where
         T: Send + 'static,
-        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, ServerStoreError> + Send + 'static,
     {
         let readers = self.clone();
         let task = tokio::task::spawn_blocking(move || readers.run_blocking(query));
-        task.await.unwrap_or(Err(StoreError::Closed))
+        task.await.unwrap_or(Err(ServerStoreError::Closed))
     }
 
     fn run_blocking<T>(
         &self,
-        query: impl FnOnce(&Connection) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
+        query: impl FnOnce(&Connection) -> Result<T, ServerStoreError>,
+    ) -> Result<T, ServerStoreError> {
         let db = self.take()?;
         let snapshot = db.unchecked_transaction()?;
         let result = query(&snapshot);
@@ -60,7 +60,7 @@ impl Readers {
     }
 
     /// Returns an idle connection, or opens one.
-    fn take(&self) -> Result<Connection, StoreError> {
+    fn take(&self) -> Result<Connection, ServerStoreError> {
         let idle = self.lock().pop();
         idle.map_or_else(|| connection::open(&self.inner.path, Access::Read), Ok)
     }

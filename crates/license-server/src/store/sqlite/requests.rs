@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::queries::query;
 use super::values::millis;
 use crate::domain::{IdempotencyKey, IdempotencyState, StoredResponse, TenantId};
-use crate::store::StoreError;
+use crate::store::ServerStoreError;
 
 /// Looks up a request, and marks a new request as running.
 pub(super) fn begin(
@@ -15,7 +15,7 @@ pub(super) fn begin(
     key: &IdempotencyKey,
     body: &[u8; 32],
     now: DateTime<Utc>,
-) -> Result<IdempotencyState, StoreError> {
+) -> Result<IdempotencyState, ServerStoreError> {
     let found = db
         .prepare_cached(query!("request_get"))?
         .query_row(identity(tenant, key), |row| {
@@ -46,7 +46,7 @@ pub(super) fn finish(
     tenant: &TenantId,
     key: &IdempotencyKey,
     response: &StoredResponse,
-) -> Result<(), StoreError> {
+) -> Result<(), ServerStoreError> {
     let [tenant, caller, route, key] = identity(tenant, key);
     let StoredResponse {
         status,
@@ -71,7 +71,7 @@ pub(super) fn abandon(
     db: &Connection,
     tenant: &TenantId,
     key: &IdempotencyKey,
-) -> Result<(), StoreError> {
+) -> Result<(), ServerStoreError> {
     db.prepare_cached(query!("request_abandon"))?
         .execute(identity(tenant, key))?;
     Ok(())
@@ -83,7 +83,7 @@ pub(super) fn forget(
     tenant: &TenantId,
     before: DateTime<Utc>,
     keep: u32,
-) -> Result<(), StoreError> {
+) -> Result<(), ServerStoreError> {
     db.prepare_cached(query!("request_forget"))?
         .execute(params![tenant.as_str(), millis(before)])?;
     db.prepare_cached(query!("request_forget_excess"))?
@@ -92,7 +92,7 @@ pub(super) fn forget(
 }
 
 /// Deletes the records of requests that a killed server was running.
-pub(super) fn forget_interrupted(db: &Connection) -> Result<(), StoreError> {
+pub(super) fn forget_interrupted(db: &Connection) -> Result<(), ServerStoreError> {
     db.execute(query!("request_interrupted"), [])?;
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use crate::store::StoreError;
+use crate::store::ServerStoreError;
 
 /// The migrations. Each migration creates version N from version N-1, in one transaction. A
 /// released migration never changes.
@@ -24,10 +24,10 @@ const APPLICATION_ID: i64 = 0x4C69_6353;
 /// # Errors
 ///
 /// Returns an error if another program or a newer version of this program wrote the database.
-pub(super) fn version(db: &Connection, path: &Path) -> Result<i64, StoreError> {
+pub(super) fn version(db: &Connection, path: &Path) -> Result<i64, ServerStoreError> {
     let (application, found, objects) =
         identity(db).map_err(|error| match error.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::NotADatabase) => StoreError::NotAServer {
+            Some(rusqlite::ErrorCode::NotADatabase) => ServerStoreError::NotAServer {
                 path: path.to_owned(),
             },
             _ => error.into(),
@@ -35,9 +35,11 @@ pub(super) fn version(db: &Connection, path: &Path) -> Result<i64, StoreError> {
     let supported = SUPPORTED;
     match (application, objects) {
         (0, 0) => Ok(0),
-        (APPLICATION_ID, _) if found > supported => Err(StoreError::Newer { found, supported }),
+        (APPLICATION_ID, _) if found > supported => {
+            Err(ServerStoreError::Newer { found, supported })
+        }
         (APPLICATION_ID, 1..) => Ok(found),
-        _ => Err(StoreError::NotAServer {
+        _ => Err(ServerStoreError::NotAServer {
             path: path.to_owned(),
         }),
     }
@@ -55,7 +57,7 @@ fn identity(db: &Connection) -> Result<(i64, i64, i64), rusqlite::Error> {
 }
 
 /// Migrates an empty or older database to the supported version.
-pub(super) fn migrate(db: &mut Connection) -> Result<(), StoreError> {
+pub(super) fn migrate(db: &mut Connection) -> Result<(), ServerStoreError> {
     for (number, step) in (1..=SUPPORTED).zip(MIGRATIONS) {
         let change = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let current: i64 = change.pragma_query_value(None, "user_version", |row| row.get(0))?;

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use super::queries::query;
 use super::values::{bad_row, collect, column, excess, millis, number, time};
 use crate::domain::{Page, PageRequest, PoolId, SeatPolicy, TenantId};
-use crate::store::{LeaseRow, StoreError, TicketRow};
+use crate::store::{LeaseRow, ServerStoreError, TicketRow};
 
 /// Writes the changed rows of a pool, in their order.
 pub(super) fn write(
@@ -23,9 +23,9 @@ pub(super) fn write(
     pool: &PoolId,
     changes: &[SeatChange],
     wall: DateTime<Utc>,
-) -> Result<(), StoreError> {
+) -> Result<(), ServerStoreError> {
     let (tenant_text, pool_text) = (tenant.as_str(), pool.as_str());
-    let delete = |sql: &str, key: String| -> Result<(), StoreError> {
+    let delete = |sql: &str, key: String| -> Result<(), ServerStoreError> {
         let mut statement = db.prepare_cached(sql)?;
         one_row(statement.execute([tenant_text, pool_text, &key])?)
     };
@@ -50,7 +50,7 @@ pub(super) fn write(
 }
 
 /// Refuses a change that does not find its row. The pool in memory would differ from its rows.
-fn one_row(count: usize) -> Result<(), StoreError> {
+fn one_row(count: usize) -> Result<(), ServerStoreError> {
     if count == 1 {
         Ok(())
     } else {
@@ -63,7 +63,7 @@ fn put_lease(
     tenant: &TenantId,
     pool: &PoolId,
     lease: &OpenLease,
-) -> Result<(), StoreError> {
+) -> Result<(), ServerStoreError> {
     db.prepare_cached(query!("lease_put"))?.execute(params![
         tenant.as_str(),
         pool.as_str(),
@@ -81,7 +81,7 @@ fn put_ended(
     pool: &PoolId,
     ended: &EndedLease,
     wall: DateTime<Utc>,
-) -> Result<(), StoreError> {
+) -> Result<(), ServerStoreError> {
     db.prepare_cached(query!("ended_put"))?.execute(params![
         tenant.as_str(),
         pool.as_str(),
@@ -99,7 +99,7 @@ pub(super) fn ended_at(
     tenant: &TenantId,
     pool: &PoolId,
     session: &SessionId,
-) -> Result<Option<DateTime<Utc>>, StoreError> {
+) -> Result<Option<DateTime<Utc>>, ServerStoreError> {
     let mut statement = db.prepare_cached(query!("ended_at"))?;
     let key = [tenant.as_str(), pool.as_str(), &session.to_string()];
     let found = statement.query_row(key, |row| row.get(0)).optional()?;
@@ -111,7 +111,7 @@ fn put_ticket(
     tenant: &TenantId,
     pool: &PoolId,
     ticket: &Ticket,
-) -> Result<(), StoreError> {
+) -> Result<(), ServerStoreError> {
     db.prepare_cached(query!("ticket_put"))?.execute(params![
         tenant.as_str(),
         pool.as_str(),
@@ -129,7 +129,7 @@ pub(super) fn create(
     pool: &PoolId,
     terms: &PoolTerms,
     counters: &PoolCounters,
-) -> Result<(), StoreError> {
+) -> Result<(), ServerStoreError> {
     db.prepare_cached(query!("pool_put"))?.execute(params![
         tenant.as_str(),
         pool.as_str(),
@@ -147,7 +147,7 @@ fn put_counters(
     tenant: &TenantId,
     pool: &PoolId,
     counters: &PoolCounters,
-) -> Result<(), StoreError> {
+) -> Result<(), ServerStoreError> {
     let count = db
         .prepare_cached(query!("pool_counters_put"))?
         .execute(params![
@@ -163,7 +163,10 @@ fn put_counters(
 
 /// Returns the counters of a new pool. Its first fencing number is above those that were granted
 /// before a restore.
-pub(super) fn new_counters(db: &Connection, allowed: u32) -> Result<PoolCounters, StoreError> {
+pub(super) fn new_counters(
+    db: &Connection,
+    allowed: u32,
+) -> Result<PoolCounters, ServerStoreError> {
     let mut statement = db.prepare_cached(query!("fencing_get"))?;
     let first = statement.query_row([], |row| row.get(0))?;
     Ok(PoolCounters {
@@ -178,7 +181,7 @@ pub(super) fn write_terms(
     tenant: &TenantId,
     pool: &PoolId,
     terms: &PoolTerms,
-) -> Result<(), StoreError> {
+) -> Result<(), ServerStoreError> {
     let terms = json("pools", terms)?;
     db.prepare_cached(query!("pool_terms_put"))?.execute([
         tenant.as_str(),
@@ -193,7 +196,7 @@ pub(super) fn exists(
     db: &Connection,
     tenant: &TenantId,
     pool: &PoolId,
-) -> Result<bool, StoreError> {
+) -> Result<bool, ServerStoreError> {
     let mut statement = db.prepare_cached(query!("pool_get"))?;
     Ok(statement.exists([tenant.as_str(), pool.as_str()])?)
 }
@@ -203,7 +206,7 @@ pub(super) fn read(
     db: &Connection,
     tenant: &TenantId,
     pool: &PoolId,
-) -> Result<Option<(PoolTerms, PoolRows)>, StoreError> {
+) -> Result<Option<(PoolTerms, PoolRows)>, ServerStoreError> {
     let key = [tenant.as_str(), pool.as_str()];
     let found = db
         .prepare_cached(query!("pool_get"))?
@@ -225,13 +228,13 @@ pub(super) fn read(
     Ok(Some((parse("pools", &terms)?, rows)))
 }
 
-fn all_tickets(db: &Connection, key: [&str; 2]) -> Result<Vec<Arc<Ticket>>, StoreError> {
+fn all_tickets(db: &Connection, key: [&str; 2]) -> Result<Vec<Arc<Ticket>>, ServerStoreError> {
     let ticket = |row: &Row<'_>| parse_row::<Arc<Ticket>>("tickets", row);
     collect(&mut db.prepare_cached(query!("ticket_all"))?, key, ticket)
 }
 
 /// Returns the pools that have open leases, remembered leases or tickets.
-pub(super) fn active(db: &Connection) -> Result<Vec<(TenantId, PoolId)>, StoreError> {
+pub(super) fn active(db: &Connection) -> Result<Vec<(TenantId, PoolId)>, ServerStoreError> {
     let mut statement = db.prepare_cached(query!("pool_active"))?;
     collect(&mut statement, [], |row| {
         let (tenant, pool): (String, String) = (row.get(0)?, row.get(1)?);
@@ -245,7 +248,7 @@ pub(super) fn lease_page(
     tenant: &TenantId,
     pool: &PoolId,
     page: &PageRequest,
-) -> Result<Page<LeaseRow>, StoreError> {
+) -> Result<Page<LeaseRow>, ServerStoreError> {
     let now = stored_clock(db)?;
     let mut statement = db.prepare_cached(query!("lease_page"))?;
     let values = params![
@@ -269,7 +272,7 @@ pub(super) fn ticket_page(
     tenant: &TenantId,
     pool: &PoolId,
     page: &PageRequest,
-) -> Result<Page<TicketRow>, StoreError> {
+) -> Result<Page<TicketRow>, ServerStoreError> {
     let now = stored_clock(db)?;
     let mut tickets = all_tickets(db, [tenant.as_str(), pool.as_str()])?;
     tickets.sort_by_key(|ticket| (!ticket.front, ticket.number));
@@ -291,7 +294,7 @@ fn ticket_key(row: &TicketRow) -> String {
 }
 
 /// Returns the stored reading of the lease clock.
-pub(super) fn stored_clock(db: &Connection) -> Result<LeaseTime, StoreError> {
+pub(super) fn stored_clock(db: &Connection) -> Result<LeaseTime, ServerStoreError> {
     let mut statement = db.prepare_cached(query!("clock_read"))?;
     let now = statement.query_row([], |row| row.get(0))?;
     Ok(LeaseTime::from_millis(number("lease_clock", now)?))
@@ -302,7 +305,7 @@ pub(super) fn pool_page(
     db: &Connection,
     tenant: &TenantId,
     page: &PageRequest,
-) -> Result<Page<PoolId>, StoreError> {
+) -> Result<Page<PoolId>, ServerStoreError> {
     let mut statement = db.prepare_cached(query!("pool_page"))?;
     let values = params![tenant.as_str(), page.after_key(), excess(page)];
     let pools = collect(&mut statement, values, |row| {
@@ -316,7 +319,7 @@ pub(super) fn policy(
     db: &Connection,
     tenant: &TenantId,
     pool: &PoolId,
-) -> Result<Option<SeatPolicy>, StoreError> {
+) -> Result<Option<SeatPolicy>, ServerStoreError> {
     let mut statement = db.prepare_cached(query!("policy_get"))?;
     let found = statement
         .query_row([tenant.as_str(), pool.as_str()], |row| {
@@ -332,25 +335,28 @@ pub(super) fn set_policy(
     tenant: &TenantId,
     pool: &PoolId,
     policy: &SeatPolicy,
-) -> Result<(), StoreError> {
+) -> Result<(), ServerStoreError> {
     let text = json("seat_policies", policy)?;
     db.prepare_cached(query!("policy_put"))?
         .execute([tenant.as_str(), pool.as_str(), &text])?;
     Ok(())
 }
 
-fn pool_id(text: &str) -> Result<PoolId, StoreError> {
+fn pool_id(text: &str) -> Result<PoolId, ServerStoreError> {
     PoolId::parse(text).ok_or_else(|| bad_row("pools", text))
 }
 
-fn json(table: &'static str, value: &impl Serialize) -> Result<String, StoreError> {
+fn json(table: &'static str, value: &impl Serialize) -> Result<String, ServerStoreError> {
     serde_json::to_string(value).map_err(|error| bad_row(table, error))
 }
 
-fn parse<T: DeserializeOwned>(table: &'static str, text: &str) -> Result<T, StoreError> {
+fn parse<T: DeserializeOwned>(table: &'static str, text: &str) -> Result<T, ServerStoreError> {
     serde_json::from_str(text).map_err(|error| bad_row(table, error))
 }
 
-fn parse_row<T: DeserializeOwned>(table: &'static str, row: &Row<'_>) -> Result<T, StoreError> {
+fn parse_row<T: DeserializeOwned>(
+    table: &'static str,
+    row: &Row<'_>,
+) -> Result<T, ServerStoreError> {
     parse(table, &row.get::<_, String>(0)?)
 }

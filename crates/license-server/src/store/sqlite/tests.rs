@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 
 use super::SqliteStore;
-use crate::clock::{ManualClock, SystemClock};
+use crate::clock::{ManualClock, SystemServerClock};
 use crate::store::conformance;
 
 /// Returns a directory on a local disk.
@@ -17,7 +17,7 @@ fn directory() -> TempDir {
 }
 
 fn open(directory: &Path) -> SqliteStore {
-    SqliteStore::open(directory, Arc::new(SystemClock)).unwrap()
+    SqliteStore::open(directory, Arc::new(SystemServerClock)).unwrap()
 }
 
 fn manual_clock() -> Arc<ManualClock> {

@@ -6,7 +6,7 @@ use rusqlite::{Connection, Row, params};
 use super::queries::query;
 use super::values::{bad_row, collect, millis, time};
 use crate::domain::{ApiToken, Scope, SecretDigest, TenantId};
-use crate::store::StoreError;
+use crate::store::ServerStoreError;
 
 /// Replaces the secret of the one-time link, unless an API token exists.
 pub(super) fn begin_setup(
@@ -14,7 +14,7 @@ pub(super) fn begin_setup(
     tenant: &TenantId,
     secret: SecretDigest,
     expires_at: DateTime<Utc>,
-) -> Result<bool, StoreError> {
+) -> Result<bool, ServerStoreError> {
     let mut statement = db.prepare_cached(query!("setup_put"))?;
     let values = params![tenant.as_str(), secret.as_bytes(), millis(expires_at)];
     Ok(statement.execute(values)? > 0)
@@ -26,7 +26,7 @@ pub(super) fn check_setup(
     tenant: &TenantId,
     secret: SecretDigest,
     now: DateTime<Utc>,
-) -> Result<bool, StoreError> {
+) -> Result<bool, ServerStoreError> {
     let mut statement = db.prepare_cached(query!("setup_check"))?;
     Ok(statement.exists(params![tenant.as_str(), secret.as_bytes(), millis(now)])?)
 }
@@ -37,7 +37,7 @@ pub(super) fn end_setup(
     tenant: &TenantId,
     secret: SecretDigest,
     now: DateTime<Utc>,
-) -> Result<bool, StoreError> {
+) -> Result<bool, ServerStoreError> {
     let mut statement = db.prepare_cached(query!("setup_delete"))?;
     let values = params![tenant.as_str(), secret.as_bytes(), millis(now)];
     Ok(statement.execute(values)? > 0)
@@ -48,7 +48,7 @@ pub(super) fn create(
     db: &Connection,
     tenant: &TenantId,
     token: &ApiToken,
-) -> Result<(), StoreError> {
+) -> Result<(), ServerStoreError> {
     db.prepare_cached(query!("token_insert"))?.execute(params![
         tenant.as_str(),
         token.id,
@@ -67,14 +67,14 @@ pub(super) fn find(
     db: &Connection,
     tenant: &TenantId,
     secret: SecretDigest,
-) -> Result<Option<ApiToken>, StoreError> {
+) -> Result<Option<ApiToken>, ServerStoreError> {
     let mut statement = db.prepare_cached(query!("token_find"))?;
     let values = params![tenant.as_str(), secret.as_bytes()];
     Ok(collect(&mut statement, values, read)?.into_iter().next())
 }
 
 /// Returns all API tokens, in the order of their creation.
-pub(super) fn all(db: &Connection, tenant: &TenantId) -> Result<Vec<ApiToken>, StoreError> {
+pub(super) fn all(db: &Connection, tenant: &TenantId) -> Result<Vec<ApiToken>, ServerStoreError> {
     let mut statement = db.prepare_cached(query!("token_all"))?;
     collect(&mut statement, [tenant.as_str()], read)
 }
@@ -96,7 +96,7 @@ pub(super) fn revoke(
     tenant: &TenantId,
     id: &str,
     now: DateTime<Utc>,
-) -> Result<TokenRevocation, StoreError> {
+) -> Result<TokenRevocation, ServerStoreError> {
     let mut statement = db.prepare_cached(query!("token_revoke"))?;
     if statement.execute(params![tenant.as_str(), id, millis(now)])? > 0 {
         return Ok(TokenRevocation::Revoked);
@@ -111,7 +111,7 @@ pub(super) fn revoke(
     })
 }
 
-fn read(row: &Row<'_>) -> Result<ApiToken, StoreError> {
+fn read(row: &Row<'_>) -> Result<ApiToken, ServerStoreError> {
     let scope: String = row.get(2)?;
     let (expires_at, revoked_at): (Option<i64>, Option<i64>) = (row.get(5)?, row.get(6)?);
     Ok(ApiToken {

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::Row;
 
 use crate::domain::{Cursor, Page, PageRequest};
-use crate::store::StoreError;
+use crate::store::ServerStoreError;
 
 /// Returns a time in milliseconds since 1970.
 pub(super) fn millis(at: DateTime<Utc>) -> i64 {
@@ -22,23 +22,24 @@ pub(super) fn column(number: u64) -> i64 {
 }
 
 /// Reads a number that is not negative.
-pub(super) fn number(table: &'static str, column: i64) -> Result<u64, StoreError> {
+pub(super) fn number(table: &'static str, column: i64) -> Result<u64, ServerStoreError> {
     u64::try_from(column).map_err(|_| bad_row(table, column))
 }
 
 /// Returns the error for a value that the program did not write.
-pub(super) fn bad_row(table: &'static str, found: impl ToString) -> StoreError {
-    StoreError::BadRow {
+pub(super) fn bad_row(table: &'static str, found: impl ToString) -> ServerStoreError {
+    ServerStoreError::BadRow {
         table,
         found: found.to_string(),
     }
 }
 
 /// Returns the number after which a page starts.
-pub(super) fn after_number(page: &PageRequest) -> Result<i64, StoreError> {
-    page.after_number(0).ok_or_else(|| StoreError::Cursor {
-        found: page.after.as_ref().map_or("", Cursor::as_str).to_owned(),
-    })
+pub(super) fn after_number(page: &PageRequest) -> Result<i64, ServerStoreError> {
+    page.after_number(0)
+        .ok_or_else(|| ServerStoreError::Cursor {
+            found: page.after.as_ref().map_or("", Cursor::as_str).to_owned(),
+        })
 }
 
 /// Returns the number of rows to read for a page: one more than its limit.
@@ -52,8 +53,8 @@ pub(super) fn excess(page: &PageRequest) -> i64 {
 pub(super) fn collect<T>(
     statement: &mut rusqlite::CachedStatement<'_>,
     values: impl rusqlite::Params,
-    read: fn(&Row<'_>) -> Result<T, StoreError>,
-) -> Result<Vec<T>, StoreError> {
+    read: fn(&Row<'_>) -> Result<T, ServerStoreError>,
+) -> Result<Vec<T>, ServerStoreError> {
     let mut rows = statement.query(values)?;
     let mut items = Vec::new();
     while let Some(row) = rows.next()? {
@@ -66,10 +67,10 @@ pub(super) fn collect<T>(
 pub(super) fn collect_page<T>(
     statement: &mut rusqlite::CachedStatement<'_>,
     values: impl rusqlite::Params,
-    read: fn(&Row<'_>) -> Result<T, StoreError>,
+    read: fn(&Row<'_>) -> Result<T, ServerStoreError>,
     page: &PageRequest,
     key: impl Fn(&T) -> String,
-) -> Result<Page<T>, StoreError> {
+) -> Result<Page<T>, ServerStoreError> {
     let items = collect(statement, values, read)?;
     Ok(Page::from_excess(items, page.limit(), key))
 }

@@ -16,10 +16,10 @@ use tokio::sync::oneshot;
 use super::pools::Pools;
 use super::queries::query;
 use super::values::{column, number};
-use crate::clock::{Clock, LeaseClock};
+use crate::clock::{LeaseClock, ServerClock};
 use crate::log_limit;
 use crate::observer::Observer;
-use crate::store::StoreError;
+use crate::store::ServerStoreError;
 
 /// The maximum number of requests that are committed together.
 const MAX_BATCH: usize = 512;
@@ -57,7 +57,7 @@ trait Job: Send {
     fn run(&mut self, batch: &mut Batch<'_>) -> WorkEnd;
 
     /// Sends the result, or the error of the commit.
-    fn finish(self: Box<Self>, committed: Result<(), StoreError>);
+    fn finish(self: Box<Self>, committed: Result<(), ServerStoreError>);
 }
 
 enum Message {
@@ -68,14 +68,14 @@ enum Message {
 /// A request with its work, result and reply.
 struct Request<T, F> {
     work: Option<F>,
-    result: Option<Result<T, StoreError>>,
-    reply: oneshot::Sender<Result<T, StoreError>>,
+    result: Option<Result<T, ServerStoreError>>,
+    reply: oneshot::Sender<Result<T, ServerStoreError>>,
 }
 
 impl<T, F> Job for Request<T, F>
 where
     T: Send,
-    F: FnOnce(&mut Batch<'_>) -> Result<T, StoreError> + Send,
+    F: FnOnce(&mut Batch<'_>) -> Result<T, ServerStoreError> + Send,
 {
     fn run(&mut self, batch: &mut Batch<'_>) -> WorkEnd {
         self.result = self.work.take().map(|work| work(batch));
@@ -86,13 +86,13 @@ where
         }
     }
 
-    fn finish(self: Box<Self>, committed: Result<(), StoreError>) {
+    fn finish(self: Box<Self>, committed: Result<(), ServerStoreError>) {
         let result = match (committed, self.result) {
             // The work failed before the commit did.
             (_, Some(Err(error))) => Err(error),
             (Ok(()), Some(Ok(value))) => Ok(value),
             (Err(error), _) => Err(error),
-            (Ok(()), None) => Err(StoreError::Closed),
+            (Ok(()), None) => Err(ServerStoreError::Closed),
         };
         // The caller may have gone away. Its change is committed nevertheless.
         let _ = self.reply.send(result);
@@ -115,10 +115,10 @@ impl Writer {
     /// Starts the thread. With `is_owner`, this process owns the pools and the lease clock.
     pub(super) fn start(
         db: Connection,
-        clock: Arc<dyn Clock>,
+        clock: Arc<dyn ServerClock>,
         is_owner: bool,
         observer: Arc<dyn Observer>,
-    ) -> Result<Self, StoreError> {
+    ) -> Result<Self, ServerStoreError> {
         let stored = db.query_row(query!("clock_read"), [], |row| row.get(0))?;
         let stored = number("lease_clock", stored)?;
         let (sender, receiver) = channel();
@@ -138,7 +138,7 @@ impl Writer {
         let builder = thread::Builder::new().name("store-writer".to_owned());
         let thread = builder
             .spawn(move || worker.run())
-            .map_err(|error| StoreError::io("the writer thread", error))?;
+            .map_err(|error| ServerStoreError::io("the writer thread", error))?;
         Ok(Self {
             sender,
             thread: Mutex::new(Some(thread)),
@@ -154,10 +154,10 @@ impl Writer {
     }
 
     /// Runs a request in the next batch, and returns its result after the commit.
-    pub(super) async fn run<T, F>(&self, work: F) -> Result<T, StoreError>
+    pub(super) async fn run<T, F>(&self, work: F) -> Result<T, ServerStoreError>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Batch<'_>) -> Result<T, StoreError> + Send + 'static,
+        F: FnOnce(&mut Batch<'_>) -> Result<T, ServerStoreError> + Send + 'static,
     {
         let (reply, result) = oneshot::channel();
         let request = Request {
@@ -166,8 +166,8 @@ impl Writer {
             reply,
         };
         let sent = self.sender.send(Message::Job(Box::new(request)));
-        sent.map_err(|_| StoreError::Closed)?;
-        result.await.unwrap_or(Err(StoreError::Closed))
+        sent.map_err(|_| ServerStoreError::Closed)?;
+        result.await.unwrap_or(Err(ServerStoreError::Closed))
     }
 
     /// Commits the requests that wait, and ends the thread.
@@ -190,7 +190,7 @@ impl Writer {
 /// The state of the writer thread.
 struct Worker {
     db: Connection,
-    clock: Arc<dyn Clock>,
+    clock: Arc<dyn ServerClock>,
     lease_clock: LeaseClock,
     pools: Option<Pools>,
     stored_ms: u64,
@@ -270,12 +270,12 @@ impl Worker {
         for job in jobs {
             job.finish(match &source {
                 None => Ok(()),
-                Some(error) => Err(StoreError::NotCommitted(Arc::clone(error))),
+                Some(error) => Err(ServerStoreError::NotCommitted(Arc::clone(error))),
             });
         }
     }
 
-    fn transact(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+    fn transact(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), ServerStoreError> {
         // A deferred transaction that reads and then writes can fail as busy.
         self.execute("BEGIN IMMEDIATE")?;
         for job in jobs {
@@ -285,7 +285,7 @@ impl Worker {
         if self.pools.is_some() {
             let mut statement = self.db.prepare_cached(query!("clock_write"))?;
             if statement.execute([column(now_ms), column(self.stored_ms)])? == 0 {
-                return Err(StoreError::TakenOver);
+                return Err(ServerStoreError::TakenOver);
             }
         }
         self.execute("COMMIT")?;
@@ -294,7 +294,7 @@ impl Worker {
     }
 
     /// Runs a job in a savepoint, so that a job that fails changes nothing.
-    fn run_job(&mut self, job: &mut dyn Job) -> Result<(), StoreError> {
+    fn run_job(&mut self, job: &mut dyn Job) -> Result<(), ServerStoreError> {
         self.execute("SAVEPOINT request")?;
         let mut batch = Batch {
             db: &self.db,
@@ -308,10 +308,10 @@ impl Worker {
         }
         // Some errors, such as a full disk, roll back the whole transaction.
         if self.db.is_autocommit() && end == WorkEnd::DiskFull {
-            return Err(StoreError::DiskFull);
+            return Err(ServerStoreError::DiskFull);
         }
         if self.db.is_autocommit() {
-            return Err(StoreError::Database(Arc::new(
+            return Err(ServerStoreError::Database(Arc::new(
                 rusqlite::Error::SqliteFailure(
                     rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_ABORT),
                     Some("the database rolled back the transaction".to_owned()),
@@ -336,7 +336,7 @@ impl Worker {
         *last = Some(Instant::now());
     }
 
-    fn execute(&self, sql: &str) -> Result<(), StoreError> {
+    fn execute(&self, sql: &str) -> Result<(), ServerStoreError> {
         self.db.prepare_cached(sql)?.execute([])?;
         Ok(())
     }

@@ -10,7 +10,7 @@ use crate::domain::{
 use crate::store::sqlite::tokens::TokenRevocation;
 use crate::store::sqlite::writer::Batch;
 use crate::store::sqlite::{SqliteStore, audit, events, requests, tokens};
-use crate::store::{AdministrationStore, StoreError};
+use crate::store::{AdministrationStore, ServerStoreError};
 
 #[async_trait]
 impl AdministrationStore for SqliteStore {
@@ -19,7 +19,7 @@ impl AdministrationStore for SqliteStore {
         tenant: &TenantId,
         secret: SecretDigest,
         expires_at: DateTime<Utc>,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<bool, ServerStoreError> {
         self.write(tenant, move |batch, tenant| {
             tokens::begin_setup(batch.db, tenant, secret, expires_at)
         })
@@ -31,7 +31,7 @@ impl AdministrationStore for SqliteStore {
         tenant: &TenantId,
         secret: SecretDigest,
         now: DateTime<Utc>,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<bool, ServerStoreError> {
         self.read(tenant, move |db, tenant| {
             tokens::check_setup(db, tenant, secret, now)
         })
@@ -44,7 +44,7 @@ impl AdministrationStore for SqliteStore {
         secret: SecretDigest,
         token: ApiToken,
         audit: NewAuditEntry,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<bool, ServerStoreError> {
         let complete = move |batch: &mut Batch<'_>, tenant: &TenantId| {
             if !tokens::end_setup(batch.db, tenant, secret, token.created_at)? {
                 return Ok(false);
@@ -61,7 +61,7 @@ impl AdministrationStore for SqliteStore {
         tenant: &TenantId,
         token: ApiToken,
         audit: NewAuditEntry,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), ServerStoreError> {
         self.write(tenant, move |batch, tenant| {
             tokens::create(batch.db, tenant, &token)?;
             audit::append(batch.db, tenant, &audit)
@@ -73,12 +73,12 @@ impl AdministrationStore for SqliteStore {
         &self,
         tenant: &TenantId,
         secret: SecretDigest,
-    ) -> Result<Option<ApiToken>, StoreError> {
+    ) -> Result<Option<ApiToken>, ServerStoreError> {
         self.read(tenant, move |db, tenant| tokens::find(db, tenant, secret))
             .await
     }
 
-    async fn tokens(&self, tenant: &TenantId) -> Result<Vec<ApiToken>, StoreError> {
+    async fn tokens(&self, tenant: &TenantId) -> Result<Vec<ApiToken>, ServerStoreError> {
         self.read(tenant, tokens::all).await
     }
 
@@ -87,7 +87,7 @@ impl AdministrationStore for SqliteStore {
         tenant: &TenantId,
         id: &str,
         audit: NewAuditEntry,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<bool, ServerStoreError> {
         let id = id.to_owned();
         let revoke = move |batch: &mut Batch<'_>, tenant: &TenantId| {
             let revocation = tokens::revoke(batch.db, tenant, &id, audit.at)?;
@@ -103,13 +103,13 @@ impl AdministrationStore for SqliteStore {
         &self,
         tenant: &TenantId,
         page: &PageRequest,
-    ) -> Result<Page<AuditEntry>, StoreError> {
+    ) -> Result<Page<AuditEntry>, ServerStoreError> {
         let page = page.clone();
         self.read(tenant, move |db, tenant| audit::page(db, tenant, &page))
             .await
     }
 
-    async fn verify_audit(&self, tenant: &TenantId) -> Result<AuditReport, StoreError> {
+    async fn verify_audit(&self, tenant: &TenantId) -> Result<AuditReport, ServerStoreError> {
         self.read(tenant, audit::verify).await
     }
 
@@ -117,7 +117,7 @@ impl AdministrationStore for SqliteStore {
         &self,
         tenant: &TenantId,
         page: &PageRequest,
-    ) -> Result<Page<EventRecord>, StoreError> {
+    ) -> Result<Page<EventRecord>, ServerStoreError> {
         let page = page.clone();
         self.read(tenant, move |db, tenant| events::page(db, tenant, &page))
             .await
@@ -128,7 +128,7 @@ impl AdministrationStore for SqliteStore {
         tenant: &TenantId,
         before: DateTime<Utc>,
         keep: u32,
-    ) -> Result<usize, StoreError> {
+    ) -> Result<usize, ServerStoreError> {
         self.write(tenant, move |batch, tenant| {
             events::forget(batch.db, tenant, before, keep)
         })
@@ -141,7 +141,7 @@ impl AdministrationStore for SqliteStore {
         key: IdempotencyKey,
         body: [u8; 32],
         now: DateTime<Utc>,
-    ) -> Result<IdempotencyState, StoreError> {
+    ) -> Result<IdempotencyState, ServerStoreError> {
         self.write(tenant, move |batch, tenant| {
             requests::begin(batch.db, tenant, &key, &body, now)
         })
@@ -153,7 +153,7 @@ impl AdministrationStore for SqliteStore {
         tenant: &TenantId,
         key: IdempotencyKey,
         response: StoredResponse,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), ServerStoreError> {
         self.write(tenant, move |batch, tenant| {
             requests::finish(batch.db, tenant, &key, &response)
         })
@@ -164,7 +164,7 @@ impl AdministrationStore for SqliteStore {
         &self,
         tenant: &TenantId,
         key: IdempotencyKey,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), ServerStoreError> {
         self.write(tenant, move |batch, tenant| {
             requests::abandon(batch.db, tenant, &key)
         })
@@ -176,7 +176,7 @@ impl AdministrationStore for SqliteStore {
         tenant: &TenantId,
         before: DateTime<Utc>,
         keep: u32,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), ServerStoreError> {
         self.write(tenant, move |batch, tenant| {
             requests::forget(batch.db, tenant, before, keep)
         })

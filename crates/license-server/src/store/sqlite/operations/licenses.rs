@@ -9,7 +9,7 @@ use crate::domain::{
 };
 use crate::store::sqlite::writer::Batch;
 use crate::store::sqlite::{SqliteStore, audit, licenses};
-use crate::store::{LicenseStore, StoreError};
+use crate::store::{LicenseStore, ServerStoreError};
 
 #[async_trait]
 impl LicenseStore for SqliteStore {
@@ -18,7 +18,7 @@ impl LicenseStore for SqliteStore {
         tenant: &TenantId,
         records: Vec<LicenseRecord>,
         audit: NewAuditEntry,
-    ) -> Result<usize, StoreError> {
+    ) -> Result<usize, ServerStoreError> {
         let install = move |batch: &mut Batch<'_>, tenant: &TenantId| {
             let count = licenses::install(batch.db, tenant, &records)?;
             if count > 0 {
@@ -34,13 +34,13 @@ impl LicenseStore for SqliteStore {
         &self,
         tenant: &TenantId,
         page: &PageRequest,
-    ) -> Result<Page<LicenseRecord>, StoreError> {
+    ) -> Result<Page<LicenseRecord>, ServerStoreError> {
         let page = page.clone();
         self.read(tenant, move |db, tenant| licenses::page(db, tenant, &page))
             .await
     }
 
-    async fn had_license(&self, tenant: &TenantId) -> Result<bool, StoreError> {
+    async fn had_license(&self, tenant: &TenantId) -> Result<bool, ServerStoreError> {
         self.read(tenant, licenses::had_any).await
     }
 
@@ -48,7 +48,7 @@ impl LicenseStore for SqliteStore {
         &self,
         tenant: &TenantId,
         id: &LicenseId,
-    ) -> Result<Option<LicenseRecord>, StoreError> {
+    ) -> Result<Option<LicenseRecord>, ServerStoreError> {
         let id = id.clone();
         self.read(tenant, move |db, tenant| licenses::get(db, tenant, &id))
             .await
@@ -58,7 +58,7 @@ impl LicenseStore for SqliteStore {
         &self,
         tenant: &TenantId,
         key: &str,
-    ) -> Result<Vec<LicenseRecord>, StoreError> {
+    ) -> Result<Vec<LicenseRecord>, ServerStoreError> {
         let key = key.to_owned();
         self.read(tenant, move |db, tenant| licenses::by_key(db, tenant, &key))
             .await
@@ -68,7 +68,7 @@ impl LicenseStore for SqliteStore {
         &self,
         tenant: &TenantId,
         pool: &PoolId,
-    ) -> Result<Vec<LicenseRecord>, StoreError> {
+    ) -> Result<Vec<LicenseRecord>, ServerStoreError> {
         let pool = pool.clone();
         self.read(tenant, move |db, tenant| {
             licenses::of_pool(db, tenant, &pool)
@@ -80,7 +80,7 @@ impl LicenseStore for SqliteStore {
         &self,
         tenant: &TenantId,
         id: &LicenseId,
-    ) -> Result<Vec<LicenseRecord>, StoreError> {
+    ) -> Result<Vec<LicenseRecord>, ServerStoreError> {
         let id = id.clone();
         self.read(tenant, move |db, tenant| {
             licenses::successors(db, tenant, &id)
@@ -88,7 +88,7 @@ impl LicenseStore for SqliteStore {
         .await
     }
 
-    async fn content_version(&self, tenant: &TenantId) -> Result<u64, StoreError> {
+    async fn content_version(&self, tenant: &TenantId) -> Result<u64, ServerStoreError> {
         self.read(tenant, licenses::content_version).await
     }
 
@@ -97,7 +97,7 @@ impl LicenseStore for SqliteStore {
         tenant: &TenantId,
         id: &LicenseId,
         audit: NewAuditEntry,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<bool, ServerStoreError> {
         let id = id.clone();
         let remove = move |batch: &mut Batch<'_>, tenant: &TenantId| {
             let is_removed = licenses::remove(batch.db, tenant, &id)?;
@@ -115,7 +115,7 @@ impl LicenseStore for SqliteStore {
         tenant: &TenantId,
         list: RevocationRecord,
         audit: NewAuditEntry,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<bool, ServerStoreError> {
         let import = move |batch: &mut Batch<'_>, tenant: &TenantId| {
             let is_new = licenses::put_revocations(batch.db, tenant, &list)?;
             if is_new {
@@ -127,7 +127,10 @@ impl LicenseStore for SqliteStore {
         self.write(tenant, import).await
     }
 
-    async fn revocations(&self, tenant: &TenantId) -> Result<Vec<RevocationRecord>, StoreError> {
+    async fn revocations(
+        &self,
+        tenant: &TenantId,
+    ) -> Result<Vec<RevocationRecord>, ServerStoreError> {
         self.read(tenant, licenses::revocations).await
     }
 
@@ -136,7 +139,7 @@ impl LicenseStore for SqliteStore {
         tenant: &TenantId,
         armors: Vec<String>,
         audit: NewAuditEntry,
-    ) -> Result<usize, StoreError> {
+    ) -> Result<usize, ServerStoreError> {
         let import = move |batch: &mut Batch<'_>, tenant: &TenantId| {
             let count = licenses::put_statements(batch.db, tenant, &armors, batch.wall)?;
             if count > 0 {
@@ -148,7 +151,10 @@ impl LicenseStore for SqliteStore {
         self.write(tenant, import).await
     }
 
-    async fn statements(&self, tenant: &TenantId) -> Result<Vec<StatementRecord>, StoreError> {
+    async fn statements(
+        &self,
+        tenant: &TenantId,
+    ) -> Result<Vec<StatementRecord>, ServerStoreError> {
         self.read(tenant, licenses::statements).await
     }
 }

@@ -10,7 +10,7 @@ use crate::domain::{
 };
 use crate::store::sqlite::writer::Batch;
 use crate::store::sqlite::{SqliteStore, audit, machines};
-use crate::store::{MachineStore, StoreError};
+use crate::store::{MachineStore, ServerStoreError};
 
 #[async_trait]
 impl MachineStore for SqliteStore {
@@ -19,7 +19,7 @@ impl MachineStore for SqliteStore {
         tenant: &TenantId,
         sightings: Vec<MachineSighting>,
         keep: u32,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), ServerStoreError> {
         self.write(tenant, move |batch, tenant| {
             machines::record(batch.db, tenant, &sightings, keep)
         })
@@ -30,7 +30,7 @@ impl MachineStore for SqliteStore {
         &self,
         tenant: &TenantId,
         before: DateTime<Utc>,
-    ) -> Result<usize, StoreError> {
+    ) -> Result<usize, ServerStoreError> {
         self.write(tenant, move |batch, tenant| {
             machines::forget(batch.db, tenant, before)
         })
@@ -42,7 +42,7 @@ impl MachineStore for SqliteStore {
         tenant: &TenantId,
         license: Option<&LicenseId>,
         page: &PageRequest,
-    ) -> Result<Page<MachineRecord>, StoreError> {
+    ) -> Result<Page<MachineRecord>, ServerStoreError> {
         let (license, page) = (license.cloned(), page.clone());
         self.read(tenant, move |db, tenant| {
             machines::page(db, tenant, license.as_ref(), &page)
@@ -55,7 +55,7 @@ impl MachineStore for SqliteStore {
         tenant: &TenantId,
         activation: ActivationRecord,
         max_waiting: u32,
-    ) -> Result<ActivationRecord, StoreError> {
+    ) -> Result<ActivationRecord, ServerStoreError> {
         self.write(tenant, move |batch, tenant| {
             machines::store_activation(batch.db, tenant, activation, max_waiting)
         })
@@ -66,7 +66,7 @@ impl MachineStore for SqliteStore {
         &self,
         tenant: &TenantId,
         nonce: &str,
-    ) -> Result<Option<ActivationRecord>, StoreError> {
+    ) -> Result<Option<ActivationRecord>, ServerStoreError> {
         let nonce = nonce.to_owned();
         self.read(tenant, move |db, tenant| {
             machines::activation(db, tenant, &nonce)
@@ -79,7 +79,7 @@ impl MachineStore for SqliteStore {
         tenant: &TenantId,
         state: Option<ActivationState>,
         page: &PageRequest,
-    ) -> Result<Page<ActivationRecord>, StoreError> {
+    ) -> Result<Page<ActivationRecord>, ServerStoreError> {
         let page = page.clone();
         self.read(tenant, move |db, tenant| {
             machines::activation_page(db, tenant, state, &page)
@@ -93,7 +93,7 @@ impl MachineStore for SqliteStore {
         nonce: &str,
         answer: String,
         audit: NewAuditEntry,
-    ) -> Result<Option<ActivationRecord>, StoreError> {
+    ) -> Result<Option<ActivationRecord>, ServerStoreError> {
         let nonce = nonce.to_owned();
         let change = move |batch: &mut Batch<'_>, tenant: &TenantId| {
             let answered = machines::answer(batch.db, tenant, &nonce, &answer, batch.wall)?;
@@ -110,7 +110,7 @@ impl MachineStore for SqliteStore {
         tenant: &TenantId,
         nonce: &str,
         receipt: String,
-    ) -> Result<Option<ActivationRecord>, StoreError> {
+    ) -> Result<Option<ActivationRecord>, ServerStoreError> {
         let nonce = nonce.to_owned();
         self.write(tenant, move |batch, tenant| {
             machines::deactivate(batch.db, tenant, &nonce, &receipt)
@@ -123,7 +123,7 @@ impl MachineStore for SqliteStore {
         tenant: &TenantId,
         report: UsageRecord,
         limits: UsageLimits,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<bool, ServerStoreError> {
         self.write(tenant, move |batch, tenant| {
             machines::store_usage(batch.db, tenant, &report, limits)
         })
@@ -135,7 +135,7 @@ impl MachineStore for SqliteStore {
         tenant: &TenantId,
         through: u64,
         audit: NewAuditEntry,
-    ) -> Result<usize, StoreError> {
+    ) -> Result<usize, ServerStoreError> {
         let delete = move |batch: &mut Batch<'_>, tenant: &TenantId| {
             let count = machines::delete_usage(batch.db, tenant, through)?;
             if count > 0 {
@@ -150,7 +150,7 @@ impl MachineStore for SqliteStore {
         &self,
         tenant: &TenantId,
         page: &PageRequest,
-    ) -> Result<Page<UsageRecord>, StoreError> {
+    ) -> Result<Page<UsageRecord>, ServerStoreError> {
         let page = page.clone();
         self.read(tenant, move |db, tenant| {
             machines::usage_page(db, tenant, &page)

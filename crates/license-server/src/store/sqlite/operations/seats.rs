@@ -6,7 +6,9 @@ use license_seats::LeaseTime;
 use crate::domain::{NewAuditEntry, Page, PageRequest, PoolId, SeatPolicy, TenantId};
 use crate::store::sqlite::writer::Batch;
 use crate::store::sqlite::{SqliteStore, audit, events, licenses, pools, seat_rows};
-use crate::store::{LeaseRow, PoolReply, PoolRequest, PoolView, SeatStore, StoreError, TicketRow};
+use crate::store::{
+    LeaseRow, PoolReply, PoolRequest, PoolView, SeatStore, ServerStoreError, TicketRow,
+};
 
 #[async_trait]
 impl SeatStore for SqliteStore {
@@ -15,10 +17,10 @@ impl SeatStore for SqliteStore {
         tenant: &TenantId,
         request: PoolRequest,
         audit: Option<NewAuditEntry>,
-    ) -> Result<PoolReply, StoreError> {
+    ) -> Result<PoolReply, ServerStoreError> {
         let apply = move |batch: &mut Batch<'_>, tenant: &TenantId| {
             let (db, now) = (batch.db, batch.now);
-            let pools = batch.pools.as_mut().ok_or(StoreError::NotOwner)?;
+            let pools = batch.pools.as_mut().ok_or(ServerStoreError::NotOwner)?;
             let pool = request.pool.clone();
             let reply = pools.apply(db, tenant, request, now, batch.wall)?;
             events::append_seat_events(db, tenant, batch.wall, &pool, &reply.outcome.events)?;
@@ -34,7 +36,7 @@ impl SeatStore for SqliteStore {
         Ok(reply)
     }
 
-    async fn lease_clock(&self, tenant: &TenantId) -> Result<LeaseTime, StoreError> {
+    async fn lease_clock(&self, tenant: &TenantId) -> Result<LeaseTime, ServerStoreError> {
         self.read(tenant, |db, _| seat_rows::stored_clock(db)).await
     }
 
@@ -42,7 +44,7 @@ impl SeatStore for SqliteStore {
         &self,
         tenant: &TenantId,
         page: &PageRequest,
-    ) -> Result<Page<PoolId>, StoreError> {
+    ) -> Result<Page<PoolId>, ServerStoreError> {
         let page = page.clone();
         self.read(tenant, move |db, tenant| {
             seat_rows::pool_page(db, tenant, &page)
@@ -50,19 +52,23 @@ impl SeatStore for SqliteStore {
         .await
     }
 
-    async fn due_pools(&self, tenant: &TenantId) -> Result<Vec<PoolId>, StoreError> {
+    async fn due_pools(&self, tenant: &TenantId) -> Result<Vec<PoolId>, ServerStoreError> {
         self.write(tenant, |batch, tenant| {
-            let pools = batch.pools.as_mut().ok_or(StoreError::NotOwner)?;
+            let pools = batch.pools.as_mut().ok_or(ServerStoreError::NotOwner)?;
             pools.due(batch.db, tenant, batch.now)
         })
         .await
     }
 
-    async fn pool(&self, tenant: &TenantId, pool: &PoolId) -> Result<Option<PoolView>, StoreError> {
+    async fn pool(
+        &self,
+        tenant: &TenantId,
+        pool: &PoolId,
+    ) -> Result<Option<PoolView>, ServerStoreError> {
         let pool = pool.clone();
         if self.is_owner {
             let view = move |batch: &mut Batch<'_>, tenant: &TenantId| {
-                let pools = batch.pools.as_mut().ok_or(StoreError::NotOwner)?;
+                let pools = batch.pools.as_mut().ok_or(ServerStoreError::NotOwner)?;
                 pools.view(batch.db, tenant, &pool, batch.now)
             };
             return self.write(tenant, view).await;
@@ -78,7 +84,7 @@ impl SeatStore for SqliteStore {
         tenant: &TenantId,
         pool: &PoolId,
         page: &PageRequest,
-    ) -> Result<Page<LeaseRow>, StoreError> {
+    ) -> Result<Page<LeaseRow>, ServerStoreError> {
         let (pool, page) = (pool.clone(), page.clone());
         self.read(tenant, move |db, tenant| {
             seat_rows::lease_page(db, tenant, &pool, &page)
@@ -91,7 +97,7 @@ impl SeatStore for SqliteStore {
         tenant: &TenantId,
         pool: &PoolId,
         page: &PageRequest,
-    ) -> Result<Page<TicketRow>, StoreError> {
+    ) -> Result<Page<TicketRow>, ServerStoreError> {
         let (pool, page) = (pool.clone(), page.clone());
         self.read(tenant, move |db, tenant| {
             seat_rows::ticket_page(db, tenant, &pool, &page)
@@ -103,7 +109,7 @@ impl SeatStore for SqliteStore {
         &self,
         tenant: &TenantId,
         pool: &PoolId,
-    ) -> Result<Option<SeatPolicy>, StoreError> {
+    ) -> Result<Option<SeatPolicy>, ServerStoreError> {
         let pool = pool.clone();
         self.read(tenant, move |db, tenant| {
             seat_rows::policy(db, tenant, &pool)
@@ -117,7 +123,7 @@ impl SeatStore for SqliteStore {
         pool: &PoolId,
         policy: SeatPolicy,
         audit: NewAuditEntry,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), ServerStoreError> {
         let pool = pool.clone();
         self.write(tenant, move |batch, tenant| {
             seat_rows::set_policy(batch.db, tenant, &pool, &policy)?;

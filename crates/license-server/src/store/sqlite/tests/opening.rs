@@ -5,11 +5,11 @@ use std::sync::Arc;
 use rusqlite::Connection;
 
 use super::{directory, open};
-use crate::clock::{Clock, ManualClock, SystemClock};
+use crate::clock::{ManualClock, ServerClock, SystemServerClock};
 use crate::domain::{PageRequest, PoolId, TenantId};
 use crate::store::conformance::{acquire, session};
 use crate::store::sqlite::{SqliteStore, schema};
-use crate::store::{AdministrationStore, SeatStore, Store, StoreError};
+use crate::store::{AdministrationStore, SeatStore, ServerStore, ServerStoreError};
 
 fn pragmas(db: &Connection) -> (String, i64, i64, i64) {
     let text = |name: &str| db.pragma_query_value(None, name, |row| row.get(0)).unwrap();
@@ -53,7 +53,7 @@ async fn every_connection_has_the_pragmas() {
     for found in readers.join_all().await {
         assert_eq!(found, (expected.clone(), 1));
     }
-    let beside = SqliteStore::open_beside(directory.path(), Arc::new(SystemClock)).unwrap();
+    let beside = SqliteStore::open_beside(directory.path(), Arc::new(SystemServerClock)).unwrap();
     let written = beside
         .writer
         .run(|batch| Ok(pragmas(batch.db)))
@@ -66,24 +66,24 @@ async fn every_connection_has_the_pragmas() {
 async fn a_second_server_is_refused_until_the_first_has_closed() {
     let directory = directory();
     let store = open(directory.path());
-    let second = || SqliteStore::open(directory.path(), Arc::new(SystemClock));
+    let second = || SqliteStore::open(directory.path(), Arc::new(SystemServerClock));
     let error = second().unwrap_err();
-    assert!(matches!(error, StoreError::Locked(_)), "{error:?}");
+    assert!(matches!(error, ServerStoreError::Locked(_)), "{error:?}");
     let text = license_core::with_causes(&error).to_string();
     assert!(
         text.contains(&format!("process {}", std::process::id())),
         "{text}"
     );
     store.close().await.unwrap();
-    assert!(matches!(store.check().await, Err(StoreError::Closed)));
+    assert!(matches!(store.check().await, Err(ServerStoreError::Closed)));
     second().unwrap();
 }
 
 #[tokio::test]
 async fn a_command_beside_the_server_changes_everything_but_seats() {
     let directory = directory();
-    let beside = || SqliteStore::open_beside(directory.path(), Arc::new(SystemClock));
-    assert!(matches!(beside(), Err(StoreError::Missing { .. })));
+    let beside = || SqliteStore::open_beside(directory.path(), Arc::new(SystemServerClock));
+    assert!(matches!(beside(), Err(ServerStoreError::Missing { .. })));
     let (tenant, pool) = (TenantId::site(), PoolId::parse("pool").unwrap());
     let store = open(directory.path());
     acquire(&store, &tenant, &pool, 2, 1).await;
@@ -92,7 +92,7 @@ async fn a_command_beside_the_server_changes_everything_but_seats() {
     assert_eq!((view.usage.held, view.usage.capacity), (1, 2));
     assert!(matches!(
         beside.due_pools(&tenant).await,
-        Err(StoreError::NotOwner)
+        Err(ServerStoreError::NotOwner)
     ));
     let secret = crate::domain::SecretDigest::new("secret");
     assert!(
@@ -151,16 +151,16 @@ fn a_database_of_another_program_stays_unchanged() {
         .unwrap();
     drop(other);
     let before = std::fs::read(&path).unwrap();
-    let opened = SqliteStore::open(directory.path(), Arc::new(SystemClock));
+    let opened = SqliteStore::open(directory.path(), Arc::new(SystemServerClock));
     assert!(
-        matches!(opened, Err(StoreError::NotAServer { .. })),
+        matches!(opened, Err(ServerStoreError::NotAServer { .. })),
         "{opened:?}"
     );
     assert_eq!(std::fs::read(&path).unwrap(), before);
     std::fs::write(&path, "no database, but a text that is long enough").unwrap();
-    let opened = SqliteStore::open(directory.path(), Arc::new(SystemClock));
+    let opened = SqliteStore::open(directory.path(), Arc::new(SystemServerClock));
     assert!(
-        matches!(opened, Err(StoreError::NotAServer { .. })),
+        matches!(opened, Err(ServerStoreError::NotAServer { .. })),
         "{opened:?}"
     );
 }
@@ -176,10 +176,13 @@ async fn a_server_without_its_lock_file_cannot_commit_beside_another() {
     let second = open(directory.path());
     second.check().await.unwrap();
     let refused = first.check().await.unwrap_err();
-    let StoreError::NotCommitted(cause) = &refused else {
+    let ServerStoreError::NotCommitted(cause) = &refused else {
         panic!("{refused:?}");
     };
-    assert!(matches!(**cause, StoreError::TakenOver), "{refused:?}");
+    assert!(
+        matches!(**cause, ServerStoreError::TakenOver),
+        "{refused:?}"
+    );
     second.check().await.unwrap();
     acquire(&second, &tenant, &pool, 2, 2).await;
     let view = second.pool(&tenant, &pool).await.unwrap().unwrap();
@@ -195,9 +198,9 @@ fn a_newer_database_is_refused() {
     db.pragma_update(None, "user_version", schema::SUPPORTED + 1)
         .unwrap();
     drop(db);
-    let opened = SqliteStore::open(directory.path(), Arc::new(SystemClock));
+    let opened = SqliteStore::open(directory.path(), Arc::new(SystemServerClock));
     assert!(
-        matches!(opened, Err(StoreError::Newer { .. })),
+        matches!(opened, Err(ServerStoreError::Newer { .. })),
         "{opened:?}"
     );
     assert!(opened.unwrap_err().hint().is_some());
@@ -229,7 +232,7 @@ async fn a_backup_is_consistent_while_the_server_writes() {
         }
         let exists = store.back_up(&path).await;
         assert!(
-            matches!(exists, Err(StoreError::BackupExists { .. })),
+            matches!(exists, Err(ServerStoreError::BackupExists { .. })),
             "{exists:?}"
         );
         // Loading the pool checks its counters against its leases.
@@ -261,9 +264,9 @@ async fn fencing_numbers_after_a_restore_are_above_all_earlier_ones() {
     store.close().await.unwrap();
     assert_eq!(seq(&open(directory.path()), &pool, 3).await, 3);
     // A command that runs next to the server does not count as its first start.
-    let clock = || Arc::new(SystemClock);
+    let clock = || Arc::new(SystemServerClock);
     drop(SqliteStore::open_beside(elsewhere.path(), clock()).unwrap());
-    let before = u64::try_from(SystemClock.wall().timestamp_micros()).unwrap();
+    let before = u64::try_from(SystemServerClock.wall().timestamp_micros()).unwrap();
     let store = SqliteStore::open(elsewhere.path(), clock()).unwrap();
     let first = seq(&store, &pool, 2).await;
     assert!(first >= before && first < (1 << 53), "{first}");
@@ -287,7 +290,7 @@ async fn a_wrong_clock_does_not_repeat_numbers_after_a_restore() {
     let copy = elsewhere.path().join("server.db");
     store.back_up(&copy).await.unwrap();
     // This clock has whole seconds, and the mark has milliseconds.
-    let made = u64::try_from(SystemClock.wall().timestamp_micros()).unwrap();
+    let made = u64::try_from(SystemServerClock.wall().timestamp_micros()).unwrap();
     for (year, limit) in [("1990-01-01", made + 1_000_000), ("9000-01-01", 1 << 53)] {
         let directory = super::directory();
         std::fs::copy(&copy, directory.path().join("server.db")).unwrap();
@@ -336,7 +339,10 @@ async fn a_full_disk_is_named_and_the_store_goes_on_when_it_has_space() {
     assert_eq!(refusal.detail, "the disk of the server is full");
     // A check that needs no space does not hide the full disk.
     let checked = store.check().await;
-    assert!(matches!(checked, Err(StoreError::DiskFull)), "{checked:?}");
+    assert!(
+        matches!(checked, Err(ServerStoreError::DiskFull)),
+        "{checked:?}"
+    );
     set_pages(1_000_000).await;
     acquire(2000).await.unwrap();
 }

@@ -8,7 +8,7 @@ use crate::domain::{PageRequest, PoolId, TenantId};
 use crate::store::conformance::{acquire, grant};
 use crate::store::sqlite::SqliteStore;
 use crate::store::sqlite::writer::Batch;
-use crate::store::{SeatStore, Store, StoreError};
+use crate::store::{SeatStore, ServerStore, ServerStoreError};
 
 /// Lets lease time pass, in steps of at most one second.
 async fn pass(store: &SqliteStore, clock: &ManualClock, seconds: u32) {
@@ -22,7 +22,7 @@ async fn pass(store: &SqliteStore, clock: &ManualClock, seconds: u32) {
 /// results.
 async fn batch(
     store: &Arc<SqliteStore>,
-    second: impl FnOnce(&rusqlite::Connection) -> Result<(), StoreError> + Send + 'static,
+    second: impl FnOnce(&rusqlite::Connection) -> Result<(), ServerStoreError> + Send + 'static,
 ) -> [bool; 3] {
     let (tenant, pool) = (TenantId::site(), PoolId::parse("pool").unwrap());
     // The writer waits in one batch until the other requests are in its channel.
@@ -88,7 +88,7 @@ async fn a_request_that_fails_does_not_affect_the_others_of_its_batch() {
     let store = Arc::new(open(directory.path()));
     let fails = |db: &rusqlite::Connection| {
         db.execute("UPDATE pools SET next_seq = next_seq + 5", [])?;
-        Err(StoreError::NotOwner)
+        Err(ServerStoreError::NotOwner)
     };
     assert_eq!(batch(&store, fails).await, [true, false, true]);
     assert_eq!(held(&store).await, 2);
@@ -119,13 +119,13 @@ async fn the_database_refuses_more_leases_than_seats() {
         batch.db.execute("UPDATE pools SET held = held + 1", [])?;
         Ok(())
     });
-    assert!(matches!(exceed.await, Err(StoreError::Database(_))));
+    assert!(matches!(exceed.await, Err(ServerStoreError::Database(_))));
     let same = store.writer.run(|batch| {
         let copy = "INSERT INTO leases SELECT tenant, pool, session || 'x', seq, until_lease, body FROM leases";
         batch.db.execute(copy, [])?;
         Ok(())
     });
-    assert!(matches!(same.await, Err(StoreError::Database(_))));
+    assert!(matches!(same.await, Err(ServerStoreError::Database(_))));
 }
 
 #[tokio::test]
