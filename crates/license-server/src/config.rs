@@ -207,7 +207,7 @@ pub(crate) fn files(config: &Config) -> Vec<(&'static str, &Path)> {
         ("enrollment_token_file", &config.enrollment_token_file),
     ];
     if let Some(vendor) = &config.vendor {
-        // A missing ledger is created at the first start.
+        // The ledger is not in the list: if it is missing, it is created at the first start.
         files.extend(vendor.signing_key.file().map(|path| ("signing_key", path)));
         let passphrase = vendor.passphrase_file.as_deref();
         files.extend(passphrase.map(|path| ("signing_key_passphrase_file", path)));

@@ -70,7 +70,7 @@ pub(super) fn duration(text: &str) -> Result<TimeDelta, String> {
 /// Parses the hash of a ledger entry. The head of an empty ledger is part of every chain, so a
 /// verification with this head would prove nothing.
 pub(super) fn hash(text: &str) -> Result<[u8; 32], &'static str> {
-    const EXPECTED: &str = "expected 64 hexadecimal digits, as `keygen ledger verify` prints";
+    const EXPECTED: &str = "expected 64 hexadecimal digits, as printed by `keygen ledger verify`";
     const EMPTY: &str = "expected the hash of an entry, found the head of a ledger without entries, which is part of every chain";
     match hex::decode(text.trim()).ok_or(EXPECTED)? {
         hash if hash == [0; 32] => Err(EMPTY),

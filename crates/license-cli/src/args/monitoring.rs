@@ -9,7 +9,7 @@ use license_core::time;
 
 use super::ContextArgs;
 
-/// The remaining times from which a monitor reports a problem. With one of them, `license status`
+/// The remaining times below which a monitor reports a problem. With one of them, `license status`
 /// is a plugin of Nagios.
 #[derive(Debug, Clone, Copy, Default, Args)]
 #[command(next_help_heading = "Monitoring")]
