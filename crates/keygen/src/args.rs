@@ -134,7 +134,7 @@ const ISSUE_FORCE: &str = "Replace an existing file, allow fewer seats than the 
     sign even if the clock or the product contradicts the ledger";
 
 /// The help of the option `--force` of `keygen renew`.
-const RENEW_FORCE: &str = "Replace an existing file, or a manifest.csv that lists other licenses, \
+const RENEW_FORCE: &str = "Replace an existing file or a manifest.csv that lists other licenses, \
     allow options to lower a limit or remove a feature, and sign even if the clock or the product \
     contradicts the ledger";
 

@@ -191,8 +191,8 @@ pub(crate) struct Request {
     /// Request a clock repair, which lowers a clock high-water mark that is ahead of the clock
     #[arg(long)]
     pub(crate) clock: bool,
-    /// Refused with an explanation: a request is the same for this user and for all users, only its
-    /// answer is not
+    /// Refused with an explanation: a request is the same for this user and for all users; only
+    /// the installation of its answer differs
     #[arg(long, hide = true)]
     pub(crate) system: bool,
     /// Replace the pending request, whose answer will then be rejected

@@ -48,7 +48,7 @@ fn not_waited(error: &io::Error) -> Failure {
     .hint("run the command again")
 }
 
-/// Returns the exit code of the command: its own, or 128 and the number of the signal that ended
+/// Returns the exit code of the command: its own, or 128 plus the number of the signal that ended
 /// it, as in a shell.
 fn exit_code(status: ExitStatus) -> ExitCode {
     #[cfg(unix)]
