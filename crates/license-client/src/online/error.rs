@@ -105,7 +105,7 @@ pub enum OnlineError {
         /// The value of the header field `Location`, or `another address`.
         location: String,
     },
-    /// The answer has an unexpected status and no problem in JSON.
+    /// The answer has an unexpected status, and is not a valid `application/problem+json` response.
     #[error("{server} answered with status {status}, expected an answer in JSON")]
     Status {
         /// The URL of the server.
