@@ -1,6 +1,8 @@
 //! License files: armor blocks and bare tokens.
 #![no_main]
 
+use std::collections::HashSet;
+
 use libfuzzer_sys::fuzz_target;
 use license_core::jose::input_cap;
 use license_core::{LicenseFile, TokenKind, with_causes};
@@ -29,9 +31,14 @@ fuzz_target!(|text: &str| {
         .collect();
     let again = LicenseFile::parse(&armor).unwrap();
     assert_eq!(tokens(&again), tokens(&file));
-    // A chat or a spreadsheet removes line breaks.
+    // A chat or a spreadsheet removes line breaks. In a changed layout, copies of a block count once.
     let line = armor.replace('\n', " ");
-    assert_eq!(tokens(&LicenseFile::parse(&line).unwrap()), tokens(&file));
+    let mut seen = HashSet::new();
+    let distinct = tokens(&file).into_iter();
+    let distinct: Vec<_> = distinct
+        .filter(|(_, token)| seen.insert(token.clone()))
+        .collect();
+    assert_eq!(tokens(&LicenseFile::parse(&line).unwrap()), distinct);
     for block in file.blocks() {
         assert!(text.lines().count() >= block.line, "line {}", block.line);
     }

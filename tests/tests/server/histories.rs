@@ -119,7 +119,7 @@ fn record_round(live: &Live<'_>, pools: &[LivePool<'_>], first_seed: u64) -> Vec
 #[test]
 fn histories_of_clients_of_a_killed_server_are_linearizable() {
     // The full run has thousands of histories.
-    let histories = number("LICENSE_TESTS_SERVER_HISTORIES", 48);
+    let histories = number("LICENSE_TESTS_SERVER_HISTORIES", 32);
     let first_seed = number("LICENSE_TESTS_SERVER_SEED", 1);
     let site = Site::new("--tier team --seats 1 --offline --perpetual");
     let live = Live::start(&site);

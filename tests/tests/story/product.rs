@@ -277,8 +277,14 @@ fn the_program_and_its_documents_have_the_vendors_name() {
         let Some(command) = name.trim_end_matches(".1").strip_prefix('-') else {
             continue;
         };
-        let help = photon(&machine, &[command, "--help"]).expect_code(0);
-        expect_parts(&help.stdout, &[&format!("Usage: photon-license {command}")]);
+        // The pages of commands in a group are named `GROUP-COMMAND`.
+        let words: Vec<&str> = match command.split_once('-') {
+            Some((group @ ("config" | "seat"), command)) => vec![group, command],
+            _ => vec![command],
+        };
+        let help = photon(&machine, &[&words[..], &["--help"]].concat()).expect_code(0);
+        let usage = format!("Usage: photon-license {}", words.join(" "));
+        expect_parts(&help.stdout, &[&usage]);
     }
     assert!(pages > 15, "{pages}");
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {

@@ -157,7 +157,9 @@ impl Site {
             _ => {}
         }
         let found = match self.find(credential).await {
-            Err(refusal) if is_unknown(&refusal) && vendor::copy_changes(self).await? => {
+            // The copy may have changed since the search, even if this call copies nothing.
+            Err(refusal) if is_unknown(&refusal) && self.is_vendor => {
+                vendor::copy_changes(self).await?;
                 self.find(credential).await?
             }
             found => found?,
