@@ -31,7 +31,8 @@ fuzz_target!(|text: &str| {
         .collect();
     let again = LicenseFile::parse(&armor).unwrap();
     assert_eq!(tokens(&again), tokens(&file));
-    // A chat or a spreadsheet removes line breaks. In a changed layout, copies of a block count once.
+    // A chat or a spreadsheet removes line breaks. In a changed layout, copies of a block count
+    // once.
     let line = armor.replace('\n', " ");
     let mut seen = HashSet::new();
     let distinct = tokens(&file).into_iter();

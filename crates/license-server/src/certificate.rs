@@ -39,7 +39,8 @@ impl CertificateFiles {
     ///
     /// # Errors
     ///
-    /// Returns `TLS_CERTIFICATE` if no certificate can be created, and `IO` if it cannot be written.
+    /// Returns `TLS_CERTIFICATE` if no certificate can be created, and `IO` if it cannot be
+    /// written.
     pub(crate) fn prepare(tls: &Tls, directory: &DataDir) -> Result<Option<Self>, Failure> {
         match tls {
             Tls::Off => Ok(None),

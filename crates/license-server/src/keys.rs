@@ -111,8 +111,8 @@ impl SigningServer {
         }
     }
 
-    /// Returns a current key in a token. A request waits for its turn without a thread, so the token
-    /// blocks one thread at most.
+    /// Returns a current key in a token. A request waits for its turn without a thread, so the
+    /// token blocks one thread at most.
     pub(crate) fn in_token(
         current: ServerKey,
         earlier: Vec<ServerKey>,

@@ -36,8 +36,8 @@ pub trait ServerStore:
     /// Copies a consistent snapshot to a new file, which only its owner can access.
     async fn back_up(&self, to: &Path) -> Result<(), ServerStoreError>;
 
-    /// Reads and writes the database, to show that it works. Returns [`ServerStoreError::DiskFull`] for a
-    /// minute after a change did not fit on the disk.
+    /// Reads and writes the database, to show that it works. Returns [`ServerStoreError::DiskFull`]
+    /// for a minute after a change did not fit on the disk.
     async fn check(&self) -> Result<(), ServerStoreError>;
 
     /// Commits all requests that are waiting, and accepts no more.

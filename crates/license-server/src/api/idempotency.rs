@@ -85,8 +85,8 @@ async fn record(app: &App, running: RunningRequest, response: Response) -> Respo
     let idempotency = &app.services().idempotency;
     let status = response.status();
     if !status.is_success() && status != StatusCode::CONFLICT {
-        // Even if the record cannot be removed, a repetition is not refused: dropping `running` ends
-        // the request.
+        // Even if the record cannot be removed, a repetition is not refused: dropping `running`
+        // ends the request.
         let _ = idempotency.abandon(&running).await;
         return response;
     }

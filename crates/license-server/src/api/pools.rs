@@ -162,7 +162,8 @@ pub(super) struct EndBody {
 pub(super) struct EndedBody {
     /// The seconds until the seat can be granted again.
     free_in_seconds: i64,
-    /// The seconds for which the old session may still use a seat that can already be granted again.
+    /// The seconds for which the old session may still use a seat that can already be granted
+    /// again.
     overlap_seconds: Option<i64>,
 }
 

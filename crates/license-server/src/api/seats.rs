@@ -184,8 +184,8 @@ impl From<GrantedSeat> for SeatBody {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Released)]
 pub(super) struct ReleasedBody {
-    /// Whether this request freed the seat. False if other instances of the session use the seat, or
-    /// if the lease had ended before.
+    /// Whether this request freed the seat. False if other instances of the session use the seat,
+    /// or if the lease had ended before.
     freed: bool,
 }
 

@@ -9,8 +9,8 @@ use crate::domain::{
     NewAuditEntry, Page, PageRequest, SecretDigest, StoredResponse, TenantId,
 };
 
-/// The part of a [`ServerStore`](super::ServerStore) for administration: API tokens, the audit trail, events,
-/// and requests that may be repeated.
+/// The part of a [`ServerStore`](super::ServerStore) for administration: API tokens, the audit
+/// trail, events, and requests that may be repeated.
 #[async_trait]
 pub trait AdministrationStore: Send + Sync {
     /// Replaces the secret of the one-time link, unless an API token exists. Returns whether the

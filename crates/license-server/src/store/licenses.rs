@@ -9,7 +9,8 @@ use crate::domain::{
     TenantId,
 };
 
-/// The part of a [`ServerStore`](super::ServerStore) for licenses and the lists that the vendor signs.
+/// The part of a [`ServerStore`](super::ServerStore) for licenses and the lists that the vendor
+/// signs.
 #[async_trait]
 pub trait LicenseStore: Send + Sync {
     /// Stores licenses, and ignores those that are stored already. Returns how many are new.

@@ -10,7 +10,8 @@ use crate::domain::{
     PageRequest, TenantId, UsageLimits, UsageRecord,
 };
 
-/// The part of a [`ServerStore`](super::ServerStore) for machines, their activations and their usage reports.
+/// The part of a [`ServerStore`](super::ServerStore) for machines, their activations and their
+/// usage reports.
 #[async_trait]
 pub trait MachineStore: Send + Sync {
     /// Records uses of licenses on machines. If a license has more than `keep` machines afterwards,
@@ -38,8 +39,8 @@ pub trait MachineStore: Send + Sync {
     ) -> Result<Page<MachineRecord>, ServerStoreError>;
 
     /// Stores an activation request, unless a request with its nonce is stored. Returns the stored
-    /// record, or [`ServerStoreError::LimitReached`] if `max_waiting` other requests of the license wait
-    /// for an answer.
+    /// record, or [`ServerStoreError::LimitReached`] if `max_waiting` other requests of the license
+    /// wait for an answer.
     async fn store_activation(
         &self,
         tenant: &TenantId,
@@ -82,7 +83,8 @@ pub trait MachineStore: Send + Sync {
     ) -> Result<Option<ActivationRecord>, ServerStoreError>;
 
     /// Stores a usage report with a new number, unless it is stored already. Returns whether it is
-    /// new, or [`ServerStoreError::LimitReached`] if the reports of the license would exceed the limits.
+    /// new, or [`ServerStoreError::LimitReached`] if the reports of the license would exceed the
+    /// limits.
     async fn store_usage(
         &self,
         tenant: &TenantId,

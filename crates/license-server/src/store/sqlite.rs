@@ -49,8 +49,8 @@ impl SqliteStore {
     /// # Errors
     ///
     /// Returns [`ServerStoreError::Locked`] if another server uses the directory, and
-    /// [`ServerStoreError::NetworkFileSystem`] if the directory is not on a local disk. Returns other
-    /// errors if the database cannot be opened or was written by another program.
+    /// [`ServerStoreError::NetworkFileSystem`] if the directory is not on a local disk. Returns
+    /// other errors if the database cannot be opened or was written by another program.
     pub fn open(directory: &Path, clock: Arc<dyn ServerClock>) -> Result<Self, ServerStoreError> {
         Self::open_observed(directory, clock, Arc::new(()))
     }
@@ -89,9 +89,9 @@ impl SqliteStore {
     ///
     /// # Errors
     ///
-    /// Returns [`ServerStoreError::Missing`] if there is no database, [`ServerStoreError::Older`] if the
-    /// database needs a migration while a server is running, and other errors if the database
-    /// cannot be opened.
+    /// Returns [`ServerStoreError::Missing`] if there is no database, [`ServerStoreError::Older`]
+    /// if the database needs a migration while a server is running, and other errors if the
+    /// database cannot be opened.
     pub fn open_beside(
         directory: &Path,
         clock: Arc<dyn ServerClock>,
