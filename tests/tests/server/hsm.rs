@@ -218,6 +218,18 @@ fn a_pin_in_the_uri_is_refused_and_shown_nowhere() {
     let failure = refused.expect_failure(2);
     assert!(failure.hint.contains("change the PIN"), "{failure:?}");
     assert!(!refused.all_output().contains(PIN), "{refused:?}");
+    // The key of a vendor's server is a URI too.
+    let vendor = [
+        "--no-config",
+        "--ledger",
+        "ledger.db",
+        "--signing-key",
+        &uri,
+    ];
+    for command in ["check-config", "run"] {
+        let shown = license_server(&scratch).arg(command).args(vendor).run();
+        assert!(!shown.all_output().contains(PIN), "{shown:?}");
+    }
 }
 
 #[test]

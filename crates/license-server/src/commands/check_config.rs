@@ -81,7 +81,8 @@ fn to_text(settings: &Settings, terminal: &Terminal) -> String {
 /// Returns the text of a value, if there is one. Omits the parts of a URI that may contain a PIN.
 fn shown(setting: Setting, value: &SettingValue<String>) -> Option<String> {
     let text = &value.value;
-    if setting.name == "key" && text.to_ascii_lowercase().contains("pin-value") {
+    let is_key = matches!(setting.name, "key" | "signing_key");
+    if is_key && text.to_ascii_lowercase().contains("pin-value") {
         return Some("pkcs11:…".to_owned());
     }
     Some(text.clone()).filter(|text| !text.is_empty())
