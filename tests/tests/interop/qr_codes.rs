@@ -287,7 +287,7 @@ Image.fromarray(zxingcpp.write_barcode_to_image(code, scale=4)).save(sys.argv[2]
     let answer = exchange.workstation.read("answer.lic");
     let token: String = answer
         .lines()
-        .filter(|line| !line.starts_with('-'))
+        .filter(|line| !line.starts_with("-----"))
         .collect();
     exchange.workstation.write("token", token);
     draw("token", "token.png");

@@ -176,7 +176,7 @@ fn the_issuer_of_the_settings_precedes_the_issuer_of_the_product() {
         .unwrap();
     let token: String = license
         .lines()
-        .filter(|line| !line.starts_with('-'))
+        .filter(|line| !line.starts_with("-----"))
         .collect();
     assert_eq!(payload(&token)["iss"], "Photon GmbH");
     let list = words("revocations --key one.key --json");

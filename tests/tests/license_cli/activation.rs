@@ -259,7 +259,10 @@ fn each_kind_of_invalid_answer_has_its_own_code_and_changes_nothing() {
     refused(&activate(&machine, &answer(&first)), 3, "STALE_ANSWER");
 
     let good = answer(&second);
-    let token: String = good.lines().filter(|line| !line.starts_with('-')).collect();
+    let token: String = good
+        .lines()
+        .filter(|line| !line.starts_with("-----"))
+        .collect();
     let edited = changed_at(&token, token.len() / 2);
     refused(&activate(&machine, &edited), 3, "BAD_SIGNATURE");
     let der = SigningKey::generate(KeyBits::B2048, Algorithm::Rs256, &crate::random).unwrap();

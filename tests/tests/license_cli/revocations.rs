@@ -39,7 +39,10 @@ fn list_signed_by(
 
 pub(crate) fn vendors_key() -> SigningKey {
     let pem = &Vendor::shared().key;
-    let base64: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
+    let base64: String = pem
+        .lines()
+        .filter(|line| !line.starts_with("-----"))
+        .collect();
     let der = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, base64).unwrap();
     SigningKey::from_pkcs8(&der, None, crate::random).unwrap()
 }

@@ -19,7 +19,7 @@ pub(crate) static BY_NEXT: LazyLock<IssuedLicense> =
 
 fn key(vendor: &Vendor) -> SigningKey {
     let lines = vendor.key.lines();
-    let base64: String = lines.filter(|line| !line.starts_with('-')).collect();
+    let base64: String = lines.filter(|line| !line.starts_with("-----")).collect();
     let der = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, base64).unwrap();
     SigningKey::from_pkcs8(&der, None, crate::random).unwrap()
 }
@@ -209,7 +209,7 @@ fn invalid_statements_change_nothing() {
     // The inner token of a retirement has only the signature of the old key.
     let whole: String = retirement(Vendor::shared(), &SPARE)
         .lines()
-        .filter(|line| !line.starts_with('-'))
+        .filter(|line| !line.starts_with("-----"))
         .collect();
     let inner = license_tests::vendor::payload(&whole)["statement"]
         .as_str()
