@@ -5,9 +5,13 @@ use clap::{Command, Error};
 use crate::cell::Cell;
 use crate::fields::Fields;
 use crate::meaning::Meaning;
+use crate::wrap::wrap;
 
 /// The width of the help if it is not printed on a terminal, as clap has it.
 const DEFAULT_COLUMNS: usize = 100;
+
+/// The start of the line with the usage.
+const USAGE: &str = "Usage: ";
 
 /// Commands of a program under one heading of its help.
 ///
@@ -47,18 +51,34 @@ pub(super) fn help(
     columns: Option<usize>,
 ) -> String {
     let text = response.render();
+    let columns = columns.unwrap_or(DEFAULT_COLUMNS);
     let is = |help: clap::builder::StyledStr| help.to_string() == text.to_string();
-    if groups.is_empty() {
-        return text.ansi().to_string();
-    }
-    let grouped = || grouped(program, groups, columns.unwrap_or(DEFAULT_COLUMNS));
-    if is(program.clone().render_long_help()) {
-        grouped().render_long_help().ansi().to_string()
+    let grouped = || grouped(program, groups, columns);
+    let text = if groups.is_empty() {
+        text
+    } else if is(program.clone().render_long_help()) {
+        grouped().render_long_help()
     } else if is(program.clone().render_help()) {
-        grouped().render_help().ansi().to_string()
+        grouped().render_help()
     } else {
-        text.ansi().to_string()
-    }
+        text
+    };
+    wrap_usage(&text.ansi().to_string(), columns)
+}
+
+/// Wraps the line with the usage, which clap leaves as it is.
+fn wrap_usage(text: &str, columns: usize) -> String {
+    let lines = text.split_inclusive('\n').map(|line| {
+        if !anstream::adapter::strip_str(line)
+            .to_string()
+            .starts_with(USAGE)
+        {
+            return line.to_owned();
+        }
+        let end = if line.ends_with('\n') { "\n" } else { "" };
+        format!("{}{end}", wrap(line.trim_end(), Some(columns), USAGE.len()))
+    });
+    lines.collect()
 }
 
 /// Returns the program with a help that lists its commands in groups. It is only for its help.
@@ -188,6 +208,20 @@ Output:
             help.starts_with("Issues a license\n\nUsage: keygen issue"),
             "{help}"
         );
+    }
+
+    #[test]
+    fn a_long_usage_is_wrapped_at_words() {
+        let mut program = Command::new("keygen").subcommand(
+            Command::new("issue")
+                .arg(clap::arg!(--customer <NAME>).required(true))
+                .arg(clap::arg!(--expires <DATE>).required(true)),
+        );
+        let response = program.try_get_matches_from_mut(["keygen", "issue", "--help"]);
+        let text = help(&response.unwrap_err(), &program, &[], Some(50));
+        let text = anstream::adapter::strip_str(&text).to_string();
+        let usage = "Usage: keygen issue --customer <NAME> --expires\n       <DATE>\n\nOptions:\n";
+        assert!(text.starts_with(usage), "{text}");
     }
 
     #[test]

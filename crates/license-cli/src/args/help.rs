@@ -26,10 +26,10 @@ First steps, with the {files} from the vendor:
   {PROGRAM} check {feature}
 
 Environment variables:
-  {variables}_HOME        state directory [default: ~/.{directory}]
-  {variables}_SYSTEM_DIR  administrator's directory with the license for all users
-  {variables}_MACHINE_ID  configured id of this machine, for example in a container
-  {variables}_USAGE_TYPE  usage type: builder or runtime
+  {variables}_HOME            state directory [default: ~/.{directory}]
+  {variables}_SYSTEM_DIR      administrator's directory with the license for all users
+  {variables}_MACHINE_ID      configured id of this machine, for example in a container
+  {variables}_USAGE_TYPE      usage type: builder or runtime
 {server}
 Exit codes: 0 licensed (or in grace, with a warning), 1 denied, 2 usage error, 3 indeterminate (invalid or unverifiable input), 4 system error.",
         feature = env!("BUILD_FEATURE"),

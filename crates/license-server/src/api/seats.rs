@@ -94,7 +94,7 @@ pub(super) struct ReleaseBody {
     #[schema(value_type = u64, minimum = 1, maximum = 9007199254740991_i64)]
     seq: Seq,
     /// The secret of the commitment that the lease carries.
-    #[schema(min_length = 1, max_length = 256)]
+    #[schema(pattern = "^[0-9a-f]{64}$")]
     secret: String,
 }
 
@@ -108,7 +108,7 @@ pub(super) struct ReturnBody {
     #[schema(value_type = u64, minimum = 1, maximum = 9007199254740991_i64)]
     seq: Seq,
     /// The secret of the commitment that the lease carries.
-    #[schema(min_length = 1, max_length = 256)]
+    #[schema(pattern = "^[0-9a-f]{64}$")]
     secret: String,
 }
 
@@ -124,7 +124,7 @@ pub(super) struct BorrowBody {
     #[schema(value_type = u64, minimum = 1, maximum = 9007199254740991_i64)]
     seq: Seq,
     /// The secret of the commitment that the lease carries.
-    #[schema(min_length = 1, max_length = 256)]
+    #[schema(pattern = "^[0-9a-f]{64}$")]
     secret: String,
     /// A random number, which the lease token repeats.
     #[schema(value_type = String, pattern = "^[0-9a-f]{32}$")]

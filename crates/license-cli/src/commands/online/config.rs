@@ -77,11 +77,19 @@ fn show(app: &AppContext, terminal: &Terminal) -> Result<(), Failure> {
     ]);
     for value in &values {
         let shown = value.value.as_deref().unwrap_or("none");
+        let unit = match value.setting {
+            OnlineSetting::ConnectTimeout | OnlineSetting::Timeout => " s",
+            _ => "",
+        };
         let from = match file(&value.source) {
             Some(path) => show_path(path),
             None => value.source.to_string().replace("the default", "default"),
         };
-        table.row([value.setting.as_str(), &escape(shown), &from]);
+        table.row([
+            value.setting.as_str(),
+            &format!("{}{unit}", escape(shown)),
+            &from,
+        ]);
     }
     terminal.data(&table.to_text(terminal.columns()))
 }
