@@ -49,6 +49,7 @@
 //! | hold a session of a project | [`Client::session`] |
 //! | ask a license server | `Client::validate`, with the feature `online` |
 //! | hold a floating seat | `Client::seat`, with the feature `online` |
+//! | let the user turn telemetry on | `Client::telemetry`, with the feature `online` |
 //! | install, activate, deactivate or remove a license | [`Client::manager`], [`LicenseManager`] |
 //! | identify the machine | [`MachineFacts`] |
 //! | read the state directory without a client | [`Paths`], [`Installation`], [`Store`] |
@@ -228,7 +229,7 @@ pub use manager::{
 pub use online::{
     CertificateFault, OnlineClient, OnlineError, OnlineSetting, OnlineSettings, OnlineSource,
     OnlineStatus, OnlineValue, QueuePlace, Seat, SeatEvent, SeatRequest, ServerProblem,
-    ServerVerdict, StoredSeat, UnreachableReason,
+    ServerVerdict, StoredSeat, Telemetry, TelemetryProposal, TelemetryStatus, UnreachableReason,
 };
 pub use paths::Paths;
 pub use problem::{ListFault, ListProblem, StaleList, StateProblem, StatementProblem};
