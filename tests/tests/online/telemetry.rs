@@ -133,7 +133,7 @@ fn while_telemetry_is_off_nothing_is_stored_or_sent() {
     let machine = machine(0);
     let client = client(&machine, &server.url);
     for _ in 0..3 {
-        client.use_quota("commands_per_day", 1).unwrap();
+        assert!(client.use_quota("commands_per_day", 1).unwrap().granted);
         client.refresh_online();
         machine.advance(TimeDelta::days(1));
     }
@@ -203,10 +203,10 @@ fn the_shown_bytes_are_sent_and_stored_and_a_lost_answer_stores_nothing_twice() 
 fn days_without_a_server_wait_and_contain_only_names_of_the_product() {
     let machine = machine(4);
     let offline = client(&machine, &format!("http://127.0.0.1:{}", free_port()));
-    offline.use_quota("commands_per_day", 5).unwrap();
+    assert!(offline.use_quota("commands_per_day", 5).unwrap().granted);
     turn_on(&offline);
     machine.advance(TimeDelta::days(1));
-    offline.use_quota("commands_per_day", 2).unwrap();
+    assert!(offline.use_quota("commands_per_day", 2).unwrap().granted);
     assert!(!offline.allows("sso").unwrap());
     assert!(offline.allows("secret_project_of_ann").is_err());
     offline.refresh_online();

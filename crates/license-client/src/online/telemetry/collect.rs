@@ -23,6 +23,11 @@ impl Telemetry<'_> {
     /// ran on that day. The counts are those of usage reports, which stay as they are.
     pub(super) fn collect(&self) -> Result<(), OnlineError> {
         let file = TelemetryFile::read(self.store())?;
+        if !file.is_on {
+            return Ok(());
+        }
+        // Counts in memory belong to the day on which they are written.
+        let _ = self.manager.flush_counts();
         let decision = self.decision();
         let today = today(&decision);
         let is_new = |file: &TelemetryFile| {
