@@ -82,8 +82,9 @@
 //!
 //! - `rsa` (default): verifies signatures in pure Rust, without a C compiler.
 //! - `aws-lc-rs`: verifies signatures with AWS-LC, about five times as fast; needs a C compiler.
-//! - `online`: asks license servers: validation of licenses that check in, and floating seats. TLS
-//!   uses AWS-LC, so it needs a C compiler. The calls block, and need no runtime.
+//! - `online`: asks license servers: validation of licenses that check in, floating seats, and
+//!   telemetry if the user turns it on. TLS uses AWS-LC, so it needs a C compiler. The calls block,
+//!   and need no runtime.
 //! - `testing`: the module `testing`: a vendor, a machine and a clock for the tests of an
 //!   application.
 //! - `testing-in-release`: permits `testing` in release builds.

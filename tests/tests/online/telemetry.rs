@@ -9,7 +9,7 @@ use license_client::license_core::chrono::TimeDelta;
 use license_client::testing::TestMachine;
 use license_client::{Client, FeatureMatrix, OnlineError, OnlineSettings};
 use license_tests::server::{Administrator, Server, free_port};
-use license_tests::{Run, RunOutput, Scratch, license, words};
+use license_tests::{Run, RunOutput, Scratch, license, tools, words};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
@@ -162,6 +162,21 @@ fn while_telemetry_is_off_nothing_is_stored_or_sent() {
 }
 
 #[test]
+fn on_a_terminal_only_the_answer_yes_turns_telemetry_on() {
+    let Some(terminal) = tools::terminal() else {
+        return;
+    };
+    let machine = Scratch::new();
+    for (answer, is_on) in [("\n", false), ("y\n", false), ("yes\n", true)] {
+        let run = tools::on_terminal(terminal, &machine, 200, "\"$LICENSE\" telemetry on");
+        let asked = run.stdin(answer).run().expect_code(0);
+        assert!(asked.stdout.contains("\"installation\":\""), "{asked:?}");
+        let status = telemetry(&machine, "status --json").expect_code(0).json();
+        assert_eq!(status["is_on"], is_on, "{answer:?}");
+    }
+}
+
+#[test]
 fn the_shown_bytes_are_sent_and_stored_and_a_lost_answer_stores_nothing_twice() {
     let collector = Collector::start();
     let proxy = lossy(collector.server.address());
@@ -288,6 +303,7 @@ fn a_user_deletes_telemetry_at_both_ends_even_after_turning_it_off() {
         let machine = Scratch::new();
         set_server(&machine, collector.server.url());
         let body = telemetry(&machine, "on --yes").expect_code(0).stdout;
+        let backup = machine.read("state/telemetry.json");
         telemetry(&machine, "send").expect_code(0);
         let off = telemetry(&machine, "off").expect_code(0);
         assert!(off.stderr.contains("telemetry delete"), "{off:?}");
@@ -304,6 +320,11 @@ fn a_user_deletes_telemetry_at_both_ends_even_after_turning_it_off() {
 
         let deleted = telemetry(&machine, "delete --json").expect_code(0).json();
         assert_eq!(deleted["servers"], 1);
+        assert!(!machine.file("state/telemetry.json").exists());
+        // A backup of the file turns telemetry on again, until the server refuses it.
+        machine.write("state/telemetry.json", backup);
+        let error = telemetry(&machine, "send").expect_failure(1);
+        assert_eq!(error.code, "TELEMETRY_DELETED", "{error:?}");
         assert!(!machine.file("state/telemetry.json").exists());
         body
     };

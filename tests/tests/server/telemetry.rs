@@ -4,9 +4,9 @@ use license_tests::Scratch;
 use license_tests::server::Server;
 use serde_json::{Value, json};
 
-const PATH: &str = "/api/v1/telemetry";
+pub(super) const PATH: &str = "/api/v1/telemetry";
 
-fn event(number: u32) -> Value {
+pub(super) fn event(number: u32) -> Value {
     json!({
         "id": format!("{number:032x}"), "day": "2027-03-01", "client": "0.1.0",
         "product": "CODITECT", "version": "2.4.0", "tier": "PRO", "os": "linux",
@@ -15,7 +15,7 @@ fn event(number: u32) -> Value {
     })
 }
 
-fn batch(events: Vec<Value>) -> Value {
+pub(super) fn batch(events: Vec<Value>) -> Value {
     json!({
         "installation": "02".repeat(16), "commitment": "03".repeat(32), "events": events,
     })

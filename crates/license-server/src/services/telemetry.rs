@@ -96,7 +96,7 @@ impl TelemetryService {
                 let detail = "the telemetry of this installation was deleted";
                 Err(
                     Refusal::new(RefusalKind::Conflict, ServerCode::TelemetryDeleted, detail)
-                        .hint("turn telemetry off and on again, which creates a new installation"),
+                        .hint("turn telemetry on again, which creates a new installation"),
                 )
             }
             TelemetryOutcome::OtherCommitment => Err(wrong_secret("commitment")),

@@ -110,7 +110,9 @@ fn turn_on(telemetry: &Telemetry<'_>, yes: bool, terminal: &Terminal) -> Result<
     }
     let proposal = telemetry.propose().map_err(failed)?;
     let body = proposal.body().to_owned();
-    let may_ask = !yes && !terminal.is_json() && stdin().is_terminal();
+    // Who agrees must have seen the body.
+    let has_screen = terminal.columns().is_some() && stdin().is_terminal();
+    let may_ask = !yes && !terminal.is_json() && has_screen;
     if !yes && !may_ask {
         let message = "expected --yes, because there is no terminal to ask";
         let hint = concat!("run ", command!("telemetry on"), " on a terminal first");
@@ -120,7 +122,7 @@ fn turn_on(telemetry: &Telemetry<'_>, yes: bool, terminal: &Terminal) -> Result<
         terminal.note("this event would be sent first, and one like it for each day with use:");
         terminal.data(&body)?;
     }
-    if may_ask && !is_confirmed(terminal) {
+    if may_ask && !is_confirmed(terminal)? {
         return terminal.data("telemetry stays off; nothing was stored or sent");
     }
     telemetry.turn_on(proposal).map_err(failed)?;
@@ -136,11 +138,11 @@ fn turn_on(telemetry: &Telemetry<'_>, yes: bool, terminal: &Terminal) -> Result<
 }
 
 /// Asks the user. Every answer except `yes` is a refusal.
-fn is_confirmed(terminal: &Terminal) -> bool {
-    terminal.note("turn telemetry on? Type yes to agree:");
+fn is_confirmed(terminal: &Terminal) -> Result<bool, Failure> {
+    terminal.data("turn telemetry on? Type yes to agree:")?;
     let mut answer = String::new();
     let is_read = stdin().lock().read_line(&mut answer).is_ok();
-    is_read && answer.trim().eq_ignore_ascii_case("yes")
+    Ok(is_read && answer.trim().eq_ignore_ascii_case("yes"))
 }
 
 fn turn_off(telemetry: &Telemetry<'_>, terminal: &Terminal) -> Result<(), Failure> {

@@ -74,7 +74,16 @@ impl Telemetry<'_> {
                 // The server recognizes each event by its id.
                 idempotency_key: None,
             };
-            transport.send(&call, Route::Only(0), Limit::Configured)?;
+            let answer = transport.send(&call, Route::Only(0), Limit::Configured);
+            if answer.as_ref().is_err_and(is_deleted) {
+                // An old copy of the file has come back. A new consent creates a new installation.
+                self.change(|file| {
+                    file.installation = None;
+                    file.turn_off();
+                    Ok(())
+                })?;
+            }
+            answer?;
             let ids: BTreeSet<TelemetryId> = batch.events.iter().map(|event| event.id).collect();
             self.change(|file| {
                 file.events.retain(|event| !ids.contains(&event.id));
@@ -170,4 +179,10 @@ impl Telemetry<'_> {
     fn transport(&self, settings: &OnlineSettings) -> Result<Transport, OnlineError> {
         Transport::new(&self.manager.resolve_online(settings)?)
     }
+}
+
+/// Returns whether the server has deleted the installation before.
+fn is_deleted(error: &OnlineError) -> bool {
+    let problem = error.problem().filter(|problem| problem.is_authenticated);
+    problem.is_some_and(|problem| problem.code == "TELEMETRY_DELETED")
 }
