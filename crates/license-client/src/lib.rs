@@ -49,6 +49,7 @@
 //! | hold a session of a project | [`Client::session`] |
 //! | ask a license server | `Client::validate`, with the feature `online` |
 //! | hold a floating seat | `Client::seat`, with the feature `online` |
+//! | let the user turn telemetry on | `Client::telemetry`, with the feature `online` |
 //! | install, activate, deactivate or remove a license | [`Client::manager`], [`LicenseManager`] |
 //! | identify the machine | [`MachineFacts`] |
 //! | read the state directory without a client | [`Paths`], [`Installation`], [`Store`] |
@@ -81,8 +82,9 @@
 //!
 //! - `rsa` (default): verifies signatures in pure Rust, without a C compiler.
 //! - `aws-lc-rs`: verifies signatures with AWS-LC, about five times as fast; needs a C compiler.
-//! - `online`: asks license servers: validation of licenses that check in, and floating seats. TLS
-//!   uses AWS-LC, so it needs a C compiler. The calls block, and need no runtime.
+//! - `online`: asks license servers: validation of licenses that check in, floating seats, and
+//!   telemetry if the user turns it on. TLS uses AWS-LC, so it needs a C compiler. The calls block,
+//!   and need no runtime.
 //! - `testing`: the module `testing`: a vendor, a machine and a clock for the tests of an
 //!   application.
 //! - `testing-in-release`: permits `testing` in release builds.
@@ -228,7 +230,7 @@ pub use manager::{
 pub use online::{
     CertificateFault, OnlineClient, OnlineError, OnlineSetting, OnlineSettings, OnlineSource,
     OnlineStatus, OnlineValue, QueuePlace, Seat, SeatEvent, SeatRequest, ServerProblem,
-    ServerVerdict, StoredSeat, UnreachableReason,
+    ServerVerdict, StoredSeat, Telemetry, TelemetryProposal, TelemetryStatus, UnreachableReason,
 };
 pub use paths::Paths;
 pub use problem::{ListFault, ListProblem, StaleList, StateProblem, StatementProblem};

@@ -1,4 +1,4 @@
-//! License servers: validation and floating seats. Feature `online`.
+//! License servers: validation, floating seats and telemetry. Feature `online`.
 //!
 //! No call of this module is needed for a license that needs no check-in and no floating seat.
 //! Requests block their thread, within a time limit. Only seats use a thread in the background.
@@ -10,9 +10,9 @@
 //     tls, caller
 //     transport
 //     grant, verdict
-//     validation, seat, heartbeats, seat_file
+//     validation, seat, heartbeats, seat_file, telemetry_file
 //     seat_request, stored_seat
-//     connection
+//     connection, telemetry
 mod boot_time;
 mod caller;
 mod connection;
@@ -31,6 +31,8 @@ mod setting;
 mod settings;
 mod settings_file;
 mod stored_seat;
+mod telemetry;
+mod telemetry_file;
 mod tls;
 mod transport;
 mod validation;
@@ -45,4 +47,5 @@ pub use self::seat_request::SeatRequest;
 pub use self::setting::{OnlineSetting, OnlineSource, OnlineValue};
 pub use self::settings::OnlineSettings;
 pub use self::stored_seat::StoredSeat;
+pub use self::telemetry::{Telemetry, TelemetryProposal, TelemetryStatus};
 pub use self::verdict::{OnlineStatus, ServerVerdict};

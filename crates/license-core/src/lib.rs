@@ -80,6 +80,7 @@
 //! | [`state`] | what a machine remembers: latest known time and quota counters |
 //! | [`requests`] | requests of machines without a network, and deactivation receipts |
 //! | [`usage`] | usage reports |
+//! | [`telemetry`] | telemetry events |
 //! | [`diff`] | the changes between two licenses for their holder |
 //! | [`inspect`] | display of unverified content |
 //! | [`issue`](#features) | drafts and signers, with the feature `issue` |
@@ -124,6 +125,7 @@ pub mod policy;
 pub mod requests;
 pub mod session;
 pub mod state;
+pub mod telemetry;
 pub mod time;
 pub mod trust;
 pub mod usage;

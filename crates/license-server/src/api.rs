@@ -25,6 +25,7 @@ mod revocations;
 mod router;
 mod seats;
 mod setup;
+mod telemetry;
 mod tokens;
 mod trust;
 mod usage_reports;

@@ -73,6 +73,7 @@ LICENSE_SERVER_PEER_RATE, and a member of license-server.toml such as peer_rate:
   body_timeout              seconds for the body of a request
   idle_timeout              seconds that a connection may be idle
   shutdown_timeout          seconds for open requests when the server stops
+  telemetry_days            days for which telemetry is kept; 0 accepts none
   log                       filter such as info or license_server=debug
   log_format                auto (JSON unless on a terminal), json or text
 
@@ -298,6 +299,9 @@ setting_args! {
     /// Seconds for open requests when the server stops
     #[arg(hide = true)]
     shutdown_timeout: "SECONDS";
+    /// Days for which telemetry is kept; 0 accepts none
+    #[arg(hide = true)]
+    telemetry_days: "DAYS";
     /// Filter of the logs, such as info or license_server=debug
     log: "FILTER";
     /// Format of the logs: auto (JSON unless on a terminal), json or text

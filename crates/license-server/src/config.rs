@@ -38,6 +38,8 @@ pub(crate) struct Config {
     pub(crate) trusted_proxies: Vec<Network>,
     pub(crate) enrollment_token_file: Option<PathBuf>,
     pub(crate) limits: Limits,
+    /// The number of days for which telemetry is kept. 0: none is accepted.
+    pub(crate) telemetry_days: u32,
     pub(crate) log: String,
     pub(crate) log_format: LogFormat,
 }
@@ -135,6 +137,7 @@ impl Config {
             trusted_proxies: reader.networks("trusted_proxies")?,
             enrollment_token_file: reader.path("enrollment_token_file"),
             limits: reader.limits()?,
+            telemetry_days: reader.telemetry_days()?,
             log: reader.text("log"),
             log_format: reader.parsed("log_format", log_format)?,
         };

@@ -13,6 +13,7 @@ mod page;
 mod pool;
 mod refusal;
 mod signed_list;
+mod telemetry;
 mod tenant;
 mod usage;
 
@@ -29,5 +30,8 @@ pub use page::{Cursor, Page, PageRequest};
 pub use pool::{PoolId, SeatPolicy};
 pub use refusal::{Refusal, RefusalKind, ServerCode};
 pub use signed_list::{RevocationRecord, StatementRecord};
+pub use telemetry::{
+    TelemetryDeletion, TelemetryOutcome, TelemetryRange, TelemetryRecord, TelemetryRow,
+};
 pub use tenant::TenantId;
 pub use usage::{UsageLimits, UsageRecord};

@@ -20,6 +20,7 @@ mod seats;
 mod setup;
 mod signer;
 mod site;
+mod telemetry;
 mod tokens;
 mod trust;
 mod usage;
@@ -47,6 +48,7 @@ pub use seats::{
 };
 pub use setup::SetupService;
 pub use signer::ServerSigner;
+pub use telemetry::{TelemetryReceipt, TelemetryService};
 pub use tokens::{NewToken, TokenService};
 pub use trust::TrustService;
 pub use usage::{UsageReceipt, UsageService};
@@ -93,6 +95,8 @@ pub struct ServicesConfig {
     pub issuer: String,
     /// The role of the server.
     pub role: ServerRole,
+    /// The number of days for which telemetry is kept. 0: none is accepted.
+    pub telemetry_days: u32,
 }
 
 /// All services.
@@ -113,6 +117,8 @@ pub struct Services {
     pub activations: ActivationService,
     /// Usage reports.
     pub usage: UsageService,
+    /// Telemetry.
+    pub telemetry: TelemetryService,
     /// Revocation lists.
     pub revocations: RevocationService,
     /// Trust statements.
@@ -168,6 +174,7 @@ impl Services {
     ///
     /// Returns a refusal if the store cannot be read.
     pub async fn open(config: ServicesConfig) -> Result<Arc<Self>, Refusal> {
+        let telemetry_days = config.telemetry_days;
         let site = Arc::new(Site::open(config).await?);
         vendor::copy_changes(&site).await?;
         let licenses = LicenseService::new(Arc::clone(&site));
@@ -182,6 +189,7 @@ impl Services {
             seats,
             activations: ActivationService::new(Arc::clone(&site)),
             usage: UsageService::new(Arc::clone(&site)),
+            telemetry: TelemetryService::new(Arc::clone(&site), telemetry_days),
             revocations: RevocationService::new(Arc::clone(&site)),
             trust: TrustService::new(Arc::clone(&site)),
             setup: SetupService::new(Arc::clone(&site)),
@@ -236,6 +244,7 @@ impl Services {
 
     async fn clean_up(&self) -> Result<(), Refusal> {
         self.idempotency.forget_old().await?;
+        self.telemetry.clean_up().await?;
         let before = |retention| {
             let retention =
                 chrono::TimeDelta::from_std(retention).unwrap_or(chrono::TimeDelta::MAX);

@@ -15,6 +15,7 @@ mod machines;
 mod pool;
 mod seats;
 pub mod sqlite;
+mod telemetry;
 
 use std::path::Path;
 
@@ -27,11 +28,12 @@ pub use licenses::LicenseStore;
 pub use machines::MachineStore;
 pub use pool::{LeaseRow, PoolReply, PoolRequest, PoolView, TicketRow};
 pub use seats::SeatStore;
+pub use telemetry::TelemetryStore;
 
 /// A database of the server.
 #[async_trait]
 pub trait ServerStore:
-    LicenseStore + MachineStore + SeatStore + AdministrationStore + LedgerStore
+    LicenseStore + MachineStore + SeatStore + AdministrationStore + LedgerStore + TelemetryStore
 {
     /// Copies a consistent snapshot to a new file, which only its owner can access.
     async fn back_up(&self, to: &Path) -> Result<(), ServerStoreError>;

@@ -37,6 +37,8 @@ pub(super) struct Received {
     pub(super) path: String,
     pub(super) headers: Vec<(String, String)>,
     pub(super) body: Value,
+    /// The body as it was sent.
+    pub(super) sent: String,
 }
 
 impl Received {
@@ -116,12 +118,14 @@ pub(super) fn read_request(stream: &mut impl Read) -> Option<Received> {
             Ok(read) => bytes.extend_from_slice(&buffer[..read]),
         }
     }
-    let body = serde_json::from_slice(&bytes[head_end + 4..]).unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes[head_end + 4..]).into_owned();
+    let body = serde_json::from_str(&text).unwrap_or_default();
     Some(Received {
         method,
         path,
         headers,
         body,
+        sent: text,
     })
 }
 

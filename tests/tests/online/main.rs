@@ -16,5 +16,6 @@ mod order;
 mod run;
 mod seats;
 mod site;
+mod telemetry;
 mod validation;
 mod workplace;

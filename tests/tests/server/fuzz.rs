@@ -47,7 +47,8 @@ fn generated_requests_get_documented_responses() {
         return;
     };
     let site = Site::new(TERMS);
-    let server = site.start(&["--peer-rate", "off", "--license-rate", "off"]);
+    let settings = words("--peer-rate off --license-rate off --telemetry-days 400");
+    let server = site.start(&settings);
     let administrator = server.administrator();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let seat = site.session(1).acquire(&server, false).expect(201);

@@ -14,7 +14,7 @@ use document::Guide;
 use operator::Operator;
 
 /// The sections with commands. The tests below follow each of them.
-const SECTIONS: [&str; 14] = [
+const SECTIONS: [&str; 15] = [
     "Start",
     "The certificate of the vendor",
     "Serve other machines",
@@ -23,6 +23,7 @@ const SECTIONS: [&str; 14] = [
     "Seats",
     "Clients",
     "Usage reports",
+    "Telemetry",
     "Settings",
     "The key in an HSM",
     "Monitoring",
@@ -197,6 +198,9 @@ fn administrators_and_clients_use_the_api_with_curl() {
 
     let output = operator.follow("Usage reports");
     assert_eq!(output.matches("200 OK").count(), 1, "{output}");
+
+    let output = operator.follow("Telemetry");
+    assert!(output.contains("\"items\":[]"), "{output}");
 
     // The steps of a client share the variables of one shell.
     let steps = Guide::read().blocks("Clients");

@@ -27,6 +27,7 @@ mod site;
 mod slow;
 mod start;
 mod story;
+mod telemetry;
 mod tls;
 mod validate;
 mod vendor;

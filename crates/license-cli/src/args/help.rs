@@ -75,7 +75,7 @@ pub(crate) const COMMAND_GROUPS: &[CommandGroup] = &[
     #[cfg(feature = "online")]
     CommandGroup {
         heading: "Use a license server",
-        commands: &["config", "validate", "seat", "run", "wait"],
+        commands: &["config", "validate", "seat", "run", "wait", "telemetry"],
     },
     CommandGroup {
         heading: "Examine this machine",

@@ -25,6 +25,8 @@ pub(crate) enum OnlineCommand {
     /// Wait, such as at the start of a container, until the license server answers and the license
     /// is valid
     Wait(Box<Wait>),
+    /// Show what telemetry would send, turn it on or off, or delete it; it is off by default
+    Telemetry(Telemetry),
 }
 
 #[derive(Debug, Args)]
@@ -98,6 +100,40 @@ impl OnlineArgs {
         }
     }
 }
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, after_help = TELEMETRY_HELP)]
+pub(crate) struct Telemetry {
+    #[command(subcommand)]
+    pub(crate) action: Option<TelemetryAction>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TelemetryAction {
+    /// Show whether telemetry is on, and what waits to be sent (the default)
+    Status,
+    /// Show the first event, ask, and turn telemetry on
+    On {
+        /// Do not ask; without a terminal, this option is required
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Turn telemetry off, and delete what waits to be sent; nothing is sent
+    Off,
+    /// Print the bodies of the requests that would be sent, one in each line; nothing is sent
+    Show,
+    /// Send what waits to the license server
+    Send,
+    /// Turn telemetry off, and delete it on this machine and on the license server
+    Delete,
+}
+
+/// The end of the help of `license telemetry`.
+const TELEMETRY_HELP: &str = "\
+An event has the counts of one day: used quotas, refused features and reason codes, with the \
+versions of the product and this program, the tier, the operating system and a random id. It names \
+no user, machine, license, customer, project or address. Up to 90 events wait while the server is \
+not reached. The setting forbid-telemetry of an administrator forbids all of this.";
 
 #[derive(Debug, Args)]
 pub(crate) struct Validate {

@@ -4,6 +4,7 @@ mod child;
 mod config;
 mod run;
 mod seat;
+mod telemetry;
 mod validate;
 mod wait;
 
@@ -32,6 +33,7 @@ pub(super) fn run_command(
         OnlineCommand::Validate(arguments) => validate::run(&app, arguments, terminal),
         OnlineCommand::Seat(arguments) => seat::run(&app, arguments, terminal),
         OnlineCommand::Wait(arguments) => wait::run(&app, arguments, terminal),
+        OnlineCommand::Telemetry(arguments) => telemetry::run(&app, arguments, terminal),
         OnlineCommand::Run(arguments) => run(&app, arguments, terminal).map(|_| Exit::Success),
     }
 }

@@ -6,11 +6,12 @@ use std::sync::{Arc, PoisonError};
 use super::{Client, ClientBuilder};
 use crate::online::{
     OnlineClient, OnlineError, OnlineSettings, OnlineStatus, RefreshLimit, SeatRequest,
-    ServerVerdict,
+    ServerVerdict, Telemetry,
 };
 
 impl ClientBuilder {
-    /// Uses license servers: for licenses that check in, and for floating seats.
+    /// Uses license servers: for licenses that check in, for floating seats, and for telemetry if
+    /// the user turns it on.
     ///
     /// [`build`](Self::build) validates the license, if it needs a check-in and its last validation
     /// is older than 24 hours. It waits for at most the time of
@@ -82,7 +83,8 @@ impl Client {
     }
 
     /// Validates the license, if it needs a check-in and its last validation is older than 24
-    /// hours. A program that runs for days calls this once an hour, in a thread that may block.
+    /// hours. Sends [telemetry](Self::telemetry), if the user has turned it on and no attempt was
+    /// made today. A program that runs for days calls this once an hour, in a thread that may block.
     ///
     /// ```
     /// # const TRUST: &str = include_str!(concat!(
@@ -101,9 +103,11 @@ impl Client {
     ///
     /// # Blocking
     ///
-    /// Same as [`Self::validate`].
+    /// Same as [`Self::validate`], and once a day at most twice as long, for telemetry.
     pub fn refresh_online(&self) -> Arc<OnlineStatus> {
-        self.refresh_within(RefreshLimit::Request)
+        let status = self.refresh_within(RefreshLimit::Request);
+        self.telemetry().refresh(true);
+        status
     }
 
     /// Returns the result of the last refresh, by `build` or [`Self::refresh_online`]. Never blocks
@@ -151,10 +155,38 @@ impl Client {
         self.connect()?.seat(manager, matrix, &self.context(), path)
     }
 
+    /// Returns the telemetry of this application, which is off until its user turns it on.
+    ///
+    /// If it is on, [`ClientBuilder::online`] makes `build` collect the counts of complete days,
+    /// and [`Self::refresh_online`] sends them, at most once a day.
+    ///
+    /// ```
+    /// # const TRUST: &str = include_str!(concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"), "/fixtures/trust/vendor.jwks"
+    /// # ));
+    /// # let scratch = tempfile::tempdir()?;
+    /// # let client = license_client::Client::builder(license_client::TrustSet::parse(TRUST)?)
+    /// #     .product(license_client::FeatureMatrix::built_in())
+    /// #     .state_dir(scratch.path().join("state"))
+    /// #     .build()?;
+    /// assert!(!client.telemetry().status()?.is_on);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Blocking
+    ///
+    /// Same as [`Client::context`].
+    pub fn telemetry(&self) -> Telemetry<'_> {
+        let (context, settings) = (self.context(), self.online_settings());
+        let telemetry = Telemetry::new(&self.manager, &self.matrix, context, settings);
+        telemetry.version(self.application.version.as_ref())
+    }
+
     /// Validates the license at the start of the program.
     pub(super) fn start_online(&self) {
         if self.online.is_some() {
             let _ = self.refresh_within(RefreshLimit::Start);
+            self.telemetry().refresh(false);
         }
     }
 

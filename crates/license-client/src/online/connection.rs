@@ -132,6 +132,7 @@ impl OnlineClient {
             path: "/readyz",
             body: None,
             license: None,
+            deletion_secret: None,
             idempotency_key: None,
         };
         let answer = self.transport.send(&call, Route::Any, Limit::Configured)?;

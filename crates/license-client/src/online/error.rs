@@ -201,6 +201,15 @@ pub enum OnlineError {
         /// This process.
         found: u32,
     },
+    /// Telemetry is off.
+    #[error("telemetry is off, so nothing is collected or sent")]
+    TelemetryOff,
+    /// A setting forbids telemetry.
+    #[error("setting `forbid-telemetry` from {origin} forbids telemetry")]
+    TelemetryForbidden {
+        /// The place of the setting.
+        origin: OnlineSource,
+    },
     /// The system provides no random bytes.
     #[error("the system provides no random bytes")]
     Random,
@@ -243,6 +252,8 @@ impl OnlineError {
             Self::NoMachine => "NO_MACHINE",
             Self::NotStored(error) => error.code().map_or("IO", |code| code.as_str()),
             Self::Forked { .. } => "FORKED",
+            Self::TelemetryOff => "TELEMETRY_OFF",
+            Self::TelemetryForbidden { .. } => "TELEMETRY_FORBIDDEN",
             Self::Random => "RANDOM",
         }
     }
@@ -293,6 +304,10 @@ impl OnlineError {
             }
             Self::NoMachine => "let the administrator set an id for this machine",
             Self::Forked { .. } => "acquire a seat in the child process",
+            Self::TelemetryOff => "turn telemetry on first; the user decides this",
+            Self::TelemetryForbidden { .. } => {
+                "ask the person who manages this setting; without it, the user decides"
+            }
             Self::Store(_)
             | Self::MissingContext(_)
             | Self::Project(_)

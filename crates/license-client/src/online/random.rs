@@ -2,6 +2,7 @@
 
 use license_core::encoding::hex;
 use license_core::ids::Nonce;
+use license_core::telemetry::TelemetryId;
 
 use super::error::OnlineError;
 
@@ -23,6 +24,11 @@ pub(super) fn instance() -> Result<String, OnlineError> {
 /// Returns a new `Idempotency-Key`.
 pub(super) fn idempotency_key() -> Result<String, OnlineError> {
     Ok(hex::encode(&bytes::<16>()?))
+}
+
+/// Returns the id of a new installation or event.
+pub(super) fn telemetry_id() -> Result<TelemetryId, OnlineError> {
+    bytes().map(TelemetryId)
 }
 
 /// Returns the 256 bits of a new secret.

@@ -353,6 +353,7 @@ impl Holder {
             path,
             body: Some(Zeroizing::new(body)),
             license: Some(&self.license_key),
+            deletion_secret: None,
             idempotency_key: key,
         }
     }

@@ -336,6 +336,7 @@ impl SeatRequest {
             path: PATH,
             body: Some(Zeroizing::new(body.to_string())),
             license: Some(&self.license_key),
+            deletion_secret: None,
             idempotency_key: Some(&random::idempotency_key()?),
         };
         let answer = self.transport.send(&call, Route::Any, Limit::Configured)?;
@@ -360,6 +361,7 @@ impl SeatRequest {
             path: &path,
             body: None,
             license: Some(&self.license_key),
+            deletion_secret: None,
             idempotency_key: None,
         };
         let limit = Limit::Longer(Duration::from_secs(seconds));
@@ -375,6 +377,7 @@ impl SeatRequest {
             path: &format!("/api/v1/queue/{ticket}?session={session}&instance={instance}"),
             body: None,
             license: Some(&self.license_key),
+            deletion_secret: None,
             idempotency_key: None,
         };
         let _ = self

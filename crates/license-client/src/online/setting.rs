@@ -33,6 +33,8 @@ pub enum OnlineSetting {
     EnrollmentToken,
     /// `allow-http`: whether a server on another machine may be reached without TLS.
     AllowHttp,
+    /// `forbid-telemetry`: whether telemetry cannot be turned on. `true` counts from every place.
+    ForbidTelemetry,
 }
 
 impl OnlineSetting {
@@ -46,6 +48,7 @@ impl OnlineSetting {
         Self::Timeout,
         Self::EnrollmentToken,
         Self::AllowHttp,
+        Self::ForbidTelemetry,
     ];
 
     /// Returns the setting with this name.
@@ -78,6 +81,7 @@ impl OnlineSetting {
             Self::Timeout => "timeout",
             Self::EnrollmentToken => "enrollment-token",
             Self::AllowHttp => "allow-http",
+            Self::ForbidTelemetry => "forbid-telemetry",
         }
     }
 
@@ -134,7 +138,7 @@ impl OnlineSetting {
             }
             Self::ConnectTimeout | Self::Timeout => "seconds from 1 to 300",
             Self::EnrollmentToken => "1 to 256 printable ASCII characters without spaces",
-            Self::AllowHttp => "true or false",
+            Self::AllowHttp | Self::ForbidTelemetry => "true or false",
         }
     }
 }

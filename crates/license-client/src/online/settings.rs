@@ -194,6 +194,18 @@ impl OnlineSettings {
         self.with(OnlineSetting::AllowHttp, is_allowed)
     }
 
+    /// Forbids telemetry, for a program that must never send any. The default is `false`, with
+    /// which the user can turn telemetry on.
+    ///
+    /// ```
+    /// let settings = license_client::OnlineSettings::new().forbid_telemetry(true);
+    /// # assert_eq!(format!("{settings:?}"), "{ForbidTelemetry}");
+    /// ```
+    #[must_use]
+    pub fn forbid_telemetry(self, is_forbidden: bool) -> Self {
+        self.with(OnlineSetting::ForbidTelemetry, is_forbidden)
+    }
+
     /// Sets a setting from text, such as an option of the command line.
     ///
     /// ```
@@ -243,12 +255,18 @@ impl OnlineSettings {
                 Some((values.get(&setting)?.clone(), source(path.clone())))
             };
             let option = self.values.get(&setting).cloned();
-            let found = option
-                .map(|value| (value, OnlineSource::Option))
-                .or_else(from_variable)
-                .or_else(|| from_file(&user, OnlineSource::User))
-                .or_else(|| from_file(&administrator, OnlineSource::Administrator));
-            if let Some((value, source)) = found {
+            let places = [
+                option.map(|value| (value, OnlineSource::Option)),
+                from_variable(),
+                from_file(&user, OnlineSource::User),
+                from_file(&administrator, OnlineSource::Administrator),
+            ];
+            let mut places: Vec<_> = places.into_iter().flatten().collect();
+            if setting == OnlineSetting::ForbidTelemetry {
+                // No other place can permit what one place forbids.
+                places.sort_by_key(|(value, _)| value.trim() != "true");
+            }
+            if let Some((value, source)) = places.into_iter().next() {
                 let value = value.trim().to_owned();
                 check(setting, &value, &source)?;
                 values.insert(setting, (Zeroizing::new(value), source));
@@ -362,7 +380,9 @@ fn check(setting: OnlineSetting, value: &str, source: &OnlineSource) -> Result<(
         }
         OnlineSetting::ConnectTimeout | OnlineSetting::Timeout => seconds(value).is_some(),
         OnlineSetting::EnrollmentToken => is_token(value),
-        OnlineSetting::AllowHttp => matches!(value, "true" | "false"),
+        OnlineSetting::AllowHttp | OnlineSetting::ForbidTelemetry => {
+            matches!(value, "true" | "false")
+        }
     };
     if is_valid {
         return Ok(());

@@ -105,9 +105,10 @@ fn write(values: &Values) -> String {
                 let urls: Vec<String> = urls(value).map(quoted).collect();
                 format!("[{}]", urls.join(", "))
             }
-            OnlineSetting::ConnectTimeout | OnlineSetting::Timeout | OnlineSetting::AllowHttp => {
-                value.clone()
-            }
+            OnlineSetting::ConnectTimeout
+            | OnlineSetting::Timeout
+            | OnlineSetting::AllowHttp
+            | OnlineSetting::ForbidTelemetry => value.clone(),
             _ => quoted(value),
         };
         text.push_str(&format!("{setting} = {value}\n"));

@@ -300,6 +300,7 @@ impl SeatRequest {
             path: &format!("/api/v1/seats/{}/{action}", self.session),
             body: Some(Zeroizing::new(body)),
             license: Some(&self.license_key),
+            deletion_secret: None,
             // A renewal has none, because a repetition has no further effect.
             idempotency_key: (action == "release").then_some(key.as_str()),
         };

@@ -54,6 +54,8 @@ pub(super) struct Call<'a> {
     pub(super) body: Option<Zeroizing<String>>,
     /// The license key for the header `Authorization`.
     pub(super) license: Option<&'a str>,
+    /// The secret that deletes the telemetry of an installation.
+    pub(super) deletion_secret: Option<&'a str>,
     /// The key of a POST whose repetition must not have a second effect. It is the same for each
     /// attempt.
     pub(super) idempotency_key: Option<&'a str>,
@@ -244,6 +246,9 @@ impl Transport {
             .header(header::ACCEPT, "application/json");
         if let Some(license) = call.license {
             request = request.header(header::AUTHORIZATION, format!("License {license}"));
+        }
+        if let Some(secret) = call.deletion_secret {
+            request = request.header("x-deletion-secret", secret);
         }
         if let Some(token) = &self.enrollment_token {
             request = request.header("x-enrollment-token", token.as_str());

@@ -86,6 +86,7 @@ impl ValidationFlow<'_> {
             path: PATH,
             body: Some(Zeroizing::new(body.to_string())),
             license: None,
+            deletion_secret: None,
             idempotency_key: Some(&random::idempotency_key()?),
         };
         let answer = self.transport.send(&call, Route::Any, self.limit)?;

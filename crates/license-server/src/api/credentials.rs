@@ -6,6 +6,7 @@
 //! | seats | `Authorization: License KEY_OR_TOKEN`, and `X-Enrollment-Token` if it is configured |
 //! | usage reports | `Authorization: License KEY_OR_TOKEN` of an installed license |
 //! | validate, check-ins | the member `license_key` of the body |
+//! | telemetry | none to send, `X-Deletion-Secret` to delete |
 
 use std::time::Duration;
 

@@ -13,6 +13,7 @@ use super::App;
 use super::body::{BodyReceived, has_body};
 use super::peer::Peer;
 use super::problem::ProblemCode;
+use super::telemetry;
 use crate::metrics::AnsweredRequest;
 
 /// The header with the id of a request.
@@ -30,7 +31,12 @@ pub(super) async fn observe(State(app): State<App>, mut request: Request, next: 
     let has_body = has_body(request.headers());
     let peer = Peer::find(&request, &app);
     request.extensions_mut().insert(peer);
-    let span = info_span!("request", id, peer = %peer.address());
+    let span = if route.starts_with(telemetry::ROUTES) && method != "GET" {
+        // The log must not relate telemetry to an address.
+        info_span!("request", id)
+    } else {
+        info_span!("request", id, peer = %peer.address())
+    };
     let mut response = next.run(request).instrument(span.clone()).await;
     let (status, duration) = (response.status(), start.elapsed());
     let code = response.extensions().get::<ProblemCode>();

@@ -9,8 +9,8 @@ use utoipa_axum::routes;
 
 use super::{
     App, activations, audit, body, check_ins, credentials, events, health, host, idempotency,
-    licenses, observe, openapi, paths, pools, queue, revocations, seats, setup, tokens, trust,
-    usage_reports, validate, vendor,
+    licenses, observe, openapi, paths, pools, queue, revocations, seats, setup, telemetry, tokens,
+    trust, usage_reports, validate, vendor,
 };
 
 /// Returns the router of the main listener.
@@ -33,6 +33,7 @@ pub(crate) fn router(app: &App) -> Router {
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .merge(client_routes())
+        .merge(telemetry_routes())
         .merge(reporting_routes())
         .merge(seat_routes())
         .merge(administration_routes())
@@ -72,6 +73,7 @@ fn api(app: &App) -> OpenApiRouter<App> {
     // report from a machine with an installed license only.
     OpenApiRouter::new()
         .merge(small(replay(client_routes())))
+        .merge(small(telemetry_routes()))
         .merge(reports(replay(reporting_routes())))
         .merge(small(seats(replay(seat_routes()))))
         .merge(small(administration(replay(administration_routes()))))
@@ -89,6 +91,14 @@ fn client_routes() -> OpenApiRouter<App> {
         .routes(routes!(revocations::newest))
         .routes(routes!(trust::list))
         .routes(routes!(setup::complete))
+}
+
+/// Routes for anonymous installations. A stored `Idempotency-Key` would have the address of its
+/// caller, so it is not read: the ids of the events have its effect.
+fn telemetry_routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(telemetry::submit))
+        .routes(routes!(telemetry::delete))
 }
 
 fn reporting_routes() -> OpenApiRouter<App> {
@@ -126,6 +136,7 @@ fn administration_routes() -> OpenApiRouter<App> {
         .routes(routes!(activations::import))
         .routes(routes!(usage_reports::list, usage_reports::delete))
         .routes(routes!(usage_reports::export))
+        .routes(routes!(telemetry::list))
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::revoke))
         .routes(routes!(audit::list))

@@ -163,6 +163,7 @@ pub(super) async fn open(
         matrix: Arc::new(matrix),
         issuer: config.name.clone(),
         role,
+        telemetry_days: config.telemetry_days,
     });
     let services = services.await.map_err(|refusal| refused(&refusal))?;
     Ok(OpenedServer {

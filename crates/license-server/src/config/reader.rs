@@ -14,6 +14,9 @@ use super::settings::Settings;
 use super::{Limits, LogFormat, Tls, TokenKey, VendorSettings, host_name};
 use crate::network::Network;
 
+/// The number of days for which a vendor's server keeps telemetry by default.
+const TELEMETRY_DAYS: u32 = 400;
+
 /// Reads typed values of settings.
 pub(super) struct Reader<'a>(pub(super) &'a Settings);
 
@@ -133,6 +136,18 @@ impl Reader<'_> {
                 |_| "expected a whole number of requests per second from 1 to 4294967295, or off",
             )
         })
+    }
+
+    /// Returns the number of days for which telemetry is kept. By default, a vendor's server keeps
+    /// it, and a site server accepts none.
+    pub(super) fn telemetry_days(&self) -> Result<u32, Failure> {
+        let days = self.optional("telemetry_days", |text| {
+            let days = text.parse().ok().filter(|days| *days <= 3650);
+            days.ok_or("expected a whole number of days from 0 to 3650")
+        })?;
+        let is_vendor = !self.text("ledger").is_empty();
+        let default = if is_vendor { TELEMETRY_DAYS } else { 0 };
+        Ok(days.unwrap_or(default))
     }
 
     pub(super) fn limits(&self) -> Result<Limits, Failure> {

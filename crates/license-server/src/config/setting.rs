@@ -51,7 +51,7 @@ impl Setting {
 }
 
 /// All settings, in the order in which `license-server check-config` shows them.
-pub(crate) const SETTINGS: [Setting; 31] = [
+pub(crate) const SETTINGS: [Setting; 32] = [
     Setting::path("data_dir", "license-server in the user data directory"),
     Setting::optional("key", "server.key in the data directory"),
     Setting::path("pin_file", "the file that the key names"),
@@ -81,6 +81,10 @@ pub(crate) const SETTINGS: [Setting; 31] = [
     Setting::value("body_timeout", "30"),
     Setting::value("idle_timeout", "75"),
     Setting::value("shutdown_timeout", "10"),
+    Setting::optional(
+        "telemetry_days",
+        "400 on a vendor's server, 0 on a site server",
+    ),
     Setting::value("log", "info"),
     Setting::value("log_format", "auto"),
 ];

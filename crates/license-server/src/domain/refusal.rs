@@ -52,6 +52,8 @@ server_codes! {
     NotEnrolled "NOT_ENROLLED" "The enrollment token is missing or wrong.",
     Busy "BUSY" "Another program keeps the vendor's ledger locked.",
     WrongRole "WRONG_ROLE" "A site server cannot issue, and a vendor server imports nothing.",
+    NoTelemetry "NO_TELEMETRY" "The server accepts no telemetry.",
+    TelemetryDeleted "TELEMETRY_DELETED" "The telemetry of the installation was deleted.",
     ShownOnce "SHOWN_ONCE" "The answer contained a secret, which is shown only once.",
 }
 

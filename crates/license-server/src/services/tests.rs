@@ -3,6 +3,7 @@ mod administration;
 mod floating;
 mod installation;
 mod seat_answers;
+mod telemetry;
 mod validation;
 
 use std::num::NonZeroU32;
@@ -122,6 +123,7 @@ impl TestServer {
             matrix: Arc::new(matrix().clone()),
             issuer: "licenses.acme.example".to_owned(),
             role: ServerRole::Site,
+            telemetry_days: 400,
         });
         Self {
             services: services.await.unwrap(),

@@ -7,6 +7,7 @@ mod licenses;
 mod replay;
 mod sample;
 mod seats;
+mod telemetry;
 
 use super::ServerStore;
 
@@ -24,4 +25,5 @@ pub(super) async fn check(store: &dyn ServerStore) {
     ledger::check(store).await;
     seats::check(store).await;
     replay::check(store).await;
+    telemetry::check(store).await;
 }

@@ -15,6 +15,7 @@ mod readers;
 mod requests;
 mod schema;
 mod seat_rows;
+mod telemetry;
 mod tokens;
 mod values;
 mod writer;

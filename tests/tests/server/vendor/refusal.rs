@@ -5,6 +5,7 @@ use license_tests::words;
 use serde_json::json;
 
 use super::super::site::{Site, TERMS};
+use super::super::telemetry;
 use super::{ISSUE, VendorSite, issue, order, path};
 
 /// Starts a server that must refuse its settings, and returns the code of its failure.
@@ -108,6 +109,8 @@ fn each_role_refuses_the_work_of_the_other() {
     let own = path(&issued, "");
     let remove = administrator.send("DELETE", own.trim_end_matches('/'), &json!(null));
     remove.expect_problem(409, "WRONG_ROLE");
+    let events = telemetry::batch(vec![telemetry::event(1)]);
+    server.post(telemetry::PATH, &events).expect(200);
 
     let customer = Site::new(TERMS);
     let server = customer.start(&[]);
@@ -118,6 +121,8 @@ fn each_role_refuses_the_work_of_the_other() {
         .expect_problem(409, "WRONG_ROLE");
     let search = administrator.get("/api/v1/licenses?customer=ACME");
     search.expect_problem(409, "WRONG_ROLE");
+    let refused = server.post(telemetry::PATH, &events);
+    refused.expect_problem(409, "NO_TELEMETRY");
 }
 
 #[test]

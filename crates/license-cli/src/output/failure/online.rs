@@ -30,7 +30,8 @@ fn exit(error: &OnlineError) -> Exit {
         OnlineError::NoServer
         | OnlineError::Setting { .. }
         | OnlineError::SettingsFile { .. }
-        | OnlineError::Project(_) => Exit::Usage,
+        | OnlineError::Project(_)
+        | OnlineError::TelemetryOff => Exit::Usage,
         OnlineError::Unverified { .. } => Exit::Indeterminate,
         OnlineError::EachServer { last, .. } => exit(last),
         error if error.is_unreachable() => Exit::System,
@@ -38,7 +39,8 @@ fn exit(error: &OnlineError) -> Exit {
         | OnlineError::WaitEnded { .. }
         | OnlineError::NoLicense
         | OnlineError::NotCertified { .. }
-        | OnlineError::MissingContext(_) => Exit::Denied,
+        | OnlineError::MissingContext(_)
+        | OnlineError::TelemetryForbidden { .. } => Exit::Denied,
         OnlineError::NotStored(error) if error.code().is_some() => Exit::Denied,
         _ => Exit::System,
     }
@@ -92,6 +94,11 @@ fn hint(error: &OnlineError) -> Option<String> {
         OnlineError::MissingContext(_) => {
             "give the value with --user, --app-version, --build-date or --usage-type"
         }
+        OnlineError::TelemetryOff => concat!(
+            "run ",
+            command!("telemetry on"),
+            ", which shows what would be sent"
+        ),
         OnlineError::Project(_) => "give the path of an existing file or directory",
         OnlineError::Store(_) | OnlineError::NotStored(_) => concat!(
             "check the permissions and the free space of the state directory; ",

@@ -49,6 +49,14 @@ impl Resolved {
         servers.collect()
     }
 
+    /// Returns the place that forbids telemetry, if there is one.
+    pub(in crate::online) fn telemetry_forbidden_by(&self) -> Option<&OnlineSource> {
+        let found = self.get(OnlineSetting::ForbidTelemetry);
+        found
+            .filter(|(value, _)| *value == "true")
+            .map(|(_, source)| source)
+    }
+
     pub(in crate::online) fn connect_timeout(&self) -> Duration {
         self.duration(OnlineSetting::ConnectTimeout, CONNECT_TIMEOUT)
     }
@@ -66,7 +74,7 @@ impl Resolved {
         let default = match setting {
             OnlineSetting::ConnectTimeout => Some(CONNECT_TIMEOUT.as_secs().to_string()),
             OnlineSetting::Timeout => Some(TIMEOUT.as_secs().to_string()),
-            OnlineSetting::AllowHttp => Some(false.to_string()),
+            OnlineSetting::AllowHttp | OnlineSetting::ForbidTelemetry => Some(false.to_string()),
             _ => None,
         };
         let (value, source) = match self.get(setting) {

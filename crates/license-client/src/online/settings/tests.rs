@@ -177,3 +177,33 @@ fn a_stored_setting_is_read_again_and_can_be_removed() {
     manager.set_online(OnlineSetting::Timeout, None).unwrap();
     assert!(!path.exists());
 }
+
+#[test]
+fn each_place_can_forbid_telemetry_and_none_can_permit_it_again() {
+    let forbidden = "forbid-telemetry = true";
+    let permitted = "forbid-telemetry = false";
+    let option = OnlineSettings::new().forbid_telemetry(false);
+    let variable = |value| [("SHOP_LICENSE_SERVER_FORBID_TELEMETRY", value)];
+    let by_administrator = files(permitted, forbidden);
+    let resolved = resolve(&option, &by_administrator, &variable("false")).unwrap();
+    let system = by_administrator.paths.system().unwrap();
+    let path = system.dir().file(StateFile::Online);
+    assert_eq!(
+        resolved.telemetry_forbidden_by(),
+        Some(&OnlineSource::Administrator(path))
+    );
+    let by_user = files(forbidden, permitted);
+    let resolved = resolve(&option, &by_user, &[]).unwrap();
+    let forbidden_by = resolved.telemetry_forbidden_by();
+    assert!(matches!(forbidden_by, Some(OnlineSource::User(_))));
+    let permitted = files(permitted, permitted);
+    let resolved = resolve(&option, &permitted, &variable("true")).unwrap();
+    let forbidden_by = resolved.telemetry_forbidden_by();
+    assert!(matches!(forbidden_by, Some(OnlineSource::Variable(_))));
+    let program = OnlineSettings::new().forbid_telemetry(true);
+    let resolved = resolve(&program, &permitted, &variable("false")).unwrap();
+    let forbidden_by = resolved.telemetry_forbidden_by();
+    assert_eq!(forbidden_by, Some(&OnlineSource::Option));
+    let resolved = resolve(&option, &permitted, &[]).unwrap();
+    assert_eq!(resolved.telemetry_forbidden_by(), None);
+}

@@ -49,6 +49,7 @@ fn ask(server: &str, environment: &[(&str, &str)]) -> OnlineError {
         path: "/readyz",
         body: None,
         license: Some("KEY"),
+        deletion_secret: None,
         idempotency_key: None,
     };
     let answer =

@@ -5,6 +5,7 @@ mod ledger;
 mod licenses;
 mod machines;
 mod seats;
+mod telemetry;
 
 use std::path::Path;
 use std::sync::PoisonError;

@@ -1,0 +1,182 @@
+//! Telemetry of installations that nobody can name.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use license_core::chrono::{Days, NaiveDate};
+use license_core::requests::ActivationSecret;
+use license_core::telemetry::{TelemetryBatch, TelemetryDay, TelemetryId};
+
+use super::site::Site;
+use crate::domain::{
+    Page, PageRequest, Refusal, RefusalKind, ServerCode, TelemetryDeletion, TelemetryOutcome,
+    TelemetryRange, TelemetryRecord, TelemetryRow,
+};
+
+/// The maximum number of stored events. Anyone can send events, so that the disk needs a bound.
+const MAX_EVENTS: u64 = 1_000_000;
+
+/// The number of days that a list covers by default.
+const LISTED_DAYS: u32 = 30;
+
+/// The receipt for a batch of events.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TelemetryReceipt {
+    /// The number of new events.
+    pub stored: u64,
+    /// The number of events that the server had already.
+    pub known: u64,
+    /// The number of events that are older than the retention, or from the future.
+    pub ignored: u64,
+}
+
+/// Stores telemetry, sums it up and deletes it. Nothing relates it to a license or a caller.
+#[derive(Clone)]
+pub struct TelemetryService {
+    site: Arc<Site>,
+    /// The number of days for which events are kept. 0: none are accepted.
+    days: u32,
+    /// The number of stored events at the last clean-up, and those that came after it.
+    events: Arc<AtomicU64>,
+}
+
+impl TelemetryService {
+    pub(super) fn new(site: Arc<Site>, days: u32) -> Self {
+        Self {
+            site,
+            days,
+            events: Arc::default(),
+        }
+    }
+
+    /// Stores the events that are not stored yet.
+    ///
+    /// # Errors
+    ///
+    /// Returns `NO_TELEMETRY` if the server accepts none, `LIMIT_REACHED` if it keeps no more,
+    /// `TELEMETRY_DELETED` if the installation was deleted, and `UNAUTHORIZED` if an earlier batch
+    /// of the installation had another commitment.
+    pub async fn submit(&self, mut batch: TelemetryBatch) -> Result<TelemetryReceipt, Refusal> {
+        if self.days == 0 {
+            let detail = "this server accepts no telemetry";
+            return Err(
+                Refusal::new(RefusalKind::Conflict, ServerCode::NoTelemetry, detail)
+                    .hint("the administrator accepts telemetry with the setting `telemetry_days`"),
+            );
+        }
+        let sent = count(batch.events.len());
+        let before = self.events.fetch_add(sent, Ordering::Relaxed);
+        if before.saturating_add(sent) > MAX_EVENTS {
+            self.events.fetch_sub(sent, Ordering::Relaxed);
+            let detail = "the server keeps no more telemetry";
+            return Err(
+                Refusal::new(RefusalKind::Conflict, ServerCode::LimitReached, detail)
+                    .values(format!("at most {MAX_EVENTS} events"), before)
+                    .hint("the administrator shortens the retention with `telemetry_days`"),
+            );
+        }
+        let today = self.today();
+        let (oldest, newest) = (earlier(today, self.days), later(today));
+        batch
+            .events
+            .retain(|event| (oldest..=newest).contains(&event.day));
+        let ignored = sent.saturating_sub(count(batch.events.len()));
+        let record = TelemetryRecord {
+            batch,
+            received_on: today,
+        };
+        let store = &self.site.store;
+        match store.store_telemetry(&self.site.tenant, record).await? {
+            TelemetryOutcome::Stored { stored, known } => Ok(TelemetryReceipt {
+                stored,
+                known,
+                ignored,
+            }),
+            TelemetryOutcome::Deleted => {
+                let detail = "the telemetry of this installation was deleted";
+                Err(
+                    Refusal::new(RefusalKind::Conflict, ServerCode::TelemetryDeleted, detail)
+                        .hint("turn telemetry on again, which creates a new installation"),
+                )
+            }
+            TelemetryOutcome::OtherCommitment => Err(wrong_secret("commitment")),
+        }
+    }
+
+    /// Deletes the events of an installation.
+    ///
+    /// # Errors
+    ///
+    /// Returns `UNAUTHORIZED` if this is not the secret of the installation.
+    pub async fn delete(
+        &self,
+        installation: TelemetryId,
+        secret: &ActivationSecret,
+    ) -> Result<(), Refusal> {
+        let (store, tenant) = (&self.site.store, &self.site.tenant);
+        let deleted = store.delete_telemetry(tenant, installation, secret.commitment());
+        match deleted.await? {
+            TelemetryDeletion::Deleted => Ok(()),
+            TelemetryDeletion::WrongSecret => Err(wrong_secret("secret")),
+        }
+    }
+
+    /// Returns sums by day, product, version, tier and platform, for the days from `from` through
+    /// `through`. The default is the last 30 days.
+    ///
+    /// # Errors
+    ///
+    /// Returns a refusal if the store cannot be read.
+    pub async fn list(
+        &self,
+        from: Option<TelemetryDay>,
+        through: Option<TelemetryDay>,
+        page: &PageRequest,
+    ) -> Result<Page<TelemetryRow>, Refusal> {
+        let through = through.unwrap_or_else(|| self.today());
+        let range = TelemetryRange {
+            from: from.unwrap_or_else(|| earlier(through, LISTED_DAYS)),
+            through,
+        };
+        let (store, tenant) = (&self.site.store, &self.site.tenant);
+        Ok(store.telemetry(tenant, range, page).await?)
+    }
+
+    /// Deletes events whose retention has ended, and counts the rest.
+    pub(super) async fn clean_up(&self) -> Result<(), Refusal> {
+        let (store, tenant) = (&self.site.store, &self.site.tenant);
+        let before = match self.days {
+            0 => TelemetryDay::new(NaiveDate::MAX),
+            days => earlier(self.today(), days),
+        };
+        // Each call deletes a part, so that other requests do not wait for long.
+        while store.forget_telemetry(tenant, before).await? > 0 {}
+        let left = store.count_telemetry(tenant).await?;
+        self.events.store(left, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn today(&self) -> TelemetryDay {
+        TelemetryDay::new(self.site.wall().date_naive())
+    }
+}
+
+fn earlier(day: TelemetryDay, days: u32) -> TelemetryDay {
+    let date = day.date().checked_sub_days(Days::new(days.into()));
+    TelemetryDay::new(date.unwrap_or(NaiveDate::MIN))
+}
+
+/// Returns the next day, which a machine with a fast clock can have.
+fn later(day: TelemetryDay) -> TelemetryDay {
+    TelemetryDay::new(day.date().succ_opt().unwrap_or(NaiveDate::MAX))
+}
+
+fn count(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}
+
+fn wrong_secret(found: &str) -> Refusal {
+    let detail = format!("this is not the {found} of the installation");
+    Refusal::new(RefusalKind::Unauthorized, ServerCode::Unauthorized, detail)
+        .hint("send what the installation sent first")
+}

@@ -1,0 +1,175 @@
+//! Telemetry.
+
+use license_core::FeatureMatrix;
+use license_core::requests::ActivationSecret;
+use license_core::telemetry::{
+    QuotaTelemetry, TelemetryBatch, TelemetryDay, TelemetryEvent, TelemetryId,
+};
+
+use super::sample::tenant;
+use crate::domain::{
+    PageRequest, TelemetryDeletion, TelemetryOutcome, TelemetryRange, TelemetryRecord,
+};
+use crate::store::{ServerStore, ServerStoreError};
+
+pub(super) async fn check(store: &dyn ServerStore) {
+    an_event_counts_once_and_sums_have_their_groups(store).await;
+    only_the_secret_deletes_and_a_late_batch_stores_nothing(store).await;
+    old_days_are_forgotten(store).await;
+}
+
+fn day(text: &str) -> TelemetryDay {
+    text.parse().unwrap()
+}
+
+fn event(number: u8, on: &str) -> TelemetryEvent {
+    let matrix = FeatureMatrix::built_in();
+    let counts = QuotaTelemetry {
+        used: 3,
+        refused: 1,
+    };
+    TelemetryEvent {
+        id: TelemetryId([number; 16]),
+        day: day(on),
+        client: "0.1.0".parse().unwrap(),
+        product: matrix.product(),
+        version: None,
+        tier: matrix.base_tier().name(),
+        os: "linux".to_owned(),
+        arch: "x86_64".to_owned(),
+        dropped: u64::from(number == 2),
+        quotas: [("exports".to_owned(), counts)].into(),
+        refused_features: [("sso".to_owned(), 2)].into(),
+        denials: [("EXPIRED".to_owned(), 4)].into(),
+    }
+}
+
+fn secret(number: u8) -> ActivationSecret {
+    ActivationSecret::from_random([number; 32])
+}
+
+fn record(installation: u8, events: Vec<TelemetryEvent>) -> TelemetryRecord {
+    TelemetryRecord {
+        batch: TelemetryBatch {
+            installation: TelemetryId([installation; 16]),
+            commitment: secret(installation).commitment(),
+            events,
+        },
+        received_on: day("2027-03-01"),
+    }
+}
+
+fn all() -> TelemetryRange {
+    TelemetryRange {
+        from: day("1970-01-01"),
+        through: day("9999-12-31"),
+    }
+}
+
+fn stored(stored: u64, known: u64) -> TelemetryOutcome {
+    TelemetryOutcome::Stored { stored, known }
+}
+
+async fn an_event_counts_once_and_sums_have_their_groups(store: &dyn ServerStore) {
+    let (own, other) = (tenant(), tenant());
+    let send = |record| store.store_telemetry(&own, record);
+    let one = record(1, vec![event(1, "2027-03-01")]);
+    assert_eq!(send(one.clone()).await.unwrap(), stored(1, 0));
+    assert_eq!(send(one).await.unwrap(), stored(0, 1));
+    let two = vec![event(2, "2027-03-01"), event(3, "2027-03-02")];
+    assert_eq!(send(record(2, two)).await.unwrap(), stored(2, 0));
+    assert_eq!(store.count_telemetry(&own).await.unwrap(), 3);
+    assert_eq!(store.count_telemetry(&other).await.unwrap(), 0);
+
+    let limit = |limit| PageRequest::new(None, Some(limit));
+    let page = store.telemetry(&own, all(), &limit(100)).await.unwrap();
+    let rows = page.items.iter().map(|row| {
+        let counts = (row.installations, row.used, row.refused);
+        (
+            row.day.as_str(),
+            row.kind.as_str(),
+            row.name.as_str(),
+            counts,
+        )
+    });
+    let expected = [
+        ("2027-03-01", "denial", "EXPIRED", (2, 8, 0)),
+        ("2027-03-01", "dropped", "", (1, 1, 0)),
+        ("2027-03-01", "event", "", (2, 2, 0)),
+        ("2027-03-01", "quota", "exports", (2, 6, 2)),
+        ("2027-03-01", "refused_feature", "sso", (2, 0, 4)),
+        ("2027-03-02", "denial", "EXPIRED", (1, 4, 0)),
+        ("2027-03-02", "event", "", (1, 1, 0)),
+        ("2027-03-02", "quota", "exports", (1, 3, 1)),
+        ("2027-03-02", "refused_feature", "sso", (1, 0, 2)),
+    ];
+    assert_eq!(rows.collect::<Vec<_>>(), expected);
+    assert_eq!((&page.items[0].version, page.next), (&None, None));
+
+    let first = store.telemetry(&own, all(), &limit(4)).await.unwrap();
+    let rest = PageRequest::new(first.next.clone(), Some(100));
+    let rest = store.telemetry(&own, all(), &rest).await.unwrap();
+    let joined: Vec<_> = first.items.into_iter().chain(rest.items).collect();
+    assert_eq!(joined, page.items);
+    let wrong = PageRequest::new(crate::domain::Cursor::parse("x"), None);
+    let refused = store.telemetry(&own, all(), &wrong).await;
+    assert!(matches!(refused, Err(ServerStoreError::Cursor { .. })));
+
+    let range = TelemetryRange {
+        from: day("2027-03-02"),
+        through: day("2027-03-02"),
+    };
+    let page = store.telemetry(&own, range, &limit(100)).await.unwrap();
+    assert_eq!(page.items.len(), 4);
+    let page = store.telemetry(&other, all(), &limit(100)).await.unwrap();
+    assert!(page.items.is_empty());
+}
+
+async fn only_the_secret_deletes_and_a_late_batch_stores_nothing(store: &dyn ServerStore) {
+    let (own, other) = (tenant(), tenant());
+    let send = |record| store.store_telemetry(&own, record);
+    send(record(1, vec![event(1, "2027-03-01")])).await.unwrap();
+    send(record(2, vec![event(2, "2027-03-01")])).await.unwrap();
+    let mut foreign = record(1, vec![event(3, "2027-03-01")]);
+    foreign.batch.commitment = secret(9).commitment();
+    assert_eq!(
+        send(foreign).await.unwrap(),
+        TelemetryOutcome::OtherCommitment
+    );
+    let id = TelemetryId([1; 16]);
+    let delete = |tenant, number| {
+        let commitment = secret(number).commitment();
+        store.delete_telemetry(tenant, id, commitment)
+    };
+    assert_eq!(
+        delete(&own, 9).await.unwrap(),
+        TelemetryDeletion::WrongSecret
+    );
+    assert_eq!(delete(&other, 1).await.unwrap(), TelemetryDeletion::Deleted);
+    assert_eq!(store.count_telemetry(&own).await.unwrap(), 2);
+    for _ in 0..2 {
+        assert_eq!(delete(&own, 1).await.unwrap(), TelemetryDeletion::Deleted);
+        assert_eq!(store.count_telemetry(&own).await.unwrap(), 1);
+    }
+    let late = send(record(1, vec![event(4, "2027-03-01")])).await.unwrap();
+    assert_eq!(late, TelemetryOutcome::Deleted);
+}
+
+async fn old_days_are_forgotten(store: &dyn ServerStore) {
+    let own = tenant();
+    let events = vec![event(1, "2027-02-01"), event(2, "2027-03-01")];
+    let first = record(1, events);
+    store.store_telemetry(&own, first.clone()).await.unwrap();
+    let forget = |before| store.forget_telemetry(&own, day(before));
+    assert_eq!(forget("2027-02-01").await.unwrap(), 0);
+    assert_eq!(forget("2027-03-01").await.unwrap(), 1);
+    assert_eq!(store.count_telemetry(&own).await.unwrap(), 1);
+    // The installation has sent an event of the last day, so its commitment still counts.
+    let mut foreign = record(1, vec![event(3, "2027-03-01")]);
+    foreign.batch.commitment = secret(9).commitment();
+    let refused = store.store_telemetry(&own, foreign.clone()).await.unwrap();
+    assert_eq!(refused, TelemetryOutcome::OtherCommitment);
+    assert_eq!(forget("2027-03-02").await.unwrap(), 1);
+    let accepted = store.store_telemetry(&own, foreign).await.unwrap();
+    assert_eq!(accepted, stored(1, 0));
+}

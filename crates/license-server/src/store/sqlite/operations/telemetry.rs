@@ -1,0 +1,66 @@
+//! Telemetry.
+
+use async_trait::async_trait;
+use license_core::ids::Commitment;
+use license_core::telemetry::{TelemetryDay, TelemetryId};
+
+use crate::domain::{
+    Page, PageRequest, TelemetryDeletion, TelemetryOutcome, TelemetryRange, TelemetryRecord,
+    TelemetryRow, TenantId,
+};
+use crate::store::sqlite::{SqliteStore, telemetry};
+use crate::store::{ServerStoreError, TelemetryStore};
+
+#[async_trait]
+impl TelemetryStore for SqliteStore {
+    async fn store_telemetry(
+        &self,
+        tenant: &TenantId,
+        record: TelemetryRecord,
+    ) -> Result<TelemetryOutcome, ServerStoreError> {
+        self.write(tenant, move |batch, tenant| {
+            telemetry::store(batch.db, tenant, &record)
+        })
+        .await
+    }
+
+    async fn delete_telemetry(
+        &self,
+        tenant: &TenantId,
+        installation: TelemetryId,
+        commitment: Commitment,
+    ) -> Result<TelemetryDeletion, ServerStoreError> {
+        self.write(tenant, move |batch, tenant| {
+            telemetry::delete(batch.db, tenant, installation, commitment)
+        })
+        .await
+    }
+
+    async fn telemetry(
+        &self,
+        tenant: &TenantId,
+        range: TelemetryRange,
+        page: &PageRequest,
+    ) -> Result<Page<TelemetryRow>, ServerStoreError> {
+        let page = page.clone();
+        self.read(tenant, move |db, tenant| {
+            telemetry::page(db, tenant, range, &page)
+        })
+        .await
+    }
+
+    async fn forget_telemetry(
+        &self,
+        tenant: &TenantId,
+        before: TelemetryDay,
+    ) -> Result<usize, ServerStoreError> {
+        self.write(tenant, move |batch, tenant| {
+            telemetry::forget(batch.db, tenant, before)
+        })
+        .await
+    }
+
+    async fn count_telemetry(&self, tenant: &TenantId) -> Result<u64, ServerStoreError> {
+        self.read(tenant, telemetry::count).await
+    }
+}

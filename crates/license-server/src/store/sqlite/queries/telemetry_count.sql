@@ -1,0 +1,1 @@
+SELECT count(*) FROM telemetry_events WHERE tenant = ?1

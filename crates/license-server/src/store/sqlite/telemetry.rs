@@ -1,0 +1,148 @@
+//! Telemetry.
+
+use license_core::ids::Commitment;
+use license_core::telemetry::{TelemetryDay, TelemetryId};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::queries::query;
+use super::values::{after_number, collect, excess, number};
+use crate::domain::{
+    Page, PageRequest, TelemetryDeletion, TelemetryOutcome, TelemetryRange, TelemetryRecord,
+    TelemetryRow, TenantId,
+};
+use crate::store::ServerStoreError;
+
+/// Stores the events that are not stored yet.
+pub(super) fn store(
+    db: &Connection,
+    tenant: &TenantId,
+    record: &TelemetryRecord,
+) -> Result<TelemetryOutcome, ServerStoreError> {
+    let (tenant, batch) = (tenant.as_str(), &record.batch);
+    let commitment = batch.commitment.to_string();
+    match installation(db, tenant, batch.installation)? {
+        Some((_, true)) => return Ok(TelemetryOutcome::Deleted),
+        Some((known, false)) if known != commitment => {
+            return Ok(TelemetryOutcome::OtherCommitment);
+        }
+        _ => {}
+    }
+    let installation = batch.installation.to_string();
+    let days = batch.events.iter().map(|event| event.day);
+    let last_day = days.fold(record.received_on, TelemetryDay::max);
+    db.prepare_cached(query!("telemetry_installation_put"))?
+        .execute(params![
+            tenant,
+            installation,
+            commitment,
+            last_day.to_string()
+        ])?;
+    let mut insert = db.prepare_cached(query!("telemetry_insert"))?;
+    let (mut stored, mut known) = (0, 0);
+    for event in &batch.events {
+        let is_new = insert.execute(params![
+            tenant,
+            event.id.to_string(),
+            installation,
+            event.day.to_string(),
+            event.to_json(),
+        ])?;
+        if is_new > 0 {
+            stored += 1;
+        } else {
+            known += 1;
+        }
+    }
+    Ok(TelemetryOutcome::Stored { stored, known })
+}
+
+/// Deletes the events of an installation.
+pub(super) fn delete(
+    db: &Connection,
+    tenant: &TenantId,
+    id: TelemetryId,
+    commitment: Commitment,
+) -> Result<TelemetryDeletion, ServerStoreError> {
+    let tenant = tenant.as_str();
+    match installation(db, tenant, id)? {
+        None => return Ok(TelemetryDeletion::Deleted),
+        Some((known, _)) if known != commitment.to_string() => {
+            return Ok(TelemetryDeletion::WrongSecret);
+        }
+        Some(_) => {}
+    }
+    let values = params![tenant, id.to_string()];
+    db.prepare_cached(query!("telemetry_delete"))?
+        .execute(values)?;
+    db.prepare_cached(query!("telemetry_installation_delete"))?
+        .execute(values)?;
+    Ok(TelemetryDeletion::Deleted)
+}
+
+/// Returns the commitment of an installation, and whether its events were deleted.
+fn installation(
+    db: &Connection,
+    tenant: &str,
+    id: TelemetryId,
+) -> Result<Option<(String, bool)>, ServerStoreError> {
+    let mut statement = db.prepare_cached(query!("telemetry_installation_get"))?;
+    let found = statement.query_row(params![tenant, id.to_string()], |row| {
+        Ok((row.get(0)?, row.get(1)?))
+    });
+    Ok(found.optional()?)
+}
+
+/// Returns sums, in the order of their columns.
+pub(super) fn page(
+    db: &Connection,
+    tenant: &TenantId,
+    range: TelemetryRange,
+    page: &PageRequest,
+) -> Result<Page<TelemetryRow>, ServerStoreError> {
+    let before = after_number(page)?.max(0);
+    let (from, through) = (range.from.to_string(), range.through.to_string());
+    let values = params![tenant.as_str(), from, through, excess(page), before];
+    let mut statement = db.prepare_cached(query!("telemetry_page"))?;
+    let rows = collect(&mut statement, values, read)?;
+    let limit = i64::try_from(page.limit()).unwrap_or(i64::MAX);
+    let next = before.saturating_add(limit).to_string();
+    Ok(Page::from_excess(rows, page.limit(), |_| next.clone()))
+}
+
+fn read(row: &Row<'_>) -> Result<TelemetryRow, ServerStoreError> {
+    let count = |column| number("telemetry_events", row.get(column)?);
+    Ok(TelemetryRow {
+        day: row.get(0)?,
+        product: row.get(1)?,
+        version: row.get(2)?,
+        tier: row.get(3)?,
+        os: row.get(4)?,
+        arch: row.get(5)?,
+        kind: row.get(6)?,
+        name: row.get(7)?,
+        installations: count(8)?,
+        used: count(9)?,
+        refused: count(10)?,
+    })
+}
+
+/// Deletes events of days before `before`, and installations that sent nothing since then.
+pub(super) fn forget(
+    db: &Connection,
+    tenant: &TenantId,
+    before: TelemetryDay,
+) -> Result<usize, ServerStoreError> {
+    let values = params![tenant.as_str(), before.to_string()];
+    let mut events = db.prepare_cached(query!("telemetry_forget"))?;
+    let deleted = events.execute(values)?;
+    db.prepare_cached(query!("telemetry_forget_installations"))?
+        .execute(values)?;
+    Ok(deleted)
+}
+
+/// Returns the number of stored events.
+pub(super) fn count(db: &Connection, tenant: &TenantId) -> Result<u64, ServerStoreError> {
+    let mut statement = db.prepare_cached(query!("telemetry_count"))?;
+    let count = statement.query_row([tenant.as_str()], |row| row.get(0))?;
+    number("telemetry_events", count)
+}

@@ -1,0 +1,52 @@
+//! Telemetry. No row has a license, a machine, a user or an address.
+
+use async_trait::async_trait;
+use license_core::ids::Commitment;
+use license_core::telemetry::{TelemetryDay, TelemetryId};
+
+use super::ServerStoreError;
+use crate::domain::{
+    Page, PageRequest, TelemetryDeletion, TelemetryOutcome, TelemetryRange, TelemetryRecord,
+    TelemetryRow, TenantId,
+};
+
+/// The part of a [`ServerStore`](super::ServerStore) for telemetry.
+#[async_trait]
+pub trait TelemetryStore: Send + Sync {
+    /// Stores the events that are not stored yet, unless the installation has another commitment or
+    /// was deleted.
+    async fn store_telemetry(
+        &self,
+        tenant: &TenantId,
+        record: TelemetryRecord,
+    ) -> Result<TelemetryOutcome, ServerStoreError>;
+
+    /// Deletes the events of an installation, and remembers its id so that a late request stores
+    /// none. An unknown installation has no events.
+    async fn delete_telemetry(
+        &self,
+        tenant: &TenantId,
+        installation: TelemetryId,
+        commitment: Commitment,
+    ) -> Result<TelemetryDeletion, ServerStoreError>;
+
+    /// Returns sums, in the order of their columns. The cursor is the number of rows before the
+    /// page.
+    async fn telemetry(
+        &self,
+        tenant: &TenantId,
+        range: TelemetryRange,
+        page: &PageRequest,
+    ) -> Result<Page<TelemetryRow>, ServerStoreError>;
+
+    /// Deletes events of days before `before`, and installations that sent nothing since then.
+    /// Returns how many events were deleted, which may be only a part of them.
+    async fn forget_telemetry(
+        &self,
+        tenant: &TenantId,
+        before: TelemetryDay,
+    ) -> Result<usize, ServerStoreError>;
+
+    /// Returns the number of stored events.
+    async fn count_telemetry(&self, tenant: &TenantId) -> Result<u64, ServerStoreError>;
+}
