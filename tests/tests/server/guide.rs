@@ -8,14 +8,17 @@ mod operator;
 mod vendor;
 
 use license_tests::server::license_server;
-use license_tests::{Run, Scratch, keygen, programs, tools, words};
+use license_tests::{Scratch, keygen, programs, tools, words};
 
 use document::Guide;
 use operator::Operator;
 
+/// Starts the service of the guide on all addresses, with TLS.
+const RUN: &str = "license-server run --config license-server.toml --listen 0.0.0.0:8443";
+
 /// The sections with commands. The tests below follow each of them.
 const SECTIONS: [&str; 15] = [
-    "Start",
+    "Try it out",
     "The certificate of the vendor",
     "Serve other machines",
     "Run as a service",
@@ -89,15 +92,22 @@ fn the_guide_has_a_row_for_each_setting_with_its_default() {
 #[test]
 fn the_first_start_and_the_certificate_lead_to_a_license() {
     let operator = Operator::new();
-    let server = operator.follow_and_start("Start");
+    let [run, moving] = Guide::read().blocks("Try it out").try_into().unwrap();
+    let server = operator.start(&run);
     assert_eq!(server.start["has_license"], false);
     server.stop();
+    operator.write_settings("");
     operator.receive_from_vendor();
     let output = operator.follow("The certificate of the vendor");
     assert!(
         output.contains("ACME Ltd") && output.contains("VALID"),
         "{output}"
     );
+    operator.run("install -d -m 700 service");
+    operator.run(&moving.replace("/var/lib/license-server", "service"));
+    let moved = operator.run("license-server status --data-dir service");
+    assert!(moved.contains("VALID"), "{moved}");
+    assert!(!operator.data("server.key").exists());
 }
 
 #[test]
@@ -106,11 +116,13 @@ fn other_machines_reach_the_server_over_tls() {
         return;
     }
     let operator = Operator::new();
-    let blocks = Guide::read().blocks("Serve other machines");
-    let [created, on_client, own, proxy] = blocks.try_into().unwrap();
-    let server = operator.start(&created);
-    let certificate = operator.read_data("tls.crt");
-    operator.scratch.write("tls.crt", &certificate);
+    let guide = Guide::read();
+    let blocks = guide.blocks("Serve other machines");
+    let [on_client, _, self_signed] = blocks.try_into().unwrap();
+    let settings = guide.settings("Serve other machines");
+    let [own, proxy] = settings.try_into().unwrap();
+    operator.write_settings("");
+    let server = operator.start(RUN);
     let (_, port) = server.url().rsplit_once(':').unwrap();
     let url = format!("https://localhost:{port}");
     let on_client = on_client.replace("https://licenses.example.com:8443", &url);
@@ -119,32 +131,36 @@ fn other_machines_reach_the_server_over_tls() {
     assert!(output.contains(fingerprint.as_str().unwrap()), "{output}");
     assert!(output.contains("{\"status\":\"ok\"}"), "{output}");
     server.stop();
-    operator.scratch.write("server.crt", certificate);
-    operator
-        .scratch
-        .write_private("server.pem", operator.read_data("tls.key"));
-    let server = operator.start(&own);
-    assert_eq!(server.start["certificate_sha256"], fingerprint);
+    operator.run(&self_signed);
+    operator.write_settings(&own);
+    let server = operator.start(RUN);
+    let (_, port) = server.url().rsplit_once(':').unwrap();
+    let output = operator.run(&format!(
+        "curl --cacert server.crt --resolve licenses.example.com:{port}:127.0.0.1 \
+         https://licenses.example.com:{port}/healthz"
+    ));
+    assert!(output.contains("{\"status\":\"ok\"}"), "{output}");
     server.stop();
-    let server = operator.start(&proxy);
+    let proxy = operator.replaced(&proxy);
+    operator.scratch.write_private("license-server.toml", proxy);
+    let server = operator.start("license-server run --config license-server.toml");
     assert_eq!(server.url(), "https://licenses.example.com");
 }
 
 #[test]
 fn the_commands_at_the_console_of_a_service_run() {
     let operator = Operator::new();
-    operator.write_settings();
+    operator.write_settings("");
     let output = operator.follow("Run as a service");
     assert!(
         output.contains("\nlsv_"),
         "the token of the administrator: {output}"
     );
-    let settings = operator.scratch.file("license-server.toml");
-    let status = Run::new(programs::license_server(), &operator.scratch);
-    let status = status.args(["run", "--json", "--tls", "auto", "--config"]);
-    let refused = status.arg(settings).run();
-    // The certificate of the example does not exist here. Everything before it is in order.
-    assert!(refused.all_output().contains("server.crt"), "{refused:?}");
+    // The unit requires the database before the first start.
+    assert!(operator.data("server.db").exists());
+    let server = operator.start(RUN);
+    assert!(server.url().starts_with("https://"));
+    assert!(server.start["setup_url"].is_null(), "{:?}", server.start);
 }
 
 #[test]
@@ -187,6 +203,7 @@ fn administrators_and_clients_use_the_api_with_curl() {
     };
     let mut operator = Operator::new();
     let license = operator.install_license();
+    operator.write_settings("");
     let server = operator.start("license-server run --listen 127.0.0.1:8443");
     let output = operator.run("license-server token create --name ann");
     let token = output.lines().next().unwrap();
@@ -226,7 +243,10 @@ fn administrators_and_clients_use_the_api_with_curl() {
     assert!(operator.run(&end).contains("free_in_seconds"));
     assert!(operator.run(&policy).contains("\"max_queue\":50"));
     server.stop();
-    let server = operator.start(&enrollment);
+    operator.run(&format!("umask 077\n{enrollment}"));
+    let [settings] = Guide::read().settings("Seats").try_into().unwrap();
+    operator.write_settings(&settings);
+    let server = operator.start("license-server run --config license-server.toml");
     let authorization = format!("License {}", license.key());
     let headers = [("authorization", authorization.as_str())];
     let refused = server.send("POST", "/api/v1/seats", &headers, "{}");
@@ -236,19 +256,9 @@ fn administrators_and_clients_use_the_api_with_curl() {
 #[test]
 fn the_settings_of_the_guide_are_accepted() {
     let operator = Operator::new();
+    operator.write_settings("");
     let output = operator.follow("Settings");
-    assert!(output.contains("SETTING"), "{output}");
-    operator.write_settings();
-    let server = operator.start("license-server run --tls on --listen 127.0.0.1:8443");
-    server.stop();
-    operator
-        .scratch
-        .write("server.crt", operator.read_data("tls.crt"));
-    operator
-        .scratch
-        .write_private("server.pem", operator.read_data("tls.key"));
-    let output = operator.run("license-server check-config --config license-server.toml --json");
-    assert!(output.contains("\"line\": 5"), "{output}");
+    assert!(output.contains("file, line 3"), "{output}");
 }
 
 #[test]
@@ -270,6 +280,7 @@ fn a_key_in_an_hsm_serves_a_site() {
     operator.run("softhsm2-util --init-token --free --label licenses --so-pin 87654321 --pin $PIN");
     operator.scratch.write_private("hsm.pin", "471147\n");
     let settings = Guide::read().settings("The key in an HSM");
+    let [settings] = settings.try_into().unwrap();
     operator
         .scratch
         .write_private("license-server.toml", operator.replaced(&settings));
@@ -303,23 +314,25 @@ fn the_metrics_have_an_address_of_their_own() {
 #[test]
 fn backups_and_updates_follow_the_guide() {
     let mut operator = Operator::new();
-    operator.install_license();
+    let license = operator.install_license();
+    operator.write_settings("");
     let backup = operator.scratch.file("backup");
     std::fs::create_dir(&backup).unwrap();
     operator.replace("/backup", backup.to_str().unwrap());
     let blocks = Guide::read().blocks("Backup and restore");
     let [back_up, restore, snapshot, practice] = blocks.try_into().unwrap();
     operator.run(&back_up);
-    let server = operator.start(&restore);
+    operator.run("license-server token create --name later");
+    operator.run(&restore);
+    let server = operator.start(RUN);
     assert_eq!(server.start["has_license"], true);
     server.stop();
+    let tokens = operator.run("license-server token list");
+    assert!(!tokens.contains("later"), "{tokens}");
     let restored = operator.data("").display().to_string();
     operator.replace("/restored/license-server", restored.trim_end_matches('/'));
-    let (back_up, run) = snapshot.split_once('\n').unwrap();
-    operator.run(back_up);
-    let server = operator.start(run);
-    assert_eq!(server.start["has_license"], true);
-    server.stop();
+    operator.run(&snapshot);
+    assert!(backup.join("from-snapshot/server.db").exists());
     assert!(operator.run(&practice).contains("ACME Ltd"));
 
     let vendor = &operator.vendor;
@@ -334,8 +347,23 @@ fn backups_and_updates_follow_the_guide() {
     for file in ["renewal.lic", "revocations.lic"] {
         operator.scratch.write(file, vendor.read(file));
     }
-    operator.follow("Updates of the license");
+    let blocks = Guide::read().blocks("Updates of the license");
+    let [install, remove] = blocks.try_into().unwrap();
+    operator.run(&install);
     let status = operator.follow("Updates of the program");
     assert!(status.contains("REVOKED"), "{status}");
     assert!(backup.join("before-update/server.db").exists());
+    if tools::curl().is_none() {
+        return;
+    }
+    let server = operator.start("license-server run --listen 127.0.0.1:8443");
+    operator.set_url(server.url());
+    let output = operator.run("license-server token create --name ann");
+    operator.set("TOKEN", output.lines().next().unwrap());
+    let id = license.claims()["jti"].as_str().unwrap().to_owned();
+    operator.set("LICENSE", &id);
+    operator.run(&remove);
+    let status = operator.run("license-server status");
+    let licenses = status.split("POOL").next().unwrap();
+    assert!(!licenses.contains(&id), "{status}");
 }

@@ -30,11 +30,15 @@ impl Guide {
         blocks
     }
 
-    /// Returns the first settings file of a section.
-    pub(super) fn settings(&self, section: &str) -> String {
-        let mut blocks = self.all_blocks(section).into_iter();
-        let settings = blocks.find(|block| block.contains(" = \""));
-        settings.unwrap_or_else(|| panic!("the guide has no settings in {section}"))
+    /// Returns the settings of a section.
+    pub(super) fn settings(&self, section: &str) -> Vec<String> {
+        let blocks = self.all_blocks(section).into_iter();
+        let settings: Vec<_> = blocks.filter(|block| block.contains(" = \"")).collect();
+        assert!(
+            !settings.is_empty(),
+            "the guide has no settings in {section}"
+        );
+        settings
     }
 
     pub(super) fn sections_with_commands(&self) -> Vec<String> {

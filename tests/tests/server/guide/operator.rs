@@ -50,9 +50,11 @@ impl Operator {
         self.replacements.push((from.to_owned(), to.to_owned()));
     }
 
-    /// Replaces the URL of the guide.
+    /// Replaces the URLs of the guide.
     pub(super) fn set_url(&mut self, url: &str) {
+        self.set("SERVER", url);
         self.replace("http://127.0.0.1:8443", url);
+        self.replace("https://licenses.example.com:8443", url);
     }
 
     pub(super) fn replaced(&self, text: &str) -> String {
@@ -78,16 +80,14 @@ impl Operator {
         blocks.iter().map(|block| self.run(block)).collect()
     }
 
-    /// Starts the server of a section with one command.
-    pub(super) fn follow_and_start(&self, section: &str) -> Server {
-        let [block] = Guide::read().blocks(section).try_into().unwrap();
-        self.start(&block)
-    }
-
     /// Runs the lines of a script, except those that change the system. Returns the output.
     pub(super) fn run(&self, script: &str) -> String {
         let lines = script.lines().map(|line| {
             let line = line.strip_prefix("sudo -u license-server ").unwrap_or(line);
+            // The operator of the test owns the data directory and its parent.
+            let command = line.strip_prefix("sudo ").unwrap_or(line);
+            let moves = command.starts_with("mv ") || command.starts_with("cp ");
+            let line = if moves { command } else { line };
             format!("{line}\n")
         });
         let lines: String = lines.filter(|line| !line.starts_with("sudo ")).collect();
@@ -119,9 +119,13 @@ impl Operator {
         Server::start_with(run.without_env("CODITECT_HOME"), &self.scratch, &arguments)
     }
 
-    /// Writes the settings file of the guide.
-    pub(super) fn write_settings(&self) {
-        let settings = self.replaced(&Guide::read().settings("Settings"));
+    /// Writes the settings file of a service, with more settings of the guide.
+    pub(super) fn write_settings(&self, more: &str) {
+        let [settings] = Guide::read()
+            .settings("Run as a service")
+            .try_into()
+            .unwrap();
+        let settings = self.replaced(&format!("{settings}{more}"));
         self.scratch.write_private("license-server.toml", settings);
     }
 

@@ -22,41 +22,50 @@ fn the_commands_of_the_vendors_server_lead_to_a_validation_and_to_a_new_key() {
     let scratch = Scratch::new();
     let directory = programs::keygen().parent().unwrap().to_owned();
     let path = format!("{}:{}", directory.display(), std::env::var("PATH").unwrap());
-    let shell = |line: &str, token: &str| {
+    let shell = |line: &str, token: &str, license: &str| {
         let run = Run::new("sh", &scratch)
             .args(["-c", line])
-            .env("PATH", &path);
+            .env("PATH", &path)
+            .env("LICENSE", license);
         let run = run.env("LICENSE_SERVER_DATA_DIR", scratch.file("data"));
         run.env("TOKEN", token).run().expect_code(0).stdout
     };
-    let (mut server, mut token, mut key) = (None, String::new(), String::new());
+    let (mut server, mut token) = (None, String::new());
+    let (mut license, mut key) = (String::new(), String::new());
     let mut validations = 0;
     for line in commands_of("The vendor's server") {
         if let Some(options) = line.strip_prefix("license-server run ") {
             server = Some(Server::start(&scratch, &words(options)));
         } else if let Some(command) = line.strip_prefix("TOKEN=$(") {
-            token = shell(command.trim_end_matches(')'), "").trim().to_owned();
+            let output = shell(command.trim_end_matches(')'), "", "");
+            output.trim().clone_into(&mut token);
         } else if line.starts_with("curl ") {
             let running = server.as_ref().unwrap();
             let line = line.replace("http://127.0.0.1:8443", running.url());
-            let output = shell(&line.replace("\"KEY\"", &format!("\"{key}\"")), &token);
+            let line = line.replace("\"KEY\"", &format!("\"{key}\""));
+            let output = shell(&line, &token, &license);
             let reply: serde_json::Value = serde_json::from_str(&output).unwrap();
             if line.contains("/validate") {
                 assert_eq!(reply["valid"], true, "{reply}");
                 validations += 1;
+            } else if line.contains("/revoke") {
+                assert_eq!(reply["revoked"][0], license, "{reply}");
             } else {
-                key = reply["key"].as_str().unwrap().to_owned();
+                reply["id"].as_str().unwrap().clone_into(&mut license);
+                if !line.contains("/renew") {
+                    reply["key"].as_str().unwrap().clone_into(&mut key);
+                }
             }
         } else if line.contains(" init ") {
             server.take().unwrap().stop();
-            shell(&line, &token);
+            shell(&line, &token, "");
             let options = words("--config license-server.toml");
             server = Some(Server::start(&scratch, &options));
         } else {
             if line.contains("server.request") {
                 scratch.write("server.request", scratch.read("data/server.request"));
             }
-            shell(&line, &token);
+            shell(&line, &token, "");
         }
     }
     assert_eq!(validations, 1);
