@@ -226,9 +226,10 @@ pub use manager::{
 };
 #[cfg(feature = "online")]
 pub use online::{
-    CertificateFault, OnlineClient, OnlineError, OnlineSetting, OnlineSettings, OnlineSource,
-    OnlineStatus, OnlineValue, QueuePlace, Seat, SeatEvent, SeatRequest, ServerProblem,
-    ServerVerdict, StoredSeat, UnreachableReason,
+    CertificateFault, DeviceLogin, LoginError, LoginStatus, LogoutOutcome, OnlineClient,
+    OnlineError, OnlineSetting, OnlineSettings, OnlineSource, OnlineStatus, OnlineValue,
+    QueuePlace, Seat, SeatEvent, SeatRequest, ServerProblem, ServerVerdict, StoredSeat,
+    UnreachableReason,
 };
 pub use paths::Paths;
 pub use problem::{ListFault, ListProblem, StaleList, StateProblem, StatementProblem};

@@ -39,6 +39,8 @@ pub(crate) struct Metrics {
     pub(crate) acquires: IntCounterVec,
     /// Refused requests for seats by code.
     denials: IntCounterVec,
+    /// Logins by result: `verified` or the code of the refusal.
+    pub(crate) logins: IntCounterVec,
     /// Ends of leases by reason.
     lease_ends: IntCounterVec,
     /// Requests that a limit refused, by the limit.
@@ -151,6 +153,11 @@ impl Metrics {
                 "license_seat_denials_total",
                 "Refused requests for seats.",
                 &["code"],
+            )?,
+            logins: counters(
+                "license_logins_total",
+                "Logins of users by result.",
+                &["result"],
             )?,
             lease_ends,
             limited: counters(

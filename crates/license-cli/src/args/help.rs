@@ -75,7 +75,9 @@ pub(crate) const COMMAND_GROUPS: &[CommandGroup] = &[
     #[cfg(feature = "online")]
     CommandGroup {
         heading: "Use a license server",
-        commands: &["config", "validate", "seat", "run", "wait"],
+        commands: &[
+            "config", "login", "logout", "validate", "seat", "run", "wait",
+        ],
     },
     CommandGroup {
         heading: "Examine this machine",

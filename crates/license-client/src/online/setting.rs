@@ -33,6 +33,12 @@ pub enum OnlineSetting {
     EnrollmentToken,
     /// `allow-http`: whether a server on another machine may be reached without TLS.
     AllowHttp,
+    /// `login-issuer`: the URL of the OpenID provider at which users log in.
+    LoginIssuer,
+    /// `login-client-id`: the id of this program at the provider.
+    LoginClientId,
+    /// `login-scopes`: the scopes of a login.
+    LoginScopes,
 }
 
 impl OnlineSetting {
@@ -46,6 +52,9 @@ impl OnlineSetting {
         Self::Timeout,
         Self::EnrollmentToken,
         Self::AllowHttp,
+        Self::LoginIssuer,
+        Self::LoginClientId,
+        Self::LoginScopes,
     ];
 
     /// Returns the setting with this name.
@@ -78,6 +87,9 @@ impl OnlineSetting {
             Self::Timeout => "timeout",
             Self::EnrollmentToken => "enrollment-token",
             Self::AllowHttp => "allow-http",
+            Self::LoginIssuer => "login-issuer",
+            Self::LoginClientId => "login-client-id",
+            Self::LoginScopes => "login-scopes",
         }
     }
 
@@ -133,8 +145,15 @@ impl OnlineSetting {
                 "the absolute path of a PEM file with the private key of the client certificate"
             }
             Self::ConnectTimeout | Self::Timeout => "seconds from 1 to 300",
-            Self::EnrollmentToken => "1 to 256 printable ASCII characters without spaces",
+            Self::EnrollmentToken | Self::LoginClientId => {
+                "1 to 256 printable ASCII characters without spaces"
+            }
             Self::AllowHttp => "true or false",
+            Self::LoginIssuer => {
+                "the URL of an OpenID provider as its discovery document states it, such as \
+                 https://login.acme.example; http only for this machine"
+            }
+            Self::LoginScopes => "names separated by spaces, with openid",
         }
     }
 }

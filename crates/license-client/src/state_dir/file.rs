@@ -41,6 +41,8 @@ pub enum StateFile {
     Online,
     /// `seats.json`: seats that no process renews, with the secrets that release them.
     Seats,
+    /// `login.json`: the login of the user, with its tokens.
+    Login,
 }
 
 impl StateFile {
@@ -59,6 +61,7 @@ impl StateFile {
         Self::ReplacedTrust,
         Self::Online,
         Self::Seats,
+        Self::Login,
     ];
 
     /// Returns the file with this name.
@@ -96,6 +99,7 @@ impl StateFile {
             Self::ReplacedTrust => "trust.replaced",
             Self::Online => "online.toml",
             Self::Seats => "seats.json",
+            Self::Login => "login.json",
         }
     }
 }
