@@ -6,7 +6,7 @@ use license_cli_support::{Exit, Failure, Meaning, Terminal, escape};
 use license_client::{DeviceLogin, LoginStatus, LogoutOutcome, OnlineSettings};
 use license_core::time::{humanize_more, rfc3339};
 use license_core::with_causes;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::child::SignalWatch;
 use crate::args::Login;
@@ -126,7 +126,7 @@ pub(super) fn logout(app: &AppContext, terminal: &Terminal) -> Result<Exit, Fail
         terminal.warning(error.code(), &message);
     }
     if terminal.is_json() {
-        let members: Value = json!({ "was_logged_in": was_logged_in, "is_revoked": is_revoked });
+        let members = json!({ "was_logged_in": was_logged_in, "is_revoked": is_revoked });
         terminal.json(&members)?;
     } else {
         terminal.data(text)?;
