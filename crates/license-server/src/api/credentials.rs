@@ -96,11 +96,12 @@ pub(super) async fn require_enrollment(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let checked = match check_enrollment(&app, &request) {
-        Ok(()) => login::check(&app, &request).await,
+    let sent = check_enrollment(&app, &request).and_then(|()| login::sent(&app, &request));
+    let verified = match sent {
+        Ok(sent) => login::verify(&app, sent).await,
         Err(problem) => Err(problem),
     };
-    match checked {
+    match verified {
         Ok(user) => {
             request.extensions_mut().insert(user);
             next.run(request).await

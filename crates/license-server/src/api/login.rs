@@ -23,36 +23,52 @@ const ACQUIRE: &str = "/api/v1/seats";
 #[derive(Clone, Debug)]
 pub(super) struct SeatUser(Option<LoginUser>);
 
-/// Verifies the login of an acquire.
-pub(super) async fn check(app: &App, request: &Request) -> Result<SeatUser, Problem> {
+/// The login that an acquire has sent, without verification.
+pub(super) struct SentLogin {
+    token: String,
+    peer: Option<Peer>,
+}
+
+/// Returns the login of an acquire, if the server has a provider. Other requests need none.
+pub(super) fn sent(app: &App, request: &Request) -> Result<Option<SentLogin>, Problem> {
     let route = request.extensions().get::<MatchedPath>();
     let is_acquire =
         *request.method() == Method::POST && route.is_some_and(|route| route.as_str() == ACQUIRE);
     let Some(verifier) = app.login().filter(|_| is_acquire) else {
-        return Ok(SeatUser(None));
+        return Ok(None);
     };
-    let refused = |refusal: Refusal| {
-        let logins = &app.metrics().logins;
-        logins.with_label_values(&[refusal.code]).inc();
-        let peer = request.extensions().get::<Peer>().copied();
-        match refusal.kind {
-            // A login that has expired is no guess.
-            RefusalKind::Unauthorized if refusal.code != ServerCode::LoginExpired.as_str() => {
-                app.count_failure(peer, refusal)
-            }
-            _ => refusal.into(),
-        }
-    };
-    let mut sent = request.headers().get_all(LOGIN_TOKEN).iter();
-    let token = match (sent.next(), sent.next()) {
-        (None, _) if verifier.is_required() => return Err(refused(login::required())),
-        (None, _) => return Ok(SeatUser(None)),
+    let peer = request.extensions().get::<Peer>().copied();
+    let mut tokens = request.headers().get_all(LOGIN_TOKEN).iter();
+    let token = match (tokens.next(), tokens.next()) {
+        (None, _) if verifier.is_required() => return Err(refused(app, peer, login::required())),
+        (None, _) => return Ok(None),
         (Some(token), None) => token.to_str().unwrap_or_default(),
         (Some(_), Some(_)) => "",
     };
-    let user = verifier.verify(token).await.map_err(refused)?;
+    let token = token.to_owned();
+    Ok(Some(SentLogin { token, peer }))
+}
+
+/// Verifies the login of an acquire.
+pub(super) async fn verify(app: &App, sent: Option<SentLogin>) -> Result<SeatUser, Problem> {
+    let (Some(verifier), Some(sent)) = (app.login(), sent) else {
+        return Ok(SeatUser(None));
+    };
+    let verified = verifier.verify(&sent.token).await;
+    let user = verified.map_err(|refusal| refused(app, sent.peer, refusal))?;
     app.metrics().logins.with_label_values(&["verified"]).inc();
     Ok(SeatUser(Some(user)))
+}
+
+fn refused(app: &App, peer: Option<Peer>, refusal: Refusal) -> Problem {
+    let logins = &app.metrics().logins;
+    logins.with_label_values(&[refusal.code]).inc();
+    // Only a login that is not valid can be a guess.
+    if refusal.code == ServerCode::LoginInvalid.as_str() {
+        app.count_failure(peer, refusal)
+    } else {
+        refusal.into()
+    }
 }
 
 impl SeatUser {

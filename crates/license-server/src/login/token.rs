@@ -29,7 +29,7 @@ pub(super) enum LoginFault {
 
 /// An ID token whose signature is not verified.
 pub(super) struct LoginToken<'a> {
-    header: Header,
+    header: LoginHeader,
     /// The header and the payload, as they were signed.
     message: &'a str,
     payload: Vec<u8>,
@@ -37,7 +37,7 @@ pub(super) struct LoginToken<'a> {
 }
 
 #[derive(Deserialize)]
-struct Header {
+struct LoginHeader {
     alg: String,
     kid: Option<String>,
     typ: Option<String>,
@@ -48,7 +48,7 @@ struct Header {
 #[derive(Deserialize)]
 pub(super) struct LoginClaims {
     iss: String,
-    aud: Audience,
+    aud: LoginAudience,
     azp: Option<String>,
     exp: i64,
     iat: i64,
@@ -59,7 +59,7 @@ pub(super) struct LoginClaims {
 
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Audience {
+enum LoginAudience {
     One(String),
     Several(Vec<String>),
 }
@@ -80,7 +80,7 @@ impl<'a> LoginToken<'a> {
         let (message, signature) = token.rsplit_once('.').ok_or_else(malformed)?;
         let (header, payload) = message.split_once('.').ok_or_else(malformed)?;
         let decode = |text: &str| URL_SAFE_NO_PAD.decode(text).map_err(|_| malformed());
-        let header: Header = from_strict_json(&decode(header)?)
+        let header: LoginHeader = from_strict_json(&decode(header)?)
             .map_err(|_| invalid("expected the header of an ID token, found another header"))?;
         if header.crit.is_some() {
             return Err(invalid("expected a header without `crit`"));
@@ -134,9 +134,9 @@ impl LoginClaims {
             )));
         }
         let is_for_client = match &self.aud {
-            Audience::One(one) => *one == config.client_id,
+            LoginAudience::One(one) => *one == config.client_id,
             // The other audiences could have requested the token, unless `azp` names this client.
-            Audience::Several(all) => {
+            LoginAudience::Several(all) => {
                 all.contains(&config.client_id)
                     && (all.len() == 1 || self.azp.as_ref() == Some(&config.client_id))
             }
