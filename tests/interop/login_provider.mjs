@@ -156,4 +156,5 @@ server.listen(0, '127.0.0.1', async () => {
   console.log(JSON.stringify({ issuer }))
 })
 // The provider ends with the test that started it.
-process.stdin.resume().on('end', () => process.exit())
+const parent = process.ppid
+setInterval(() => process.ppid === parent || process.exit(), 1000)
