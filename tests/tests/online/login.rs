@@ -339,6 +339,67 @@ fn a_new_key_of_the_provider_is_found_and_an_outage_denies_no_seat() {
 }
 
 #[test]
+fn a_program_sends_the_login_with_its_requests_for_seats() {
+    let Some(LoginSite {
+        site,
+        provider,
+        server,
+        workplace,
+    }) = LoginSite::new()
+    else {
+        return;
+    };
+    provider.login(&workplace, "ann");
+    let login = workplace.machine.read("state/login.json");
+    fs::write(site.machine.state_dir().join("login.json"), login).unwrap();
+    let project = site.scratch.file("project");
+    fs::create_dir_all(project.join(".git")).unwrap();
+    let settings = OnlineSettings::new().server(server.url());
+    let acquire = |settings: &OnlineSettings| {
+        let client = site.machine.builder().online(settings.clone()).build();
+        client.unwrap().seat(&project).unwrap().acquire()
+    };
+    // The program names a server, but no provider.
+    assert_eq!(acquire(&settings).unwrap_err().code(), "LOGIN_REQUIRED");
+    let settings = settings
+        .set(OnlineSetting::LoginIssuer, &provider.issuer)
+        .unwrap();
+    let settings = settings
+        .set(OnlineSetting::LoginClientId, "license")
+        .unwrap();
+    let seat = acquire(&settings).unwrap();
+    let administrator = server.administrator();
+    let id = pool(&administrator)["pool"].as_str().unwrap().to_owned();
+    let leases = administrator
+        .get(&format!("/api/v1/pools/{id}/leases"))
+        .expect(200);
+    assert_eq!(leases["items"][0]["user"], ANN);
+    assert!(seat.release().unwrap());
+}
+
+#[test]
+fn a_server_can_also_lend_seats_without_a_login_but_never_with_a_wrong_one() {
+    let site = Site::new(SEATS);
+    let login = [
+        "--login-issuer",
+        "https://login.acme.example",
+        "--login-client-id",
+        "license",
+    ];
+    let options = [&login[..], &["--login-required", "off"]].concat();
+    let server = Server::start(&site.scratch, &options);
+    let authorization = format!("License {}", site.token());
+    let headers = [("authorization", authorization.as_str())];
+    let send = |headers: &[(&str, &str)], user| {
+        server.send("POST", "/api/v1/seats", headers, &acquire(user).to_string())
+    };
+    send(&headers, "").expect_problem(400, "MALFORMED");
+    let wrong = [headers[0], ("x-login-token", "wrong")];
+    send(&wrong, "ann").expect_problem(401, "LOGIN_INVALID");
+    send(&headers, "ann").expect(201);
+}
+
+#[test]
 fn each_answer_that_is_not_of_a_provider_has_its_own_error() {
     let start = |bytes: Vec<u8>| {
         let fake = Fake::start(move |_| bytes.clone());
