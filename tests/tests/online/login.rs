@@ -224,7 +224,10 @@ fn forged_and_stolen_tokens_get_no_seat() {
     };
     let authorization = format!("License {}", site.token());
     let send = |tokens: &[&str], user: &str| {
-        let mut headers = vec![("authorization", authorization.as_str())];
+        let mut headers = vec![
+            ("authorization", authorization.as_str()),
+            ("idempotency-key", "one"),
+        ];
         headers.extend(tokens.iter().map(|token| ("x-login-token", *token)));
         server.send(
             "POST",
@@ -269,8 +272,10 @@ fn forged_and_stolen_tokens_get_no_seat() {
     // Bob has the token of Ann, and states his own name, so that the seat is listed as his.
     let problem = send(&[&good], "bob@acme.example").expect_problem(403, "LOGIN_MISMATCH");
     assert_eq!(problem["expected"], ANN);
-    send(&[&good], ANN).expect(201);
-    // Bob logs in as himself, and names the session of Ann.
+    let seat = send(&[&good], "").expect(201);
+    assert_eq!(send(&[&good], "").expect(201), seat, "the stored response");
+    send(&[], "").expect_problem(401, "LOGIN_REQUIRED");
+    // Bob logs in as himself, and repeats the request of Ann. He does not get her response.
     let bob = json!({"sub": "bob", "email": "bob@acme.example"});
     let bob = provider.forge("RS256", &claims(bob));
     send(&[&bob], "").expect_problem(409, "SESSION_MISMATCH");
@@ -278,8 +283,8 @@ fn forged_and_stolen_tokens_get_no_seat() {
     let text = server.get(&format!("http://{metrics}/metrics")).body;
     for line in [
         "license_logins_total{result=\"LOGIN_EXPIRED\"} 1",
-        "license_logins_total{result=\"LOGIN_REQUIRED\"} 2",
-        "license_logins_total{result=\"verified\"} 3",
+        "license_logins_total{result=\"LOGIN_REQUIRED\"} 3",
+        "license_logins_total{result=\"verified\"} 4",
     ] {
         assert!(text.contains(line), "{line}");
     }
