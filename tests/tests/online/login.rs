@@ -469,7 +469,7 @@ fn a_login_needs_its_settings_and_logout_needs_none() {
     let claims = "eyJpc3MiOiJodHRwczovL2EiLCJhdWQiOiJsIiwiZXhwIjoxLCJzdWIiOiJ1In0";
     let login = json!({
         "issuer": "https://a", "client_id": "l", "id_token": format!("e30.{claims}.c2ln"),
-        "refresh_token": "secret",
+        "expires_at": 1, "refresh_token": "secret",
     });
     fs::create_dir_all(workplace.machine.state()).unwrap();
     workplace

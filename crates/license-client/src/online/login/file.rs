@@ -2,13 +2,14 @@
 
 use std::fmt;
 
-use license_core::chrono::{DateTime, TimeDelta, Utc};
+use license_core::chrono::{DateTime, Utc};
 use license_core::encoding::from_strict_json;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::id_token::{IdClaims, LoginStatus};
 use super::provider::{LoginGrant, Provider};
+use crate::clock;
 use crate::online::error::OnlineError;
 use crate::state_dir::StateFile;
 use crate::store::{Store, StoreLock};
@@ -16,8 +17,8 @@ use crate::store::{Store, StoreLock};
 /// The maximum size of the file in bytes.
 const MAX_FILE: usize = 64 * 1024;
 
-/// The time before the end of an ID token at which it is renewed.
-const EARLY: TimeDelta = TimeDelta::minutes(1);
+/// The time before the end of an ID token at which it is renewed, in seconds.
+const EARLY: i64 = 60;
 
 /// A login at a provider.
 #[derive(Serialize, Deserialize)]
@@ -26,6 +27,8 @@ pub(super) struct StoredLogin {
     issuer: String,
     client_id: String,
     id_token: String,
+    /// The end of the ID token in Unix seconds, by the clock of this machine.
+    expires_at: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     refresh_token: Option<String>,
 }
@@ -49,10 +52,12 @@ impl Drop for StoredLogin {
 
 impl StoredLogin {
     pub(super) fn new(provider: &Provider, grant: LoginGrant) -> Self {
+        let expires_at = grant.expires_at(clock::now());
         Self {
             issuer: provider.issuer().to_owned(),
             client_id: provider.client_id().to_owned(),
             id_token: grant.id_token,
+            expires_at,
             refresh_token: grant.refresh_token,
         }
     }
@@ -60,10 +65,12 @@ impl StoredLogin {
     /// Returns the login after a renewal. A provider that sends no new refresh token lets the old
     /// one be used again.
     pub(super) fn renewed(&self, grant: LoginGrant) -> Self {
+        let expires_at = grant.expires_at(clock::now());
         Self {
             issuer: self.issuer.clone(),
             client_id: self.client_id.clone(),
             id_token: grant.id_token,
+            expires_at,
             refresh_token: grant.refresh_token.or_else(|| self.refresh_token.clone()),
         }
     }
@@ -82,8 +89,7 @@ impl StoredLogin {
 
     /// Returns whether the ID token can be used for another minute.
     pub(super) fn is_fresh(&self, now: DateTime<Utc>) -> bool {
-        let status = self.status();
-        status.is_some_and(|status| status.expires_at - now > EARLY)
+        self.expires_at.saturating_sub(now.timestamp()) > EARLY
     }
 
     /// Returns what the login says about the user. Returns `None` if the file was damaged.

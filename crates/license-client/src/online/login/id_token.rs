@@ -18,6 +18,7 @@ pub(super) struct IdClaims {
     iss: String,
     aud: TokenAudience,
     exp: i64,
+    iat: Option<i64>,
     sub: String,
     email: Option<String>,
     preferred_username: Option<String>,
@@ -118,6 +119,15 @@ impl IdClaims {
             ));
         }
         Ok(())
+    }
+
+    /// Returns the end of a token that was received at a time, in Unix seconds. The lifetime counts
+    /// from then, so that the clock of this machine may differ from that of the provider.
+    pub(super) fn expires_at(&self, received: DateTime<Utc>) -> i64 {
+        let lifetime = self.iat.map(|issued| self.exp.saturating_sub(issued));
+        lifetime.map_or(self.exp, |lifetime| {
+            received.timestamp().saturating_add(lifetime)
+        })
     }
 
     /// Returns the login. Returns `None` if the token ends after the year 9999.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use license_core::chrono::{DateTime, Utc};
 use license_core::encoding::from_strict_json;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
@@ -76,6 +77,14 @@ struct TokenReply {
 pub(super) struct LoginGrant {
     pub(super) id_token: String,
     pub(super) refresh_token: Option<String>,
+}
+
+impl LoginGrant {
+    /// Returns the end of the ID token, which was received at a time, in Unix seconds.
+    pub(super) fn expires_at(&self, received: DateTime<Utc>) -> i64 {
+        let claims = IdClaims::read(&self.id_token);
+        claims.map_or(0, |claims| claims.expires_at(received))
+    }
 }
 
 /// An error response (RFC 6749 section 5.2).

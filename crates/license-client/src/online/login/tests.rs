@@ -152,3 +152,14 @@ fn an_id_token_must_be_from_the_provider_and_for_this_program() {
         assert!(id_token::IdClaims::read(text).is_err(), "{text}");
     }
 }
+
+#[test]
+fn a_clock_that_differs_from_that_of_the_provider_changes_no_lifetime() {
+    let now = clock::now();
+    for skew in [TimeDelta::hours(-5), TimeDelta::zero(), TimeDelta::hours(5)] {
+        let issued = (now + skew).timestamp();
+        let other = json!({"iat": issued, "exp": issued + 300});
+        let claims = id_token::IdClaims::read(&token(TimeDelta::zero(), &other)).unwrap();
+        assert_eq!(claims.expires_at(now), now.timestamp() + 300);
+    }
+}
