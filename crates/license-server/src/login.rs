@@ -79,7 +79,7 @@ fn open(config: &LoginConfig) -> Result<KeySource, Failure> {
 
 fn unusable(reason: &str) -> Failure {
     Failure::new(Exit::Usage, "LOGIN_KEYS", reason)
-        .hint("check login_keys and login_ca_file; `license-server check-config --help` lists the settings")
+        .hint("check login_keys and login_ca_file in `license-server check-config`")
 }
 
 impl LoginVerifier {

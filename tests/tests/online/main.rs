@@ -13,6 +13,7 @@ mod commands;
 mod fake;
 mod leases;
 mod login;
+mod login_tokens;
 mod order;
 mod provider;
 mod run;

@@ -8,12 +8,43 @@ use license_tests::server::Server;
 use license_tests::{Run, RunOutput, Scratch, tools};
 use serde_json::{Value, json};
 
+use super::site::Site;
 use super::workplace::Workplace;
+
+/// The terms of the license.
+pub(super) const SEATS: &str = "--tier team --seats 3 --offline --perpetual";
+
+/// The user `ann` of the provider.
+pub(super) const ANN: &str = "ann@acme.example";
 
 /// A running provider. Dropping the value kills it.
 pub(super) struct LoginProvider {
     child: Child,
     pub(super) issuer: String,
+}
+
+/// A site whose server requires a login, and a machine of an employee.
+pub(super) struct LoginSite {
+    pub(super) site: Site,
+    pub(super) provider: LoginProvider,
+    pub(super) server: Server,
+    pub(super) workplace: Workplace,
+}
+
+impl LoginSite {
+    pub(super) fn new() -> Option<Self> {
+        let site = Site::new(SEATS);
+        let provider = LoginProvider::start(&site.scratch)?;
+        let server = provider.server(&site.scratch, &[]);
+        let workplace = Workplace::new(&site, &server);
+        provider.configure(&workplace);
+        Some(Self {
+            site,
+            provider,
+            server,
+            workplace,
+        })
+    }
 }
 
 /// A running `license login`.

@@ -127,7 +127,7 @@ impl SeatRequest {
 
     /// Sets the name with which the seat is listed. All processes of a session need the same name.
     ///
-    /// The default is the user of the context, or else the user of the login, or else the user id of
+    /// The default is the user of the context, or else that of the login, or else the user id of
     /// this process, such as `uid:1000`. The environment has a name too, but not in each process of
     /// the same user.
     ///

@@ -170,8 +170,8 @@ impl LoginClaims {
         let name = self.others.get(claim).and_then(Value::as_str);
         let name = name.filter(is_name).ok_or_else(|| {
             invalid(format!(
-                "expected the name of the user in the claim `{claim}`, found none; check login_claim \
-                 of the server, and the scopes of the client"
+                "expected the name of the user in the claim `{claim}`, found none; check \
+                 login_claim of the server, and the scopes of the client"
             ))
         })?;
         // Without this check, a user could enter the address of another one at the provider.
