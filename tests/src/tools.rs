@@ -247,6 +247,18 @@ pub fn schemathesis() -> Option<&'static Tool> {
     or_skip("schemathesis", SCHEMATHESIS.get_or_init(find))
 }
 
+/// Finds Node.js with the npm package `oidc-provider`, for the script `login_provider.mjs`.
+pub fn oidc_provider() -> Option<&'static Tool> {
+    static PROVIDER: OnceLock<Option<Tool>> = OnceLock::new();
+    let find = || {
+        let node = find_node()?.interpreter;
+        let (_, modules) = node.env.as_ref()?;
+        let is_installed = modules.join("oidc-provider").is_dir();
+        is_installed.then_some(node)
+    };
+    or_skip("node with oidc-provider", PROVIDER.get_or_init(find))
+}
+
 /// Finds a Python with `zxing-cpp` and Pillow. Tries the interpreters of [`pyjwt`].
 pub fn qr_reader() -> Option<&'static Tool> {
     static READER: OnceLock<Option<Tool>> = OnceLock::new();

@@ -9,7 +9,7 @@
 //     random, proxy, resolver, settings, settings_file
 //     tls, caller
 //     transport
-//     grant, verdict
+//     grant, verdict, login
 //     validation, seat, heartbeats, seat_file, telemetry_file
 //     seat_request, stored_seat
 //     connection, telemetry
@@ -19,6 +19,7 @@ mod connection;
 mod error;
 mod grant;
 mod heartbeats;
+mod login;
 mod proxy;
 mod queue;
 mod random;
@@ -40,7 +41,10 @@ mod verdict;
 
 pub use self::connection::OnlineClient;
 pub(crate) use self::connection::RefreshLimit;
-pub use self::error::{CertificateFault, OnlineError, ServerProblem, UnreachableReason};
+pub use self::error::{
+    CertificateFault, LoginError, OnlineError, ServerProblem, UnreachableReason,
+};
+pub use self::login::{DeviceLogin, LoginStatus, LogoutOutcome};
 pub use self::queue::QueuePlace;
 pub use self::seat::{Seat, SeatEvent};
 pub use self::seat_request::SeatRequest;

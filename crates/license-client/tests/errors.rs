@@ -38,10 +38,12 @@ fn every_error_can_be_sent_to_another_thread_and_be_the_source_of_another_error(
 #[cfg(feature = "online")]
 #[test]
 fn an_error_of_a_license_server_has_a_code_that_is_a_text() {
-    use license_client::OnlineError;
+    use license_client::{LoginError, OnlineError};
 
     assert_error::<OnlineError>();
+    assert_error::<LoginError>();
     let _: fn(&OnlineError) -> &str = OnlineError::code;
+    let _: fn(&LoginError) -> &'static str = LoginError::code;
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod health;
 mod host;
 mod idempotency;
 mod licenses;
+mod login;
 mod numbers;
 mod observe;
 mod openapi;
@@ -42,6 +43,7 @@ use tokio::sync::watch;
 use crate::clock::ServerClock;
 use crate::config::Limits;
 use crate::domain::Refusal;
+use crate::login::LoginVerifier;
 use crate::metrics::Metrics;
 use crate::network::Network;
 use crate::services::Services;
@@ -66,6 +68,7 @@ struct AppState {
     services: Arc<Services>,
     metrics: Arc<Metrics>,
     settings: AppSettings,
+    login: Option<Arc<LoginVerifier>>,
     peers: RateTable,
     licenses: RateTable,
     failures: RateTable,
@@ -90,12 +93,14 @@ impl App {
         services: Arc<Services>,
         metrics: Arc<Metrics>,
         settings: AppSettings,
+        login: Option<LoginVerifier>,
         clock: Arc<dyn ServerClock>,
         stopping: watch::Receiver<bool>,
     ) -> Self {
         Self(Arc::new(AppState {
             services,
             metrics,
+            login: login.map(Arc::new),
             peers: RateTable::new(settings.limits.peer_rate),
             licenses: RateTable::new(settings.limits.license_rate),
             failures: RateTable::per_minute(FAILURES_PER_MINUTE),
@@ -123,6 +128,11 @@ impl App {
 
     fn enrollment_token(&self) -> Option<&[u8; 32]> {
         self.0.settings.enrollment_token.as_ref()
+    }
+
+    /// Returns the verifier of logins, if there is a provider.
+    fn login(&self) -> Option<&Arc<LoginVerifier>> {
+        self.0.login.as_ref()
     }
 
     fn allows_network(&self, peer: Peer) -> bool {

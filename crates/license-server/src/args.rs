@@ -64,6 +64,14 @@ LICENSE_SERVER_PEER_RATE, and a member of license-server.toml such as peer_rate:
   allowed_networks          networks whose machines may use seats
   trusted_proxies           proxies whose X-Forwarded-For counts
   enrollment_token_file     file with a token that clients of seats must send
+  login_issuer              OpenID provider at which users of seats log in
+  login_client_id           id of the clients at the provider: the audience of
+                            their logins
+  login_claim               claim with the name of the user; email must be
+                            verified by the provider
+  login_required            on, or off if seats are also lent without a login
+  login_keys                JWK Set of the provider, without a route to it
+  login_ca_file             authorities of the provider's certificate, in PEM
   peer_rate                 requests per second of one address, or off
   license_rate              requests per second with one license, or off
   max_connections           open connections
@@ -272,6 +280,24 @@ setting_args! {
     /// File with a token that clients of seats must send
     #[arg(hide = true)]
     enrollment_token_file: "FILE";
+    /// OpenID provider at which users of seats log in
+    #[arg(hide = true)]
+    login_issuer: "URL";
+    /// Id of the clients at the provider
+    #[arg(hide = true)]
+    login_client_id: "ID";
+    /// Claim with the name of the user
+    #[arg(hide = true)]
+    login_claim: "CLAIM";
+    /// Whether seats require a login: on or off
+    #[arg(hide = true)]
+    login_required: "MODE";
+    /// JWK Set of the provider, without a route to it
+    #[arg(hide = true)]
+    login_keys: "FILE";
+    /// Authorities of the provider's certificate (PEM)
+    #[arg(hide = true)]
+    login_ca_file: "FILE";
     /// Requests per second of one peer address
     #[arg(hide = true)]
     peer_rate: "NUMBER";

@@ -37,6 +37,8 @@ pub(crate) struct Config {
     pub(crate) allowed_networks: Vec<Network>,
     pub(crate) trusted_proxies: Vec<Network>,
     pub(crate) enrollment_token_file: Option<PathBuf>,
+    /// The provider at which users log in. `None`: seats need no login.
+    pub(crate) login: Option<LoginConfig>,
     pub(crate) limits: Limits,
     /// The number of days for which telemetry is kept. 0: none is accepted.
     pub(crate) telemetry_days: u32,
@@ -61,6 +63,23 @@ pub(crate) struct VendorSettings {
     pub(crate) ledger: PathBuf,
     pub(crate) signing_key: KeyLocation,
     pub(crate) passphrase_file: Option<PathBuf>,
+}
+
+/// The OpenID provider at which users log in.
+#[derive(Clone, Debug)]
+pub(crate) struct LoginConfig {
+    /// The issuer, exactly as tokens name it.
+    pub(crate) issuer: String,
+    /// The audience of the tokens.
+    pub(crate) client_id: String,
+    /// The claim with the name of the user.
+    pub(crate) claim: String,
+    /// Whether seats require a login.
+    pub(crate) is_required: bool,
+    /// The file with the keys of the provider. `None`: they are loaded from the provider.
+    pub(crate) keys: Option<PathBuf>,
+    /// The file with the authorities of the provider's certificate.
+    pub(crate) ca_file: Option<PathBuf>,
 }
 
 /// The use of TLS.
@@ -136,6 +155,7 @@ impl Config {
             allowed_networks: reader.networks("allowed_networks")?,
             trusted_proxies: reader.networks("trusted_proxies")?,
             enrollment_token_file: reader.path("enrollment_token_file"),
+            login: reader.login()?,
             limits: reader.limits()?,
             telemetry_days: reader.telemetry_days()?,
             log: reader.text("log"),
@@ -201,13 +221,15 @@ pub(crate) fn files(config: &Config) -> Vec<(&'static str, &Path)> {
         files.push(("tls_cert", cert.as_path()));
         files.push(("tls_key", key.as_path()));
     }
-    let token = config.key.as_ref();
+    let (token, login) = (config.key.as_ref(), config.login.as_ref());
     let optional = [
         ("pin_file", token.map_or(&None, |key| &key.pin_file)),
         ("pkcs11_module", token.map_or(&None, |key| &key.module)),
         ("trust", &config.trust),
         ("product_file", &config.product_file),
         ("enrollment_token_file", &config.enrollment_token_file),
+        ("login_keys", login.map_or(&None, |login| &login.keys)),
+        ("login_ca_file", login.map_or(&None, |login| &login.ca_file)),
     ];
     if let Some(vendor) = &config.vendor {
         // The ledger is not in the list: if it is missing, it is created at the first start.

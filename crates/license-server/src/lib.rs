@@ -7,7 +7,7 @@
 //! |---|---|
 //! | foundation | `args`, `network`, `embedded`, `config`, `data_dir`, `trust_file` |
 //! | | `certificate`, `logs`, `log_limit` |
-//! | domain | [`clock`], [`domain`], [`observer`], [`store`], [`services`], `keys`, `metrics` |
+//! | domain | [`clock`], [`domain`], [`observer`], [`store`], [`services`], `keys`, `metrics`, `login` |
 //! | HTTP | `api`, `server` |
 //! | program | `commands` |
 
@@ -27,6 +27,7 @@ pub mod domain;
 mod embedded;
 mod keys;
 mod log_limit;
+mod login;
 mod logs;
 mod metrics;
 mod network;

@@ -10,6 +10,7 @@ use prometheus::{
     IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
+use crate::domain::ServerCode;
 use crate::observer::Observer;
 use crate::services::{PoolStatus, TickReport};
 
@@ -39,6 +40,8 @@ pub(crate) struct Metrics {
     pub(crate) acquires: IntCounterVec,
     /// Refused requests for seats by code.
     denials: IntCounterVec,
+    /// Logins by result: `verified` or the code of the refusal.
+    pub(crate) logins: IntCounterVec,
     /// Ends of leases by reason.
     lease_ends: IntCounterVec,
     /// Requests that a limit refused, by the limit.
@@ -63,6 +66,15 @@ const LIMITS: [&str; 2] = ["capacity", "allowed"];
 
 /// The other states of seats.
 const STATES: [&str; 5] = ["held", "late", "borrowed", "queued", "overage"];
+
+/// The results of logins.
+const LOGIN_RESULTS: [&str; 5] = [
+    "verified",
+    ServerCode::LoginRequired.as_str(),
+    ServerCode::LoginInvalid.as_str(),
+    ServerCode::LoginExpired.as_str(),
+    ServerCode::LoginUnavailable.as_str(),
+];
 
 /// The start of the routes for clients that use seats.
 const SEAT_ROUTES: [&str; 2] = ["/api/v1/seats", "/api/v1/queue"];
@@ -114,6 +126,14 @@ impl Metrics {
         for reason in EndReason::ALL {
             lease_ends.with_label_values(&[reason.as_str()]).reset();
         }
+        let logins = counters(
+            "license_logins_total",
+            "Logins of users by result.",
+            &["result"],
+        )?;
+        for result in LOGIN_RESULTS {
+            logins.with_label_values(&[result]).reset();
+        }
         Ok(Self {
             requests: counters(
                 "license_http_requests_total",
@@ -152,6 +172,7 @@ impl Metrics {
                 "Refused requests for seats.",
                 &["code"],
             )?,
+            logins,
             lease_ends,
             limited: counters(
                 "license_http_limited_total",

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread;
 
 use license_client::license_core::claims::Status;
-use license_client::{CertificateFault, OnlineError, OnlineSettings};
+use license_client::{CertificateFault, OnlineError, OnlineSetting, OnlineSettings};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     KeyUsagePurpose, date_time_ymd,
@@ -17,7 +17,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 
-use super::fake::{Fake, Licensed, read_request};
+use super::fake::{Fake, Licensed, Received, json_answer, read_request};
 
 type Authority = CertifiedIssuer<'static, KeyPair>;
 
@@ -78,9 +78,19 @@ fn tls_config(pair: &Pair, clients: Option<&Authority>) -> Arc<ServerConfig> {
 
 /// Starts a server with TLS that judges the license valid. Returns its port.
 fn start(licensed: &Licensed, config: Arc<ServerConfig>) -> u16 {
+    let (key, now) = (Arc::clone(&licensed.key), licensed.machine.now());
+    start_with(config, move |request| {
+        key.judge(request, now, Status::Active)
+    })
+}
+
+/// Starts a server with TLS. Returns its port.
+fn start_with(
+    config: Arc<ServerConfig>,
+    answer: impl Fn(&Received) -> Vec<u8> + Send + 'static,
+) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    let (key, now) = (Arc::clone(&licensed.key), licensed.machine.now());
     thread::spawn(move || {
         for stream in listener.incoming() {
             let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
@@ -88,7 +98,7 @@ fn start(licensed: &Licensed, config: Arc<ServerConfig>) -> u16 {
                 StreamOwned::new(connection, stream.unwrap());
             // A client that refuses the certificate sends no request.
             if let Some(request) = read_request(&mut stream) {
-                let _ = stream.write_all(&key.judge(&request, now, Status::Active));
+                let _ = stream.write_all(&answer(&request));
                 stream.conn.send_close_notify();
                 let _ = stream.flush();
             }
@@ -241,4 +251,25 @@ fn a_damaged_file_with_authorities_is_an_error_of_the_settings() {
         assert!(error.to_string().contains(name), "{error}");
     }
     assert!(fake.received().is_empty());
+}
+
+#[test]
+fn a_provider_of_logins_needs_a_certificate_of_the_ca_file_or_of_a_public_authority() {
+    let licensed = Licensed::new();
+    let (known, unknown) = (authority("known"), authority("unknown"));
+    let ca = write(&licensed, "ca.pem", &known.pem());
+    let login = |issuer: &Authority| {
+        let pair = certificate(issuer, "127.0.0.1", |_| {});
+        let empty = |_: &Received| json_answer("200 OK", &serde_json::json!({}));
+        let port = start_with(tls_config(&pair, None), empty);
+        let settings = OnlineSettings::new().ca_file(&ca);
+        let provider = format!("https://127.0.0.1:{port}");
+        let settings = settings.set(OnlineSetting::LoginIssuer, &provider).unwrap();
+        let settings = settings.set(OnlineSetting::LoginClientId, "license");
+        let started = licensed.machine.manager().start_login(&settings.unwrap());
+        started.map(drop)
+    };
+    // The connection is accepted, and the answer is not one of a provider.
+    assert_eq!(login(&known).unwrap_err().code(), "LOGIN_PROVIDER");
+    assert_eq!(fault(login(&unknown)), CertificateFault::UnknownIssuer);
 }

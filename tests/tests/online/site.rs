@@ -64,6 +64,12 @@ impl Site {
         machine.install_text(&self.license);
     }
 
+    /// Returns the token of the license.
+    pub(super) fn token(&self) -> String {
+        let lines = self.license.lines();
+        lines.filter(|line| !line.starts_with("-----")).collect()
+    }
+
     /// Revokes the license, and installs the list of the vendor on the server.
     pub(super) fn revoke(&self) {
         let revoke = Run::keygen(&self.workstation).args(words("revoke acme.lic"));

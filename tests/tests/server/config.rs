@@ -1,7 +1,7 @@
 //! The configuration: options, then variables, then the file.
 
 use license_tests::server::{Server, license_server};
-use license_tests::{Run, Scratch};
+use license_tests::{Run, Scratch, Vendor};
 use serde_json::Value;
 
 fn check<'s>(scratch: &'s Scratch, arguments: &[&str]) -> Run<'s> {
@@ -83,6 +83,21 @@ fn a_value_that_is_not_acceptable_names_its_setting_and_its_place() {
         ("--tls", "maybe", "auto, on or off"),
         ("--allowed-networks", "10.0.0.0/99", "a network such as"),
         ("--public-url", "ftp://a", "a URL such as"),
+        (
+            "--login-issuer",
+            "http://login.example",
+            "or http for this machine",
+        ),
+        (
+            "--login-issuer",
+            "https://login.example/?a=1",
+            "without a query",
+        ),
+        (
+            "--login-issuer",
+            "https://ann@login.example",
+            "a URL such as",
+        ),
         ("--log-format", "xml", "auto, json or text"),
         ("--name", "\u{7}", "1 to 128 characters"),
     ] {
@@ -163,4 +178,41 @@ fn an_unknown_variable_and_a_missing_file_are_reported() {
     let missing = ["--tls-cert", "no.crt", "--tls-key", "no.key"];
     let outcome = check(&scratch, &missing).run().expect_code(4);
     assert!(outcome.stderr.contains("cannot read no.crt"), "{outcome:?}");
+}
+
+#[test]
+fn a_provider_of_logins_needs_a_client_id_and_keys_that_can_be_used() {
+    let scratch = Scratch::new();
+    let issuer = ["--json", "--login-issuer", "https://login.example"];
+    let client = ["--login-client-id", "license"];
+    for (arguments, part) in [
+        (&issuer[..], "expected login_client_id with login_issuer"),
+        (
+            &["--json", client[0], client[1]],
+            "expected login_issuer with login_client_id",
+        ),
+        (
+            &["--json", "--login-keys", "keys"],
+            "expected login_issuer with login_keys",
+        ),
+    ] {
+        let refused = check(&scratch, arguments).run();
+        assert_eq!(refused.expect_json_failure(2), "USAGE");
+        let message = refused.json()["error"]["message"].to_string();
+        assert!(message.contains(part), "{message}");
+    }
+    let both = [&issuer[..], &client].concat();
+    for (option, content, code) in [
+        ("--login-keys", "{\"keys\": []}", "LOGIN_KEYS"),
+        ("--login-keys", "not JSON", "LOGIN_KEYS"),
+        ("--login-ca-file", "not PEM", "LOGIN_KEYS"),
+    ] {
+        scratch.write("file", content);
+        let refused = check(&scratch, &[&both[..], &[option, "file"]].concat()).run();
+        assert_eq!(refused.expect_json_failure(2), code, "{option} {content}");
+    }
+    scratch.write("keys", &Vendor::shared().trust);
+    let with_keys = [&both[..], &["--login-keys", "keys"]].concat();
+    check(&scratch, &with_keys).run().expect_code(0);
+    check(&scratch, &both).run().expect_code(0);
 }

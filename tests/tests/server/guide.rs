@@ -17,13 +17,14 @@ use operator::Operator;
 const RUN: &str = "license-server run --config license-server.toml --listen 0.0.0.0:8443";
 
 /// The sections with commands. The tests below follow each of them.
-const SECTIONS: [&str; 15] = [
+const SECTIONS: [&str; 16] = [
     "Try it out",
     "The certificate of the vendor",
     "Serve other machines",
     "Run as a service",
     "Administrators",
     "Seats",
+    "Logins",
     "Clients",
     "Usage reports",
     "Telemetry",
@@ -251,6 +252,26 @@ fn administrators_and_clients_use_the_api_with_curl() {
     let headers = [("authorization", authorization.as_str())];
     let refused = server.send("POST", "/api/v1/seats", &headers, "{}");
     refused.expect_problem(401, "NOT_ENROLLED");
+}
+
+#[test]
+fn a_server_of_the_guide_requires_a_login() {
+    if tools::curl().is_none() {
+        return;
+    }
+    let mut operator = Operator::new();
+    let license = operator.install_license();
+    // The keys of another issuer take the place of those of a provider.
+    let keys = format!("file://{}", operator.scratch.file("trust.jwks").display());
+    operator.replace("https://login.acme.example/jwks", &keys);
+    let authorization = format!("License {}", license.key());
+    let headers = [("authorization", authorization.as_str())];
+    for block in Guide::read().blocks("Logins") {
+        let server = operator.start(&block);
+        let refused = server.send("POST", "/api/v1/seats", &headers, "{}");
+        refused.expect_problem(401, "LOGIN_REQUIRED");
+        server.stop();
+    }
 }
 
 #[test]

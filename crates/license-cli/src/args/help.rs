@@ -75,7 +75,16 @@ pub(crate) const COMMAND_GROUPS: &[CommandGroup] = &[
     #[cfg(feature = "online")]
     CommandGroup {
         heading: "Use a license server",
-        commands: &["config", "validate", "seat", "run", "wait", "telemetry"],
+        commands: &[
+            "config",
+            "login",
+            "logout",
+            "validate",
+            "seat",
+            "run",
+            "wait",
+            "telemetry",
+        ],
     },
     CommandGroup {
         heading: "Examine this machine",

@@ -16,6 +16,10 @@ use super::{ContextArgs, SystemArgs, help, instant, usage_type, version};
 pub(crate) enum OnlineCommand {
     /// Show the settings for license servers with their origin, or change them
     Config(Config),
+    /// Log in at the OpenID provider of your organization, for license servers that require it
+    Login(Login),
+    /// Delete the login on this machine, and revoke it at the provider
+    Logout,
     /// Ask the license server whether the license is valid, and store its signed answer
     Validate(Box<Validate>),
     /// Acquire a seat for one lease (usually two minutes), show it, or release it
@@ -134,6 +138,15 @@ An event has the counts of one day: used quotas, refused features and reason cod
 versions of the product and this program, the tier, the operating system and a random id. It names \
 no user, machine, license, customer, project or address. Up to 90 events wait while the server is \
 not reached. The setting forbid-telemetry of an administrator forbids all of this.";
+
+pub(crate) struct Login {
+    /// Show who is logged in, without a network
+    #[arg(long, conflicts_with = "limit")]
+    pub(crate) status: bool,
+    /// Longest time to wait until you have logged in, such as 30s, 10m or 2h
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "15m")]
+    pub(crate) limit: Duration,
+}
 
 #[derive(Debug, Args)]
 pub(crate) struct Validate {

@@ -2,6 +2,7 @@
 
 mod child;
 mod config;
+mod login;
 mod run;
 mod seat;
 mod telemetry;
@@ -30,6 +31,8 @@ pub(super) fn run_command(
 ) -> Result<Exit, Failure> {
     match command {
         OnlineCommand::Config(arguments) => config::run(app, arguments, terminal),
+        OnlineCommand::Login(arguments) => login::run(&app, arguments, terminal),
+        OnlineCommand::Logout => login::logout(&app, terminal),
         OnlineCommand::Validate(arguments) => validate::run(&app, arguments, terminal),
         OnlineCommand::Seat(arguments) => seat::run(&app, arguments, terminal),
         OnlineCommand::Wait(arguments) => wait::run(&app, arguments, terminal),

@@ -8,6 +8,7 @@ use license_core::{Context, FeatureMatrix};
 use ureq::http::Method;
 
 use super::error::OnlineError;
+use super::login::UserLogin;
 use super::seat_request::SeatRequest;
 use super::settings::OnlineSettings;
 use super::transport::{Call, Limit, Route, Transport};
@@ -37,6 +38,7 @@ use crate::manager::LicenseManager;
 /// seconds for all servers together.
 pub struct OnlineClient {
     transport: Arc<Transport>,
+    login: Option<Arc<UserLogin>>,
     start: Limit,
 }
 
@@ -81,8 +83,10 @@ impl OnlineClient {
     /// setting if a value or a file cannot be used.
     pub fn new(manager: &LicenseManager, settings: &OnlineSettings) -> Result<Self, OnlineError> {
         let resolved = manager.resolve_online(settings)?;
+        let login = UserLogin::new(&resolved, manager.readable_paths().user().clone())?;
         Ok(Self {
             transport: Arc::new(Transport::new(&resolved)?),
+            login: login.map(Arc::new),
             start: Limit::AtMost(resolved.start_timeout),
         })
     }
@@ -259,8 +263,8 @@ impl OnlineClient {
         context: &Context<'_>,
         path: impl AsRef<Path>,
     ) -> Result<SeatRequest, OnlineError> {
-        let transport = Arc::clone(&self.transport);
-        SeatRequest::new(transport, manager, matrix, context, path.as_ref())
+        let connection = (Arc::clone(&self.transport), self.login.clone());
+        SeatRequest::new(connection, manager, matrix, context, path.as_ref())
     }
 
     fn flow<'v>(

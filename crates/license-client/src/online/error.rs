@@ -1,6 +1,7 @@
 //! The reasons why a license server gave no answer, and its refusals.
 
 mod fault;
+mod login;
 mod problem;
 
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use license_core::session::ProjectError;
 use thiserror::Error;
 
 pub use self::fault::{CertificateFault, UnreachableReason};
+pub use self::login::LoginError;
 pub use self::problem::ServerProblem;
 pub(super) use self::problem::one_line;
 use super::queue::QueuePlace;
@@ -193,6 +195,9 @@ pub enum OnlineError {
     /// The validation token cannot be stored.
     #[error("cannot store the answer of the license server")]
     NotStored(#[source] Box<InstallationError>),
+    /// The user is not logged in.
+    #[error(transparent)]
+    Login(#[from] LoginError),
     /// A child process used a seat of its parent process.
     #[error("the seat belongs to process {owner}, and this is process {found}")]
     Forked {
@@ -251,6 +256,7 @@ impl OnlineError {
             Self::Project(_) => "NO_PROJECT",
             Self::NoMachine => "NO_MACHINE",
             Self::NotStored(error) => error.code().map_or("IO", |code| code.as_str()),
+            Self::Login(error) => error.code(),
             Self::Forked { .. } => "FORKED",
             Self::TelemetryOff => "TELEMETRY_OFF",
             Self::TelemetryForbidden { .. } => "TELEMETRY_FORBIDDEN",
@@ -303,6 +309,7 @@ impl OnlineError {
                 "install the license that the vendor issued for the license server"
             }
             Self::NoMachine => "let the administrator set an id for this machine",
+            Self::Login(error) => error.hint(),
             Self::Forked { .. } => "acquire a seat in the child process",
             Self::TelemetryOff => "turn telemetry on first; the user decides this",
             Self::TelemetryForbidden { .. } => {
@@ -341,6 +348,7 @@ impl OnlineError {
             | Self::Unauthenticated { .. } => true,
             Self::Problem(problem) => problem.status == 429 || problem.status >= 500,
             Self::EachServer { last, .. } => last.is_unreachable(),
+            Self::Login(error) => error.is_unreachable(),
             _ => false,
         }
     }

@@ -19,6 +19,7 @@ use super::boot_time::BootTime;
 use super::caller::{self, Installed};
 use super::error::OnlineError;
 use super::grant::{Expected, SeatReply, unverified};
+use super::login::UserLogin;
 use super::queue::{QueuePlace, QueueReply};
 use super::random;
 use super::seat::{Callback, Holder, Seat, SeatEvent};
@@ -57,13 +58,15 @@ const PAUSE: Duration = Duration::from_secs(1);
 #[must_use = "a request does nothing until `acquire` or `wait` is called"]
 pub struct SeatRequest {
     pub(super) transport: Arc<Transport>,
+    login: Option<Arc<UserLogin>>,
     pub(super) store: Store,
     pub(super) license: License,
     pub(super) license_key: String,
     pub(super) machine: Machine,
     pub(super) session: SessionId,
     pub(super) root: ProjectRoot,
-    user: String,
+    /// The user that the program states.
+    user: Option<String>,
     groups: Vec<String>,
     callback: Option<Callback>,
 }
@@ -90,7 +93,7 @@ enum Acquired {
 
 impl SeatRequest {
     pub(super) fn new(
-        transport: Arc<Transport>,
+        (transport, login): (Arc<Transport>, Option<Arc<UserLogin>>),
         manager: &LicenseManager,
         matrix: &FeatureMatrix,
         context: &Context<'_>,
@@ -109,12 +112,13 @@ impl SeatRequest {
         let session = session.map_err(OnlineError::Project)?;
         Ok(Self {
             transport,
+            login,
             store: manager.readable_paths().user().clone(),
             license_key: caller::license_key(&license)?,
             machine: caller::machine(manager, &license)?,
             session: session.id(),
             root: session.root().clone(),
-            user: user.map_or_else(user_of_this_process, str::to_owned),
+            user: user.map(str::to_owned),
             groups: Vec::new(),
             callback: None,
             license,
@@ -123,8 +127,9 @@ impl SeatRequest {
 
     /// Sets the name with which the seat is listed. All processes of a session need the same name.
     ///
-    /// The default is the user of the context, or else the user id of this process, such as
-    /// `uid:1000`. The environment has a name too, but not in each process of the same user.
+    /// The default is the user of the context, or else that of the login, or else the user id of
+    /// this process, such as `uid:1000`. The environment has a name too, but not in each process of
+    /// the same user.
     ///
     /// ```no_run
     /// # fn client() -> Result<license_client::Client, Box<dyn std::error::Error>> {
@@ -136,7 +141,7 @@ impl SeatRequest {
     /// ```
     pub fn user(self, name: impl Into<String>) -> Self {
         Self {
-            user: name.into(),
+            user: Some(name.into()),
             ..self
         }
     }
@@ -320,17 +325,25 @@ impl SeatRequest {
     }
 
     fn request(&mut self, attempt: &Attempt, is_waiting: bool) -> Result<Acquired, OnlineError> {
+        let login = UserLogin::token_of(self.login.as_deref())?;
         let nonce = random::nonce()?;
-        let body = json!({
+        let mut body = json!({
             "session": self.session.to_string(),
             "instance": attempt.instance,
             "machine_id": self.machine.to_string(),
-            "user": self.user,
             "groups": self.groups,
             "nonce": nonce.to_string(),
             "commitment": attempt.secret.commitment().to_string(),
             "wait": is_waiting,
         });
+        // Without a stated user, the server takes that of the login.
+        let user = match &self.user {
+            None if login.is_none() => Some(user_of_this_process()),
+            user => user.clone(),
+        };
+        if let (Some(user), Some(members)) = (user, body.as_object_mut()) {
+            members.insert("user".to_owned(), user.into());
+        }
         let call = Call {
             method: Method::POST,
             path: PATH,
@@ -339,7 +352,8 @@ impl SeatRequest {
             deletion_secret: None,
             idempotency_key: Some(&random::idempotency_key()?),
         };
-        let answer = self.transport.send(&call, Route::Any, Limit::Configured)?;
+        let (login, limit) = (login.as_deref().map(String::as_str), Limit::Configured);
+        let answer = self.transport.send_as(&call, login, Route::Any, limit)?;
         self.accept(&answer, attempt, nonce)
     }
 

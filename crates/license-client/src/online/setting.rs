@@ -35,6 +35,12 @@ pub enum OnlineSetting {
     AllowHttp,
     /// `forbid-telemetry`: whether telemetry cannot be turned on. `true` counts from every place.
     ForbidTelemetry,
+    /// `login-issuer`: the URL of the OpenID provider at which users log in.
+    LoginIssuer,
+    /// `login-client-id`: the id of this program at the provider.
+    LoginClientId,
+    /// `login-scopes`: the scopes of a login.
+    LoginScopes,
 }
 
 impl OnlineSetting {
@@ -49,6 +55,9 @@ impl OnlineSetting {
         Self::EnrollmentToken,
         Self::AllowHttp,
         Self::ForbidTelemetry,
+        Self::LoginIssuer,
+        Self::LoginClientId,
+        Self::LoginScopes,
     ];
 
     /// Returns the setting with this name.
@@ -82,6 +91,9 @@ impl OnlineSetting {
             Self::EnrollmentToken => "enrollment-token",
             Self::AllowHttp => "allow-http",
             Self::ForbidTelemetry => "forbid-telemetry",
+            Self::LoginIssuer => "login-issuer",
+            Self::LoginClientId => "login-client-id",
+            Self::LoginScopes => "login-scopes",
         }
     }
 
@@ -137,8 +149,15 @@ impl OnlineSetting {
                 "the absolute path of a PEM file with the private key of the client certificate"
             }
             Self::ConnectTimeout | Self::Timeout => "seconds from 1 to 300",
-            Self::EnrollmentToken => "1 to 256 printable ASCII characters without spaces",
+            Self::EnrollmentToken | Self::LoginClientId => {
+                "1 to 256 printable ASCII characters without spaces"
+            }
             Self::AllowHttp | Self::ForbidTelemetry => "true or false",
+            Self::LoginIssuer => {
+                "the URL of an OpenID provider as its discovery document states it, such as \
+                 https://login.acme.example; http only for this machine"
+            }
+            Self::LoginScopes => "names separated by spaces, with openid",
         }
     }
 }

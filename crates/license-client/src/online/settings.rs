@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-pub(super) use self::resolved::Resolved;
+pub(super) use self::resolved::{LoginSettings, Resolved};
 
 use super::error::OnlineError;
 use super::server_url::ServerUrl;
@@ -24,7 +24,10 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const START_TIMEOUT: Duration = Duration::from_secs(3);
 /// The limits of a time limit in seconds.
 const SECONDS: std::ops::RangeInclusive<f64> = 0.1..=300.0;
-const MAX_ENROLLMENT_TOKEN: usize = 256;
+/// The longest enrollment token, client id and list of scopes.
+const MAX_TEXT: usize = 256;
+/// The scopes of a login by default. `offline_access` asks for a refresh token.
+const LOGIN_SCOPES: &str = "openid email offline_access";
 
 /// The settings of a program for license servers. All are optional.
 ///
@@ -365,8 +368,7 @@ fn seconds(text: &str) -> Option<Duration> {
 fn check(setting: OnlineSetting, value: &str, source: &OnlineSource) -> Result<(), OnlineError> {
     let is_path = |value: &str| Path::new(value).is_absolute() && !value.contains(char::is_control);
     let is_token = |value: &str| {
-        (1..=MAX_ENROLLMENT_TOKEN).contains(&value.len())
-            && value.bytes().all(|byte| byte.is_ascii_graphic())
+        (1..=MAX_TEXT).contains(&value.len()) && value.bytes().all(|byte| byte.is_ascii_graphic())
     };
     let is_valid = match setting {
         OnlineSetting::ServerUrl => {
@@ -379,9 +381,23 @@ fn check(setting: OnlineSetting, value: &str, source: &OnlineSource) -> Result<(
             is_path(value)
         }
         OnlineSetting::ConnectTimeout | OnlineSetting::Timeout => seconds(value).is_some(),
-        OnlineSetting::EnrollmentToken => is_token(value),
+        OnlineSetting::EnrollmentToken | OnlineSetting::LoginClientId => is_token(value),
         OnlineSetting::AllowHttp | OnlineSetting::ForbidTelemetry => {
             matches!(value, "true" | "false")
+        }
+        OnlineSetting::LoginIssuer => {
+            // A login is a secret, so `allow-http` does not count.
+            let found = match ServerUrl::parse(value) {
+                Ok(url) if url.is_authenticated() => return Ok(()),
+                Ok(_) => "http to another machine",
+                Err(found) => found,
+            };
+            return Err(invalid(setting, source, found));
+        }
+        OnlineSetting::LoginScopes => {
+            value.split(' ').all(is_token)
+                && value.len() <= MAX_TEXT
+                && value.split(' ').any(|scope| scope == "openid")
         }
     };
     if is_valid {

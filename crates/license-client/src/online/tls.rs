@@ -14,7 +14,7 @@ use super::error::OnlineError;
 use super::setting::OnlineSetting;
 use super::settings::{Resolved, invalid};
 
-/// Returns the configuration of TLS connections.
+/// Returns the configuration of TLS connections to a license server.
 pub(super) fn config(settings: &Resolved) -> Result<TlsConfig, OnlineError> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let roots = match read(settings, OnlineSetting::CaFile)? {
@@ -35,6 +35,25 @@ pub(super) fn config(settings: &Resolved) -> Result<TlsConfig, OnlineError> {
         .client_cert(client)
         .unversioned_rustls_crypto_provider(provider)
         .build())
+}
+
+/// Returns the configurations of TLS connections to a server that may have a certificate of
+/// `ca-file` or of a public authority. They have no certificate of this client.
+pub(super) fn with_public_authorities(settings: &Resolved) -> Result<Vec<TlsConfig>, OnlineError> {
+    let mut all = Vec::new();
+    if let Some(pem) = read(settings, OnlineSetting::CaFile)? {
+        all.push(RootCerts::new_with_certs(&authorities(settings, &pem)?));
+    }
+    all.push(RootCerts::WebPki);
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let configuration = |roots| {
+        TlsConfig::builder()
+            .provider(TlsProvider::Rustls)
+            .root_certs(roots)
+            .unversioned_rustls_crypto_provider(Arc::clone(&provider))
+            .build()
+    };
+    Ok(all.into_iter().map(configuration).collect())
 }
 
 fn read(

@@ -9,6 +9,7 @@ use std::time::Duration;
 use license_core::encoding::from_strict_json;
 use serde::de::DeserializeOwned;
 use ureq::http::{HeaderMap, Method, Request, Response, header};
+use ureq::tls::TlsConfig;
 use ureq::{Agent, AsSendBody, Body};
 use zeroize::Zeroizing;
 
@@ -38,11 +39,18 @@ pub(super) struct Transport {
     enrollment_token: Option<Zeroizing<String>>,
 }
 
-struct Server {
+/// A server, and the HTTP client for it.
+pub(super) struct Server {
     url: ServerUrl,
     /// The URL, with the proxy if there is one.
     label: String,
     agent: Agent,
+}
+
+/// A response of a server, with any status.
+pub(super) struct Received {
+    response: Response<Body>,
+    pub(super) body: Zeroizing<Vec<u8>>,
 }
 
 /// A request.
@@ -102,36 +110,8 @@ impl Transport {
         environment: impl Fn(&str) -> Option<OsString>,
     ) -> Result<Self, OnlineError> {
         let tls = tls::config(settings)?;
-        let server = |url: ServerUrl| {
-            let proxy = proxy_for(&url, &environment).map_err(|variable| {
-                let source = OnlineSource::Variable(variable);
-                let found = "a URL of a proxy that cannot be used";
-                invalid(OnlineSetting::ServerUrl, &source, found)
-            })?;
-            let label = match &proxy {
-                Some(proxy) => format!(
-                    "{} through proxy {}:{}",
-                    url.as_str(),
-                    proxy.host(),
-                    proxy.port()
-                ),
-                None => url.as_str().to_owned(),
-            };
-            let config = Agent::config_builder()
-                .tls_config(tls.clone())
-                .https_only(url.is_https())
-                .http_status_as_error(false)
-                .max_redirects(0)
-                .max_response_header_size(MAX_HEADER)
-                .user_agent(USER_AGENT)
-                // A kept connection would be shared with a child process after a `fork`.
-                .max_idle_connections(0)
-                .proxy(proxy)
-                .build();
-            let connector = ureq::unversioned::transport::DefaultConnector::default();
-            let agent = Agent::with_parts(config, connector, TimedResolver);
-            Ok(Server { url, label, agent })
-        };
+        let server =
+            |url: ServerUrl| Server::new(url, &tls, OnlineSetting::ServerUrl, &environment);
         let servers = settings.servers()?.into_iter().map(server);
         let token = settings.get(OnlineSetting::EnrollmentToken);
         Ok(Self {
@@ -169,6 +149,17 @@ impl Transport {
         route: Route,
         limit: Limit,
     ) -> Result<Answer, OnlineError> {
+        self.send_as(call, None, route, limit)
+    }
+
+    /// Same as [`Self::send`], with the ID token of a user.
+    pub(super) fn send_as(
+        &self,
+        call: &Call<'_>,
+        login: Option<&str>,
+        route: Route,
+        limit: Limit,
+    ) -> Result<Answer, OnlineError> {
         let started = BootTime::now();
         let budget = match limit {
             Limit::Configured => self.total,
@@ -189,7 +180,7 @@ impl Transport {
                 if share.is_zero() {
                     break;
                 }
-                match self.ask(*number, call, share) {
+                match self.ask(*number, call, login, share) {
                     Ok(body) => {
                         return Ok(Answer {
                             server: *number,
@@ -229,16 +220,11 @@ impl Transport {
         &self,
         number: usize,
         call: &Call<'_>,
+        login: Option<&str>,
         limit: Duration,
     ) -> Result<Zeroizing<Vec<u8>>, OnlineError> {
         let Some(server) = self.servers.get(number) else {
             return Err(OnlineError::NoServer);
-        };
-        let connect = self.connect.min(limit);
-        let attempt = ServerAttempt {
-            server: &server.label,
-            connect,
-            total: limit,
         };
         let mut request = Request::builder()
             .method(call.method.clone())
@@ -253,23 +239,94 @@ impl Transport {
         if let Some(token) = &self.enrollment_token {
             request = request.header("x-enrollment-token", token.as_str());
         }
+        // A login is never sent over a connection that others can read.
+        if let Some(login) = login.filter(|_| server.url.is_authenticated()) {
+            request = request.header("x-login-token", login);
+        }
         if let Some(key) = call.idempotency_key {
             request = request.header("idempotency-key", key);
         }
-        let limits = (connect, limit);
-        let response = match &call.body {
+        let limits = (self.connect.min(limit), limit);
+        let received = match &call.body {
             Some(body) => {
                 let request = request.header(header::CONTENT_TYPE, "application/json");
-                run(&server.agent, request.body(body.as_bytes()), limits)
+                server.run(request.body(body.as_bytes()), limits)
             }
-            None => run(&server.agent, request.body(()), limits),
+            None => server.run(request.body(()), limits),
         };
+        server.judge(received?)
+    }
+}
+
+impl Server {
+    /// Creates a client for a server. `setting` has the URL of the server, for the error of a proxy
+    /// that cannot be used.
+    pub(super) fn new(
+        url: ServerUrl,
+        tls: &TlsConfig,
+        setting: OnlineSetting,
+        environment: impl Fn(&str) -> Option<OsString>,
+    ) -> Result<Self, OnlineError> {
+        let proxy = proxy_for(&url, environment).map_err(|variable| {
+            let source = OnlineSource::Variable(variable);
+            let found = "a URL of a proxy that cannot be used";
+            invalid(setting, &source, found)
+        })?;
+        let label = match &proxy {
+            Some(proxy) => format!(
+                "{} through proxy {}:{}",
+                url.as_str(),
+                proxy.host(),
+                proxy.port()
+            ),
+            None => url.as_str().to_owned(),
+        };
+        let config = Agent::config_builder()
+            .tls_config(tls.clone())
+            .https_only(url.is_https())
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_response_header_size(MAX_HEADER)
+            .user_agent(USER_AGENT)
+            // A kept connection would be shared with a child process after a `fork`.
+            .max_idle_connections(0)
+            .proxy(proxy)
+            .build();
+        let connector = ureq::unversioned::transport::DefaultConnector::default();
+        let agent = Agent::with_parts(config, connector, TimedResolver);
+        Ok(Self { url, label, agent })
+    }
+
+    /// Sends a request within the time limits for a connection and for everything, and reads the
+    /// response.
+    pub(super) fn run(
+        &self,
+        request: Result<Request<impl AsSendBody>, ureq::http::Error>,
+        (connect, total): (Duration, Duration),
+    ) -> Result<Received, OnlineError> {
+        let attempt = ServerAttempt {
+            server: &self.label,
+            connect,
+            total,
+        };
+        let response = run(&self.agent, request, (connect, total));
         let mut response = response.map_err(|error| attempt.before_answer(&error))?;
         let body = response.body_mut().with_config().limit(MAX_ANSWER);
         let body = body.read_to_vec();
         let body = Zeroizing::new(body.map_err(|error| attempt.while_reading(&error, MAX_ANSWER))?);
-        judge(&server.url, &response, &body)?;
-        Ok(body)
+        Ok(Received { response, body })
+    }
+
+    /// Returns the body of a success in JSON, and the error of any other response.
+    pub(super) fn judge(&self, received: Received) -> Result<Zeroizing<Vec<u8>>, OnlineError> {
+        judge(&self.url, &received.response, &received.body)?;
+        Ok(received.body)
+    }
+}
+
+impl Received {
+    pub(super) fn status(&self) -> u16 {
+        self.response.status().as_u16()
     }
 }
 

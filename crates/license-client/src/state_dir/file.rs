@@ -43,6 +43,8 @@ pub enum StateFile {
     Seats,
     /// `telemetry.json`: the telemetry that waits to be sent, and the secret that deletes it.
     Telemetry,
+    /// `login.json`: the login of the user, with its tokens.
+    Login,
 }
 
 impl StateFile {
@@ -62,6 +64,7 @@ impl StateFile {
         Self::Online,
         Self::Seats,
         Self::Telemetry,
+        Self::Login,
     ];
 
     /// Returns the file with this name.
@@ -100,6 +103,7 @@ impl StateFile {
             Self::Online => "online.toml",
             Self::Seats => "seats.json",
             Self::Telemetry => "telemetry.json",
+            Self::Login => "login.json",
         }
     }
 }

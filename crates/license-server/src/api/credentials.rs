@@ -4,6 +4,7 @@
 //! |---|---|
 //! | administration | `Authorization: Bearer TOKEN` with the scope `read` for GET, else `admin` |
 //! | seats | `Authorization: License KEY_OR_TOKEN`, and `X-Enrollment-Token` if it is configured |
+//! | acquire a seat | those of seats, and `X-Login-Token` if a login is configured |
 //! | usage reports | `Authorization: License KEY_OR_TOKEN` of an installed license |
 //! | validate, check-ins | the member `license_key` of the body |
 //! | telemetry | none to send, `X-Deletion-Secret` to delete |
@@ -19,6 +20,7 @@ use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
 
 use super::App;
+use super::login;
 use super::peer::Peer;
 use super::problem::Problem;
 use crate::domain::{Actor, Refusal, RefusalKind, Scope, ServerCode};
@@ -92,11 +94,19 @@ impl<S: Send + Sync> FromRequestParts<S> for Administrator {
 /// Lets machines pass that may use seats.
 pub(super) async fn require_enrollment(
     State(app): State<App>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
-    match check_enrollment(&app, &request) {
-        Ok(()) => next.run(request).await,
+    let sent = check_enrollment(&app, &request).and_then(|()| login::sent(&app, &request));
+    let verified = match sent {
+        Ok(sent) => login::verify(&app, sent).await,
+        Err(problem) => Err(problem),
+    };
+    match verified {
+        Ok(user) => {
+            request.extensions_mut().insert(user);
+            next.run(request).await
+        }
         Err(problem) => problem.into_response(),
     }
 }

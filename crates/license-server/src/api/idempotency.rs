@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::App;
 use super::body::{MAX_LARGE_BODY, ReceivedBody};
+use super::login::SeatUser;
 use super::peer::Peer;
 use super::problem::Problem;
 use crate::domain::{IdempotencyKey, Refusal, RefusalKind, ServerCode, StoredResponse};
@@ -144,9 +145,19 @@ fn key(request: &Request) -> Result<Option<IdempotencyKey>, Problem> {
 
 /// Returns who sends a request: a digest of the credentials, or the address of the peer.
 fn caller(request: &Request) -> String {
-    let digest = |text: &[u8]| hex::encode(&Sha256::digest(text));
+    let login = request.extensions().get::<SeatUser>();
+    // Several users can have the same license.
+    let user = login.and_then(SeatUser::name).unwrap_or_default();
     match request.headers().get(header::AUTHORIZATION) {
-        Some(value) => digest(value.as_bytes()),
+        Some(value) => {
+            let hash = Sha256::new().chain_update(value.as_bytes());
+            let hash = if user.is_empty() {
+                hash
+            } else {
+                hash.chain_update([0]).chain_update(user)
+            };
+            hex::encode(&hash.finalize())
+        }
         None => {
             let peer = request.extensions().get::<Peer>();
             peer.map_or_else(String::new, |peer| peer.address().to_string())

@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 use super::App;
 use super::body::{JsonReply, StrictJson};
 use super::credentials::LicenseCredential;
+use super::login::SeatUser;
 use super::numbers::seq;
 use super::paths::{StrictPath, not_found};
 use super::problem::Problem;
@@ -38,9 +39,10 @@ pub(super) struct AcquireBody {
     /// The machine: its digest, its fingerprint or a name.
     #[schema(min_length = 1, max_length = 1024)]
     machine_id: String,
-    /// The user.
+    /// The user. With a login, the default is the user of the login, and no other user is accepted.
+    #[serde(default)]
     #[schema(min_length = 1, max_length = 256)]
-    user: String,
+    user: Option<String>,
     /// Groups of the user, for reservations.
     #[serde(default)]
     #[schema(max_items = 64)]
@@ -195,6 +197,11 @@ pub(super) struct ReleasedBody {
     path = "/api/v1/seats",
     tag = "seats",
     request_body = AcquireBody,
+    params((
+        "X-Login-Token" = Option<String>,
+        Header,
+        description = "The ID token of the user, if the server has a provider of logins",
+    )),
     security(("license" = [])),
     responses(
         (status = 200, description = "The session's own lease", body = SeatBody),
@@ -205,6 +212,7 @@ pub(super) struct ReleasedBody {
 pub(super) async fn acquire(
     State(app): State<App>,
     LicenseCredential(credential): LicenseCredential,
+    login: SeatUser,
     StrictJson(body): StrictJson<AcquireBody>,
 ) -> Result<Response, Problem> {
     let request = AcquireRequest {
@@ -212,7 +220,7 @@ pub(super) async fn acquire(
         session: body.session,
         instance: body.instance,
         machine: body.machine_id,
-        user: body.user,
+        user: login.or_stated(body.user)?,
         groups: body.groups,
         nonce: body.nonce,
         commitment: body.commitment,

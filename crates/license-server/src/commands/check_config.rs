@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::certificate::CertificateFiles;
 use crate::config::{self, Config, SETTINGS, Setting, Settings, Tls};
+use crate::login;
 
 pub(super) fn run(
     settings: &Settings,
@@ -48,7 +49,7 @@ fn check_files(config: &Config) -> Result<(), Failure> {
         };
         files.load()?;
     }
-    Ok(())
+    config.login.as_ref().map_or(Ok(()), login::check)
 }
 
 fn to_text(settings: &Settings, terminal: &Terminal) -> String {

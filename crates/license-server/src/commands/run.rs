@@ -18,6 +18,7 @@ use crate::api::{App, AppSettings};
 use crate::certificate::CertificateFiles;
 use crate::config::Config;
 use crate::data_dir::DataDir;
+use crate::login::LoginVerifier;
 use crate::logs;
 use crate::metrics::Metrics;
 use crate::server::{RunningServer, Signals};
@@ -100,10 +101,13 @@ fn assemble(
         enrollment_token: enrollment_token(config)?,
     };
     let (services, clock) = (Arc::clone(&opened.services), Arc::clone(&opened.clock));
+    let login = config.login.clone();
+    let login = login.map(|login| LoginVerifier::new(login, Arc::clone(&clock)));
     let app = App::new(
         Arc::clone(&services),
         Arc::clone(&metrics),
         settings,
+        login.transpose()?,
         clock,
         stops,
     );

@@ -11,7 +11,7 @@ use license_cli_support::{Exit, Failure, Origin, SettingValue, escape};
 use license_issuer::signer::KeyLocation;
 
 use super::settings::Settings;
-use super::{Limits, LogFormat, Tls, TokenKey, VendorSettings, host_name};
+use super::{Limits, LogFormat, LoginConfig, Tls, TokenKey, VendorSettings, host_name};
 use crate::network::Network;
 
 /// The number of days for which a vendor's server keeps telemetry by default.
@@ -164,6 +164,46 @@ impl Reader<'_> {
         })
     }
 
+    /// Returns the provider of logins, which needs a client id.
+    pub(super) fn login(&self) -> Result<Option<LoginConfig>, Failure> {
+        let Some(issuer) = self.optional("login_issuer", login_issuer)? else {
+            let others = ["login_client_id", "login_keys", "login_ca_file"];
+            let unused = others.into_iter().find(|name| !self.text(name).is_empty());
+            return unused.map_or(Ok(None), |name| {
+                let message = format!("expected login_issuer with {name}, found none");
+                Err(Failure::usage(message)
+                    .hint("name the OpenID provider with --login-issuer URL"))
+            });
+        };
+        let client_id = self.optional("login_client_id", |text| {
+            let is_id = text.bytes().all(|byte| byte.is_ascii_graphic()) && text.len() <= 256;
+            let expected = "expected 1 to 256 visible ASCII characters";
+            is_id.then(|| text.to_owned()).ok_or(expected)
+        })?;
+        let client_id = client_id.ok_or_else(|| {
+            Failure::usage("expected login_client_id with login_issuer, found none")
+                .hint("name the id of the clients at the provider with --login-client-id ID")
+        })?;
+        Ok(Some(LoginConfig {
+            issuer,
+            client_id,
+            claim: self.parsed("login_claim", |text| {
+                let is_name = text.bytes().all(|byte| byte.is_ascii_graphic()) && text.len() <= 64;
+                let expected = "expected the name of a claim, such as email or sub";
+                (is_name && !text.is_empty())
+                    .then(|| text.to_owned())
+                    .ok_or(expected)
+            })?,
+            is_required: self.parsed("login_required", |text| match text {
+                "on" => Ok(true),
+                "off" => Ok(false),
+                _ => Err("expected on or off"),
+            })?,
+            keys: self.path("login_keys"),
+            ca_file: self.path("login_ca_file"),
+        }))
+    }
+
     /// Returns the settings of a vendor's server, which need each other.
     pub(super) fn vendor(&self) -> Result<Option<VendorSettings>, Failure> {
         let (ledger, key) = (self.path("ledger"), self.path("signing_key"));
@@ -275,6 +315,28 @@ pub(super) fn public_url(text: &str) -> Result<String, &'static str> {
         return Err(EXPECTED);
     }
     Ok(text.trim_end_matches('/').to_owned())
+}
+
+/// Parses the issuer of logins, which is compared with tokens exactly.
+fn login_issuer(text: &str) -> Result<String, &'static str> {
+    const EXPECTED: &str = "expected a URL such as https://login.example.com, or http for this \
+                            machine, without a query";
+    let uri: ureq::http::Uri = text.parse().map_err(|_| EXPECTED)?;
+    let authority = uri.authority().map(|authority| authority.as_str());
+    let authority = authority
+        .filter(|authority| !authority.contains('@'))
+        .ok_or(EXPECTED)?;
+    let host = uri.host().unwrap_or(authority);
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let address: Option<std::net::IpAddr> = host.parse().ok();
+    let is_local = host == "localhost" || address.is_some_and(|address| address.is_loopback());
+    let is_secure = match uri.scheme_str() {
+        Some("https") => true,
+        Some("http") => is_local,
+        _ => false,
+    };
+    let is_accepted = is_secure && uri.query().is_none() && !text.contains('#');
+    is_accepted.then(|| text.to_owned()).ok_or(EXPECTED)
 }
 
 pub(super) fn server_name(text: &str) -> Result<String, &'static str> {

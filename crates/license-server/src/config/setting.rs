@@ -51,7 +51,7 @@ impl Setting {
 }
 
 /// All settings, in the order in which `license-server check-config` shows them.
-pub(crate) const SETTINGS: [Setting; 32] = [
+pub(crate) const SETTINGS: [Setting; 38] = [
     Setting::path("data_dir", "license-server in the user data directory"),
     Setting::optional("key", "server.key in the data directory"),
     Setting::path("pin_file", "the file that the key names"),
@@ -72,6 +72,12 @@ pub(crate) const SETTINGS: [Setting; 32] = [
     Setting::optional("allowed_networks", "all"),
     Setting::optional("trusted_proxies", "none"),
     Setting::path("enrollment_token_file", "none"),
+    Setting::optional("login_issuer", "none: seats need no login"),
+    Setting::optional("login_client_id", "none"),
+    Setting::value("login_claim", "email"),
+    Setting::value("login_required", "on"),
+    Setting::path("login_keys", "the keys of the provider"),
+    Setting::path("login_ca_file", "the roots of Mozilla"),
     Setting::value("peer_rate", "200"),
     Setting::value("license_rate", "2000"),
     Setting::value("max_connections", "4096"),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use license_cli_support::{Exit, Failure, plural};
-use license_client::OnlineError;
+use license_client::{LoginError, OnlineError};
 use license_core::with_causes;
 use serde_json::Value;
 
@@ -30,6 +30,7 @@ fn exit(error: &OnlineError) -> Exit {
         OnlineError::NoServer
         | OnlineError::Setting { .. }
         | OnlineError::SettingsFile { .. }
+        | OnlineError::Login(LoginError::NotConfigured)
         | OnlineError::Project(_)
         | OnlineError::TelemetryOff => Exit::Usage,
         OnlineError::Unverified { .. } => Exit::Indeterminate,
@@ -39,6 +40,7 @@ fn exit(error: &OnlineError) -> Exit {
         | OnlineError::WaitEnded { .. }
         | OnlineError::NoLicense
         | OnlineError::NotCertified { .. }
+        | OnlineError::Login(_)
         | OnlineError::MissingContext(_)
         | OnlineError::TelemetryForbidden { .. } => Exit::Denied,
         OnlineError::NotStored(error) if error.code().is_some() => Exit::Denied,
@@ -89,6 +91,28 @@ fn hint(error: &OnlineError) -> Option<String> {
             command!("config"),
             " shows all settings with their origin"
         ),
+        OnlineError::Login(LoginError::NotConfigured) => concat!(
+            "run ",
+            command!("config set login-issuer URL"),
+            " and ",
+            command!("config set login-client-id ID"),
+            "; the administrator of the server has both"
+        ),
+        OnlineError::Login(LoginError::Expired { .. }) => {
+            concat!("log in again with ", command!("login"))
+        }
+        OnlineError::Problem(problem)
+            if ["LOGIN_REQUIRED", "LOGIN_INVALID", "LOGIN_EXPIRED"]
+                .contains(&problem.code.as_str()) =>
+        {
+            concat!(
+                "log in with ",
+                command!("login"),
+                "; ",
+                command!("login --status"),
+                " shows the login"
+            )
+        }
         OnlineError::NoLicense => concat!("install the license with ", command!("install FILE")),
         OnlineError::NoMachine => concat!("set an id for this machine, see ", command!("machine")),
         OnlineError::MissingContext(_) => {
@@ -114,6 +138,12 @@ fn hint(error: &OnlineError) -> Option<String> {
         error => return error.hint(),
     };
     Some(hint.to_owned())
+}
+
+/// Returns the failure of `license login --status` without a login.
+pub(crate) fn not_logged_in() -> Failure {
+    Failure::new(Exit::Denied, "NO_LOGIN", "nobody is logged in")
+        .hint(concat!("log in with ", command!("login")))
 }
 
 /// Returns the failure of a command about a stored seat that does not exist.

@@ -8,12 +8,21 @@ use zeroize::Zeroizing;
 use super::super::error::OnlineError;
 use super::super::server_url::ServerUrl;
 use super::super::setting::{OnlineSetting, OnlineSource, OnlineValue};
-use super::{CONNECT_TIMEOUT, TIMEOUT, invalid, seconds, urls};
+use super::{CONNECT_TIMEOUT, LOGIN_SCOPES, TIMEOUT, invalid, seconds, urls};
 
 /// The settings that are in effect. Every value has the form of its setting.
 pub(in crate::online) struct Resolved {
     pub(super) values: BTreeMap<OnlineSetting, (Zeroizing<String>, OnlineSource)>,
     pub(in crate::online) start_timeout: Duration,
+}
+
+/// The provider at which users log in.
+#[derive(Clone, Debug)]
+pub(in crate::online) struct LoginSettings {
+    /// The issuer, exactly as tokens name it.
+    pub(in crate::online) issuer: String,
+    pub(in crate::online) client_id: String,
+    pub(in crate::online) scopes: String,
 }
 
 impl Resolved {
@@ -57,6 +66,26 @@ impl Resolved {
             .map(|(_, source)| source)
     }
 
+    /// Returns the provider of logins, if the settings name it and this program.
+    pub(in crate::online) fn login(&self) -> Option<LoginSettings> {
+        let text = |setting| self.get(setting).map(|(value, _)| value.to_owned());
+        Some(LoginSettings {
+            issuer: text(OnlineSetting::LoginIssuer)?,
+            client_id: text(OnlineSetting::LoginClientId)?,
+            scopes: text(OnlineSetting::LoginScopes).unwrap_or_else(|| LOGIN_SCOPES.to_owned()),
+        })
+    }
+
+    /// Returns whether the servers may get the login of the user. A server that only an option of
+    /// the program names may not, unless the program names the provider too.
+    pub(in crate::online) fn is_login_for_servers(&self) -> bool {
+        let is_option = |setting| {
+            let source = self.get(setting).map(|(_, source)| source);
+            matches!(source, Some(OnlineSource::Option))
+        };
+        !is_option(OnlineSetting::ServerUrl) || is_option(OnlineSetting::LoginIssuer)
+    }
+
     pub(in crate::online) fn connect_timeout(&self) -> Duration {
         self.duration(OnlineSetting::ConnectTimeout, CONNECT_TIMEOUT)
     }
@@ -75,6 +104,7 @@ impl Resolved {
             OnlineSetting::ConnectTimeout => Some(CONNECT_TIMEOUT.as_secs().to_string()),
             OnlineSetting::Timeout => Some(TIMEOUT.as_secs().to_string()),
             OnlineSetting::AllowHttp | OnlineSetting::ForbidTelemetry => Some(false.to_string()),
+            OnlineSetting::LoginScopes => Some(LOGIN_SCOPES.to_owned()),
             _ => None,
         };
         let (value, source) = match self.get(setting) {

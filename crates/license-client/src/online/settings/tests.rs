@@ -207,3 +207,38 @@ fn each_place_can_forbid_telemetry_and_none_can_permit_it_again() {
     let resolved = resolve(&option, &permitted, &[]).unwrap();
     assert_eq!(resolved.telemetry_forbidden_by(), None);
 }
+
+#[test]
+fn the_provider_of_logins_needs_https_outside_loopback_whatever_allow_http_says() {
+    let set = |setting, value| OnlineSettings::new().allow_http(true).set(setting, value);
+    for (setting, value, is_accepted) in [
+        (
+            OnlineSetting::LoginIssuer,
+            "https://login.acme.example/realms/a",
+            true,
+        ),
+        (OnlineSetting::LoginIssuer, "http://127.0.0.1:3000", true),
+        (
+            OnlineSetting::LoginIssuer,
+            "http://login.acme.example",
+            false,
+        ),
+        (OnlineSetting::LoginIssuer, "login.acme.example", false),
+        (
+            OnlineSetting::LoginIssuer,
+            "https://a.example https://b.example",
+            false,
+        ),
+        (OnlineSetting::LoginClientId, "license-cli", true),
+        (OnlineSetting::LoginClientId, "license cli", false),
+        (OnlineSetting::LoginScopes, "openid profile", true),
+        (OnlineSetting::LoginScopes, "profile", false),
+        (OnlineSetting::LoginScopes, "openid  profile", false),
+    ] {
+        assert_eq!(
+            set(setting, value).is_ok(),
+            is_accepted,
+            "{setting} {value}"
+        );
+    }
+}

@@ -1,0 +1,126 @@
+//! The reasons why a user is not logged in.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+use super::OnlineError;
+
+/// The reason why a login failed, or cannot be used.
+///
+/// ```
+/// use license_client::LoginError;
+///
+/// let error = LoginError::Denied { provider: "https://login.acme.example".to_owned() };
+/// assert_eq!(error.code(), "LOGIN_DENIED");
+/// assert_eq!(error.to_string(), "the login at https://login.acme.example was denied");
+/// ```
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum LoginError {
+    /// The settings name no provider, or not this program's id there.
+    #[error("no login is configured: expected the settings `login-issuer` and `login-client-id`")]
+    NotConfigured,
+    /// The answer is not one of the configured OpenID provider.
+    #[error("{provider} is not the configured OpenID provider: {reason}")]
+    Provider {
+        /// The issuer in the settings.
+        provider: String,
+        /// The expected and the found content.
+        reason: String,
+    },
+    /// The provider refuses the request, such as for an unknown client id.
+    #[error("{provider} refuses the login: {reason}")]
+    Refused {
+        /// The issuer in the settings.
+        provider: String,
+        /// The error code of the provider, with its description.
+        reason: String,
+    },
+    /// The user, or a rule of the provider, denied the login.
+    #[error("the login at {provider} was denied")]
+    Denied {
+        /// The issuer in the settings.
+        provider: String,
+    },
+    /// The code was not entered in time.
+    #[error("the code of {provider} has expired before it was entered")]
+    CodeExpired {
+        /// The issuer in the settings.
+        provider: String,
+    },
+    /// The time limit of the caller ended.
+    #[error("expected a login within {} s, found none", limit.as_secs())]
+    TimedOut {
+        /// The time limit.
+        limit: Duration,
+    },
+    /// The user ended the wait.
+    #[error("the login was canceled")]
+    Canceled,
+    /// The login has expired, and was not renewed.
+    #[error("the login at {provider} has expired, and was not renewed")]
+    Expired {
+        /// The issuer in the settings.
+        provider: String,
+        /// The reason. `None` if the provider permits no renewal.
+        #[source]
+        source: Option<Box<OnlineError>>,
+    },
+}
+
+impl LoginError {
+    /// Returns the reason code.
+    ///
+    /// ```
+    /// assert_eq!(license_client::LoginError::Canceled.code(), "LOGIN_CANCELED");
+    /// ```
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotConfigured => "LOGIN_NOT_CONFIGURED",
+            Self::Provider { .. } => "LOGIN_PROVIDER",
+            Self::Refused { .. } => "LOGIN_REFUSED",
+            Self::Denied { .. } => "LOGIN_DENIED",
+            Self::CodeExpired { .. } => "LOGIN_CODE_EXPIRED",
+            Self::TimedOut { .. } => "LOGIN_TIMED_OUT",
+            Self::Canceled => "LOGIN_CANCELED",
+            Self::Expired { .. } => "LOGIN_EXPIRED",
+        }
+    }
+
+    pub(super) fn hint(&self) -> &'static str {
+        match self {
+            Self::NotConfigured => {
+                "set `login-issuer` and `login-client-id`; the administrator of the server has both"
+            }
+            Self::Provider { .. } => {
+                "compare `login-issuer` with the member `issuer` of the provider's discovery document"
+            }
+            Self::Refused { .. } => {
+                "check `login-client-id` and `login-scopes`, and whether the provider permits the \
+                 device flow to this client"
+            }
+            Self::Denied { .. } => "log in again and permit the login, or ask the administrator",
+            Self::CodeExpired { .. } => "log in again, and enter the new code in time",
+            Self::TimedOut { .. } => "log in again, or with a longer time limit",
+            Self::Canceled => "log in again",
+            Self::Expired { source, .. } => match source {
+                Some(source) if source.is_unreachable() => {
+                    "try again when the provider can be reached, or log in again"
+                }
+                _ => "log in again",
+            },
+        }
+    }
+
+    /// Returns whether the provider could not be reached, so that a later attempt can succeed.
+    pub(super) fn is_unreachable(&self) -> bool {
+        match self {
+            Self::Provider { .. } => true,
+            Self::Expired { source, .. } => source
+                .as_ref()
+                .is_some_and(|source| source.is_unreachable()),
+            _ => false,
+        }
+    }
+}
