@@ -139,6 +139,7 @@ versions of the product and this program, the tier, the operating system and a r
 no user, machine, license, customer, project or address. Up to 90 events wait while the server is \
 not reached. The setting forbid-telemetry of an administrator forbids all of this.";
 
+#[derive(Debug, Args)]
 pub(crate) struct Login {
     /// Show who is logged in, without a network
     #[arg(long, conflicts_with = "limit")]
