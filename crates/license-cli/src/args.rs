@@ -20,7 +20,8 @@ pub(crate) use self::help::COMMAND_GROUPS;
 pub(crate) use self::monitoring::{Metrics, Thresholds, is_plugin};
 #[cfg(feature = "online")]
 pub(crate) use self::online::{
-    Config, ConfigAction, OnLoss, OnlineArgs, OnlineCommand, Run, Seat, SeatAction, Validate, Wait,
+    Config, ConfigAction, OnLoss, OnlineArgs, OnlineCommand, Run, Seat, SeatAction, SeatReturn,
+    Validate, Wait,
 };
 use crate::embedded::{self, PROGRAM, command};
 

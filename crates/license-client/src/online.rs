@@ -4,27 +4,28 @@
 //! Requests block their thread, within a time limit. Only seats use a thread in the background.
 
 // Layers: a module uses only modules on the lines above its own.
-//     boot_time, server_url, setting, queue
+//     server_url, setting, queue
 //     error
 //     random, proxy, resolver, settings, settings_file
 //     tls, caller
 //     transport
 //     grant, verdict
-//     validation, seat, heartbeats, seat_file
-//     seat_request, stored_seat
+//     validation, seat, heartbeats
+//     own_seats
+//     seat_request, stored_seat, loan
 //     connection
-mod boot_time;
 mod caller;
 mod connection;
 mod error;
 mod grant;
 mod heartbeats;
+mod loan;
+mod own_seats;
 mod proxy;
 mod queue;
 mod random;
 mod resolver;
 mod seat;
-mod seat_file;
 mod seat_request;
 mod server_url;
 mod setting;
@@ -39,6 +40,7 @@ mod verdict;
 pub use self::connection::OnlineClient;
 pub(crate) use self::connection::RefreshLimit;
 pub use self::error::{CertificateFault, OnlineError, ServerProblem, UnreachableReason};
+pub(crate) use self::own_seats::OwnSeats;
 pub use self::queue::QueuePlace;
 pub use self::seat::{Seat, SeatEvent};
 pub use self::seat_request::SeatRequest;

@@ -1,6 +1,7 @@
 //! A floating seat that this process holds.
 
 mod renewal;
+mod sharing;
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,12 +19,14 @@ use ureq::http::Method;
 use zeroize::Zeroizing;
 
 use self::renewal::Renewal;
-use super::boot_time::BootTime;
+use self::sharing::Sharing;
 use super::error::OnlineError;
 use super::grant::{Grant, ReleaseReply};
 use super::heartbeats;
 use super::random;
 use super::transport::{Call, Limit, Route, Transport};
+use crate::boot_time::BootTime;
+use crate::store::Store;
 
 /// The longest time for which dropping a seat waits for the server.
 const DROP_LIMIT: Duration = Duration::from_secs(2);
@@ -58,6 +61,12 @@ pub enum SeatEvent {
         /// When and why the lease ended, in one sentence.
         detail: String,
     },
+    /// The lease could not be stored for child processes. They keep the lease before, which ends
+    /// earlier. The client tries again.
+    NotShared {
+        /// The reason.
+        error: Arc<OnlineError>,
+    },
 }
 
 impl fmt::Display for SeatEvent {
@@ -69,6 +78,11 @@ impl fmt::Display for SeatEvent {
             }
             Self::Recovered => f.write_str("the seat is valid again"),
             Self::Lost { detail, .. } => write!(f, "the seat is lost: {detail}"),
+            Self::NotShared { error } => write!(
+                f,
+                "the lease could not be stored for child processes: {}",
+                with_causes(&**error)
+            ),
         }
     }
 }
@@ -79,6 +93,8 @@ impl fmt::Display for SeatEvent {
 /// with the key that the license certifies, so a seat is believed only if the vendor's key proves
 /// it. Its lifetime counts from the moment when the request was sent, by a clock that continues in
 /// suspend and that no program sets.
+///
+/// The decisions of the client that acquired the seat count it while it is valid.
 ///
 /// Dropping the seat releases it, and waits for the server for at most two seconds. A process that
 /// ends without dropping it keeps the seat until the lease ends, by default two minutes. After a
@@ -106,7 +122,7 @@ impl fmt::Display for SeatEvent {
 /// ```
 #[must_use = "the seat is released as soon as it is dropped"]
 pub struct Seat {
-    core: Arc<SeatCore>,
+    pub(super) core: Arc<SeatCore>,
     root: ProjectRoot,
 }
 
@@ -131,15 +147,21 @@ pub(super) struct Holder {
     pub(super) instance: String,
     pub(super) secret: Zeroizing<String>,
     pub(super) commitment: Commitment,
+    /// The files of the user, and the id of the boot: for the lease that child processes read.
+    pub(super) store: Store,
+    pub(super) boot: Option<u128>,
+    /// Whether the seat is borrowed. It needs no server, and stays borrowed when it is dropped.
+    pub(super) is_borrowed: bool,
 }
 
 /// The part of a seat that the thread for renewals uses.
 pub(super) struct SeatCore {
-    holder: Holder,
+    pub(super) holder: Holder,
     /// The process that acquired the seat.
     owner: u32,
     state: Mutex<SeatState>,
     callback: Mutex<Option<Callback>>,
+    sharing: Mutex<Sharing>,
 }
 
 struct SeatState {
@@ -208,14 +230,8 @@ impl Seat {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn expires_in(&self) -> Duration {
-        if !self.core.is_owner() {
-            return Duration::ZERO;
-        }
-        let state = self.core.state();
-        match state.phase {
-            Phase::Held | Phase::Late => state.grant.valid_until.since(BootTime::now()),
-            Phase::Lost | Phase::Released => Duration::ZERO,
-        }
+        let valid = self.core.valid();
+        valid.map_or(Duration::ZERO, |(_, left)| left)
     }
 
     /// Returns the session that holds the seat.
@@ -309,7 +325,7 @@ impl Seat {
     }
 
     /// Releases the seat, and returns whether this freed it. Other processes of the same session
-    /// may still use it.
+    /// may still use it. A borrowed seat stays borrowed.
     ///
     /// # Blocking
     ///
@@ -375,6 +391,7 @@ impl SeatCore {
                 renewal,
             }),
             callback: Mutex::new(callback),
+            sharing: Mutex::default(),
         }
     }
 
@@ -384,6 +401,33 @@ impl SeatCore {
         self.owner == process::id()
     }
 
+    /// Returns the grant and how long it lasts, if the lease proves the seat now.
+    fn valid(&self) -> Option<(MutexGuard<'_, SeatState>, Duration)> {
+        if !self.is_owner() {
+            return None;
+        }
+        let state = self.state();
+        if matches!(state.phase, Phase::Lost | Phase::Released) {
+            return None;
+        }
+        let left = state.grant.valid_until.since(BootTime::now());
+        (!left.is_zero()).then_some((state, left))
+    }
+
+    /// Returns the lease and how long it lasts, if it proves the seat now.
+    pub(super) fn valid_lease(&self) -> Option<(Lease, Duration)> {
+        let (state, left) = self.valid()?;
+        Some((state.grant.lease.clone(), left))
+    }
+
+    fn check_owner(&self) -> Result<(), OnlineError> {
+        let (owner, found) = (self.owner, process::id());
+        if self.is_owner() {
+            return Ok(());
+        }
+        Err(OnlineError::Forked { owner, found })
+    }
+
     /// Returns the state. A thread that panicked has left it in order, because each change is
     /// complete.
     fn state(&self) -> MutexGuard<'_, SeatState> {
@@ -391,10 +435,7 @@ impl SeatCore {
     }
 
     fn release(&self, limit: Limit) -> Result<bool, OnlineError> {
-        if !self.is_owner() {
-            let (owner, found) = (self.owner, process::id());
-            return Err(OnlineError::Forked { owner, found });
-        }
+        self.check_owner()?;
         let seq = {
             let mut state = self.state();
             let before = std::mem::replace(&mut state.phase, Phase::Released);
@@ -405,6 +446,11 @@ impl SeatCore {
         };
         heartbeats::wake();
         let holder = &self.holder;
+        if holder.is_borrowed {
+            return Ok(false);
+        }
+        // Child processes stop to use the seat before it is free.
+        self.remove_entry();
         let body = json!({
             "instance": holder.instance,
             "seq": seq,

@@ -1,10 +1,15 @@
 //! The installed license: the decision on it, and the next event.
 
+use std::ffi::OsString;
+
 use license_cli_support::{Failure, plural};
-use license_client::{Installation, InstallationError, QuotaError, Snapshot, StateFile, now};
+use license_client::{
+    Installation, InstallationError, QuotaError, Snapshot, StateFile, now, seat_variable,
+};
 use license_core::chrono::{DateTime, Utc};
 use license_core::evaluate::{Evidence, Outcome, RuleResult, Warning};
 use license_core::license::Validation;
+use license_core::session::SessionId;
 use license_core::time::rfc3339;
 use license_core::{Code, Context, Decision, FeatureMatrix, License, time};
 
@@ -14,7 +19,7 @@ use crate::context::{AppContext, Evaluation};
 use crate::embedded::{self, command};
 use crate::output::decision::{self, unused_line};
 use crate::output::license_place::LicensePlace;
-use crate::output::{failure, labels};
+use crate::output::{failure, held_seat, labels};
 
 /// The decision on the installed license, if there is one.
 pub(super) struct Verdict<'a> {
@@ -31,6 +36,7 @@ impl<'a> Verdict<'a> {
             Ok(Some(found)) => {
                 Evaluation::new(app, Some(found.verified().clone()), args).map(|mut evaluation| {
                     evaluation.high_water = Some(snapshot.high_water);
+                    evaluation.seat = app.held_seat(Some(found.verified()), args);
                     Some(evaluation)
                 })
             }
@@ -167,9 +173,10 @@ fn event(what: &'static str, at: DateTime<Utc>) -> UpcomingEvent {
     UpcomingEvent { what, at }
 }
 
-/// Returns whether the denial is about context that only the application knows.
+/// Returns whether the denial is about something that only the application has: its user, or its
+/// floating seat.
 fn needs_application_context(decision: &Decision) -> bool {
-    decision.code() == Code::UserMismatch
+    matches!(decision.code(), Code::UserMismatch | Code::SeatRequired)
 }
 
 /// Reports what ends or is due next.
@@ -279,6 +286,10 @@ fn summary(decision: &Decision, matrix: &FeatureMatrix) -> String {
 
 fn decision_faults(decision: &Decision, summary: &str, place: LicensePlace) -> Vec<Fault> {
     match decision.outcome() {
+        Outcome::Denied if decision.code() == Code::SeatRequired => {
+            let message = format!("{summary}; no seat is held here");
+            vec![Fault::warning(message, decision::SEAT_REQUIRED)]
+        }
         Outcome::Denied if needs_application_context(decision) => {
             let message = format!("{summary}; the user is not known here");
             let hint = concat!("run ", command!("status"), " with --user USER");
@@ -354,13 +365,46 @@ fn advice(code: Code, place: LicensePlace) -> &'static str {
                 command!("activate FILE")
             )
         }
-        Code::SeatRequired => decision::SEAT_REQUIRED,
         Code::Revoked => "ask the vendor for the reason, or for another license",
         Code::Suspended | Code::Canceled => {
             "ask the vendor for the reason; a later validation token with status `active` restores the license"
         }
         _ => concat!(command!("explain"), " shows the result of each rule"),
     }
+}
+
+/// Checks the floating seat, if the license requires one.
+pub(super) fn seat(app: &AppContext, verdict: &Verdict<'_>) -> Option<CheckResult> {
+    const NAME: &str = "seat";
+    if !verdict.license()?.requires_seat() {
+        return None;
+    }
+    let variable = seat_variable(app.manager.product());
+    let value = std::env::var_os(&variable).filter(|value| !value.is_empty());
+    let is_session = |value: &OsString| {
+        let text = value.to_str();
+        text.is_some_and(|text| text.parse::<SessionId>().is_ok())
+    };
+    if value.as_ref().is_some_and(|value| !is_session(value)) {
+        let message = format!("{variable}: expected a session id, found another text");
+        let hint = format!("remove the variable; {} sets it", command!("run"));
+        return Some(CheckResult::new(
+            NAME,
+            vec![Fault::warning(message, hint)],
+            String::new(),
+        ));
+    }
+    let seat = verdict.evaluation()?.seat.as_ref();
+    Some(CheckResult::ok(
+        NAME,
+        match (seat, value) {
+            (Some(seat), _) => held_seat::line(seat, now()),
+            (None, Some(_)) => format!("no lease is stored for the session in {variable}"),
+            (None, None) => {
+                "no lease is stored for the project in the working directory".to_owned()
+            }
+        },
+    ))
 }
 
 /// Checks the newest validation token.

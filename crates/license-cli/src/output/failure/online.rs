@@ -36,6 +36,7 @@ fn exit(error: &OnlineError) -> Exit {
         error if error.is_unreachable() => Exit::System,
         OnlineError::Problem(_)
         | OnlineError::WaitEnded { .. }
+        | OnlineError::Borrowed { .. }
         | OnlineError::NoLicense
         | OnlineError::NotCertified { .. }
         | OnlineError::MissingContext(_) => Exit::Denied,
@@ -88,6 +89,7 @@ fn hint(error: &OnlineError) -> Option<String> {
             " shows all settings with their origin"
         ),
         OnlineError::NoLicense => concat!("install the license with ", command!("install FILE")),
+        OnlineError::Borrowed { .. } => concat!("return it with ", command!("seat return")),
         OnlineError::NoMachine => concat!("set an id for this machine, see ", command!("machine")),
         OnlineError::MissingContext(_) => {
             "give the value with --user, --app-version, --build-date or --usage-type"
@@ -107,6 +109,29 @@ fn hint(error: &OnlineError) -> Option<String> {
         error => return error.hint(),
     };
     Some(hint.to_owned())
+}
+
+/// Returns the failure of the return of a borrowed seat. Without the network, a receipt returns it.
+pub(crate) fn not_returned(error: &OnlineError) -> Failure {
+    let failure = online(error);
+    if !error.is_unreachable() {
+        return failure;
+    }
+    failure.hint(concat!(
+        "repeat the command with the network, or write a receipt with ",
+        command!("seat return --receipt FILE")
+    ))
+}
+
+/// Returns the failure of the return of a seat that is not borrowed.
+pub(crate) fn no_borrowed_seat() -> Failure {
+    let message = "this project has borrowed no seat";
+    Failure::new(Exit::Denied, "NOT_BORROWED", message).hint(concat!(
+        command!("seat borrow --for TIME"),
+        " borrows one, and ",
+        command!("seat release"),
+        " releases a seat that is not borrowed"
+    ))
 }
 
 /// Returns the failure of a command about a stored seat that does not exist.
