@@ -244,7 +244,7 @@ impl OnlineError {
             Self::Problem(problem) => &problem.code,
             Self::EachServer { last, .. } => last.code(),
             Self::WaitEnded { .. } => "WAIT_ENDED",
-            Self::Borrowed { .. } => "BORROWED",
+            Self::Borrowed { .. } => "SEAT_BORROWED",
             Self::NoLicense => "NO_LICENSE",
             Self::NotCertified { .. } => "NOT_CERTIFIED",
             Self::MissingContext(missing) => missing.value.code().as_str(),
