@@ -325,7 +325,7 @@ fn a_borrowed_seat_works_without_the_server_until_it_is_returned_with_a_receipt(
     assert_eq!(status["lease"], longer.json()["lease"], "{status}");
     assert_eq!(
         seat(&["seat", "release"]).expect_failure(1).code,
-        "BORROWED"
+        "SEAT_BORROWED"
     );
     // Nothing of the seat depends on the boot of the machine.
     let file = workplace.machine.read("state/seats.json");

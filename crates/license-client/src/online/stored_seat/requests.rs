@@ -112,6 +112,8 @@ impl SeatRequest {
         let mut renewed = entry.clone();
         renewed.lease = grant.lease.as_str().to_owned();
         renewed.ends = self.boot_instant(&grant);
+        // After its loan, the session uses the seat like any other.
+        renewed.stored_by = SeatOrigin::Acquire;
         self.put(&renewed)?;
         Ok(Some(self.stored_seat(&renewed, grant)))
     }
@@ -157,24 +159,23 @@ impl SeatRequest {
         Ok(Some(released.freed))
     }
 
-    /// Returns the stored seat of the session, with its secret.
+    /// Returns the stored seat of the session, with its secret. A returned seat is not one: its
+    /// receipt has disclosed the secret.
     pub(in crate::online) fn entry(
         &self,
     ) -> Result<Option<(SeatEntry, ActivationSecret)>, OnlineError> {
         let entry = seat_file::unrenewed(&self.store, self.session)?;
         Ok(entry.and_then(|entry| {
             let secret = entry.secret()?;
-            Some((entry, secret))
+            let commitment = secret.commitment();
+            let is_returned = returned_seats::is_returned(&self.store, &self.seal, commitment);
+            (!is_returned).then_some((entry, secret))
         }))
     }
 
-    /// Returns the instance and the secret of the stored seat, unless a receipt has disclosed the
-    /// secret.
+    /// Returns the instance and the secret of the stored seat.
     pub(in crate::online) fn stored_attempt(&self) -> Result<Option<Attempt>, OnlineError> {
-        let known = self.entry()?.filter(|(_, secret)| {
-            !returned_seats::is_returned(&self.store, &self.seal, secret.commitment())
-        });
-        Ok(known.map(|(entry, secret)| Attempt {
+        Ok(self.entry()?.map(|(entry, secret)| Attempt {
             instance: entry.instance.clone(),
             secret,
         }))
