@@ -4,6 +4,7 @@ mod directories;
 mod license;
 mod machine;
 mod revocations;
+mod seat;
 mod state;
 mod trust;
 
@@ -68,7 +69,7 @@ fn checks(
         license::license(app, snapshot, verdict),
         license::check_in(app, snapshot, verdict),
     ];
-    checks.extend(license::seat(app, verdict));
+    checks.extend(seat::seat(app, verdict));
     checks.extend([
         revocations::revocations(app, snapshot, verdict),
         directories::system(app),

@@ -66,20 +66,19 @@ impl SeatRequest {
             None => Attempt::new()?,
         };
         let seat = self.acquire_as(&attempt)?;
-        match self.borrow_seat(&seat, &attempt, duration) {
-            Ok(stored) => {
-                seat.detach();
-                Ok(stored)
-            }
-            Err(error) => {
-                // A seat that was acquired for the loan is released, when it is dropped. A seat of
-                // an earlier command stays as it was.
-                if is_known {
-                    seat.detach();
-                }
-                Err(error)
-            }
+        // The secret is stored before the loan, so that a lost answer does not lose the seat: a
+        // repetition borrows it as the same process.
+        let acquired = seat.core.entry(SeatOrigin::Acquire).filter(|_| !is_known);
+        if let Some(entry) = &acquired {
+            self.put(entry)?;
         }
+        let borrowed = self.borrow_seat(&seat, &attempt, duration);
+        match (&borrowed, acquired) {
+            // A seat that was acquired for a loan that is refused is released, when it is dropped.
+            (Err(error), Some(entry)) if !error.is_unreachable() => self.remove(&entry)?,
+            _ => drop(seat.detach()),
+        }
+        borrowed
     }
 
     fn borrow_seat(

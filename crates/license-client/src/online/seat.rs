@@ -1,5 +1,6 @@
 //! A floating seat that this process holds.
 
+mod event;
 mod renewal;
 mod sharing;
 
@@ -9,15 +10,16 @@ use std::process;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use license_core::License;
 use license_core::ids::Commitment;
 use license_core::license::Lease;
 use license_core::machine::Machine;
 use license_core::session::{ProjectRoot, SessionId};
-use license_core::{License, with_causes};
 use serde_json::json;
 use ureq::http::Method;
 use zeroize::Zeroizing;
 
+pub use self::event::SeatEvent;
 use self::renewal::Renewal;
 use self::sharing::Sharing;
 use super::error::OnlineError;
@@ -32,60 +34,6 @@ use crate::store::Store;
 const DROP_LIMIT: Duration = Duration::from_secs(2);
 
 pub(super) type Callback = Box<dyn FnMut(&SeatEvent) + Send>;
-
-/// A change of a seat that its holder should know.
-///
-/// ```
-/// use license_client::SeatEvent;
-///
-/// /// Returns whether the application should save the work and ask the user.
-/// fn is_serious(event: &SeatEvent) -> bool {
-///     matches!(event, SeatEvent::Lost { .. })
-/// }
-/// ```
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum SeatEvent {
-    /// The lease has ended, because no server renewed it in time. The server keeps the seat for its
-    /// session until another session needs it, and the client still tries to renew it.
-    Late {
-        /// The last error, if there was one. After a suspend, there is none yet.
-        error: Option<Arc<OnlineError>>,
-    },
-    /// A late lease was renewed.
-    Recovered,
-    /// The seat is lost. It never becomes valid again: acquire another one.
-    Lost {
-        /// The reason code, such as `LEASE_LOST`.
-        code: String,
-        /// When and why the lease ended, in one sentence.
-        detail: String,
-    },
-    /// The lease could not be stored for child processes. They keep the lease before, which ends
-    /// earlier. The client tries again.
-    NotShared {
-        /// The reason.
-        error: Arc<OnlineError>,
-    },
-}
-
-impl fmt::Display for SeatEvent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Late { error: None } => f.write_str("the seat is late"),
-            Self::Late { error: Some(error) } => {
-                write!(f, "the seat is late: {}", with_causes(&**error))
-            }
-            Self::Recovered => f.write_str("the seat is valid again"),
-            Self::Lost { detail, .. } => write!(f, "the seat is lost: {detail}"),
-            Self::NotShared { error } => write!(
-                f,
-                "the lease could not be stored for child processes: {}",
-                with_causes(&**error)
-            ),
-        }
-    }
-}
 
 /// A floating seat of a license, which this process holds for a project.
 ///

@@ -1,15 +1,10 @@
 //! The installed license: the decision on it, and the next event.
 
-use std::ffi::OsString;
-
 use license_cli_support::{Failure, plural};
-use license_client::{
-    Installation, InstallationError, QuotaError, Snapshot, StateFile, now, seat_variable,
-};
+use license_client::{Installation, InstallationError, QuotaError, Snapshot, StateFile, now};
 use license_core::chrono::{DateTime, Utc};
 use license_core::evaluate::{Evidence, Outcome, RuleResult, Warning};
 use license_core::license::Validation;
-use license_core::session::SessionId;
 use license_core::time::rfc3339;
 use license_core::{Code, Context, Decision, FeatureMatrix, License, time};
 
@@ -19,7 +14,7 @@ use crate::context::{AppContext, Evaluation};
 use crate::embedded::{self, command};
 use crate::output::decision::{self, unused_line};
 use crate::output::license_place::LicensePlace;
-use crate::output::{failure, held_seat, labels};
+use crate::output::{failure, labels};
 
 /// The decision on the installed license, if there is one.
 pub(super) struct Verdict<'a> {
@@ -68,11 +63,11 @@ impl<'a> Verdict<'a> {
             .any(|code| code == Code::ListOutdated)
     }
 
-    fn evaluation(&self) -> Option<&Evaluation<'a>> {
+    pub(super) fn evaluation(&self) -> Option<&Evaluation<'a>> {
         self.evaluation.as_ref().ok()?.as_ref()
     }
 
-    fn license(&self) -> Option<&License> {
+    pub(super) fn license(&self) -> Option<&License> {
         self.decision.as_ref()?.license()
     }
 
@@ -371,40 +366,6 @@ fn advice(code: Code, place: LicensePlace) -> &'static str {
         }
         _ => concat!(command!("explain"), " shows the result of each rule"),
     }
-}
-
-/// Checks the floating seat, if the license requires one.
-pub(super) fn seat(app: &AppContext, verdict: &Verdict<'_>) -> Option<CheckResult> {
-    const NAME: &str = "seat";
-    if !verdict.license()?.requires_seat() {
-        return None;
-    }
-    let variable = seat_variable(app.manager.product());
-    let value = std::env::var_os(&variable).filter(|value| !value.is_empty());
-    let is_session = |value: &OsString| {
-        let text = value.to_str();
-        text.is_some_and(|text| text.parse::<SessionId>().is_ok())
-    };
-    if value.as_ref().is_some_and(|value| !is_session(value)) {
-        let message = format!("{variable}: expected a session id, found another text");
-        let hint = format!("remove the variable; {} sets it", command!("run"));
-        return Some(CheckResult::new(
-            NAME,
-            vec![Fault::warning(message, hint)],
-            String::new(),
-        ));
-    }
-    let seat = verdict.evaluation()?.seat.as_ref();
-    Some(CheckResult::ok(
-        NAME,
-        match (seat, value) {
-            (Some(seat), _) => held_seat::line(seat, now()),
-            (None, Some(_)) => format!("no lease is stored for the session in {variable}"),
-            (None, None) => {
-                "no lease is stored for the project in the working directory".to_owned()
-            }
-        },
-    ))
 }
 
 /// Checks the newest validation token.
