@@ -132,9 +132,9 @@ impl Client {
 
     /// Evaluates the license at the current time, with the values of the builder.
     ///
-    /// For a license that requires a floating seat, a valid seat of this client counts, and the seat
-    /// of the parent process if this process was started with `license run`. A context with a lease
-    /// of its own replaces both.
+    /// For a license that requires a floating seat, a valid seat of this client counts, and the
+    /// seat of the parent process if this process was started with `license run`. A context with a
+    /// lease of its own replaces both.
     ///
     /// The denial of an installed license is counted for usage reports: in memory at first, and on
     /// disk with the next use of a quota or when the client is dropped.

@@ -19,8 +19,8 @@ pub(crate) enum OnlineCommand {
     Config(Config),
     /// Ask the license server whether the license is valid, and store its signed answer
     Validate(Box<Validate>),
-    /// Acquire a seat for one lease (usually two minutes), show it, or release it; borrow a seat for
-    /// days without the network, or return it
+    /// Acquire a seat for one lease (usually two minutes), show it, or release it; borrow a seat
+    /// for days without the network, or return it
     Seat(Box<Seat>),
     /// Run a command that holds a floating seat; the seat is released when the command ends
     Run(Box<Run>),

@@ -239,8 +239,8 @@ impl SeatRequest {
         &self.root
     }
 
-    /// Acquires a seat without waiting for a free one. If the project has [borrowed](Self::borrow) a
-    /// seat, returns that one without the network.
+    /// Acquires a seat without waiting for a free one. If the project has
+    /// [borrowed](Self::borrow) a seat, returns that one without the network.
     ///
     /// The request contains the license key, the session id, the digest of the machine, the user
     /// and groups, and random numbers. The path of the project is not sent.

@@ -15,9 +15,9 @@ use crate::returned_seats;
 use crate::seat_file::{self, SeatEntry, SeatOrigin};
 
 impl SeatRequest {
-    /// Acquires a seat for the lifetime of one lease, and stores it with the secret that releases it.
-    /// If the session has stored a seat, renews that one. A [borrowed](Self::borrow) seat is returned
-    /// without the network.
+    /// Acquires a seat for the lifetime of one lease, and stores it with the secret that releases
+    /// it. If the session has stored a seat, renews that one. A [borrowed](Self::borrow) seat is
+    /// returned without the network.
     ///
     /// # Blocking
     ///
