@@ -21,7 +21,7 @@ pub(crate) use self::monitoring::{Metrics, Thresholds, is_plugin};
 #[cfg(feature = "online")]
 pub(crate) use self::online::{
     Config, ConfigAction, Login, OnLoss, OnlineArgs, OnlineCommand, Run, Seat, SeatAction,
-    Telemetry, TelemetryAction, Validate, Wait,
+    SeatReturn, Telemetry, TelemetryAction, Validate, Wait,
 };
 use crate::embedded::{self, PROGRAM, command};
 

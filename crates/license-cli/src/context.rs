@@ -9,7 +9,7 @@ use std::path::Path;
 
 use license_cli_support::{Failure, Source, plural};
 use license_client::{
-    DetectedUsage, Installation, LicenseManager, Moment, ProcessEnvironment, ProjectRoot,
+    DetectedUsage, HeldSeat, Installation, LicenseManager, Moment, ProcessEnvironment, ProjectRoot,
     QuotaError, ReplacedLicense, Snapshot, detect_usage, find_project, usage_variable,
 };
 use license_core::encoding::decode_text;
@@ -266,11 +266,25 @@ impl AppContext {
         }
         let verified = installation.as_ref().map(|found| found.verified().clone());
         let mut evaluation = Evaluation::new(self, verified, args)?;
+        evaluation.seat = self.held_seat(evaluation.verified.as_ref(), args);
         evaluation.installation = installation;
         evaluation.high_water = high_water;
         evaluation.used_quotas = Some(snapshot.quotas);
         evaluation.notices = notices;
         Ok(evaluation)
+    }
+
+    /// Returns the floating seat that counts for this process here and now: that of the process
+    /// that started it, or else that of the project in the working directory.
+    pub(crate) fn held_seat(
+        &self,
+        verified: Option<&VerifiedLicenses>,
+        args: &ContextArgs,
+    ) -> Option<HeldSeat> {
+        let is_here_and_now = args.at.is_none() && args.machine.is_none();
+        let verified = verified.filter(|_| is_here_and_now)?;
+        let user = args.user.as_deref();
+        self.manager.held_seat(verified, user, Path::new("."))
     }
 
     /// Returns the evaluation of the installed license. If the installation cannot be used, returns

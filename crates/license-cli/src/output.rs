@@ -4,6 +4,7 @@ pub(crate) mod artifacts;
 pub(crate) mod dates;
 pub(crate) mod decision;
 pub(crate) mod failure;
+pub(crate) mod held_seat;
 pub(crate) mod labels;
 pub(crate) mod license_details;
 pub(crate) mod license_place;

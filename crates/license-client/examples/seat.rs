@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use license_client::{Client, FeatureMatrix, OnlineSettings, Seat, TrustSet};
+use license_client::{Client, FeatureMatrix, OnlineSettings, SeatEvent, TrustSet};
 use tokio::task::spawn_blocking;
 
 /// The vendor's public keys, compiled in.
@@ -22,17 +22,34 @@ const TRUST: &str = include_str!("../fixtures/trust/vendor.jwks");
 
 type AnyError = Box<dyn Error + Send + Sync>;
 
-/// Waits for a seat of the project, for at most ten minutes.
-async fn seat(client: Arc<Client>, project: PathBuf) -> Result<Seat, AnyError> {
-    let task = move || {
-        let request = client.seat(&project)?;
-        let request = request.on_event(|event| eprintln!("{event}"));
+/// Works with a seat of the project: waits for it for at most ten minutes, and releases it.
+async fn work(client: Arc<Client>, project: PathBuf) -> Result<(), AnyError> {
+    let waiting = Arc::clone(&client);
+    let wait = move || {
+        let request = waiting.seat(project)?.on_event(|event| match event {
+            SeatEvent::Lost { .. } => eprintln!("{event}; save your work"),
+            event => eprintln!("{event}"),
+        });
         request.wait(Duration::from_secs(600), |place| {
             eprintln!("position {} of {}", place.position, place.waiting);
             ControlFlow::Continue(())
         })
     };
-    Ok(spawn_blocking(task).await??)
+    let seat = tokio::task::spawn_blocking(wait).await??;
+    // Neither call blocks. The thread of the library renews the lease.
+    while seat.is_valid() && client.allows("cloud_sync")? {
+        if !do_one_step().await {
+            break;
+        }
+    }
+    tokio::task::spawn_blocking(move || seat.release()).await??;
+    Ok(())
+}
+
+/// Does a step of the work, and returns whether there are more.
+async fn do_one_step() -> bool {
+    tokio::task::yield_now().await;
+    false
 }
 
 async fn run() -> Result<(), AnyError> {
@@ -46,18 +63,7 @@ async fn run() -> Result<(), AnyError> {
     if let Some(warning) = client.online_status().warning() {
         eprintln!("{warning}");
     }
-    let seat = seat(client, project.into()).await?;
-    // `is_valid` never blocks. The thread of the library renews the lease.
-    for step in 1..=3 {
-        if !seat.is_valid() {
-            eprintln!("no seat; save the work");
-            break;
-        }
-        eprintln!("step {step}, {} s left", seat.expires_in().as_secs());
-        tokio::task::yield_now().await;
-    }
-    spawn_blocking(move || seat.release()).await??;
-    Ok(())
+    work(client, project.into()).await
 }
 
 fn main() -> Result<(), AnyError> {

@@ -10,6 +10,7 @@ mod feature;
 mod online;
 mod problems;
 mod quota;
+mod seats;
 mod session;
 mod setting;
 
@@ -23,6 +24,7 @@ use self::application::Application;
 pub use self::builder::{BuildError, ClientBuilder};
 use self::current::Current;
 pub use self::error::ClientError;
+use self::seats::ClientSeats;
 pub use self::setting::Setting;
 use crate::events::{DecisionEvents, ReadReason};
 use crate::manager::{LicenseManager, Snapshot, depends_on_machine};
@@ -104,6 +106,7 @@ pub struct Client {
     application: Application,
     current: RwLock<Current>,
     decisions: DecisionEvents,
+    seats: ClientSeats,
     #[cfg(feature = "online")]
     online: Option<crate::online::OnlineSettings>,
     #[cfg(feature = "online")]
@@ -114,6 +117,7 @@ impl Client {
     fn new(manager: LicenseManager, matrix: FeatureMatrix, application: Application) -> Self {
         let current = Current::read(&manager, &matrix, ReadReason::Start);
         Self {
+            seats: ClientSeats::new(matrix.product()),
             manager,
             matrix,
             application,
@@ -127,6 +131,10 @@ impl Client {
     }
 
     /// Evaluates the license at the current time, with the values of the builder.
+    ///
+    /// For a license that requires a floating seat, a valid seat of this client counts, and the
+    /// seat of the parent process if this process was started with `license run`. A context with a
+    /// lease of its own replaces both.
     ///
     /// The denial of an installed license is counted for usage reports: in memory at first, and on
     /// disk with the next use of a quota or when the client is dropped.
@@ -278,6 +286,7 @@ impl Client {
     pub fn reload(&self) {
         let read = Current::read(&self.manager, &self.matrix, ReadReason::Request);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = read;
+        self.seats.forget();
     }
 
     /// Returns the feature matrix: the tiers, features and quotas of the product.

@@ -148,22 +148,25 @@ compile_error!(
 );
 
 // Layers: a module uses only modules on the lines above its own.
-//     clock, events, files, value
+//     boot_time, clock, events, files, value
 //     directory, machine
 //     state_dir
 //     sources, store, project
+//     seat_file
 //     paths, seal, usage
 //     problem
 //     sealed_file, state
-//     activation, journal, revocations
+//     activation, journal, returned_seats, revocations
 //     installation
 //     manager
 //     session
+//     held_seat
 //     online
 //     client, json
 //     testing, fuzzing
 mod activation;
 mod administrator;
+mod boot_time;
 mod client;
 mod clock;
 mod directory;
@@ -173,6 +176,7 @@ mod files;
 pub mod fuzzing;
 #[cfg(any(doc, doctest))]
 pub mod guide;
+mod held_seat;
 mod installation;
 mod journal;
 mod json;
@@ -183,9 +187,11 @@ mod online;
 mod paths;
 mod problem;
 mod project;
+mod returned_seats;
 mod revocations;
 mod seal;
 mod sealed_file;
+mod seat_file;
 mod session;
 mod sources;
 mod state;
@@ -202,6 +208,7 @@ pub use administrator::{SystemDirError, SystemDirFault};
 pub use client::{BuildError, Client, ClientBuilder, ClientError, Setting};
 pub use clock::now;
 pub use directory::UnsafeDirectory;
+pub use held_seat::{HeldSeat, seat_variable};
 pub use installation::{
     Candidate, DroppedLicense, Installation, InstallationError, LicenseLoss, Replace,
     ReplacedLicense, UnusedFile,
@@ -238,6 +245,7 @@ pub use problem::{ListFault, ListProblem, StaleList, StateProblem, StatementProb
 pub use project::{LocalFileSystem, find_project};
 pub use revocations::InstalledList;
 pub use seal::SealError;
+pub use seat_file::SeatOrigin;
 pub use session::Session;
 pub use state_dir::{StateDir, StateDirError, StateFile};
 pub use store::{Store, StoreError, StoreLock};

@@ -4,28 +4,29 @@
 //! Requests block their thread, within a time limit. Only seats use a thread in the background.
 
 // Layers: a module uses only modules on the lines above its own.
-//     boot_time, server_url, setting, queue
+//     server_url, setting, queue
 //     error
 //     random, proxy, resolver, settings, settings_file
 //     tls, caller
 //     transport
 //     grant, verdict, login
-//     validation, seat, heartbeats, seat_file, telemetry_file
-//     seat_request, stored_seat
+//     validation, seat, heartbeats, telemetry_file
+//     own_seats
+//     seat_request, stored_seat, loan
 //     connection, telemetry
-mod boot_time;
 mod caller;
 mod connection;
 mod error;
 mod grant;
 mod heartbeats;
+mod loan;
 mod login;
+mod own_seats;
 mod proxy;
 mod queue;
 mod random;
 mod resolver;
 mod seat;
-mod seat_file;
 mod seat_request;
 mod server_url;
 mod setting;
@@ -45,6 +46,7 @@ pub use self::error::{
     CertificateFault, LoginError, OnlineError, ServerProblem, UnreachableReason,
 };
 pub use self::login::{DeviceLogin, LoginStatus, LogoutOutcome};
+pub(crate) use self::own_seats::OwnSeats;
 pub use self::queue::QueuePlace;
 pub use self::seat::{Seat, SeatEvent};
 pub use self::seat_request::SeatRequest;

@@ -26,6 +26,7 @@ const KEY_BYTES: usize = 32;
 /// Every program that can read the machine's id can derive the same key. A sealed file cannot be
 /// used on another machine, or after it was edited by hand. The seal does not hide the state from
 /// the owner of the machine.
+#[derive(Clone)]
 pub(crate) struct Seal {
     cipher: XChaCha20Poly1305,
     machine: [u8; MACHINE_BYTES],

@@ -12,7 +12,7 @@ use std::collections::HashSet;
 use std::hash::Hash;
 
 use license_core::LicenseId;
-use license_core::ids::Nonce;
+use license_core::ids::{Commitment, Nonce};
 use license_core::jose::MAX_FILE_BYTES;
 use license_core::license::RevocationList;
 use license_core::state::{ClockHighWater, QuotaCounters};
@@ -46,6 +46,8 @@ pub(crate) struct State {
     pub(crate) deactivated: Vec<(LicenseId, Nonce)>,
     /// The nonces of the clock repairs that were installed.
     pub(crate) repaired: Vec<Nonce>,
+    /// The commitments of the borrowed seats that were returned early.
+    pub(crate) returned: Vec<Commitment>,
 }
 
 /// The reason why the state could not be written to both files.
@@ -136,6 +138,7 @@ impl State {
             recorded,
             deactivated: union(self.deactivated, other.deactivated),
             repaired: union(self.repaired, other.repaired),
+            returned: union(self.returned, other.returned),
         }
     }
 
@@ -184,6 +187,7 @@ impl Document for State {
             "revoked": self.recorded.to_json(),
             "given_up": self.deactivated.iter().map(|(license, nonce)| json!([license.as_str(), nonce.to_string()])).collect::<Value>(),
             "repaired": self.repaired.iter().map(Nonce::to_string).collect::<Value>(),
+            "returned": self.returned.iter().map(Commitment::to_string).collect::<Value>(),
         })
     }
 
@@ -201,6 +205,7 @@ impl Document for State {
             recorded: optional(members, "revoked", RecordedRevocations::from_json)?,
             deactivated: optional(members, "given_up", parse_deactivated)?,
             repaired: optional(members, "repaired", parse_repaired)?,
+            returned: optional(members, "returned", parse_commitments)?,
         })
     }
 }
@@ -236,6 +241,12 @@ fn parse_deactivated(entries: &Value) -> Option<Vec<(LicenseId, Nonce)>> {
 fn parse_repaired(nonces: &Value) -> Option<Vec<Nonce>> {
     let nonces = nonces.as_array()?.iter();
     nonces.map(|nonce| Nonce::parse(nonce.as_str()?)).collect()
+}
+
+fn parse_commitments(commitments: &Value) -> Option<Vec<Commitment>> {
+    let commitments = commitments.as_array()?.iter();
+    let parse = |commitment: &Value| Commitment::parse(commitment.as_str()?);
+    commitments.map(parse).collect()
 }
 
 fn parse_closed(closed: &Value) -> Option<Vec<ClosedEntry>> {

@@ -23,7 +23,7 @@ use crate::state_dir::{LOCK, StateDir, StateFile};
 
 /// How long a writer waits for the lock. This is long enough for another write on a slow disk, but
 /// not too long for a waiting user.
-const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Whether a damaged file is quarantined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

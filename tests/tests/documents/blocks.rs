@@ -12,7 +12,8 @@ const DOCUMENTS: [&str; 6] = [
 ];
 
 /// Files with the code of the documents: programs, and examples in the documentation of a crate.
-const SOURCES: [&str; 7] = [
+const SOURCES: [&str; 8] = [
+    "crates/license-client/examples/seat.rs",
     "crates/license-client/src/testing.rs",
     "crates/license-core/src/causes.rs",
     "tests/guide/build.rs",

@@ -97,6 +97,8 @@ fn commands_for_a_server_name_the_setting_that_is_missing() {
         "seat acquire",
         "seat status",
         "seat release",
+        "seat borrow --for 1d",
+        "seat return",
         "run -- true",
         "wait",
     ] {

@@ -158,6 +158,29 @@ fn a_lease_that_does_not_answer_the_request_is_not_believed() {
 }
 
 #[test]
+fn a_lost_answer_to_a_loan_does_not_lose_the_seat() {
+    let licensed = Licensed::offline();
+    let lender = Lender::new(&licensed, Duration::from_secs(60));
+    let fake = lender.start();
+    let client = client(&licensed, &fake);
+    lender.set(CLOSE);
+    for _ in 0..2 {
+        let request = client.seat(PROJECT).unwrap();
+        let error = request.borrow(Duration::from_secs(3600)).unwrap_err();
+        assert!(error.is_unreachable(), "{error}");
+    }
+    let received = fake.received();
+    assert!(!received.iter().any(|one| one.path.ends_with("/release")));
+    let acquires = received.iter().filter(|one| one.path == "/api/v1/seats");
+    let instances: Vec<&str> = acquires.map(|one| one.text("instance")).collect();
+    assert!(instances.len() >= 2, "{instances:?}");
+    assert!(
+        instances.iter().all(|one| *one == instances[0]),
+        "the repetition is the same process: {instances:?}"
+    );
+}
+
+#[test]
 fn a_seat_is_renewed_becomes_late_recovers_and_is_lost() {
     let licensed = Licensed::offline();
     let lender = Lender::new(&licensed, Duration::from_secs(8));

@@ -11,6 +11,7 @@ mod answers;
 mod certificates;
 mod commands;
 mod fake;
+mod floating;
 mod leases;
 mod login;
 mod login_tokens;

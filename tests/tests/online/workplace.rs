@@ -33,7 +33,10 @@ impl Workplace {
         }
         let workplace = Self { machine };
         let install = words("install --trust trust.jwks acme.lic");
-        workplace.license(&install).expect_code(0);
+        // A license that requires a floating seat is installed, and denied without a seat.
+        let installed = workplace.license(&install);
+        let license = workplace.machine.file("state/license.lic");
+        assert!(license.exists(), "{installed:?}");
         workplace
     }
 

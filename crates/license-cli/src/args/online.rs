@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
+use license_cli_support::Destination;
 use license_client::OnlineSetting;
 use license_core::Version;
 use license_core::chrono::{DateTime, Utc};
@@ -22,7 +23,8 @@ pub(crate) enum OnlineCommand {
     Logout,
     /// Ask the license server whether the license is valid, and store its signed answer
     Validate(Box<Validate>),
-    /// Acquire a seat for one lease (usually two minutes), show it, or release it
+    /// Acquire a seat for one lease (usually two minutes), show it, or release it; borrow a seat
+    /// for days without the network, or return it
     Seat(Box<Seat>),
     /// Run a command that holds a floating seat; the seat is released when the command ends
     Run(Box<Run>),
@@ -172,6 +174,11 @@ pub(crate) enum SeatAction {
     Status(SeatArgs),
     /// Release the seat that `seat acquire` took
     Release(SeatArgs),
+    /// Borrow a seat for days, for a machine that leaves the network; repeat the command to extend
+    /// the loan
+    Borrow(SeatBorrow),
+    /// Return a borrowed seat before the end of the loan
+    Return(SeatReturn),
 }
 
 impl SeatAction {
@@ -180,6 +187,8 @@ impl SeatAction {
             Self::Acquire(arguments) | Self::Status(arguments) | Self::Release(arguments) => {
                 arguments
             }
+            Self::Borrow(borrow) => &borrow.seat,
+            Self::Return(returned) => &returned.seat,
         }
     }
 }
@@ -190,6 +199,28 @@ pub(crate) struct SeatArgs {
     pub(crate) project: super::Project,
     #[command(flatten)]
     pub(crate) online: OnlineArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SeatBorrow {
+    /// Time for which the seat is borrowed, such as 12h or 3d
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    pub(crate) duration: Duration,
+    #[command(flatten)]
+    pub(crate) seat: SeatArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SeatReturn {
+    /// Without the network: end the use of the seat here, and write a receipt that frees it on the
+    /// license server; - for standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) receipt: Option<Destination>,
+    /// Replace an existing file
+    #[arg(long, requires = "receipt")]
+    pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) seat: SeatArgs,
 }
 
 /// The action of `license run` when its seat is lost: it warns, and with `Stop` also sends SIGTERM

@@ -4,6 +4,7 @@ mod directories;
 mod license;
 mod machine;
 mod revocations;
+mod seat;
 mod state;
 mod trust;
 
@@ -57,7 +58,7 @@ fn checks(
     verdict: &license::Verdict<'_>,
 ) -> Vec<CheckResult> {
     let facts = app.manager.facts();
-    vec![
+    let mut checks = vec![
         directories::home(app, verdict),
         directories::permissions(app),
         state::state(app, snapshot),
@@ -67,10 +68,14 @@ fn checks(
         trust::trust(app, snapshot),
         license::license(app, snapshot, verdict),
         license::check_in(app, snapshot, verdict),
+    ];
+    checks.extend(seat::seat(app, verdict));
+    checks.extend([
         revocations::revocations(app, snapshot, verdict),
         directories::system(app),
         license::next(verdict),
-    ]
+    ]);
+    checks
 }
 
 /// The result of a check, from best to worst.

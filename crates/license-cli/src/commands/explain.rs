@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::args::Explain;
 use crate::context::AppContext;
 use crate::embedded::{PROGRAM, command};
-use crate::output::{decision, labels};
+use crate::output::{decision, held_seat, labels};
 
 /// The indentation of the expected and actual values.
 const VALUE_INDENT: usize = 6;
@@ -34,13 +34,21 @@ pub(crate) fn run(
     if terminal.is_json() {
         let mut object = decision::to_json(&decision, &app.matrix, &evaluation.notices);
         object.insert("rules".to_owned(), json!(results));
+        if let Some(seat) = &evaluation.seat {
+            object.insert("seat".to_owned(), held_seat::to_json(seat));
+        }
         terminal.json(&Value::Object(object))?;
     } else {
         let (is_strict, screen) = (query.context.strict, terminal.screen());
         let advice = decision::advice(&decision, evaluation.place(&decision));
         // The advice about a superseded license is to run this command.
         let advice = advice.filter(|_| decision.code() != Code::Superseded);
-        let about = about(&results, &decision, &app.matrix, advice);
+        let about = about(&results, &decision, &app.matrix, advice).map(|mut about| {
+            if let Some(seat) = &evaluation.seat {
+                about.add("seat", held_seat::line(seat, license_client::now()));
+            }
+            about
+        });
         let text = to_text(&results, &decision, &app.matrix, about, is_strict, screen);
         terminal.page(&text)?;
         decision::print_warnings(&decision, &evaluation.notices, terminal);

@@ -1,7 +1,7 @@
 //! Evaluates a license and its features for a command.
 
 use license_cli_support::{Exit, Failure, Terminal};
-use license_client::{Installation, UnusedFile, UsedQuotas, now};
+use license_client::{HeldSeat, Installation, UnusedFile, UsedQuotas, now};
 use license_core::chrono::{DateTime, Utc};
 use license_core::evaluate::RuleResult;
 use license_core::license::RevocationList;
@@ -29,6 +29,8 @@ pub(crate) struct Evaluation<'a> {
     pub(crate) installation: Option<Installation>,
     machine: Option<Machine>,
     usage_type: UsageType,
+    /// The floating seat that counts, if an installed license requires one.
+    pub(crate) seat: Option<HeldSeat>,
     /// The clock high-water mark of this machine.
     pub(crate) high_water: Option<DateTime<Utc>>,
     pub(crate) notices: Vec<Notice>,
@@ -134,6 +136,7 @@ impl<'a> Evaluation<'a> {
             installation: None,
             machine: None,
             usage_type: args.usage_type.unwrap_or_default(),
+            seat: None,
             high_water: None,
             notices: Vec::new(),
             failure: None,
@@ -166,7 +169,10 @@ impl<'a> Evaluation<'a> {
         if let Some(date) = self.args.build_date {
             context = context.build_date(date);
         }
-        context
+        match &self.seat {
+            Some(seat) => seat.add_to(context),
+            None => context,
+        }
     }
 
     /// Returns the decision on the license.
@@ -217,6 +223,7 @@ impl<'a> Evaluation<'a> {
             unused: &self.unused_files(),
             details: self.details(&decision),
             place: self.place(&decision),
+            seat: self.seat.as_ref(),
             quotas,
         };
         decision::print(&report, terminal)

@@ -3,7 +3,7 @@
 use license_cli_support::{
     Exit, Failure, Fields, Meaning, Screen, Terminal, escape, show_path, wrap,
 };
-use license_client::UnusedFile;
+use license_client::{HeldSeat, UnusedFile};
 use license_core::evaluate::{Evidence, Outcome};
 use license_core::license::RevocationList;
 use license_core::time::rfc3339;
@@ -16,7 +16,7 @@ use super::license_place::LicensePlace;
 use super::notice::Notice;
 use super::quotas::{self, NamedQuotaUse};
 use super::trust_statements::StatementsReport;
-use super::{artifacts, dates, failure, labels};
+use super::{artifacts, dates, failure, held_seat, labels};
 use crate::embedded::{self, command};
 
 /// A decision with everything that is printed with it.
@@ -39,6 +39,8 @@ pub(crate) struct DecisionReport<'a> {
     pub(crate) details: Option<LicenseDetails<'a>>,
     /// Where the license is stored.
     pub(crate) place: LicensePlace,
+    /// The floating seat that the decision counts.
+    pub(crate) seat: Option<&'a HeldSeat>,
     /// The use of each quota today.
     pub(crate) quotas: &'a [NamedQuotaUse],
     /// Whether a grace period counts as a denial.
@@ -86,6 +88,9 @@ fn report_to_json(report: &DecisionReport<'_>) -> Map<String, Value> {
     object.insert("trust_statements".to_owned(), statements);
     let details = report.details.as_ref().map(LicenseDetails::to_json);
     object.insert("license".to_owned(), json!(details));
+    if let Some(seat) = report.seat {
+        object.insert("seat".to_owned(), held_seat::to_json(seat));
+    }
     if !report.quotas.is_empty() {
         object.insert("quota_uses".to_owned(), quotas::to_json(report.quotas));
     }
@@ -251,11 +256,17 @@ pub(crate) fn advice(decision: &Decision, place: LicensePlace) -> Option<&'stati
 }
 
 /// The advice about a license that requires a floating seat.
-pub(crate) const SEAT_REQUIRED: &str = concat!(
-    "start the program with ",
-    command!("run -- PROGRAM"),
-    ", or ask the license server for a seat"
-);
+pub(crate) const SEAT_REQUIRED: &str = if cfg!(feature = "online") {
+    concat!(
+        "start the program with ",
+        command!("run -- PROGRAM"),
+        ", or take a seat for this project with ",
+        command!("seat acquire"),
+        "; a program that acquires a seat itself needs neither"
+    )
+} else {
+    "start a program that acquires a seat from the license server; its child processes count the seat"
+};
 
 /// Returns advice about an installed renewal that has not started, without the license before it.
 fn renewal_alone(place: LicensePlace) -> &'static str {
@@ -393,6 +404,9 @@ fn fields(report: &DecisionReport<'_>, license: &License, screen: Screen) -> Fie
     fields.add("tier now", effective(license, decision, report.matrix));
     if let Some(details) = &report.details {
         details.add_terms(&mut fields);
+    }
+    if let Some(seat) = report.seat {
+        fields.add("seat", held_seat::line(seat, license_client::now()));
     }
     fields.add("check-in", dates::check_in(license));
     if let Some(check_in) = decision.check_in() {

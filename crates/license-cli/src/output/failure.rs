@@ -24,7 +24,9 @@ pub(crate) use self::installation::{
     activated_by_administrator, for_all_users, installation, installation_with_problems,
 };
 #[cfg(feature = "online")]
-pub(crate) use self::online::{no_stored_seat, not_logged_in, online};
+pub(crate) use self::online::{
+    no_borrowed_seat, no_stored_seat, not_logged_in, not_returned, online,
+};
 pub(crate) use self::project::{project, usage_type};
 pub(crate) use self::state_directory::{
     NO_LOCKS, UNSAFE_DIRECTORY, busy, lock_service, store, unsafe_directory,

@@ -18,7 +18,10 @@ impl Client {
                 if let Some(missing) = verified.missing_context(&self.matrix, context) {
                     return Err(missing.into());
                 }
-                verified.evaluate(&self.matrix, context)
+                match self.held_seat(verified, context) {
+                    Some(seat) => verified.evaluate(&self.matrix, &seat.add_to(context.clone())),
+                    None => verified.evaluate(&self.matrix, context),
+                }
             }
         };
         if context.named_user() == self.application.user.as_deref() {

@@ -132,6 +132,8 @@ impl Client {
 
     /// Prepares the request for a floating seat of the project that contains `path`. Sends nothing.
     ///
+    /// The decisions of this client count the seat while it is valid.
+    ///
     /// ```no_run
     /// # fn client() -> Result<license_client::Client, Box<dyn std::error::Error>> {
     /// #     Err("only compiled".into())
@@ -152,7 +154,10 @@ impl Client {
     /// license names no license server, or if no readable project contains the path.
     pub fn seat(&self, path: impl AsRef<Path>) -> Result<SeatRequest, OnlineError> {
         let (manager, matrix) = (&self.manager, &self.matrix);
-        self.connect()?.seat(manager, matrix, &self.context(), path)
+        let request = self
+            .connect()?
+            .seat(manager, matrix, &self.context(), path)?;
+        Ok(request.counted_by(Arc::clone(&self.seats.own)))
     }
 
     /// Returns the telemetry of this application, which is off until its user turns it on.

@@ -7,8 +7,10 @@ mod problem;
 use std::path::PathBuf;
 
 use license_core::LicenseId;
+use license_core::chrono::{DateTime, Utc};
 use license_core::evaluate::MissingContext;
 use license_core::session::ProjectError;
+use license_core::time::rfc3339;
 use thiserror::Error;
 
 pub use self::fault::{CertificateFault, UnreachableReason};
@@ -171,6 +173,12 @@ pub enum OnlineError {
         /// The last place in the queue.
         place: QueuePlace,
     },
+    /// A borrowed seat cannot be released. It is returned instead.
+    #[error("the seat is borrowed until {}, so it cannot be released", rfc3339(*until))]
+    Borrowed {
+        /// The end of the loan.
+        until: DateTime<Utc>,
+    },
     /// No license is installed.
     #[error("no license is installed")]
     NoLicense,
@@ -250,6 +258,7 @@ impl OnlineError {
             Self::Problem(problem) => &problem.code,
             Self::EachServer { last, .. } => last.code(),
             Self::WaitEnded { .. } => "WAIT_ENDED",
+            Self::Borrowed { .. } => "SEAT_BORROWED",
             Self::NoLicense => "NO_LICENSE",
             Self::NotCertified { .. } => "NOT_CERTIFIED",
             Self::MissingContext(missing) => missing.value.code().as_str(),
@@ -304,6 +313,7 @@ impl OnlineError {
             Self::Problem(problem) => return problem.hint.clone(),
             Self::EachServer { last, .. } => return last.hint(),
             Self::WaitEnded { .. } => "wait longer, or ask a colleague to release a seat",
+            Self::Borrowed { .. } => "return the seat",
             Self::NoLicense => "install the license first",
             Self::NotCertified { .. } => {
                 "install the license that the vendor issued for the license server"

@@ -9,10 +9,10 @@ use license_core::session::SessionId;
 use license_core::{License, Unverified, with_causes};
 use serde::Deserialize;
 
-use super::boot_time::BootTime;
 use super::error::{OnlineError, one_line};
 use super::random;
 use super::transport::Answer;
+use crate::boot_time::BootTime;
 
 /// A seat, as a server sends it.
 #[derive(Deserialize)]

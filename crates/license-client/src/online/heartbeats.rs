@@ -12,8 +12,8 @@ use std::sync::{
 use std::thread;
 use std::time::Duration;
 
-use super::boot_time::BootTime;
 use super::seat::SeatCore;
+use crate::boot_time::BootTime;
 
 /// The longest sleep of the thread. The clock of a sleep stops in suspend, so the thread notices
 /// the end of a lease at most this time after the machine resumes.
@@ -155,6 +155,9 @@ impl Heartbeats {
                 Err(_) => seat.postpone(),
             }
             seat.notice_end();
+        }
+        for seat in seats {
+            seat.refresh_entry();
         }
     }
 }

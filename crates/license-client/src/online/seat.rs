@@ -1,6 +1,8 @@
 //! A floating seat that this process holds.
 
+mod event;
 mod renewal;
+mod sharing;
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,70 +10,30 @@ use std::process;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use license_core::License;
 use license_core::ids::Commitment;
 use license_core::license::Lease;
 use license_core::machine::Machine;
 use license_core::session::{ProjectRoot, SessionId};
-use license_core::{License, with_causes};
 use serde_json::json;
 use ureq::http::Method;
 use zeroize::Zeroizing;
 
+pub use self::event::SeatEvent;
 use self::renewal::Renewal;
-use super::boot_time::BootTime;
+use self::sharing::Sharing;
 use super::error::OnlineError;
 use super::grant::{Grant, ReleaseReply};
 use super::heartbeats;
 use super::random;
 use super::transport::{Call, Limit, Route, Transport};
+use crate::boot_time::BootTime;
+use crate::store::Store;
 
 /// The longest time for which dropping a seat waits for the server.
 const DROP_LIMIT: Duration = Duration::from_secs(2);
 
 pub(super) type Callback = Box<dyn FnMut(&SeatEvent) + Send>;
-
-/// A change of a seat that its holder should know.
-///
-/// ```
-/// use license_client::SeatEvent;
-///
-/// /// Returns whether the application should save the work and ask the user.
-/// fn is_serious(event: &SeatEvent) -> bool {
-///     matches!(event, SeatEvent::Lost { .. })
-/// }
-/// ```
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum SeatEvent {
-    /// The lease has ended, because no server renewed it in time. The server keeps the seat for its
-    /// session until another session needs it, and the client still tries to renew it.
-    Late {
-        /// The last error, if there was one. After a suspend, there is none yet.
-        error: Option<Arc<OnlineError>>,
-    },
-    /// A late lease was renewed.
-    Recovered,
-    /// The seat is lost. It never becomes valid again: acquire another one.
-    Lost {
-        /// The reason code, such as `LEASE_LOST`.
-        code: String,
-        /// When and why the lease ended, in one sentence.
-        detail: String,
-    },
-}
-
-impl fmt::Display for SeatEvent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Late { error: None } => f.write_str("the seat is late"),
-            Self::Late { error: Some(error) } => {
-                write!(f, "the seat is late: {}", with_causes(&**error))
-            }
-            Self::Recovered => f.write_str("the seat is valid again"),
-            Self::Lost { detail, .. } => write!(f, "the seat is lost: {detail}"),
-        }
-    }
-}
 
 /// A floating seat of a license, which this process holds for a project.
 ///
@@ -79,6 +41,8 @@ impl fmt::Display for SeatEvent {
 /// with the key that the license certifies, so a seat is believed only if the vendor's key proves
 /// it. Its lifetime counts from the moment when the request was sent, by a clock that continues in
 /// suspend and that no program sets.
+///
+/// The decisions of the client that acquired the seat count it while it is valid.
 ///
 /// Dropping the seat releases it, and waits for the server for at most two seconds. A process that
 /// ends without dropping it keeps the seat until the lease ends, by default two minutes. After a
@@ -106,7 +70,7 @@ impl fmt::Display for SeatEvent {
 /// ```
 #[must_use = "the seat is released as soon as it is dropped"]
 pub struct Seat {
-    core: Arc<SeatCore>,
+    pub(super) core: Arc<SeatCore>,
     root: ProjectRoot,
 }
 
@@ -131,15 +95,21 @@ pub(super) struct Holder {
     pub(super) instance: String,
     pub(super) secret: Zeroizing<String>,
     pub(super) commitment: Commitment,
+    /// The files of the user, and the id of the boot: for the lease that child processes read.
+    pub(super) store: Store,
+    pub(super) boot: Option<u128>,
+    /// Whether the seat is borrowed. It needs no server, and stays borrowed when it is dropped.
+    pub(super) is_borrowed: bool,
 }
 
 /// The part of a seat that the thread for renewals uses.
 pub(super) struct SeatCore {
-    holder: Holder,
+    pub(super) holder: Holder,
     /// The process that acquired the seat.
     owner: u32,
     state: Mutex<SeatState>,
     callback: Mutex<Option<Callback>>,
+    sharing: Mutex<Sharing>,
 }
 
 struct SeatState {
@@ -208,14 +178,8 @@ impl Seat {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn expires_in(&self) -> Duration {
-        if !self.core.is_owner() {
-            return Duration::ZERO;
-        }
-        let state = self.core.state();
-        match state.phase {
-            Phase::Held | Phase::Late => state.grant.valid_until.since(BootTime::now()),
-            Phase::Lost | Phase::Released => Duration::ZERO,
-        }
+        let valid = self.core.valid();
+        valid.map_or(Duration::ZERO, |(_, left)| left)
     }
 
     /// Returns the session that holds the seat.
@@ -309,7 +273,7 @@ impl Seat {
     }
 
     /// Releases the seat, and returns whether this freed it. Other processes of the same session
-    /// may still use it.
+    /// may still use it. A borrowed seat stays borrowed.
     ///
     /// # Blocking
     ///
@@ -376,6 +340,7 @@ impl SeatCore {
                 renewal,
             }),
             callback: Mutex::new(callback),
+            sharing: Mutex::default(),
         }
     }
 
@@ -385,6 +350,33 @@ impl SeatCore {
         self.owner == process::id()
     }
 
+    /// Returns the grant and how long it lasts, if the lease proves the seat now.
+    fn valid(&self) -> Option<(MutexGuard<'_, SeatState>, Duration)> {
+        if !self.is_owner() {
+            return None;
+        }
+        let state = self.state();
+        if matches!(state.phase, Phase::Lost | Phase::Released) {
+            return None;
+        }
+        let left = state.grant.valid_until.since(BootTime::now());
+        (!left.is_zero()).then_some((state, left))
+    }
+
+    /// Returns the lease and how long it lasts, if it proves the seat now.
+    pub(super) fn valid_lease(&self) -> Option<(Lease, Duration)> {
+        let (state, left) = self.valid()?;
+        Some((state.grant.lease.clone(), left))
+    }
+
+    fn check_owner(&self) -> Result<(), OnlineError> {
+        let (owner, found) = (self.owner, process::id());
+        if self.is_owner() {
+            return Ok(());
+        }
+        Err(OnlineError::Forked { owner, found })
+    }
+
     /// Returns the state. A thread that panicked has left it in order, because each change is
     /// complete.
     fn state(&self) -> MutexGuard<'_, SeatState> {
@@ -392,10 +384,7 @@ impl SeatCore {
     }
 
     fn release(&self, limit: Limit) -> Result<bool, OnlineError> {
-        if !self.is_owner() {
-            let (owner, found) = (self.owner, process::id());
-            return Err(OnlineError::Forked { owner, found });
-        }
+        self.check_owner()?;
         let seq = {
             let mut state = self.state();
             let before = std::mem::replace(&mut state.phase, Phase::Released);
@@ -406,6 +395,11 @@ impl SeatCore {
         };
         heartbeats::wake();
         let holder = &self.holder;
+        if holder.is_borrowed {
+            return Ok(false);
+        }
+        // Child processes stop to use the seat before it is free.
+        self.remove_entry();
         let body = json!({
             "instance": holder.instance,
             "seq": seq,

@@ -1,12 +1,12 @@
 //! Acquires seats, and waits for them in the queue.
 
+mod waiting;
+
 use std::fmt;
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
-use std::thread;
-use std::time::Duration;
 
+use license_core::chrono::{DateTime, Utc};
 use license_core::machine::Machine;
 use license_core::requests::ActivationSecret;
 use license_core::session::{ProjectRoot, SessionId};
@@ -15,26 +15,22 @@ use serde_json::json;
 use ureq::http::Method;
 use zeroize::Zeroizing;
 
-use super::boot_time::BootTime;
 use super::caller::{self, Installed};
 use super::error::OnlineError;
-use super::grant::{Expected, SeatReply, unverified};
+use super::grant::{Expected, Grant, SeatReply, unverified};
 use super::login::UserLogin;
-use super::queue::{QueuePlace, QueueReply};
+use super::own_seats::OwnSeats;
+use super::queue::QueueReply;
 use super::random;
 use super::seat::{Callback, Holder, Seat, SeatEvent};
 use super::transport::{Answer, Call, Limit, Route, Transport};
+use crate::boot_time::{BootInstant, BootTime};
 use crate::manager::LicenseManager;
+use crate::seal::Seal;
 use crate::session::{Session, user_of_this_process};
 use crate::store::Store;
 
 const PATH: &str = "/api/v1/seats";
-
-/// The longest time for which a server may hold the answer to a poll.
-const POLL: Duration = Duration::from_secs(5);
-
-/// The pause after an attempt that reached no server.
-const PAUSE: Duration = Duration::from_secs(1);
 
 /// A request for a floating seat of the installed license.
 ///
@@ -65,10 +61,20 @@ pub struct SeatRequest {
     pub(super) machine: Machine,
     pub(super) session: SessionId,
     pub(super) root: ProjectRoot,
+    /// The sessions of the project with licenses that this license replaces. One of them may have
+    /// borrowed a seat.
+    pub(super) earlier_sessions: Vec<SessionId>,
+    /// The instant of the evaluation.
+    pub(super) now: DateTime<Utc>,
+    /// The id of the boot, if the system has one.
+    boot: Option<u128>,
+    pub(super) seal: Seal,
     /// The user that the program states.
     user: Option<String>,
     groups: Vec<String>,
     callback: Option<Callback>,
+    /// The seats of the client whose decisions count the seat.
+    counted_by: Option<Arc<OwnSeats>>,
 }
 
 impl fmt::Debug for SeatRequest {
@@ -83,6 +89,14 @@ impl fmt::Debug for SeatRequest {
 pub(super) struct Attempt {
     pub(super) instance: String,
     pub(super) secret: ActivationSecret,
+}
+
+/// How a process uses its seat.
+pub(super) enum Use {
+    /// It renews the lease at this time, if the server permits it, and releases the seat.
+    Renewed(Option<BootTime>),
+    /// The seat stays borrowed, whatever the process does.
+    Borrowed,
 }
 
 /// The answer of a server to a request for a seat.
@@ -110,7 +124,15 @@ impl SeatRequest {
         let user = context.named_user();
         let session = Session::find(manager, Some(license.id()), user, path);
         let session = session.map_err(OnlineError::Project)?;
+        let named = user.map_or_else(user_of_this_process, str::to_owned);
+        let name = session.root().name_bytes();
+        let earlier = license.supersedes().iter();
+        let earlier = earlier.map(|id| SessionId::new(Some(id), manager.digest(), &named, &name));
         Ok(Self {
+            earlier_sessions: earlier.collect(),
+            now: installed.decision.evaluated_at(),
+            boot: manager.clock().boot().map(|boot| boot.id),
+            seal: manager.seal().clone(),
             transport,
             login,
             store: manager.readable_paths().user().clone(),
@@ -121,8 +143,17 @@ impl SeatRequest {
             user: user.map(str::to_owned),
             groups: Vec::new(),
             callback: None,
+            counted_by: None,
             license,
         })
+    }
+
+    /// Lets the decisions of a client count the seat.
+    pub(crate) fn counted_by(self, seats: Arc<OwnSeats>) -> Self {
+        Self {
+            counted_by: Some(seats),
+            ..self
+        }
     }
 
     /// Sets the name with which the seat is listed. All processes of a session need the same name.
@@ -213,7 +244,8 @@ impl SeatRequest {
         &self.root
     }
 
-    /// Acquires a seat without waiting for a free one.
+    /// Acquires a seat without waiting for a free one. If the project has
+    /// [borrowed](Self::borrow) a seat, returns that one without the network.
     ///
     /// The request contains the license key, the session id, the digest of the machine, the user
     /// and groups, and random numbers. The path of the project is not sent.
@@ -240,7 +272,10 @@ impl SeatRequest {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn acquire(mut self) -> Result<Seat, OnlineError> {
-        self.acquire_as(&Attempt::new()?)
+        match self.borrowed_seat()? {
+            Some(seat) => Ok(seat),
+            None => self.acquire_as(&Attempt::new()?),
+        }
     }
 
     /// Acquires a seat as the process that an attempt names.
@@ -250,76 +285,6 @@ impl SeatRequest {
             Acquired::Queued { server, .. } => {
                 let reason = "expected a seat, found a place in the queue";
                 Err(unverified(self.transport.url(server), reason))
-            }
-        }
-    }
-
-    /// Acquires a seat. Waits in the queue if none is free, for at most `patience`.
-    ///
-    /// `on_place` is called with the place in the queue at least every five seconds while a server
-    /// answers. If it returns `ControlFlow::Break`, the session leaves the queue.
-    ///
-    /// # Blocking
-    ///
-    /// Returns within `patience` and the time limit of the settings.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`OnlineError::WaitEnded`] if no seat became free in time or `on_place` ended the
-    /// wait, and otherwise the errors of [`Self::acquire`].
-    ///
-    /// ```no_run
-    /// # fn client() -> Result<license_client::Client, Box<dyn std::error::Error>> {
-    /// #     Err("only compiled".into())
-    /// # }
-    /// let client = client()?;
-    /// use std::ops::ControlFlow;
-    /// use std::time::Duration;
-    ///
-    /// let seat = client.seat(".")?.wait(Duration::from_secs(600), |place| {
-    ///     eprintln!("position {} of {}", place.position, place.waiting);
-    ///     ControlFlow::Continue(())
-    /// })?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn wait(
-        mut self,
-        patience: Duration,
-        mut on_place: impl FnMut(&QueuePlace) -> ControlFlow<()>,
-    ) -> Result<Seat, OnlineError> {
-        let started = BootTime::now();
-        let left = || patience.saturating_sub(BootTime::now().since(started));
-        let attempt = Attempt::new()?;
-        let (mut server, mut ticket) = match self.request(&attempt, true)? {
-            Acquired::Seat(seat) => return Ok(*seat),
-            Acquired::Queued { server, ticket } => (server, ticket),
-        };
-        loop {
-            let place = ticket.place();
-            if on_place(&place).is_break() || left().is_zero() {
-                self.leave(server, &ticket, &attempt);
-                return Err(OnlineError::WaitEnded { place });
-            }
-            match self.poll(server, &ticket, &attempt, left().min(POLL)) {
-                Ok(Acquired::Seat(seat)) => return Ok(*seat),
-                Ok(Acquired::Queued { ticket: next, .. }) => ticket = next,
-                // The claim of an offered seat, whose answer was lost, ends the ticket.
-                Err(error) if error.code() == "UNKNOWN_TICKET" => {
-                    match self.request(&attempt, true)? {
-                        Acquired::Seat(seat) => return Ok(*seat),
-                        Acquired::Queued {
-                            server: next,
-                            ticket: at,
-                        } => {
-                            (server, ticket) = (next, at);
-                        }
-                    }
-                }
-                Err(error) if error.is_unreachable() && left() > PAUSE => thread::sleep(PAUSE),
-                Err(error) => {
-                    self.leave(server, &ticket, &attempt);
-                    return Err(error);
-                }
             }
         }
     }
@@ -357,48 +322,6 @@ impl SeatRequest {
         self.accept(&answer, attempt, nonce)
     }
 
-    fn poll(
-        &mut self,
-        server: usize,
-        ticket: &QueueReply,
-        attempt: &Attempt,
-        wait: Duration,
-    ) -> Result<Acquired, OnlineError> {
-        let nonce = random::nonce()?;
-        let (ticket, session, instance) = (&ticket.ticket, self.session, &attempt.instance);
-        let seconds = wait.as_secs().max(1);
-        let path = format!(
-            "/api/v1/queue/{ticket}?session={session}&instance={instance}&nonce={nonce}&wait={seconds}"
-        );
-        let call = Call {
-            method: Method::GET,
-            path: &path,
-            body: None,
-            license: Some(&self.license_key),
-            deletion_secret: None,
-            idempotency_key: None,
-        };
-        let limit = Limit::Longer(Duration::from_secs(seconds));
-        let answer = self.transport.send(&call, Route::Only(server), limit)?;
-        self.accept(&answer, attempt, nonce)
-    }
-
-    /// Leaves the queue. If no server answers, the ticket ends by itself.
-    fn leave(&self, server: usize, ticket: &QueueReply, attempt: &Attempt) {
-        let (ticket, session, instance) = (&ticket.ticket, self.session, &attempt.instance);
-        let call = Call {
-            method: Method::DELETE,
-            path: &format!("/api/v1/queue/{ticket}?session={session}&instance={instance}"),
-            body: None,
-            license: Some(&self.license_key),
-            deletion_secret: None,
-            idempotency_key: None,
-        };
-        let _ = self
-            .transport
-            .send(&call, Route::Only(server), Limit::Configured);
-    }
-
     fn accept(
         &mut self,
         answer: &Answer,
@@ -423,21 +346,49 @@ impl SeatRequest {
         };
         let grant = reply.grant(answer, url, nonce, &expected)?;
         let grant = grant.ok_or_else(|| unverified(url, "expected a lease token, found none"))?;
+        let renew_at = reply.renew_at(answer.sent_at);
+        let seat = self.start(attempt, answer.server, grant, Use::Renewed(renew_at))?;
+        Ok(Acquired::Seat(Box::new(seat)))
+    }
+
+    /// Returns the end of a lease for other processes of this boot, if the system has an id of it.
+    pub(super) fn boot_instant(&self, grant: &Grant) -> Option<BootInstant> {
+        let boot = self.boot?;
+        Some(BootInstant::new(boot, grant.valid_until))
+    }
+
+    /// Starts to use a seat, and to renew it if it is not borrowed.
+    pub(super) fn start(
+        &mut self,
+        attempt: &Attempt,
+        server: usize,
+        grant: Grant,
+        usage: Use,
+    ) -> Result<Seat, OnlineError> {
+        let renew_at = match usage {
+            Use::Renewed(renew_at) => renew_at,
+            Use::Borrowed => None,
+        };
         let holder = Holder {
             transport: Arc::clone(&self.transport),
-            server: answer.server,
+            server,
             license: self.license.clone(),
             license_key: self.license_key.clone(),
             machine: self.machine.clone(),
-            session: self.session,
+            session: grant.lease.session(),
             instance: attempt.instance.clone(),
             secret: Zeroizing::new(attempt.secret.reveal()),
             commitment: attempt.secret.commitment(),
+            store: self.store.clone(),
+            boot: self.boot,
+            is_borrowed: matches!(usage, Use::Borrowed),
         };
-        let renew_at = reply.renew_at(answer.sent_at);
         let root = self.root.clone();
         let seat = Seat::start(holder, grant, renew_at, root, self.callback.take())?;
-        Ok(Acquired::Seat(Box::new(seat)))
+        if let Some(seats) = &self.counted_by {
+            seats.add(&seat.core);
+        }
+        Ok(seat)
     }
 }
 

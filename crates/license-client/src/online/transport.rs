@@ -14,7 +14,6 @@ use ureq::{Agent, AsSendBody, Body};
 use zeroize::Zeroizing;
 
 use self::failure::ServerAttempt;
-use super::boot_time::BootTime;
 use super::error::{OnlineError, ServerProblem};
 use super::proxy::proxy_for;
 use super::resolver::TimedResolver;
@@ -22,6 +21,7 @@ use super::server_url::ServerUrl;
 use super::setting::{OnlineSetting, OnlineSource};
 use super::settings::{Resolved, invalid};
 use super::tls;
+use crate::boot_time::BootTime;
 
 /// The maximum size of an answer in bytes. A validation with a renewal has less than 20 KiB.
 pub(super) const MAX_ANSWER: u64 = 256 * 1024;

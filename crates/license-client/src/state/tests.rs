@@ -238,6 +238,7 @@ fn a_malformed_deactivation_or_list_is_not_treated_as_missing() {
             serde_json::json!([["01980000-0000-7000-8000-000000000001"]]),
         ),
         ("repaired", serde_json::json!(["nonce"])),
+        ("returned", serde_json::json!(["00"])),
         ("lists", serde_json::json!({ "key": [1] })),
         ("revoked", serde_json::json!([{ "seq": 1 }])),
     ] {

@@ -39,7 +39,8 @@ pub enum StateFile {
     ReplacedTrust,
     /// `online.toml`: the settings of the license server.
     Online,
-    /// `seats.json`: seats that no process renews, with the secrets that release them.
+    /// `seats.json`: the leases of seats for other processes, with the secrets of those that no
+    /// process renews.
     Seats,
     /// `telemetry.json`: the telemetry that waits to be sent, and the secret that deletes it.
     Telemetry,

@@ -151,6 +151,22 @@ impl<'a> Context<'a> {
         self
     }
 
+    /// Returns whether a lease is set.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }
+    /// # let lease = fixture::lease()?;
+    /// use license_core::Context;
+    ///
+    /// let context = Context::at(lease.issued_at());
+    /// assert!(!context.has_lease());
+    /// assert!(context.lease(&lease).has_lease());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn has_lease(&self) -> bool {
+        self.seat.lease.is_some()
+    }
+
     /// Sets the session that must hold the seat. Without it, a lease for any session counts.
     ///
     /// A session id contains the id of a license, which is the [license of the

@@ -15,6 +15,7 @@ use super::credentials::Administrator;
 use super::pages::{PageBody, PageQuery, StrictQuery};
 use super::paths::StrictPath;
 use super::problem::Problem;
+use super::seats::ReleasedBody;
 use crate::domain::{ActivationRecord, ActivationState};
 use crate::services::ActivationReply;
 
@@ -70,6 +71,15 @@ impl From<ActivationRecord> for ActivationBody {
     }
 }
 
+/// What a receipt has ended: the use of a borrowed seat, or an activation.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+#[schema(as = Deactivation)]
+pub(super) enum EndedByReceipt {
+    Seat(ReleasedBody),
+    Activation(Box<ActivationBody>),
+}
+
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
@@ -113,20 +123,28 @@ pub(super) async fn request(
     )
 }
 
-/// Ends an activation with the receipt of its machine.
+/// Ends an activation, or the loan of a borrowed seat, with the receipt of its machine.
 #[utoipa::path(
     post,
     path = "/api/v1/deactivations",
     tag = "clients",
     request_body = FileBody,
-    responses((status = 200, description = "The ended activation", body = ActivationBody)),
+    responses((
+        status = 200,
+        description = "The returned seat, or the ended activation",
+        body = EndedByReceipt,
+    )),
 )]
 pub(super) async fn deactivate(
     State(app): State<App>,
     StrictJson(body): StrictJson<FileBody>,
-) -> JsonReply<ActivationBody> {
-    let record = app.services().activations.deactivate(&body.file).await?;
-    Ok(Json(record.into()))
+) -> JsonReply<EndedByReceipt> {
+    let services = app.services();
+    if let Some(released) = services.seats.return_with_receipt(&body.file).await? {
+        return Ok(Json(EndedByReceipt::Seat(released.into())));
+    }
+    let record = services.activations.deactivate(&body.file).await?;
+    Ok(Json(EndedByReceipt::Activation(Box::new(record.into()))))
 }
 
 /// Lists the activation requests, such as those that wait for the vendor.

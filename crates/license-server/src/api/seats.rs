@@ -191,6 +191,12 @@ pub(super) struct ReleasedBody {
     freed: bool,
 }
 
+impl From<ReleaseReply> for ReleasedBody {
+    fn from(ReleaseReply { freed }: ReleaseReply) -> Self {
+        Self { freed }
+    }
+}
+
 /// Acquires a seat. The same session gets its own lease again.
 #[utoipa::path(
     post,
@@ -316,8 +322,8 @@ pub(super) async fn release(
         seq: body.seq,
         secret: body.secret,
     };
-    let ReleaseReply { freed } = app.services().seats.release(request).await?;
-    Ok(Json(ReleasedBody { freed }))
+    let released = app.services().seats.release(request).await?;
+    Ok(Json(released.into()))
 }
 
 /// Borrows a seat for a machine that leaves the network.
@@ -368,8 +374,8 @@ pub(super) async fn return_seat(
         seq: body.seq,
         secret: body.secret,
     };
-    let ReleaseReply { freed } = app.services().seats.return_loan(request).await?;
-    Ok(Json(ReleasedBody { freed }))
+    let released = app.services().seats.return_loan(request).await?;
+    Ok(Json(released.into()))
 }
 
 /// Parses a session in a path. A session that is not well formed does not exist.

@@ -114,7 +114,13 @@ impl ActivationService {
             return vendor::deactivate(&self.site, receipt).await;
         }
         let nonce = receipt.nonce.to_string();
-        let stored = self.get(&nonce).await?;
+        let stored = self.get(&nonce).await.map_err(|refusal| match refusal.kind {
+            RefusalKind::NotFound => refusal.hint(
+                "send the receipt to the server or vendor that has the activation or lent the seat; \
+                 a seat whose loan has ended needs no receipt",
+            ),
+            _ => refusal,
+        })?;
         let is_same = match parse(&stored.request)? {
             MachineRequest::Activation(request) => {
                 request.license == receipt.license

@@ -2,6 +2,7 @@
 
 mod caller;
 mod denial;
+mod receipt;
 mod requests;
 mod values;
 mod waiting;

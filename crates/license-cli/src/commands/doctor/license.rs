@@ -31,6 +31,7 @@ impl<'a> Verdict<'a> {
             Ok(Some(found)) => {
                 Evaluation::new(app, Some(found.verified().clone()), args).map(|mut evaluation| {
                     evaluation.high_water = Some(snapshot.high_water);
+                    evaluation.seat = app.held_seat(Some(found.verified()), args);
                     Some(evaluation)
                 })
             }
@@ -62,11 +63,11 @@ impl<'a> Verdict<'a> {
             .any(|code| code == Code::ListOutdated)
     }
 
-    fn evaluation(&self) -> Option<&Evaluation<'a>> {
+    pub(super) fn evaluation(&self) -> Option<&Evaluation<'a>> {
         self.evaluation.as_ref().ok()?.as_ref()
     }
 
-    fn license(&self) -> Option<&License> {
+    pub(super) fn license(&self) -> Option<&License> {
         self.decision.as_ref()?.license()
     }
 
@@ -167,9 +168,10 @@ fn event(what: &'static str, at: DateTime<Utc>) -> UpcomingEvent {
     UpcomingEvent { what, at }
 }
 
-/// Returns whether the denial is about context that only the application knows.
+/// Returns whether the denial is about something that only the application has: its user, or its
+/// floating seat.
 fn needs_application_context(decision: &Decision) -> bool {
-    decision.code() == Code::UserMismatch
+    matches!(decision.code(), Code::UserMismatch | Code::SeatRequired)
 }
 
 /// Reports what ends or is due next.
@@ -279,6 +281,10 @@ fn summary(decision: &Decision, matrix: &FeatureMatrix) -> String {
 
 fn decision_faults(decision: &Decision, summary: &str, place: LicensePlace) -> Vec<Fault> {
     match decision.outcome() {
+        Outcome::Denied if decision.code() == Code::SeatRequired => {
+            let message = format!("{summary}; no seat is held here");
+            vec![Fault::warning(message, decision::SEAT_REQUIRED)]
+        }
         Outcome::Denied if needs_application_context(decision) => {
             let message = format!("{summary}; the user is not known here");
             let hint = concat!("run ", command!("status"), " with --user USER");
@@ -354,7 +360,6 @@ fn advice(code: Code, place: LicensePlace) -> &'static str {
                 command!("activate FILE")
             )
         }
-        Code::SeatRequired => decision::SEAT_REQUIRED,
         Code::Revoked => "ask the vendor for the reason, or for another license",
         Code::Suspended | Code::Canceled => {
             "ask the vendor for the reason; a later validation token with status `active` restores the license"

@@ -17,7 +17,7 @@ const NOT_EXECUTABLE: u8 = 126;
 const NOT_FOUND: u8 = 127;
 
 /// Prepares the command.
-fn command(words: &[OsString]) -> Command {
+pub(super) fn command(words: &[OsString]) -> Command {
     let mut words = words.iter();
     // The parser requires a first word.
     let mut command = Command::new(words.next().cloned().unwrap_or_default());
@@ -26,9 +26,8 @@ fn command(words: &[OsString]) -> Command {
 }
 
 /// Reports a command that did not start, and returns the exit code of a shell for it.
-fn not_started(words: &[OsString], error: &io::Error, terminal: &Terminal) -> ExitCode {
-    let name = words.first().map(|name| name.to_string_lossy());
-    let name = show_name(&name.unwrap_or_default());
+fn not_started(command: &Command, error: &io::Error, terminal: &Terminal) -> ExitCode {
+    let name = show_name(&command.get_program().to_string_lossy());
     let message = format!("cannot run {name}: {error}");
     let hint = "check the name of the command, its path and its permissions";
     terminal.failure(&Failure::new(Exit::System, "IO", message).hint(hint));
@@ -63,9 +62,8 @@ fn exit_code(status: ExitStatus) -> ExitCode {
 
 #[cfg(unix)]
 mod unix {
-    use std::ffi::OsString;
     use std::io::IsTerminal;
-    use std::process::ExitCode;
+    use std::process::{Command, ExitCode};
     use std::sync::{Mutex, MutexGuard, PoisonError};
 
     use license_cli_support::{Exit, Failure, Terminal};
@@ -73,7 +71,7 @@ mod unix {
     use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
     use signal_hook::iterator::Signals;
 
-    use super::{command, exit_code, not_started, not_waited};
+    use super::{exit_code, not_started, not_waited};
 
     /// The signals that the child process gets too.
     const FORWARDED: [i32; 6] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2];
@@ -133,13 +131,13 @@ mod unix {
         /// Returns a failure if the process cannot be waited for.
         pub(in super::super) fn run(
             &self,
-            words: &[OsString],
+            mut command: Command,
             signals: &mut SignalWatch,
             terminal: &Terminal,
         ) -> Result<ExitCode, Failure> {
-            let mut child = match command(words).spawn() {
+            let mut child = match command.spawn() {
                 Ok(child) => child,
-                Err(error) => return Ok(not_started(words, &error, terminal)),
+                Err(error) => return Ok(not_started(&command, &error, terminal)),
             };
             *self.id() = Some(Pid::from_child(&child));
             for signal in signals.signals.forever() {
@@ -188,15 +186,14 @@ mod unix {
 
 #[cfg(not(unix))]
 mod other {
-    use std::ffi::OsString;
-    use std::process::{Child, ExitCode};
+    use std::process::{Child, Command, ExitCode};
     use std::sync::{Mutex, PoisonError};
     use std::thread;
     use std::time::Duration;
 
     use license_cli_support::{Failure, Terminal};
 
-    use super::{command, exit_code, not_started, not_waited};
+    use super::{exit_code, not_started, not_waited};
 
     /// How often the child process is looked at.
     const POLL: Duration = Duration::from_millis(50);
@@ -233,15 +230,15 @@ mod other {
         /// Returns a failure if the process cannot be waited for.
         pub(in super::super) fn run(
             &self,
-            words: &[OsString],
+            mut command: Command,
             _: &mut SignalWatch,
             terminal: &Terminal,
         ) -> Result<ExitCode, Failure> {
-            match command(words).spawn() {
+            match command.spawn() {
                 Ok(child) => {
                     *self.child.lock().unwrap_or_else(PoisonError::into_inner) = Some(child)
                 }
-                Err(error) => return Ok(not_started(words, &error, terminal)),
+                Err(error) => return Ok(not_started(&command, &error, terminal)),
             }
             loop {
                 let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);

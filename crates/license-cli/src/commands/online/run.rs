@@ -8,7 +8,7 @@ use license_cli_support::{Failure, Terminal};
 use license_client::{OnlineError, QueuePlace, Seat, SeatEvent, SeatRequest};
 use license_core::with_causes;
 
-use super::child::{ChildProcess, SignalWatch};
+use super::child::{self, ChildProcess, SignalWatch};
 use super::{connect, seat_request};
 use crate::args::{OnLoss, Run};
 use crate::context::AppContext;
@@ -16,7 +16,8 @@ use crate::output::failure;
 
 /// Acquires a seat, runs the command, and releases the seat. Returns the exit code of the command.
 ///
-/// The seat is released on each way out: dropping it sends the release.
+/// The seat is released on each way out: dropping it sends the release. The command and its child
+/// processes count the seat, which is stored for them.
 ///
 /// # Errors
 ///
@@ -45,7 +46,12 @@ pub(crate) fn run(
     if seat.is_overage() {
         terminal.note("all seats of the license are held; this one exceeds the license");
     }
-    let status = child.run(&arguments.command, &mut signals, terminal);
+    let mut command = child::command(&arguments.command);
+    if let Err(error) = seat.share_with(&mut command) {
+        let message = format!("the command cannot count the seat: {}", with_causes(&error));
+        terminal.warning(error.code(), &message);
+    }
+    let status = child.run(command, &mut signals, terminal);
     release(seat, terminal);
     status
 }
@@ -97,6 +103,7 @@ fn report(event: &SeatEvent, stops: bool, child: &ChildProcess, terminal: &Termi
                 child.stop();
             }
         }
+        SeatEvent::NotShared { error } => terminal.warning(error.code(), &event.to_string()),
         event => terminal.note(&event.to_string()),
     }
 }

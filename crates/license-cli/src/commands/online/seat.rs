@@ -1,12 +1,14 @@
 //! `license seat`: a seat for the lifetime of one lease, for shell scripts.
 
-use license_cli_support::{Exit, Failure, Fields, Meaning, Terminal, escape, show_path};
-use license_client::StoredSeat;
+use license_cli_support::{
+    Audience, Destination, Exit, Failure, Fields, Meaning, Overwrite, Terminal, escape, show_path,
+};
+use license_client::{SeatOrigin, SeatRequest, StoredSeat};
 use license_core::time::rfc3339;
 use serde_json::json;
 
 use super::{connect, seat_request};
-use crate::args::{Seat, SeatAction};
+use crate::args::{Seat, SeatAction, SeatReturn};
 use crate::context::AppContext;
 use crate::embedded::command;
 use crate::output::failure;
@@ -25,7 +27,7 @@ pub(super) fn run(
     let online = connect(app, &of_seat.online)?;
     let request = seat_request(app, &online, &of_seat.online, &of_seat.project.path)?;
     let failed = |error| failure::online(&error);
-    match arguments.action {
+    match &arguments.action {
         SeatAction::Acquire(_) => print(&request.store().map_err(failed)?, terminal)?,
         SeatAction::Status(_) => {
             let seat = request.stored().map_err(failed)?;
@@ -36,8 +38,49 @@ pub(super) fn run(
             let freed = freed.ok_or_else(failure::no_stored_seat)?;
             print_release(freed, terminal)?;
         }
+        SeatAction::Borrow(borrow) => {
+            print(&request.borrow(borrow.duration).map_err(failed)?, terminal)?;
+        }
+        SeatAction::Return(returned) => return_seat(request, returned, terminal)?,
     }
     Ok(Exit::Success)
+}
+
+/// Returns a borrowed seat to its server, or writes the receipt for it.
+fn return_seat(
+    request: SeatRequest,
+    arguments: &SeatReturn,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    let Some(file) = &arguments.receipt else {
+        let freed = request.return_borrowed();
+        let freed = freed.map_err(|error| failure::not_returned(&error))?;
+        return print_return(freed.ok_or_else(failure::no_borrowed_seat)?, terminal);
+    };
+    let overwrite = Overwrite::from_force(arguments.force);
+    file.check(overwrite)?;
+    let receipt = request.return_with_receipt();
+    let receipt = receipt.map_err(|error| failure::online(&error))?;
+    let receipt = receipt.ok_or_else(failure::no_borrowed_seat)?;
+    let text = receipt.to_armor();
+    let is_file = matches!(file, Destination::File(_)) && !file.is_stream();
+    if is_file || !terminal.is_json() {
+        file.write(text.as_bytes(), overwrite, Audience::Everyone)?;
+    }
+    if terminal.is_json() {
+        let path = is_file.then(|| file.to_string());
+        return terminal.json(&json!({
+            "kind": receipt.kind().label(),
+            "content": receipt.to_json(),
+            "text": text,
+            "path": path,
+        }));
+    }
+    terminal.note(
+        "this machine does not use the seat any more; send the receipt to the license server with \
+         `POST /api/v1/deactivations`, which frees the seat",
+    );
+    Ok(())
 }
 
 fn print(seat: &StoredSeat, terminal: &Terminal) -> Result<(), Failure> {
@@ -50,6 +93,7 @@ fn print(seat: &StoredSeat, terminal: &Terminal) -> Result<(), Failure> {
             "server": seat.server(),
             "license_id": lease.license_id().as_str(),
             "pool": lease.pool(),
+            "mode": lease.mode(),
             "seq": lease.seq(),
             "expires_at": rfc3339(lease.expires_at()).to_string(),
             "valid_for_seconds": seconds,
@@ -59,7 +103,14 @@ fn print(seat: &StoredSeat, terminal: &Terminal) -> Result<(), Failure> {
         }));
     }
     let screen = terminal.screen();
-    let rest = format!("the lease is valid for {seconds} s");
+    let is_borrowed = seat.origin() == SeatOrigin::Borrow;
+    let rest = if is_borrowed {
+        let until = rfc3339(lease.expires_at());
+        format!("until {until}, without the network")
+    } else {
+        format!("the lease is valid for {seconds} s")
+    };
+    let verdict = if is_borrowed { "borrowed" } else { "held" };
     let mut fields = Fields::new();
     fields.add("session", seat.session().to_string());
     fields.add("project", show_path(seat.root().path()));
@@ -74,8 +125,16 @@ fn print(seat: &StoredSeat, terminal: &Terminal) -> Result<(), Failure> {
             "all seats are held; this one exceeds the license",
         );
     }
-    let text = screen.sentence(Meaning::Good, "held", &rest);
+    let text = screen.sentence(Meaning::Good, verdict, &rest);
     terminal.data(&format!("{text}\n{}", fields.to_text(screen.columns())))?;
+    if is_borrowed {
+        terminal.note(concat!(
+            "programs of this project use the seat until then; ",
+            command!("seat return"),
+            " returns it earlier"
+        ));
+        return Ok(());
+    }
     let renew = lease.renew_after().num_seconds();
     terminal.note(&format!(
         "nothing renews this lease; run {} every {renew} s, or use {}",
@@ -83,6 +142,17 @@ fn print(seat: &StoredSeat, terminal: &Terminal) -> Result<(), Failure> {
         command!("run -- COMMAND")
     ));
     Ok(())
+}
+
+fn print_return(freed: bool, terminal: &Terminal) -> Result<(), Failure> {
+    if terminal.is_json() {
+        return terminal.json(&json!({ "freed": freed }));
+    }
+    terminal.data(if freed {
+        "returned: the seat is free"
+    } else {
+        "returned: another process of the session uses the seat, or the loan had ended"
+    })
 }
 
 fn print_release(freed: bool, terminal: &Terminal) -> Result<(), Failure> {

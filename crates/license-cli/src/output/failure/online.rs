@@ -38,6 +38,7 @@ fn exit(error: &OnlineError) -> Exit {
         error if error.is_unreachable() => Exit::System,
         OnlineError::Problem(_)
         | OnlineError::WaitEnded { .. }
+        | OnlineError::Borrowed { .. }
         | OnlineError::NoLicense
         | OnlineError::NotCertified { .. }
         | OnlineError::Login(_)
@@ -114,6 +115,7 @@ fn hint(error: &OnlineError) -> Option<String> {
             )
         }
         OnlineError::NoLicense => concat!("install the license with ", command!("install FILE")),
+        OnlineError::Borrowed { .. } => concat!("return it with ", command!("seat return")),
         OnlineError::NoMachine => concat!("set an id for this machine, see ", command!("machine")),
         OnlineError::MissingContext(_) => {
             "give the value with --user, --app-version, --build-date or --usage-type"
@@ -144,6 +146,29 @@ fn hint(error: &OnlineError) -> Option<String> {
 pub(crate) fn not_logged_in() -> Failure {
     Failure::new(Exit::Denied, "NO_LOGIN", "nobody is logged in")
         .hint(concat!("log in with ", command!("login")))
+}
+
+/// Returns the failure of the return of a borrowed seat. Without the network, a receipt returns it.
+pub(crate) fn not_returned(error: &OnlineError) -> Failure {
+    let failure = online(error);
+    if !error.is_unreachable() {
+        return failure;
+    }
+    failure.hint(concat!(
+        "repeat the command with the network, or write a receipt with ",
+        command!("seat return --receipt FILE")
+    ))
+}
+
+/// Returns the failure of the return of a seat that is not borrowed.
+pub(crate) fn no_borrowed_seat() -> Failure {
+    let message = "this project has borrowed no seat";
+    Failure::new(Exit::Denied, "NOT_BORROWED", message).hint(concat!(
+        command!("seat borrow --for TIME"),
+        " borrows one, and ",
+        command!("seat release"),
+        " releases a seat that is not borrowed"
+    ))
 }
 
 /// Returns the failure of a command about a stored seat that does not exist.

@@ -11,7 +11,7 @@ use super::file::{self, StoredLogin};
 use super::id_token::LoginStatus;
 use super::poll::{PollEnd, PollTimes, poll};
 use super::provider::{DeviceCode, Discovered, Provider};
-use crate::online::boot_time::BootTime;
+use crate::boot_time::BootTime;
 use crate::online::error::{LoginError, OnlineError, one_line};
 use crate::store::Store;
 

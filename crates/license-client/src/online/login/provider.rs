@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::id_token::IdClaims;
 use super::poll::PollAnswer;
-use crate::online::boot_time::BootTime;
+use crate::boot_time::BootTime;
 use crate::online::error::{CertificateFault, LoginError, OnlineError, one_line};
 use crate::online::server_url::ServerUrl;
 use crate::online::setting::OnlineSetting;

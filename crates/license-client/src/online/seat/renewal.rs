@@ -6,12 +6,12 @@ use std::time::Duration;
 use license_core::ids::Nonce;
 use serde_json::json;
 
-use super::super::boot_time::BootTime;
 use super::super::error::OnlineError;
 use super::super::grant::{Expected, Grant, SeatReply, unverified};
 use super::super::random;
 use super::super::transport::{Answer, Limit, Route};
 use super::{Phase, SeatCore, SeatEvent, SeatState};
+use crate::boot_time::BootTime;
 
 /// The pauses after failed attempts.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);

@@ -7,10 +7,14 @@ use license_core::jose::Algorithm;
 use license_core::requests::ActivationSecret;
 use license_core::{FeatureMatrix, LicenseId, Unverified};
 
+use std::ffi::OsStr;
+use std::process::Command;
+
 use super::*;
 use crate::manager::LicenseManager;
 use crate::online::error::ServerProblem;
 use crate::online::settings::OnlineSettings;
+use crate::seat_file::{self, SeatEntry, SeatOrigin};
 use crate::session::Session;
 use crate::state_dir::StateDir;
 use crate::testing;
@@ -76,6 +80,9 @@ fn parts(scratch: &tempfile::TempDir) -> (SeatCore, ProjectRoot) {
         instance: "inst_".to_owned(),
         secret: Zeroizing::new(secret.reveal()),
         commitment: secret.commitment(),
+        store: manager.readable_paths().user().clone(),
+        boot: Some(7),
+        is_borrowed: false,
     };
     (
         SeatCore::new(holder, grant, None, None),
@@ -171,6 +178,66 @@ fn only_a_refusal_that_proves_its_server_ends_a_seat() {
     let event = seat.core.state().refuse(refusal("LEASE_LOST", true));
     assert!(matches!(event, Some(SeatEvent::Lost { .. })), "{event:?}");
     assert!(!seat.is_valid());
+}
+
+fn stored(seat: &Seat) -> Vec<SeatEntry> {
+    seat_file::of_session(&seat.core.holder.store, seat.session()).unwrap()
+}
+
+#[test]
+fn a_shared_seat_is_stored_for_child_processes_until_it_ends() {
+    let scratch = tempfile::tempdir().unwrap();
+    let seat = seat(&scratch);
+    let mut command = Command::new("solver");
+    seat.share_with(&mut command).unwrap();
+    let session = seat.session().to_string();
+    let variables: Vec<_> = command.get_envs().collect();
+    let expected = (
+        OsStr::new("CODITECT_LICENSE_SEAT"),
+        Some(OsStr::new(&session)),
+    );
+    assert_eq!(variables, [expected]);
+    let first = stored(&seat);
+    assert!(
+        matches!(&first[..], [entry] if entry.stored_by == SeatOrigin::Run && entry.secret.is_empty())
+    );
+    // A renewal changes the end, and an unchanged lease is not written again.
+    seat.core.refresh_entry();
+    assert_eq!(stored(&seat), first);
+    seat.core.state().grant.valid_until = BootTime::now().after(Duration::from_secs(30));
+    seat.core.refresh_entry();
+    assert_ne!(stored(&seat), first);
+    let (core, store) = (Arc::clone(&seat.core), seat.core.holder.store.clone());
+    drop(seat);
+    assert!(
+        seat_file::of_session(&store, core.holder.session)
+            .unwrap()
+            .is_empty()
+    );
+}
+
+#[test]
+fn a_lease_that_cannot_be_stored_is_reported_once() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (mut core, root) = parts(&scratch);
+    std::fs::write(scratch.path().join("file"), "").unwrap();
+    core.holder.store = Store::new(StateDir::at(scratch.path().join("file")));
+    let (sender, events) = std::sync::mpsc::channel();
+    core.callback = Mutex::new(Some(Box::new(move |event| {
+        sender.send(event.clone()).unwrap();
+    })));
+    let core = Arc::new(core);
+    let seat = Seat { core, root };
+    let error = seat.share_with(&mut Command::new("solver")).unwrap_err();
+    assert_eq!(error.code(), "IO", "{error}");
+    seat.core.refresh_entry();
+    seat.core.refresh_entry();
+    drop(seat);
+    let events: Vec<SeatEvent> = events.try_iter().collect();
+    assert!(
+        matches!(events[..], [SeatEvent::NotShared { .. }]),
+        "{events:?}"
+    );
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The story of a site with floating seats.
 
+mod borrow;
 mod required;
 
 use std::time::Duration;
@@ -19,8 +20,8 @@ use super::installation::list;
 use super::{TestServer, at, id, token, trust};
 use crate::domain::{Actor, PageRequest, PoolId, Refusal, RefusalKind, SeatPolicy};
 use crate::services::{
-    AcquireReply, AcquireRequest, BorrowRequest, CancelRequest, GrantedSeat, HeartbeatRequest,
-    PollReply, PollRequest, QueueState, ReleaseRequest, ReturnRequest,
+    AcquireReply, AcquireRequest, CancelRequest, GrantedSeat, HeartbeatRequest, PollReply,
+    PollRequest, QueueState, ReleaseRequest,
 };
 
 const MACHINE: &str = "mach_00112233445566778899aabbccddeeff";
@@ -498,55 +499,6 @@ async fn overage_is_bounded_by_the_license_and_visible() {
     );
     assert!(server.acquire(&token, 6).await.unwrap().is_overage);
     assert!(server.acquire(&token, 7).await.is_err());
-}
-
-#[tokio::test]
-async fn a_seat_is_borrowed_for_days_if_the_license_permits_it() {
-    let (server, plain) = TestServer::with_license().await;
-    let borrowing = token(2, |draft| {
-        draft.set_quota("borrow_days", Quota::Limit(7)).unwrap();
-        draft.set_quota("borrow_seats", Quota::Limit(1)).unwrap();
-    });
-    server.install(&borrowing).await;
-    let borrow = |token: &str, number: u8, seq, days| {
-        server.services.seats.borrow(BorrowRequest {
-            credential: token.to_owned(),
-            session: session(number),
-            instance: instance(number),
-            seq: Seq(seq),
-            secret: secret(number).reveal(),
-            nonce: nonce(),
-            machine: Some(MACHINE.to_owned()),
-            duration: TimeDelta::days(days),
-        })
-    };
-    server.acquire(&plain, 1).await.unwrap();
-    let refusal = borrow(&plain, 1, 1, 1).await.unwrap_err();
-    assert_eq!(refusal.code, "BORROW_NOT_PERMITTED");
-    server.acquire(&borrowing, 2).await.unwrap();
-    server.acquire(&borrowing, 3).await.unwrap();
-    assert_eq!(
-        borrow(&borrowing, 2, 1, 8).await.unwrap_err().code,
-        "BORROW_DURATION"
-    );
-    let seat = borrow(&borrowing, 2, 1, 7).await.unwrap();
-    let lease = verified(&seat, &borrowing);
-    assert_eq!(
-        (lease.mode(), lease.lifetime()),
-        (LeaseMode::Borrowed, TimeDelta::days(7))
-    );
-    assert_eq!(
-        borrow(&borrowing, 3, 2, 1).await.unwrap_err().code,
-        "BORROW_LIMIT"
-    );
-    let returned = ReturnRequest {
-        credential: borrowing.clone(),
-        session: session(2),
-        seq: Seq(1),
-        secret: secret(2).reveal(),
-    };
-    server.services.seats.return_loan(returned).await.unwrap();
-    borrow(&borrowing, 3, 2, 1).await.unwrap();
 }
 
 #[tokio::test]

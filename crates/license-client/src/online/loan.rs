@@ -1,0 +1,266 @@
+//! Borrowed seats: for machines that leave the network for days.
+
+use std::time::Duration;
+
+use license_core::Unverified;
+use license_core::claims::LeaseMode;
+use license_core::requests::{ActivationSecret, DeactivationReceipt, MachineRequest};
+use license_core::time;
+use serde_json::json;
+
+use super::error::OnlineError;
+use super::grant::{Expected, Grant, ReleaseReply, SeatReply, unverified};
+use super::random;
+use super::seat::Seat;
+use super::seat_request::{Attempt, SeatRequest, Use};
+use super::stored_seat::StoredSeat;
+use crate::boot_time::BootTime;
+use crate::returned_seats;
+use crate::seat_file::{self, SeatEntry, SeatOrigin};
+
+/// A borrowed seat in the file `seats.json`.
+pub(super) struct BorrowedSeat {
+    pub(super) entry: SeatEntry,
+    pub(super) grant: Grant,
+    secret: ActivationSecret,
+}
+
+impl SeatRequest {
+    /// Borrows a seat for a machine that leaves the network, or extends the loan. The project then
+    /// has the seat until the end of the loan, without the network and over restarts of the
+    /// machine.
+    ///
+    /// Uses the seat that the session has stored, or acquires one. `acquire`, `wait` and `store` of
+    /// the same project return the borrowed seat until its end.
+    ///
+    /// The vendor's license and the settings of the server bound the duration and the number of
+    /// borrowed seats.
+    ///
+    /// # Blocking
+    ///
+    /// Returns within twice the time limit of the settings.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`OnlineError::Problem`] with the code `BORROW_NOT_PERMITTED`, `BORROW_DURATION` or
+    /// `BORROW_LIMIT` if the license or the server does not permit the loan, and the errors of
+    /// [`Self::store`].
+    ///
+    /// ```no_run
+    /// # fn client() -> Result<license_client::Client, Box<dyn std::error::Error>> {
+    /// #     Err("only compiled".into())
+    /// # }
+    /// use std::time::Duration;
+    ///
+    /// let client = client()?;
+    /// let three_days = Duration::from_secs(3 * 24 * 60 * 60);
+    /// let seat = client.seat(".")?.borrow(three_days)?;
+    /// println!("borrowed until {}", seat.lease().expires_at());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn borrow(mut self, duration: Duration) -> Result<StoredSeat, OnlineError> {
+        let known = self.stored_attempt()?;
+        let is_known = known.is_some();
+        let attempt = match known {
+            Some(known) => known,
+            None => Attempt::new()?,
+        };
+        let seat = self.acquire_as(&attempt)?;
+        // The secret is stored before the loan, so that a lost answer does not lose the seat: a
+        // repetition borrows it as the same process.
+        let acquired = seat.core.entry(SeatOrigin::Acquire).filter(|_| !is_known);
+        if let Some(entry) = &acquired {
+            self.put(entry)?;
+        }
+        let borrowed = self.borrow_seat(&seat, &attempt, duration);
+        match (&borrowed, acquired) {
+            // A seat that was acquired for a loan that is refused is released, when it is dropped.
+            (Err(error), Some(entry)) if !error.is_unreachable() => self.remove(&entry)?,
+            _ => drop(seat.detach()),
+        }
+        borrowed
+    }
+
+    fn borrow_seat(
+        &self,
+        seat: &Seat,
+        attempt: &Attempt,
+        duration: Duration,
+    ) -> Result<StoredSeat, OnlineError> {
+        let Some(mut entry) = seat.core.entry(SeatOrigin::Borrow) else {
+            let url = seat.server();
+            return Err(unverified(url, "expected a lease, found the end of one"));
+        };
+        let nonce = random::nonce()?;
+        let body = json!({
+            "instance": entry.instance,
+            "seq": entry.seq,
+            "secret": attempt.secret.reveal(),
+            "nonce": nonce.to_string(),
+            "seconds": duration.as_secs(),
+        });
+        let answer = self.send_stored(&entry, "borrow", body.to_string())?;
+        let url = self.transport.url(answer.server);
+        let reply: SeatReply = answer.parse(url)?;
+        let expected = Expected {
+            license: &self.license,
+            session: self.session,
+            machine: &self.machine,
+            commitment: attempt.secret.commitment(),
+        };
+        let grant = reply.grant(&answer, url, nonce, &expected)?;
+        let grant = grant.filter(|grant| grant.lease.mode() == LeaseMode::Borrowed);
+        let grant =
+            grant.ok_or_else(|| unverified(url, "expected a borrowed lease, found none"))?;
+        entry.lease = grant.lease.as_str().to_owned();
+        if let Err(error) = self.put(&entry) {
+            // Nobody could use or return the seat.
+            let _ = self.send_return(&entry, &attempt.secret);
+            return Err(error);
+        }
+        Ok(self.stored_seat(&entry, grant))
+    }
+
+    /// Returns the borrowed seat of the session to its server before the end of the loan. Returns
+    /// whether this freed it, or `None` if the session has borrowed no seat.
+    ///
+    /// # Blocking
+    ///
+    /// Returns within the time limit of the settings.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`OnlineError`] if no server took the seat back. The seat then stays borrowed.
+    ///
+    /// ```no_run
+    /// # fn client() -> Result<license_client::Client, Box<dyn std::error::Error>> {
+    /// #     Err("only compiled".into())
+    /// # }
+    /// let client = client()?;
+    /// if client.seat(".")?.return_borrowed()?.is_none() {
+    ///     println!("no seat is borrowed");
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn return_borrowed(self) -> Result<Option<bool>, OnlineError> {
+        let Some(BorrowedSeat { entry, secret, .. }) = self.find_borrowed()? else {
+            return Ok(None);
+        };
+        let released = self.send_return(&entry, &secret)?;
+        returned_seats::record(&self.store, &self.seal, secret.commitment())?;
+        self.remove(&entry)?;
+        Ok(Some(released.freed))
+    }
+
+    /// Ends the use of the borrowed seat without the network, and returns the receipt that frees it
+    /// on its server. Returns `None` if the session has borrowed no seat.
+    ///
+    /// From then on, this machine does not use the seat any more. A second call returns the receipt
+    /// again. The receipt is a [`DeactivationReceipt`] with the license and the nonce of the lease.
+    ///
+    /// # Blocking
+    ///
+    /// Waits for at most ten seconds while other processes write, and then writes durably.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`OnlineError::Store`] if the end of the use cannot be recorded. The seat then stays
+    /// borrowed. Returns [`OnlineError::NoMachine`] if nothing identifies this machine.
+    ///
+    /// ```no_run
+    /// # fn client() -> Result<license_client::Client, Box<dyn std::error::Error>> {
+    /// #     Err("only compiled".into())
+    /// # }
+    /// let client = client()?;
+    /// if let Some(receipt) = client.seat(".")?.return_with_receipt()? {
+    ///     std::fs::write("seat.receipt", receipt.to_armor())?;
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn return_with_receipt(self) -> Result<Option<MachineRequest>, OnlineError> {
+        let Some(BorrowedSeat { grant, secret, .. }) = self.find_borrowed()? else {
+            return Ok(None);
+        };
+        let lease = grant.lease;
+        let machine = self.machine.digest().ok_or(OnlineError::NoMachine)?;
+        returned_seats::record(&self.store, &self.seal, secret.commitment())?;
+        Ok(Some(MachineRequest::Deactivation(DeactivationReceipt {
+            product: lease.product(),
+            license: lease.license_id().clone(),
+            machine,
+            nonce: lease.nonce(),
+            secret,
+            made_at: time::clamp(self.now),
+        })))
+    }
+
+    fn send_return(
+        &self,
+        entry: &SeatEntry,
+        secret: &ActivationSecret,
+    ) -> Result<ReleaseReply, OnlineError> {
+        let body = json!({ "seq": entry.seq, "secret": secret.reveal() });
+        let answer = self.send_stored(entry, "return", body.to_string())?;
+        answer.parse(self.transport.url(answer.server))
+    }
+
+    /// Returns the borrowed seat that the session can use now, without the network.
+    pub(super) fn borrowed(&self) -> Result<Option<BorrowedSeat>, OnlineError> {
+        let found = self.find_borrowed()?;
+        Ok(found.filter(|borrowed| {
+            let commitment = borrowed.secret.commitment();
+            let is_returned = || returned_seats::is_returned(&self.store, &self.seal, commitment);
+            borrowed.grant.lease.expires_at() > self.now && !is_returned()
+        }))
+    }
+
+    /// Starts to use the borrowed seat of the session, if there is one.
+    pub(super) fn borrowed_seat(&mut self) -> Result<Option<Seat>, OnlineError> {
+        let Some(BorrowedSeat {
+            entry,
+            grant,
+            secret,
+        }) = self.borrowed()?
+        else {
+            return Ok(None);
+        };
+        let instance = entry.instance.clone();
+        let attempt = Attempt { instance, secret };
+        let server = self.transport.urls().position(|url| url == entry.server);
+        let server = server.unwrap_or(0);
+        self.start(&attempt, server, grant, Use::Borrowed).map(Some)
+    }
+
+    /// Returns the stored loan of the session, or of the session with a license that this one
+    /// replaces. The loan may have ended.
+    fn find_borrowed(&self) -> Result<Option<BorrowedSeat>, OnlineError> {
+        let sessions = std::iter::once(self.session).chain(self.earlier_sessions.iter().copied());
+        for session in sessions {
+            let entry = seat_file::unrenewed(&self.store, session)?;
+            let entry = entry.filter(|entry| entry.stored_by == SeatOrigin::Borrow);
+            let found = entry.and_then(|entry| {
+                let token = Unverified::parse(&entry.lease).ok()?;
+                let lease = self.license.verify_lease(&token).ok()?;
+                let is_here = lease.covers(session, &self.machine);
+                let left = time::duration_since(lease.expires_at(), self.now);
+                let left = left.to_std().unwrap_or(Duration::ZERO);
+                let grant = Grant {
+                    valid_until: BootTime::now().after(left),
+                    is_overage: false,
+                    lease,
+                };
+                let is_loan = is_here && grant.lease.mode() == LeaseMode::Borrowed;
+                let secret = entry.secret().filter(|_| is_loan)?;
+                Some(BorrowedSeat {
+                    entry,
+                    grant,
+                    secret,
+                })
+            });
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,235 @@
+//! Requests about stored seats.
+
+use license_core::requests::ActivationSecret;
+use serde_json::json;
+use ureq::http::Method;
+use zeroize::Zeroizing;
+
+use super::super::error::OnlineError;
+use super::super::grant::{Expected, Grant, ReleaseReply, SeatReply, unverified};
+use super::super::random;
+use super::super::seat_request::{Attempt, SeatRequest};
+use super::super::transport::{Answer, Call, Limit, Route};
+use super::StoredSeat;
+use crate::returned_seats;
+use crate::seat_file::{self, SeatEntry, SeatOrigin};
+
+impl SeatRequest {
+    /// Acquires a seat for the lifetime of one lease, and stores it with the secret that releases
+    /// it. If the session has stored a seat, renews that one. A [borrowed](Self::borrow) seat is
+    /// returned without the network.
+    ///
+    /// # Blocking
+    ///
+    /// Returns within the time limit of the settings.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`Self::acquire`], and [`OnlineError::Store`] if the secret cannot be
+    /// stored. The seat is then released.
+    ///
+    /// ```no_run
+    /// # fn client() -> Result<license_client::Client, Box<dyn std::error::Error>> {
+    /// #     Err("only compiled".into())
+    /// # }
+    /// let client = client()?;
+    /// let seat = client.seat(".")?.store()?;
+    /// println!("valid for {} s", seat.expires_in().as_secs());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn store(mut self) -> Result<StoredSeat, OnlineError> {
+        if let Some(borrowed) = self.borrowed()? {
+            return Ok(self.stored_seat(&borrowed.entry, borrowed.grant));
+        }
+        let attempt = match self.stored_attempt()? {
+            Some(known) => known,
+            None => Attempt::new()?,
+        };
+        let seat = self.acquire_as(&attempt)?;
+        // A seat that cannot be released later is released now, when it is dropped.
+        let entry = seat.core.entry(SeatOrigin::Acquire);
+        if let Some(entry) = &entry {
+            self.put(entry)?;
+        }
+        Ok(StoredSeat {
+            server: seat.server().to_owned(),
+            root: self.root.clone(),
+            origin: SeatOrigin::Acquire,
+            grant: seat.detach(),
+        })
+    }
+
+    /// Asks the server about the stored seat of the session, which renews its lease. Returns `None`
+    /// if the session has stored no seat. A borrowed seat needs no server.
+    ///
+    /// # Blocking
+    ///
+    /// Returns within the time limit of the settings.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`OnlineError::Problem`] with the code `LEASE_LOST` if the lease has ended for good.
+    /// The seat is then no longer stored. Returns other errors if no server answers, or if the new
+    /// lease cannot be stored.
+    ///
+    /// ```no_run
+    /// # fn client() -> Result<license_client::Client, Box<dyn std::error::Error>> {
+    /// #     Err("only compiled".into())
+    /// # }
+    /// let client = client()?;
+    /// match client.seat(".")?.stored()? {
+    ///     Some(seat) => println!("valid for {} s", seat.expires_in().as_secs()),
+    ///     None => println!("no seat is stored"),
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn stored(self) -> Result<Option<StoredSeat>, OnlineError> {
+        if let Some(borrowed) = self.borrowed()? {
+            return Ok(Some(self.stored_seat(&borrowed.entry, borrowed.grant)));
+        }
+        let Some((entry, secret)) = self.entry()? else {
+            return Ok(None);
+        };
+        let nonce = random::nonce()?;
+        // No token has this id, so the answer always has a token.
+        let body = json!({
+            "instance": entry.instance,
+            "seq": entry.seq,
+            "nonce": nonce.to_string(),
+            "token": "none",
+        });
+        let answer = self.send_stored(&entry, "heartbeat", body.to_string())?;
+        let url = self.transport.url(answer.server);
+        let reply: SeatReply = answer.parse(url)?;
+        let expected = Expected {
+            license: &self.license,
+            session: self.session,
+            machine: &self.machine,
+            commitment: secret.commitment(),
+        };
+        let grant = reply.grant(&answer, url, nonce, &expected)?;
+        let grant = grant.ok_or_else(|| unverified(url, "expected a lease token, found none"))?;
+        let mut renewed = entry.clone();
+        renewed.lease = grant.lease.as_str().to_owned();
+        renewed.ends = self.boot_instant(&grant);
+        // After its loan, the session uses the seat like any other.
+        renewed.stored_by = SeatOrigin::Acquire;
+        self.put(&renewed)?;
+        Ok(Some(self.stored_seat(&renewed, grant)))
+    }
+
+    /// Releases the stored seat of the session. Returns whether this freed it, or `None` if the
+    /// session has stored no seat.
+    ///
+    /// # Blocking
+    ///
+    /// Returns within the time limit of the settings.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`OnlineError`] if the server did not release the seat. The seat then stays stored,
+    /// and ends with its lease. Returns [`OnlineError::Borrowed`] for a borrowed seat.
+    ///
+    /// ```no_run
+    /// # fn client() -> Result<license_client::Client, Box<dyn std::error::Error>> {
+    /// #     Err("only compiled".into())
+    /// # }
+    /// let client = client()?;
+    /// if client.seat(".")?.release_stored()?.is_none() {
+    ///     println!("no seat is stored");
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn release_stored(self) -> Result<Option<bool>, OnlineError> {
+        if let Some(borrowed) = self.borrowed()? {
+            let until = borrowed.grant.lease.expires_at();
+            return Err(OnlineError::Borrowed { until });
+        }
+        let Some((entry, secret)) = self.entry()? else {
+            return Ok(None);
+        };
+        let body = json!({
+            "instance": entry.instance,
+            "seq": entry.seq,
+            "secret": secret.reveal(),
+        });
+        let answer = self.send_stored(&entry, "release", body.to_string())?;
+        let released: ReleaseReply = answer.parse(self.transport.url(answer.server))?;
+        self.remove(&entry)?;
+        Ok(Some(released.freed))
+    }
+
+    /// Returns the stored seat of the session, with its secret. A returned seat is not one: its
+    /// receipt has disclosed the secret.
+    pub(in crate::online) fn entry(
+        &self,
+    ) -> Result<Option<(SeatEntry, ActivationSecret)>, OnlineError> {
+        let entry = seat_file::unrenewed(&self.store, self.session)?;
+        Ok(entry.and_then(|entry| {
+            let secret = entry.secret()?;
+            let commitment = secret.commitment();
+            let is_returned = returned_seats::is_returned(&self.store, &self.seal, commitment);
+            (!is_returned).then_some((entry, secret))
+        }))
+    }
+
+    /// Returns the instance and the secret of the stored seat.
+    pub(in crate::online) fn stored_attempt(&self) -> Result<Option<Attempt>, OnlineError> {
+        Ok(self.entry()?.map(|(entry, secret)| Attempt {
+            instance: entry.instance.clone(),
+            secret,
+        }))
+    }
+
+    pub(in crate::online) fn stored_seat(&self, entry: &SeatEntry, grant: Grant) -> StoredSeat {
+        StoredSeat {
+            server: entry.server.clone(),
+            root: self.root.clone(),
+            origin: entry.stored_by,
+            grant,
+        }
+    }
+
+    pub(in crate::online) fn put(&self, entry: &SeatEntry) -> Result<(), OnlineError> {
+        let lock = self.store.lock()?;
+        Ok(seat_file::put(&lock, &self.store, entry.clone())?)
+    }
+
+    pub(in crate::online) fn remove(&self, entry: &SeatEntry) -> Result<(), OnlineError> {
+        let lock = self.store.lock()?;
+        Ok(seat_file::remove(&lock, &self.store, entry)?)
+    }
+
+    /// Sends a request about a stored seat to the server that granted it. If the settings do not
+    /// name this server any more, asks all servers.
+    pub(in crate::online) fn send_stored(
+        &self,
+        entry: &SeatEntry,
+        action: &str,
+        body: String,
+    ) -> Result<Answer, OnlineError> {
+        let server = self.transport.urls().position(|url| url == entry.server);
+        let key = random::idempotency_key()?;
+        let call = Call {
+            method: Method::POST,
+            path: &format!("/api/v1/seats/{}/{action}", entry.session),
+            body: Some(Zeroizing::new(body)),
+            license: Some(&self.license_key),
+            // A renewal has none, because a repetition has no further effect.
+            deletion_secret: None,
+            idempotency_key: (action != "heartbeat").then_some(key.as_str()),
+        };
+        let route = server.map_or(Route::Any, Route::Only);
+        let answer = self.transport.send(&call, route, Limit::Configured);
+        let is_lost = answer.as_ref().is_err_and(|error| {
+            let problem = error.problem().filter(|problem| problem.is_authenticated);
+            problem.is_some_and(|problem| {
+                matches!(problem.code.as_str(), "LEASE_LOST" | "UNKNOWN_INSTANCE")
+            })
+        });
+        if is_lost {
+            self.remove(entry)?;
+        }
+        answer
+    }
+}

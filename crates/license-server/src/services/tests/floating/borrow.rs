@@ -1,0 +1,81 @@
+//! Seats that are borrowed, and returned before the end of the loan.
+
+use chrono::TimeDelta;
+use license_core::FeatureMatrix;
+use license_core::claims::LeaseMode;
+use license_core::policy::Quota;
+use license_core::requests::{DeactivationReceipt, MachineRequest};
+use license_seats::Seq;
+
+use super::{MACHINE, TestServer, at, id, instance, nonce, secret, session, token, verified};
+use crate::services::{BorrowRequest, ReleaseReply, ReturnRequest};
+
+#[tokio::test]
+async fn a_seat_is_borrowed_for_days_if_the_license_permits_it() {
+    let (server, plain) = TestServer::with_license().await;
+    let borrowing = token(2, |draft| {
+        draft.set_quota("borrow_days", Quota::Limit(7)).unwrap();
+        draft.set_quota("borrow_seats", Quota::Limit(1)).unwrap();
+    });
+    server.install(&borrowing).await;
+    let borrow = |token: &str, number: u8, seq, days| {
+        server.services.seats.borrow(BorrowRequest {
+            credential: token.to_owned(),
+            session: session(number),
+            instance: instance(number),
+            seq: Seq(seq),
+            secret: secret(number).reveal(),
+            nonce: nonce(),
+            machine: Some(MACHINE.to_owned()),
+            duration: TimeDelta::days(days),
+        })
+    };
+    server.acquire(&plain, 1).await.unwrap();
+    let refusal = borrow(&plain, 1, 1, 1).await.unwrap_err();
+    assert_eq!(refusal.code, "BORROW_NOT_PERMITTED");
+    server.acquire(&borrowing, 2).await.unwrap();
+    server.acquire(&borrowing, 3).await.unwrap();
+    assert_eq!(
+        borrow(&borrowing, 2, 1, 8).await.unwrap_err().code,
+        "BORROW_DURATION"
+    );
+    let seat = borrow(&borrowing, 2, 1, 7).await.unwrap();
+    let lease = verified(&seat, &borrowing);
+    assert_eq!(
+        (lease.mode(), lease.lifetime()),
+        (LeaseMode::Borrowed, TimeDelta::days(7))
+    );
+    assert_eq!(
+        borrow(&borrowing, 3, 2, 1).await.unwrap_err().code,
+        "BORROW_LIMIT"
+    );
+    let returned = ReturnRequest {
+        credential: borrowing.clone(),
+        session: session(2),
+        seq: Seq(1),
+        secret: secret(2).reveal(),
+    };
+    server.services.seats.return_loan(returned).await.unwrap();
+    borrow(&borrowing, 3, 2, 1).await.unwrap();
+    // A machine without a network returns its seat with a receipt.
+    let receipt = |license, number| {
+        MachineRequest::Deactivation(DeactivationReceipt {
+            product: FeatureMatrix::built_in().product(),
+            license: id(license),
+            machine: MACHINE.parse().unwrap(),
+            nonce: nonce(),
+            secret: secret(number),
+            made_at: at("2027-01-15T09:00:00Z"),
+        })
+        .to_armor()
+    };
+    let seats = &server.services.seats;
+    for (license, number) in [(2, 2), (1, 3), (9, 3)] {
+        let other = seats.return_with_receipt(&receipt(license, number)).await;
+        assert_eq!(other.unwrap(), None, "license {license}, secret {number}");
+    }
+    let returned = seats.return_with_receipt(&receipt(2, 3)).await.unwrap();
+    assert_eq!(returned, Some(ReleaseReply { freed: true }));
+    let again = seats.return_with_receipt(&receipt(2, 3)).await.unwrap();
+    assert_eq!(again, None, "the loan has ended");
+}
