@@ -13,10 +13,11 @@ use super::super::random;
 use super::super::transport::{Answer, Limit, Route};
 use super::{Phase, SeatCore, SeatEvent, SeatState};
 
-/// The pauses after failed attempts.
+/// The pauses after failed attempts. A pause is also at most a quarter of the lifetime of the lease,
+/// so that a short lease is tried several times.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
-/// The shortest time limit of a renewal.
+/// The shortest time limit of a renewal, and the shortest pause.
 const SHORTEST_LIMIT: Duration = Duration::from_secs(1);
 
 /// When to renew a lease, and what the last attempts brought.
@@ -45,16 +46,21 @@ impl Renewal {
         self.due_at
     }
 
-    fn fail(&mut self, error: OnlineError) {
+    /// Plans the next attempt after a failed one. `lifetime` is that of the lease.
+    fn fail(&mut self, error: OnlineError, lifetime: Duration) {
         let doublings = self.failures.min(5);
-        let pause = FIRST_PAUSE
-            .saturating_mul(1 << doublings)
-            .min(LONGEST_PAUSE);
+        let longest = LONGEST_PAUSE.min(quarter(lifetime));
+        let pause = FIRST_PAUSE.saturating_mul(1 << doublings).min(longest);
         let jitter = pause / 4 / 255 * u32::from(random::jitter());
         self.due_at = Some(BootTime::now().after(pause.saturating_sub(jitter)));
         self.failures = self.failures.saturating_add(1);
         self.last_error = Some(Arc::new(error));
     }
+}
+
+/// Returns a quarter of the lifetime of a lease, but at least [`SHORTEST_LIMIT`].
+fn quarter(lifetime: Duration) -> Duration {
+    (lifetime / 4).max(SHORTEST_LIMIT)
 }
 
 /// The answer to a renewal.
@@ -173,13 +179,13 @@ impl SeatCore {
                 "nonce": nonce.to_string(),
                 "token": lease.id().as_str(),
             });
-            (body, lease.lifetime().to_std().unwrap_or(Duration::ZERO))
+            (body, state.lifetime())
         };
         let path = format!("/api/v1/seats/{}/heartbeat", holder.session);
         let call = holder.call(&path, body.to_string(), None);
         let route = Route::Only(holder.server);
         // A silent server must not use up the time of seats from other servers.
-        let limit = Limit::AtMost((lifetime / 4).max(SHORTEST_LIMIT));
+        let limit = Limit::AtMost(quarter(lifetime));
         let answer = holder.transport.send(&call, route, limit)?;
         let reply: SeatReply = answer.parse(holder.url())?;
         let grant = self.check(&reply, &answer, nonce)?;
@@ -235,8 +241,7 @@ impl SeatState {
         self.grant.valid_until = self.grant.valid_until.min(ends_by);
         // Without a token, the lease that the client can prove ends when it ended before. The
         // next request comes early enough to get a token.
-        let lifetime = self.grant.lease.lifetime().to_std();
-        let reserve = lifetime.unwrap_or(Duration::ZERO) / 4;
+        let reserve = self.lifetime() / 4;
         let soon = now.after(Duration::from_secs(1));
         let left = self.grant.valid_until.since(now).saturating_sub(reserve);
         self.renewal.due_at = renew_at.map(|at| at.min(now.after(left)).max(soon));
@@ -270,7 +275,14 @@ impl SeatState {
                 _ => {}
             }
         }
-        self.renewal.fail(error);
+        let lifetime = self.lifetime();
+        self.renewal.fail(error, lifetime);
         None
+    }
+
+    /// Returns the lifetime of the last lease.
+    fn lifetime(&self) -> Duration {
+        let lifetime = self.grant.lease.lifetime();
+        lifetime.to_std().unwrap_or(Duration::ZERO)
     }
 }

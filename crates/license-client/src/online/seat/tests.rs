@@ -47,7 +47,7 @@ fn parts(scratch: &tempfile::TempDir) -> (SeatCore, ProjectRoot) {
         issuer: "licenses.acme.example".to_owned(),
         id: LicenseId::from_random(testing::START, &[1; 10]),
         issued_at: testing::START,
-        expires_at: testing::START + testing::TimeDelta::seconds(60),
+        expires_at: testing::START + testing::TimeDelta::seconds(40),
         session: session.id(),
         machine: machine.clone(),
         pool: "pool".to_owned(),
@@ -171,6 +171,27 @@ fn only_a_refusal_that_proves_its_server_ends_a_seat() {
     let event = seat.core.state().refuse(refusal("LEASE_LOST", true));
     assert!(matches!(event, Some(SeatEvent::Lost { .. })), "{event:?}");
     assert!(!seat.is_valid());
+}
+
+/// The lease lasts 40 s, so the pauses are 2, 4, 8 and then 10 s, or up to a quarter less.
+#[test]
+fn attempts_to_renew_are_at_most_a_quarter_of_the_lifetime_apart() {
+    let scratch = tempfile::tempdir().unwrap();
+    let seat = seat(&scratch);
+    let fail = || {
+        let mut state = seat.core.state();
+        let before = BootTime::now();
+        assert!(state.refuse(OnlineError::NoServer).is_none());
+        let latest = BootTime::now();
+        let due = state.renewal.due().unwrap();
+        (due.since(latest), due.since(before))
+    };
+    for longest in [2, 4, 8, 10, 10] {
+        let longest = Duration::from_secs(longest);
+        let (shortest_found, longest_found) = fail();
+        assert!(longest_found >= longest / 4 * 3, "{longest_found:?}");
+        assert!(shortest_found <= longest, "{shortest_found:?}");
+    }
 }
 
 #[test]
