@@ -42,7 +42,12 @@ fn clients_keep_their_promises_under_bad_conditions() {
     let failed: Vec<&str> = thread::scope(|scope| {
         let start = |&(name, scenario): &(&'static str, fn())| {
             let thread = thread::Builder::new().name(name.to_owned());
-            (name, thread.spawn_scoped(scope, scenario).unwrap())
+            let timed = move || {
+                let started = std::time::Instant::now();
+                scenario();
+                println!("TIME {name}: {:?}", started.elapsed());
+            };
+            (name, thread.spawn_scoped(scope, timed).unwrap())
         };
         let running: Vec<_> = SCENARIOS.iter().map(start).collect();
         let ended = running

@@ -22,7 +22,7 @@ const SHORTEST_LIMIT: Duration = Duration::from_secs(1);
 
 /// When to renew a lease, and what the last attempts brought.
 pub(super) struct Renewal {
-    /// When to send the next request. `None`: the lease cannot be renewed.
+    /// When to send the next request. `None`: the server has refused to renew the lease.
     due_at: Option<BootTime>,
     failures: u32,
     last_error: Option<Arc<OnlineError>>,
@@ -34,7 +34,7 @@ impl Renewal {
     pub(super) fn new(renew_at: Option<BootTime>, grant: &Grant) -> Self {
         let latest = grant.valid_until;
         Self {
-            due_at: renew_at.map(|at| at.min(latest)),
+            due_at: Some(renew_at.map_or(latest, |at| at.min(latest))),
             failures: 0,
             last_error: None,
             refusal: None,
@@ -64,12 +64,12 @@ fn quarter(lifetime: Duration) -> Duration {
 }
 
 /// The answer to a renewal.
-struct Renewed {
-    renew_at: Option<BootTime>,
+pub(super) struct Renewed {
+    pub(super) renew_at: Option<BootTime>,
     /// The new lease, if the answer has a token.
-    grant: Option<Grant>,
+    pub(super) grant: Option<Grant>,
     /// The latest end of the lease by the answer, with or without a token.
-    ends_by: BootTime,
+    pub(super) ends_by: BootTime,
 }
 
 /// The next task that the thread for renewals has for a seat.
@@ -122,13 +122,6 @@ impl SeatCore {
                 Some((code, detail)) => {
                     state.phase = Phase::Lost;
                     SeatEvent::Lost { code, detail }
-                }
-                None if state.renewal.due_at.is_none() => {
-                    state.phase = Phase::Lost;
-                    SeatEvent::Lost {
-                        code: "NOT_RENEWABLE".to_owned(),
-                        detail: "the lease has ended, and the server does not renew it".to_owned(),
-                    }
                 }
                 None => {
                     state.phase = Phase::Late;
@@ -221,7 +214,7 @@ impl SeatCore {
 
 impl SeatState {
     /// Applies the result of a request. Returns the event, if there is one.
-    fn apply(&mut self, result: Result<Renewed, OnlineError>) -> Option<SeatEvent> {
+    pub(super) fn apply(&mut self, result: Result<Renewed, OnlineError>) -> Option<SeatEvent> {
         let now = BootTime::now();
         let Renewed {
             renew_at,
@@ -244,7 +237,9 @@ impl SeatState {
         let reserve = self.lifetime() / 4;
         let soon = now.after(Duration::from_secs(1));
         let left = self.grant.valid_until.since(now).saturating_sub(reserve);
-        self.renewal.due_at = renew_at.map(|at| at.min(now.after(left)).max(soon));
+        // A server that does not extend the lease states no time. It says why after the end.
+        let due_at = renew_at.map_or(self.grant.valid_until, |at| at.min(now.after(left)));
+        self.renewal.due_at = Some(due_at.max(soon));
         if self.phase == Phase::Late && self.grant.valid_until > now {
             self.phase = Phase::Held;
             return Some(SeatEvent::Recovered);

@@ -7,6 +7,7 @@ use license_core::jose::Algorithm;
 use license_core::requests::ActivationSecret;
 use license_core::{FeatureMatrix, LicenseId, Unverified};
 
+use super::renewal::Renewed;
 use super::*;
 use crate::manager::LicenseManager;
 use crate::online::error::ServerProblem;
@@ -129,23 +130,52 @@ fn a_poisoned_lock_does_not_end_a_seat() {
     assert!(seat.is_valid());
 }
 
+fn refusal(code: &str, is_authenticated: bool) -> OnlineError {
+    OnlineError::Problem(Box::new(ServerProblem {
+        server: "http://licenses.acme.example".to_owned(),
+        status: 409,
+        code: code.to_owned(),
+        detail: "ended by an administrator".to_owned(),
+        hint: None,
+        expected: None,
+        actual: None,
+        facts: serde_json::Map::new(),
+        retry_after: None,
+        is_authenticated,
+    }))
+}
+
+/// The server extends no lease of an ended license, and none that an administrator ended. Only the
+/// license can be renewed.
+#[test]
+fn a_lease_that_is_not_extended_is_late_until_the_server_says_why() {
+    let scratch = tempfile::tempdir().unwrap();
+    let seat = seat(&scratch);
+    let end = BootTime::now();
+    seat.core.state().grant.valid_until = end;
+    let renewed = Renewed {
+        renew_at: None,
+        grant: None,
+        ends_by: end,
+    };
+    assert!(seat.core.state().apply(Ok(renewed)).is_none());
+    seat.core.notice_end();
+    assert_eq!(seat.core.state().phase, Phase::Late);
+    assert!(seat.core.due().is_some_and(|due| due.is_request));
+    let refused = seat.core.state().refuse(refusal("LICENSE_ENDED", true));
+    assert!(refused.is_none());
+    assert_eq!(seat.core.state().phase, Phase::Late);
+    let refused = seat.core.state().refuse(refusal("NOT_RENEWABLE", true));
+    let Some(SeatEvent::Lost { code, detail }) = refused else {
+        panic!("{refused:?}");
+    };
+    assert_eq!(code, "NOT_RENEWABLE");
+    assert_eq!(detail, "ended by an administrator");
+}
+
 #[test]
 fn only_a_refusal_that_proves_its_server_ends_a_seat() {
     let scratch = tempfile::tempdir().unwrap();
-    let refusal = |code: &str, is_authenticated| {
-        OnlineError::Problem(Box::new(ServerProblem {
-            server: "http://licenses.acme.example".to_owned(),
-            status: 409,
-            code: code.to_owned(),
-            detail: "ended by an administrator".to_owned(),
-            hint: None,
-            expected: None,
-            actual: None,
-            facts: serde_json::Map::new(),
-            retry_after: None,
-            is_authenticated,
-        }))
-    };
     let seat = seat(&scratch);
     assert!(
         seat.core
