@@ -155,7 +155,9 @@ mod unix {
             let at = now();
             let (is_valid, until) = (seat.is_valid(), at + seat.expires_in().as_secs_f64());
             if is_valid && until > last_until + 0.5 {
-                log.write("renewed", json!({"seq": seq(&seat), "until": until}));
+                let wall = license_client::now().timestamp();
+                let members = json!({"seq": seq(&seat), "until": until, "wall": wall});
+                log.write("renewed", members);
                 last_until = until;
             }
             if is_valid != was_valid {

@@ -89,7 +89,7 @@ fn a_running_server_grants_the_seat_again_after_the_lifetime() {
 }
 
 /// Returns whether the server has noticed that its wall clock jumped by a number of days.
-fn has_noticed(log: &str, days: i64) -> bool {
+pub(super) fn has_noticed(log: &str, days: i64) -> bool {
     let seconds = log.lines().filter_map(|line| {
         let line: Value = serde_json::from_str(line).unwrap();
         line["seconds"].as_i64()

@@ -2,7 +2,9 @@
 
 use license_tests::server::{Server, license_server};
 use license_tests::tools::{WallClock, has_time_namespaces};
+use serde_json::Value;
 
+use super::super::clock::has_noticed;
 use super::super::site::Site;
 use super::holder::{Holder, Machine};
 use super::shorten_leases;
@@ -38,14 +40,17 @@ pub(super) fn jumps() {
         let at = ahead.wait_for("acquired")["at"].as_f64().unwrap();
         assert!(at - acquired["at"].as_f64().unwrap() > 99_000_000.0);
     }
+    let present = wall(&holders[0].wait_for("renewed"));
     for days in [3650, -3650] {
         of_client.set(days);
         of_server.set(-days);
         for holder in &mut holders {
-            // The next token was signed after the jump. The one after it was requested after it.
             let count = holder.all("renewed").len();
             holder.wait_for_more("renewed", count);
         }
+        let jump = wall(&holders[0].all("renewed").pop().unwrap()) - present;
+        assert!((jump - days * 24 * 60 * 60).abs() < 600, "{jump}");
+        assert!(has_noticed(&site.scratch.read("server.log"), -days));
     }
     for holder in holders {
         for event in ["late", "lost", "invalid"] {
@@ -53,4 +58,9 @@ pub(super) fn jumps() {
         }
         Holder::end(holder);
     }
+}
+
+/// Returns the time of the wall clock in seconds that a client has logged.
+fn wall(entry: &Value) -> i64 {
+    entry["wall"].as_i64().unwrap()
 }

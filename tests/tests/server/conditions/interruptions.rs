@@ -168,11 +168,11 @@ pub(super) fn networks() {
 /// A stopped process is in the state of a process in a suspended machine, except for the clocks.
 /// Container runtimes pause a container with a frozen control group.
 pub(super) fn pauses() {
+    let freezer = Freezer::new();
     let site = Site::new(TWO_SEATS);
     let server = site.start(&[]);
     shorten_leases(&server);
     let machine = Machine::new(&site);
-    let freezer = Freezer::new();
     let start = |name: &str| machine.start(name, machine.application(name, server.url()));
     let stop = |holder: &Holder| signal(holder.id().into(), "STOP");
     let freeze = |holder: &Holder| match &freezer {
@@ -196,6 +196,8 @@ pub(super) fn pauses() {
 
 /// The server is paused for longer than a lease, and one of its clients too.
 pub(super) fn pauses_with_the_server() {
+    // The group is removed after its processes have ended.
+    let freezer = Freezer::new();
     let site = Site::new(TWO_SEATS);
     let server = site.start(&[]);
     shorten_leases(&server);
@@ -204,7 +206,6 @@ pub(super) fn pauses_with_the_server() {
     let (mut running, mut paused) = (start("running"), start("paused"));
     running.wait_for("acquired");
     paused.wait_for("acquired");
-    let freezer = Freezer::new();
     match &freezer {
         Some(freezer) => {
             freezer.add(server.id());
