@@ -8,6 +8,7 @@
 //! extension: with `fork`, the program forks once, and with `end`, it drops the seat and ends.
 #![allow(
     clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::panic,
     reason = "a test program fails by panicking"
 )]
