@@ -71,12 +71,14 @@ impl WallClock {
         std::fs::rename(new, self.file()).expect("the directory can be written");
     }
 
-    /// Lets a program use the clock.
+    /// Lets a program use the clock. A program that executes this one, such as `nsenter`, does not
+    /// use it: the library would leave its shared memory behind, and `faketime` refuses to start
+    /// with the process id of another one.
     pub fn run<'s>(&self, run: Run<'s>) -> Run<'s> {
-        let run = run.env("LD_PRELOAD", &self.library);
         let run = run.env("FAKETIME_TIMESTAMP_FILE", self.file());
         let run = run.env("FAKETIME_NO_CACHE", "1").env("NO_FAKE_STAT", "1");
-        run.env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+        let run = run.env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+        run.through(&["env", &format!("LD_PRELOAD={}", self.library)])
     }
 
     fn file(&self) -> PathBuf {
