@@ -46,6 +46,18 @@ impl<'s> Run<'s> {
         }
     }
 
+    /// Starts the program through another one that executes it, such as `nsenter` or `env` with
+    /// these arguments.
+    pub fn through(self, words: &[&str]) -> Self {
+        let mut words = words.iter();
+        let mut command = Command::new(words.next().copied().unwrap_or_default());
+        command.args(words).arg(self.command.get_program());
+        command.args(self.command.get_args()).env_clear();
+        let variables = self.command.get_envs();
+        command.envs(variables.filter_map(|(name, value)| Some((name, value?))));
+        Self { command, ..self }
+    }
+
     /// Adds an argument.
     pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
         self.command.arg(arg);

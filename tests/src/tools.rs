@@ -4,6 +4,8 @@
 //! names the skipped test. If `LICENSE_TESTS_REQUIRE_TOOLS` is set, the test fails instead. A test
 //! that lacks a permission or a property of the system is always skipped.
 
+mod network;
+mod pause;
 mod time;
 
 use std::ffi::OsString;
@@ -15,7 +17,9 @@ use std::thread;
 use crate::programs::{self, workspace};
 use crate::{Run, Scratch};
 
-pub use time::{faketime, keygen_at_time, libfaketime, license_at_time};
+pub use network::{Cable, Cut, Namespace};
+pub use pause::Freezer;
+pub use time::{WallClock, faketime, has_time_namespaces, keygen_at_time, license_at_time};
 
 const REQUIRE: &str = "LICENSE_TESTS_REQUIRE_TOOLS";
 const PYTHON: &str = "LICENSE_TESTS_PYTHON";

@@ -1,9 +1,9 @@
 //! Programs at another time.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use super::{Tool, or_skip};
+use super::{Tool, or_skip, print_skipped};
 use crate::{Run, Scratch, programs};
 
 /// Finds `faketime`, which runs a program at another time.
@@ -32,11 +32,67 @@ fn at_time<'s>(faketime: &Tool, scratch: &'s Scratch, time: &str) -> Run<'s> {
     run.env("NO_FAKE_STAT", "1")
 }
 
-/// Finds the library of [`faketime()`], for a process whose time changes while it runs. The value
-/// is that of `LD_PRELOAD`.
-pub fn libfaketime() -> Option<String> {
-    let scratch = Scratch::new();
-    let run = faketime()?.run(&scratch).args(["-f", "+0d"]);
-    let library = run.args(["printenv", "LD_PRELOAD"]).run().expect_code(0);
-    Some(library.stdout.trim_end().to_owned())
+/// A wall clock that several programs share, and that can jump while they run. Their boot-time
+/// clock, their uptime and file dates stay those of the system.
+#[derive(Debug)]
+pub struct WallClock {
+    /// The value of `LD_PRELOAD`.
+    library: String,
+    directory: tempfile::TempDir,
+}
+
+impl WallClock {
+    /// Creates a clock with the time of the system. Returns `None` if [`faketime()`] is missing.
+    ///
+    /// # Panics
+    ///
+    /// Panics if no temporary directory can be created.
+    pub fn new() -> Option<Self> {
+        let scratch = Scratch::new();
+        let run = faketime()?.run(&scratch).args(["-f", "+0d"]);
+        let library = run.args(["printenv", "LD_PRELOAD"]).run().expect_code(0);
+        let clock = Self {
+            library: library.stdout.trim_end().to_owned(),
+            directory: tempfile::tempdir().expect("a temporary directory can be created"),
+        };
+        clock.set(0);
+        Some(clock)
+    }
+
+    /// Sets the clock to a number of days after the time of the system.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the file with the offset cannot be written.
+    pub fn set(&self, days: i64) {
+        // A reader sees the old file or the new one.
+        let new = self.directory.path().join("new");
+        std::fs::write(&new, format!("{days:+}d")).expect("the directory can be written");
+        std::fs::rename(new, self.file()).expect("the directory can be written");
+    }
+
+    /// Lets a program use the clock. A program that executes this one, such as `nsenter`, does not
+    /// use it: the library would leave its shared memory behind, and `faketime` refuses to start
+    /// with the process id of another one.
+    pub fn run<'s>(&self, run: Run<'s>) -> Run<'s> {
+        let run = run.env("FAKETIME_TIMESTAMP_FILE", self.file());
+        let run = run.env("FAKETIME_NO_CACHE", "1").env("NO_FAKE_STAT", "1");
+        let run = run.env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+        run.through(&["env", &format!("LD_PRELOAD={}", self.library)])
+    }
+
+    fn file(&self) -> PathBuf {
+        self.directory.path().join("offset")
+    }
+}
+
+/// Returns whether a program can be started in a time namespace, whose boot-time clock has an
+/// offset. Otherwise prints that the running test is skipped.
+pub fn has_time_namespaces() -> bool {
+    let words = ["--time", "--boottime", "1000", "--fork", "true"].map(Path::new);
+    let is_permitted = Tool::new("unshare").if_usable(&words).is_some();
+    if !is_permitted {
+        print_skipped("time namespaces cannot be created, so a client with one does not run");
+    }
+    is_permitted
 }

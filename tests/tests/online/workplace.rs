@@ -63,6 +63,9 @@ impl Workplace {
             run = run.args(words(options));
         }
         let run = run.args(["--", "sh", "-c", script]);
+        // The tests can have been started as a job of a shell script, which ignores SIGINT.
+        #[cfg(target_os = "linux")]
+        let run = run.through(&["env", "--default-signal=HUP,INT,QUIT,TERM"]);
         let file = File::create(self.machine.file(&log)).unwrap();
         Holder {
             child: run.start_with_stderr(file.into()),

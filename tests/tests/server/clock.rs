@@ -89,7 +89,7 @@ fn a_running_server_grants_the_seat_again_after_the_lifetime() {
 }
 
 /// Returns whether the server has noticed that its wall clock jumped by a number of days.
-fn has_noticed(log: &str, days: i64) -> bool {
+pub(super) fn has_noticed(log: &str, days: i64) -> bool {
     let seconds = log.lines().filter_map(|line| {
         let line: Value = serde_json::from_str(line).unwrap();
         line["seconds"].as_i64()
@@ -109,34 +109,21 @@ fn year(server: &Server) -> i64 {
 
 #[test]
 fn a_wall_clock_that_jumps_ten_years_ends_no_seat() {
-    let Some(library) = tools::libfaketime() else {
+    let Some(clock) = tools::WallClock::new() else {
         return;
     };
     let site = Site::new(TERMS);
-    let set = |offset: &str| {
-        // A reader sees the old file or the new one.
-        site.scratch.write("faketime.new", offset);
-        let (new, file) = (
-            site.scratch.file("faketime.new"),
-            site.scratch.file("faketime"),
-        );
-        std::fs::rename(new, file).unwrap();
-    };
     let start = || {
-        let run = license_server(&site.scratch).env("LD_PRELOAD", &library);
-        let run = run.env("FAKETIME_TIMESTAMP_FILE", site.scratch.file("faketime"));
-        let run = run.env("FAKETIME_NO_CACHE", "1").env("NO_FAKE_STAT", "1");
-        let run = run.env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+        let run = clock.run(license_server(&site.scratch));
         Server::start_with(run, &site.scratch, &[])
     };
-    set("+0d");
     let mut server = start();
     let present = year(&server);
     let held = Held::new(&site, &server);
     let days = 3650;
     // The clock of the running server jumps.
     for offset in [days, -days] {
-        set(&format!("{offset:+}d"));
+        clock.set(offset);
         let has_jumped = (0..600).any(|_| {
             held.expect_held(&server);
             thread::sleep(Duration::from_millis(50));
@@ -144,12 +131,12 @@ fn a_wall_clock_that_jumps_ten_years_ends_no_seat() {
         });
         assert!(has_jumped, "the log does not show a jump of {offset} days");
     }
-    set("+0d");
+    clock.set(0);
     held.expect_held(&server);
     // The server starts again at another time. Leap days can change the year.
     for offset in [days, -days, 0] {
         server.kill();
-        set(&format!("{offset:+}d"));
+        clock.set(offset);
         server = start();
         assert!((year(&server) - present - offset / 365).abs() <= 1);
         held.expect_held(&server);

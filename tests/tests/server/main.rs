@@ -9,6 +9,7 @@
 
 mod answers;
 mod clock;
+mod conditions;
 mod config;
 mod embedded;
 mod fuzz;
@@ -27,6 +28,7 @@ mod site;
 mod slow;
 mod start;
 mod story;
+mod story_client;
 mod telemetry;
 mod tls;
 mod validate;

@@ -86,11 +86,17 @@ mod unix {
     impl SignalWatch {
         /// Starts to receive signals.
         ///
+        /// A signal that was ignored when the program started stays ignored. The command inherits
+        /// this, as after `nohup`.
+        ///
         /// # Errors
         ///
         /// Returns a failure if the system refuses the handlers.
         pub(in super::super) fn start() -> Result<Self, Failure> {
-            let all = FORWARDED.into_iter().chain([SIGCHLD]);
+            let ignored = ignored_signals();
+            let is_ignored = |signal: &i32| ignored & (1 << (signal - 1)) != 0;
+            let forwarded = FORWARDED.into_iter().filter(|signal| !is_ignored(signal));
+            let all = forwarded.chain([SIGCHLD]);
             let signals = Signals::new(all).map_err(|error| {
                 let message = format!("cannot receive signals: {error}");
                 Failure::new(Exit::System, "IO", message).hint("run the command again")
@@ -114,6 +120,15 @@ mod unix {
             let code = u8::try_from(self.early?).ok()?;
             Some(code.saturating_add(128).into())
         }
+    }
+
+    /// Returns the signals that this process ignores, as a bit mask in which bit 0 is signal 1.
+    /// Returns 0 on systems other than Linux, where only `unsafe` code can ask.
+    fn ignored_signals() -> u64 {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+        let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+        mask.unwrap_or(0)
     }
 
     /// The child process while it runs.

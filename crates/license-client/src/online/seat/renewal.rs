@@ -13,15 +13,16 @@ use super::super::transport::{Answer, Limit, Route};
 use super::{Phase, SeatCore, SeatEvent, SeatState};
 use crate::boot_time::BootTime;
 
-/// The pauses after failed attempts.
+/// The pauses after failed attempts. A pause is also at most a quarter of the lifetime of the lease,
+/// so that a short lease is tried several times.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
-/// The shortest time limit of a renewal.
+/// The shortest time limit of a renewal, and the shortest pause.
 const SHORTEST_LIMIT: Duration = Duration::from_secs(1);
 
 /// When to renew a lease, and what the last attempts brought.
 pub(super) struct Renewal {
-    /// When to send the next request. `None`: the lease cannot be renewed.
+    /// When to send the next request. `None`: the server has refused to renew the lease.
     due_at: Option<BootTime>,
     failures: u32,
     last_error: Option<Arc<OnlineError>>,
@@ -33,7 +34,7 @@ impl Renewal {
     pub(super) fn new(renew_at: Option<BootTime>, grant: &Grant) -> Self {
         let latest = grant.valid_until;
         Self {
-            due_at: renew_at.map(|at| at.min(latest)),
+            due_at: Some(renew_at.map_or(latest, |at| at.min(latest))),
             failures: 0,
             last_error: None,
             refusal: None,
@@ -45,11 +46,11 @@ impl Renewal {
         self.due_at
     }
 
-    fn fail(&mut self, error: OnlineError) {
+    /// Plans the next attempt after a failed one. `lifetime` is that of the lease.
+    fn fail(&mut self, error: OnlineError, lifetime: Duration) {
         let doublings = self.failures.min(5);
-        let pause = FIRST_PAUSE
-            .saturating_mul(1 << doublings)
-            .min(LONGEST_PAUSE);
+        let longest = LONGEST_PAUSE.min(quarter(lifetime));
+        let pause = FIRST_PAUSE.saturating_mul(1 << doublings).min(longest);
         let jitter = pause / 4 / 255 * u32::from(random::jitter());
         self.due_at = Some(BootTime::now().after(pause.saturating_sub(jitter)));
         self.failures = self.failures.saturating_add(1);
@@ -57,13 +58,18 @@ impl Renewal {
     }
 }
 
+/// Returns a quarter of the lifetime of a lease, but at least [`SHORTEST_LIMIT`].
+fn quarter(lifetime: Duration) -> Duration {
+    (lifetime / 4).max(SHORTEST_LIMIT)
+}
+
 /// The answer to a renewal.
-struct Renewed {
-    renew_at: Option<BootTime>,
+pub(super) struct Renewed {
+    pub(super) renew_at: Option<BootTime>,
     /// The new lease, if the answer has a token.
-    grant: Option<Grant>,
+    pub(super) grant: Option<Grant>,
     /// The latest end of the lease by the answer, with or without a token.
-    ends_by: BootTime,
+    pub(super) ends_by: BootTime,
 }
 
 /// The next task that the thread for renewals has for a seat.
@@ -117,13 +123,6 @@ impl SeatCore {
                     state.phase = Phase::Lost;
                     SeatEvent::Lost { code, detail }
                 }
-                None if state.renewal.due_at.is_none() => {
-                    state.phase = Phase::Lost;
-                    SeatEvent::Lost {
-                        code: "NOT_RENEWABLE".to_owned(),
-                        detail: "the lease has ended, and the server does not renew it".to_owned(),
-                    }
-                }
                 None => {
                     state.phase = Phase::Late;
                     let error = state.renewal.last_error.clone();
@@ -173,13 +172,13 @@ impl SeatCore {
                 "nonce": nonce.to_string(),
                 "token": lease.id().as_str(),
             });
-            (body, lease.lifetime().to_std().unwrap_or(Duration::ZERO))
+            (body, state.lifetime())
         };
         let path = format!("/api/v1/seats/{}/heartbeat", holder.session);
         let call = holder.call(&path, body.to_string(), None);
         let route = Route::Only(holder.server);
         // A silent server must not use up the time of seats from other servers.
-        let limit = Limit::AtMost((lifetime / 4).max(SHORTEST_LIMIT));
+        let limit = Limit::AtMost(quarter(lifetime));
         let answer = holder.transport.send(&call, route, limit)?;
         let reply: SeatReply = answer.parse(holder.url())?;
         let grant = self.check(&reply, &answer, nonce)?;
@@ -215,7 +214,7 @@ impl SeatCore {
 
 impl SeatState {
     /// Applies the result of a request. Returns the event, if there is one.
-    fn apply(&mut self, result: Result<Renewed, OnlineError>) -> Option<SeatEvent> {
+    pub(super) fn apply(&mut self, result: Result<Renewed, OnlineError>) -> Option<SeatEvent> {
         let now = BootTime::now();
         let Renewed {
             renew_at,
@@ -235,11 +234,12 @@ impl SeatState {
         self.grant.valid_until = self.grant.valid_until.min(ends_by);
         // Without a token, the lease that the client can prove ends when it ended before. The
         // next request comes early enough to get a token.
-        let lifetime = self.grant.lease.lifetime().to_std();
-        let reserve = lifetime.unwrap_or(Duration::ZERO) / 4;
+        let reserve = self.lifetime() / 4;
         let soon = now.after(Duration::from_secs(1));
         let left = self.grant.valid_until.since(now).saturating_sub(reserve);
-        self.renewal.due_at = renew_at.map(|at| at.min(now.after(left)).max(soon));
+        // A server that does not extend the lease states no time. It says why after the end.
+        let due_at = renew_at.map_or(self.grant.valid_until, |at| at.min(now.after(left)));
+        self.renewal.due_at = Some(due_at.max(soon));
         if self.phase == Phase::Late && self.grant.valid_until > now {
             self.phase = Phase::Held;
             return Some(SeatEvent::Recovered);
@@ -270,7 +270,14 @@ impl SeatState {
                 _ => {}
             }
         }
-        self.renewal.fail(error);
+        let lifetime = self.lifetime();
+        self.renewal.fail(error, lifetime);
         None
+    }
+
+    /// Returns the lifetime of the last lease.
+    fn lifetime(&self) -> Duration {
+        let lifetime = self.grant.lease.lifetime();
+        lifetime.to_std().unwrap_or(Duration::ZERO)
     }
 }

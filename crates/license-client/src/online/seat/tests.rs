@@ -10,6 +10,7 @@ use license_core::{FeatureMatrix, LicenseId, Unverified};
 use std::ffi::OsStr;
 use std::process::Command;
 
+use super::renewal::Renewed;
 use super::*;
 use crate::manager::LicenseManager;
 use crate::online::error::ServerProblem;
@@ -51,7 +52,7 @@ fn parts(scratch: &tempfile::TempDir) -> (SeatCore, ProjectRoot) {
         issuer: "licenses.acme.example".to_owned(),
         id: LicenseId::from_random(testing::START, &[1; 10]),
         issued_at: testing::START,
-        expires_at: testing::START + testing::TimeDelta::seconds(60),
+        expires_at: testing::START + testing::TimeDelta::seconds(40),
         session: session.id(),
         machine: machine.clone(),
         pool: "pool".to_owned(),
@@ -136,23 +137,52 @@ fn a_poisoned_lock_does_not_end_a_seat() {
     assert!(seat.is_valid());
 }
 
+fn refusal(code: &str, is_authenticated: bool) -> OnlineError {
+    OnlineError::Problem(Box::new(ServerProblem {
+        server: "http://licenses.acme.example".to_owned(),
+        status: 409,
+        code: code.to_owned(),
+        detail: "ended by an administrator".to_owned(),
+        hint: None,
+        expected: None,
+        actual: None,
+        facts: serde_json::Map::new(),
+        retry_after: None,
+        is_authenticated,
+    }))
+}
+
+/// The server extends no lease of an ended license, and none that an administrator ended. Only the
+/// license can be renewed.
+#[test]
+fn a_lease_that_is_not_extended_is_late_until_the_server_says_why() {
+    let scratch = tempfile::tempdir().unwrap();
+    let seat = seat(&scratch);
+    let end = BootTime::now();
+    seat.core.state().grant.valid_until = end;
+    let renewed = Renewed {
+        renew_at: None,
+        grant: None,
+        ends_by: end,
+    };
+    assert!(seat.core.state().apply(Ok(renewed)).is_none());
+    seat.core.notice_end();
+    assert_eq!(seat.core.state().phase, Phase::Late);
+    assert!(seat.core.due().is_some_and(|due| due.is_request));
+    let refused = seat.core.state().refuse(refusal("LICENSE_ENDED", true));
+    assert!(refused.is_none());
+    assert_eq!(seat.core.state().phase, Phase::Late);
+    let refused = seat.core.state().refuse(refusal("NOT_RENEWABLE", true));
+    let Some(SeatEvent::Lost { code, detail }) = refused else {
+        panic!("{refused:?}");
+    };
+    assert_eq!(code, "NOT_RENEWABLE");
+    assert_eq!(detail, "ended by an administrator");
+}
+
 #[test]
 fn only_a_refusal_that_proves_its_server_ends_a_seat() {
     let scratch = tempfile::tempdir().unwrap();
-    let refusal = |code: &str, is_authenticated| {
-        OnlineError::Problem(Box::new(ServerProblem {
-            server: "http://licenses.acme.example".to_owned(),
-            status: 409,
-            code: code.to_owned(),
-            detail: "ended by an administrator".to_owned(),
-            hint: None,
-            expected: None,
-            actual: None,
-            facts: serde_json::Map::new(),
-            retry_after: None,
-            is_authenticated,
-        }))
-    };
     let seat = seat(&scratch);
     assert!(
         seat.core
@@ -238,6 +268,27 @@ fn a_lease_that_cannot_be_stored_is_reported_once() {
         matches!(events[..], [SeatEvent::NotShared { .. }]),
         "{events:?}"
     );
+}
+
+/// The lease lasts 40 s, so the pauses are 2, 4, 8 and then 10 s, or up to a quarter less.
+#[test]
+fn attempts_to_renew_are_at_most_a_quarter_of_the_lifetime_apart() {
+    let scratch = tempfile::tempdir().unwrap();
+    let seat = seat(&scratch);
+    let fail = || {
+        let mut state = seat.core.state();
+        let before = BootTime::now();
+        assert!(state.refuse(OnlineError::NoServer).is_none());
+        let latest = BootTime::now();
+        let due = state.renewal.due().unwrap();
+        (due.since(latest), due.since(before))
+    };
+    for longest in [2, 4, 8, 10, 10] {
+        let longest = Duration::from_secs(longest);
+        let (shortest_found, longest_found) = fail();
+        assert!(longest_found >= longest / 4 * 3, "{longest_found:?}");
+        assert!(shortest_found <= longest, "{shortest_found:?}");
+    }
 }
 
 #[test]
