@@ -24,7 +24,7 @@ use super::random;
 use super::seat::{Callback, Holder, Seat, SeatEvent};
 use super::transport::{Answer, Call, Limit, Route, Transport};
 use crate::manager::LicenseManager;
-use crate::session::{Session, user_of_this_process};
+use crate::session::{Session, name_of_this_user};
 use crate::store::Store;
 
 const PATH: &str = "/api/v1/seats";
@@ -114,7 +114,7 @@ impl SeatRequest {
             machine: caller::machine(manager, &license)?,
             session: session.id(),
             root: session.root().clone(),
-            user: user.map_or_else(user_of_this_process, str::to_owned),
+            user: user.map_or_else(name_of_this_user, str::to_owned),
             groups: Vec::new(),
             callback: None,
             license,
@@ -123,8 +123,9 @@ impl SeatRequest {
 
     /// Sets the name with which the seat is listed. All processes of a session need the same name.
     ///
-    /// The default is the user of the context, or else the user id of this process, such as
-    /// `uid:1000`. The environment has a name too, but not in each process of the same user.
+    /// The default is the user of the context, or else the name of the account in `/etc/passwd`, or
+    /// else the user id of this process, such as `uid:1000`. The session id contains the user id in
+    /// both cases. The environment has a name too, but not in each process of the same user.
     ///
     /// ```no_run
     /// # fn client() -> Result<license_client::Client, Box<dyn std::error::Error>> {
