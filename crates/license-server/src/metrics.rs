@@ -220,7 +220,7 @@ impl Metrics {
 
     /// Publishes the end of the TLS certificate.
     pub(crate) fn certificate(&self, ends_at: DateTime<Utc>) {
-        let gauge = self.tls_certificate_end.with_label_values(&[] as &[&str]);
+        let gauge = self.tls_certificate_end.with_label_values::<&str>(&[]);
         gauge.set(ends_at.timestamp());
     }
 
