@@ -156,7 +156,7 @@ fn a_refused_license_leaves_no_trust_set() {
     let scratch = Scratch::new();
     license_server(&scratch).arg("init").run().expect_code(0);
     // The license certifies no server.
-    let license = Vendor::shared().issue(&words("--tier team --seats 2 --offline --perpetual"));
+    let license = Vendor::shared().issue(&words("--tier team --offline --perpetual"));
     scratch.write("trust.jwks", &Vendor::shared().trust);
     scratch.write("acme.lic", &license.file);
     let install = license_server(&scratch).args(["install", "trust.jwks", "acme.lic"]);
