@@ -227,8 +227,8 @@ impl PoolService {
     ///
     /// # Errors
     ///
-    /// Returns `NOT_FOUND` if the pool has no license, and `BAD_REQUEST` if the policy reserves more
-    /// seats than the license has.
+    /// Returns `NOT_FOUND` if the pool has no license, and `BAD_REQUEST` if the policy reserves
+    /// more seats than the license has.
     pub async fn set_policy(
         &self,
         actor: &Actor,
