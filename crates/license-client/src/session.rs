@@ -288,6 +288,30 @@ pub(crate) fn user_of_this_process() -> String {
     format!("uid:{}", rustix::process::geteuid().as_raw())
 }
 
+/// Returns the name of the user of this process for people: the name of the account, or else the
+/// user id. It identifies nothing, because the name of an account can change.
+#[cfg(unix)]
+pub(crate) fn name_of_this_user() -> String {
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let account = account(&users, rustix::process::geteuid().as_raw());
+    account.map_or_else(user_of_this_process, str::to_owned)
+}
+
+/// Returns the name of an account in the text of `/etc/passwd` (`man 5 passwd`).
+#[cfg(unix)]
+fn account(users: &str, uid: u32) -> Option<&str> {
+    let mut users = users.lines().map(|line| line.split(':'));
+    users.find_map(|mut fields| {
+        let (name, number) = (fields.next()?, fields.nth(1)?);
+        (number.parse() == Ok(uid) && !name.is_empty()).then_some(name)
+    })
+}
+
+#[cfg(not(unix))]
+pub(crate) fn name_of_this_user() -> String {
+    user_of_this_process()
+}
+
 #[cfg(not(unix))]
 pub(crate) fn user_of_this_process() -> String {
     std::env::var("USERNAME").unwrap_or_default()

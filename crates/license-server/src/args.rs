@@ -20,9 +20,10 @@ pub(crate) struct Cli {
 
 const AFTER_HELP: &str = "\
 First steps:
-  license-server init              create the key and a request for the vendor
-  license-server install acme.lic  install the license that comes back
-  license-server run               start the server
+  license-server init      create the key and a request for the vendor
+  license-server install trust.jwks acme.lic
+                           install the vendor's public keys and the license
+  license-server run       start the server
 
 `license-server run` works without the other steps: it creates what is missing,
 and prints its address and a link for the first administrator.
@@ -118,11 +119,14 @@ pub(crate) enum Command {
     /// Create the data directory, the server's key and a request for the vendor
     Init(Init),
     /// Start the server
-    #[command(after_help = "`license-server check-config --help` lists all settings.")]
+    #[command(
+        alias = "start",
+        after_help = "`license-server check-config --help` lists all settings."
+    )]
     Run,
     /// Show whether the server runs, and its licenses and seats
     Status,
-    /// Copy the database, also while the server runs
+    /// Copy the data directory, also while the server runs
     Backup(Backup),
     /// Check the configuration, and show each setting and where it comes from
     #[command(after_help = SETTINGS_HELP)]
@@ -158,8 +162,8 @@ pub(crate) struct Init {
 #[derive(Debug, Args)]
 #[command(about = None, long_about = None)]
 pub(crate) struct Backup {
-    /// File for the copy
-    #[arg(long, value_name = "FILE")]
+    /// New directory for the copy
+    #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
 }
 

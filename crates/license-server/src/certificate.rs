@@ -1,11 +1,14 @@
 //! The TLS certificate: one of the operator, or one that the server creates.
 
+mod content;
+
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use license_cli_support::{Audience, Destination, Exit, Failure, Overwrite, show_path};
+use license_cli_support::{Audience, Destination, Exit, Failure, Overwrite, Terminal, show_path};
+use license_core::chrono::{DateTime, Utc};
 use license_core::encoding::hex;
 use rcgen::{CertificateParams, DnType, KeyPair};
 use rustls::ServerConfig;
@@ -13,6 +16,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use sha2::{Digest, Sha256};
 
+use self::content::CertificateContent;
+use crate::clock::{ServerClock, SystemServerClock};
 use crate::config::Tls;
 use crate::data_dir::DataDir;
 
@@ -31,6 +36,34 @@ pub(crate) struct Certificate {
     pub(crate) config: Arc<ServerConfig>,
     /// The SHA-256 of the certificate in DER, as 32 pairs of hexadecimal digits.
     pub(crate) fingerprint: String,
+    content: CertificateContent,
+}
+
+impl Certificate {
+    /// Returns the end of the certificate.
+    pub(crate) fn ends_at(&self) -> DateTime<Utc> {
+        self.content.ends_at
+    }
+
+    /// Returns the reasons why clients will refuse the certificate.
+    pub(crate) fn problems(&self, tls: &Tls) -> Vec<String> {
+        let names = match tls {
+            Tls::SelfSigned { names } => names.as_slice(),
+            _ => &[],
+        };
+        // The host name of a container changes with each start.
+        let host = crate::config::host_name();
+        let names = names.iter().filter(|name| **name != host).cloned();
+        let names: Vec<String> = names.collect();
+        self.content.problems(SystemServerClock.wall(), &names)
+    }
+
+    /// Warns about each reason why clients will refuse the certificate.
+    pub(crate) fn warn(&self, tls: &Tls, terminal: &Terminal) {
+        for problem in self.problems(tls) {
+            terminal.warning("TLS_CERTIFICATE", &problem);
+        }
+    }
 }
 
 impl CertificateFiles {
@@ -42,19 +75,31 @@ impl CertificateFiles {
     /// Returns `TLS_CERTIFICATE` if no certificate can be created, and `IO` if it cannot be
     /// written.
     pub(crate) fn prepare(tls: &Tls, directory: &DataDir) -> Result<Option<Self>, Failure> {
+        let files = Self::of(tls, directory);
+        if let (Some(files), Tls::SelfSigned { names }) = (&files, tls)
+            && !files.cert.exists()
+        {
+            files.create(names)?;
+        }
+        Ok(files)
+    }
+
+    /// Returns the files of the configured certificate, unless the server has yet to create it.
+    pub(crate) fn existing(tls: &Tls, directory: &DataDir) -> Option<Self> {
+        let is_created = |files: &Self| matches!(tls, Tls::Files { .. }) || files.cert.exists();
+        Self::of(tls, directory).filter(is_created)
+    }
+
+    fn of(tls: &Tls, directory: &DataDir) -> Option<Self> {
         match tls {
-            Tls::Off => Ok(None),
-            Tls::Files { cert, key } => Ok(Some(Self {
+            Tls::Off => None,
+            Tls::Files { cert, key } => Some(Self {
                 cert: cert.clone(),
                 key: key.clone(),
-            })),
-            Tls::SelfSigned { names } => {
+            }),
+            Tls::SelfSigned { .. } => {
                 let (cert, key) = directory.certificate();
-                let files = Self { cert, key };
-                if !files.cert.exists() {
-                    files.create(names)?;
-                }
-                Ok(Some(files))
+                Some(Self { cert, key })
             }
         }
     }
@@ -102,6 +147,8 @@ impl CertificateFiles {
             .first()
             .ok_or_else(|| refused(&self.cert, "expected a certificate in PEM, found none"))?;
         let fingerprint = fingerprint(leaf);
+        let content = CertificateContent::parse(leaf)
+            .ok_or_else(|| refused(&self.cert, "expected a certificate, found other data"))?;
         let key = zeroize::Zeroizing::new(read(&self.key)?);
         let key = PrivateKeyDer::from_pem_slice(&key)
             .map_err(|_| refused(&self.key, "expected a private key in PEM, found none"))?;
@@ -116,6 +163,7 @@ impl CertificateFiles {
         Ok(Certificate {
             config: Arc::new(config),
             fingerprint,
+            content,
         })
     }
 }

@@ -11,6 +11,8 @@ mod token;
 
 use clap::CommandFactory;
 use license_cli_support::{Audience, Exit, Failure, Terminal};
+use license_core::License;
+use license_core::chrono::TimeDelta;
 
 use crate::api;
 use crate::args::{Cli, Command};
@@ -25,6 +27,15 @@ pub(crate) fn run(cli: Cli, terminal: &Terminal) -> Result<Exit, Failure> {
         command => run_configured(command, &Settings::load(&cli.settings)?, terminal),
     };
     done.map(|()| Exit::Success)
+}
+
+/// Returns the last day of a license as text.
+fn last_day(license: &License) -> String {
+    let Some(end) = license.expires_at() else {
+        return "never".to_owned();
+    };
+    let last = license_core::time::saturating_sub(end, TimeDelta::seconds(1));
+    last.date_naive().to_string()
 }
 
 fn run_configured(

@@ -15,7 +15,7 @@ use license_issuer::signer::KeyLocation;
 
 use crate::network::Network;
 
-use reader::{Reader, log_format, public_url, server_name};
+use reader::{Reader, log_filter, log_format, public_url, server_name};
 pub(crate) use setting::{SETTINGS, Setting};
 pub(crate) use settings::Settings;
 
@@ -23,6 +23,11 @@ pub(crate) use settings::Settings;
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
     pub(crate) data_dir: PathBuf,
+    /// Whether no setting names the data directory.
+    pub(crate) is_default_dir: bool,
+    /// The options of this command line that name the server, with a space before each, for the
+    /// commands that hints show.
+    pub(crate) options: String,
     /// The key of the server in an HSM. `None`: a file in the data directory.
     pub(crate) key: Option<TokenKey>,
     pub(crate) listen: SocketAddr,
@@ -135,16 +140,26 @@ impl Config {
     pub(crate) fn new(settings: &Settings) -> Result<Self, Failure> {
         let reader = Reader(settings);
         let listen = reader.address("listen")?;
+        let public_url = reader.optional("public_url", public_url)?;
+        let data_dir = reader.path("data_dir");
+        let metrics_listen = reader.optional_address("metrics_listen")?;
+        if metrics_listen == Some(listen) && listen.port() != 0 {
+            let message =
+                format!("listen and metrics_listen: expected two ports, found {listen} twice");
+            return Err(Failure::usage(message).hint("choose another port with --metrics-listen"));
+        }
         let config = Self {
-            data_dir: match reader.path("data_dir") {
+            is_default_dir: data_dir.is_none(),
+            options: settings.server_options(),
+            data_dir: match data_dir {
                 Some(path) => path,
                 None => default_data_dir()?,
             },
             key: reader.token_key()?,
             listen,
-            public_url: reader.optional("public_url", public_url)?,
-            tls: reader.tls(listen)?,
-            metrics_listen: reader.optional_address("metrics_listen")?,
+            tls: reader.tls(listen, public_url.as_deref())?,
+            public_url,
+            metrics_listen,
             trust: reader.path("trust"),
             product_file: reader.path("product_file"),
             vendor: reader.vendor()?,
@@ -158,7 +173,7 @@ impl Config {
             login: reader.login()?,
             limits: reader.limits()?,
             telemetry_days: reader.telemetry_days()?,
-            log: reader.text("log"),
+            log: reader.parsed("log", log_filter)?,
             log_format: reader.parsed("log_format", log_format)?,
         };
         Ok(config)

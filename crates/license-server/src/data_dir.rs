@@ -19,14 +19,14 @@ pub(crate) struct DataDir {
 impl DataDir {
     /// Creates the directory if it is missing. Returns whether this call created it.
     ///
+    /// Its parent directory must exist: a missing one is a typing error, or a disk that is not
+    /// mounted.
+    ///
     /// # Errors
     ///
     /// Returns `IO` if the directory cannot be created, and the errors of [`open`](Self::open).
     pub(crate) fn create(path: &Path) -> Result<(Self, bool), Failure> {
         let existed = path.exists();
-        if let Some(parent) = path.parent().filter(|_| !existed) {
-            fs::create_dir_all(parent).map_err(|error| not_created(path, &error))?;
-        }
         match DirBuilder::new().mode(MODE).create(path) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => {
                 return Err(not_created(path, &error));
@@ -53,12 +53,14 @@ impl DataDir {
         }
         let own = rustix::process::geteuid().as_raw();
         if found.uid() != own {
-            let found = format!("user {} as the owner", found.uid());
-            return Err(insecure(
-                path,
-                &found,
-                "run the command as that user, or choose another directory with --data-dir",
-            ));
+            let (owner, user) = (user_name(found.uid()), user_name(own));
+            let directory = show_path(path);
+            let hint = format!(
+                "run the command as user {owner}: `sudo -u {owner} license-server …`; or, if the \
+                 directory is to belong to user {user}: `chown -R {user} {directory}`"
+            );
+            let found = format!("user {owner} as the owner");
+            return Err(insecure(path, &found, &hint));
         }
         let mode = found.mode() & 0o777;
         if mode & 0o077 != 0 {
@@ -129,14 +131,38 @@ impl DataDir {
     }
 }
 
+/// Returns the name of a user, or the number if the user has no name in `/etc/passwd`.
+fn user_name(uid: u32) -> String {
+    let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    name_of(&users, uid).map_or_else(|| uid.to_string(), str::to_owned)
+}
+
+/// Returns the name of a user in the text of `/etc/passwd` (`man 5 passwd`).
+fn name_of(users: &str, uid: u32) -> Option<&str> {
+    let mut users = users.lines().map(|line| line.split(':'));
+    users.find_map(|mut fields| {
+        let (name, number) = (fields.next()?, fields.nth(1)?);
+        (number.parse() == Ok(uid) && !name.is_empty()).then_some(name)
+    })
+}
+
 fn not_created(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::io("create", path, error).hint("choose another directory with --data-dir")
+    let failure = Failure::io("create", path, error);
+    match path.parent() {
+        Some(parent) if error.kind() == ErrorKind::NotFound => failure.hint(format!(
+            "create {} or mount its file system; or choose another directory with --data-dir",
+            show_path(parent)
+        )),
+        _ => failure.hint("choose another directory with --data-dir"),
+    }
 }
 
 fn missing(path: &Path) -> Failure {
     let message = format!("there is no server in {}", show_path(path));
-    Failure::new(Exit::System, "NOT_INITIALIZED", message)
-        .hint("create it with `license-server init`, or name its directory with --data-dir")
+    Failure::new(Exit::System, "NOT_INITIALIZED", message).hint(
+        "name the directory with --data-dir, or the settings of the server with --config; for a \
+             new server, create it with `license-server init`",
+    )
 }
 
 fn insecure(path: &Path, found: &str, hint: &str) -> Failure {
@@ -156,12 +182,29 @@ mod tests {
     #[test]
     fn a_new_directory_belongs_to_its_owner_only() {
         let parent = tempfile::tempdir().unwrap();
-        let path = parent.path().join("a/b");
+        let path = parent.path().join("data");
         let (directory, is_new) = DataDir::create(&path).unwrap();
         let mode = directory.path().metadata().unwrap().mode();
         assert_eq!((mode & 0o777, is_new), (0o700, true));
         let (_, is_new) = DataDir::create(&path).unwrap();
         assert!(!is_new);
+    }
+
+    #[test]
+    fn a_parent_directory_is_never_created() {
+        let parent = tempfile::tempdir().unwrap();
+        let missing = parent.path().join("not-mounted");
+        let failure = DataDir::create(&missing.join("data")).unwrap_err();
+        assert_eq!(failure.code(), "IO");
+        assert!(failure.advice().unwrap().contains("not-mounted"));
+        assert!(!missing.exists());
+    }
+
+    #[test]
+    fn users_have_names() {
+        let users = "root:x:0:0:root:/root:/bin/sh\nann:x:1000:1000::/home/ann:/bin/sh\n";
+        assert_eq!(name_of(users, 1000), Some("ann"));
+        assert_eq!(name_of(users, 1001), None);
     }
 
     #[test]

@@ -19,7 +19,7 @@ use license_core::jose::Algorithm;
 use license_core::trust::TrustedKey;
 use license_core::{License, with_causes};
 use license_issuer::random;
-use license_issuer::signer::private_key::{PrivateKeyError, to_plain_pem};
+use license_issuer::signer::private_key::{PrivateKeyError, is_exposed, to_plain_pem};
 use license_issuer::signer::{
     self, ErrorCategory, KeyLocation, Passphrase, PassphraseRequest, PassphraseSource, SignerError,
     SignerOptions,
@@ -61,22 +61,35 @@ pub(crate) fn create(path: &Path, bits: KeyBits) -> Result<(), Failure> {
 pub(crate) fn load(config: &Config, directory: &DataDir) -> Result<VerifyingSigner, Failure> {
     match &config.key {
         Some(key) => token::open(key),
-        None => load_file(&directory.key()),
+        None => {
+            let path = directory.key();
+            if !path.exists() {
+                return Err(missing(&path, directory.database().exists()));
+            }
+            load_file(&path)
+        }
     }
+}
+
+/// Returns the failure of a key that does not exist. The licenses in a database certify their key.
+fn missing(path: &Path, has_database: bool) -> Failure {
+    let message = format!("the server has no key: {} does not exist", show_path(path));
+    let hint = if has_database {
+        "restore the file from a backup; if there is none, `license-server init --new-key` creates \
+         a new key, for which the vendor must issue the licenses again"
+    } else {
+        "create it with `license-server init`"
+    };
+    Failure::new(Exit::System, "NOT_INITIALIZED", message).hint(hint)
 }
 
 /// Opens a key in a file.
 ///
 /// # Errors
 ///
-/// Returns the errors of [`load`] for a file.
+/// Returns `INSECURE_FILE` if other users can read the file, and the code of the error if it is
+/// missing or not a private key that can be used.
 pub(crate) fn load_file(path: &Path) -> Result<VerifyingSigner, Failure> {
-    if !path.exists() {
-        let message = format!("the server has no key: {} does not exist", show_path(path));
-        return Err(Failure::new(Exit::System, "NOT_INITIALIZED", message).hint(
-            "create it with `license-server init`, or restore it from a backup: the vendor must certify a new key",
-        ));
-    }
     let options = SignerOptions {
         algorithm: None,
         passphrases: &NoPassphrase,
@@ -223,6 +236,12 @@ impl PassphraseSource for PassphraseFile<'_> {
         let Some(path) = self.0.or(source) else {
             return Err("expected signing_key_passphrase_file, found none".into());
         };
+        if std::fs::metadata(path).is_ok_and(|metadata| is_exposed(&metadata)) {
+            tracing::warn!(
+                path = show_path(path),
+                "other users can read the passphrase: run chmod 600"
+            );
+        }
         let text = Zeroizing::new(std::fs::read(path)?);
         let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
         let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -290,7 +309,12 @@ mod tests {
     fn a_key_that_is_missing_exposed_or_damaged_is_refused() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("server.key");
-        assert_eq!(load_file(&path).unwrap_err().code(), "NOT_INITIALIZED");
+        for (has_database, advice) in [(false, "`license-server init`"), (true, "from a backup")] {
+            let failure = missing(&path, has_database);
+            assert_eq!(failure.code(), "NOT_INITIALIZED");
+            assert!(failure.advice().unwrap().contains(advice));
+        }
+        assert!(load_file(&path).is_err());
         create(&path, KeyBits::B2048).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
         assert_eq!(load_file(&path).unwrap_err().code(), "INSECURE_FILE");

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use license_core::chrono::{DateTime, Utc};
 use license_seats::{EndReason, PoolEvent, SeatEventKind};
 use prometheus::{
     Encoder, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
@@ -55,8 +56,11 @@ pub(crate) struct Metrics {
     lease_clock_lag: Gauge,
     /// Seats by pool and state, such as `held` and `late`.
     seats: IntGaugeVec,
-    /// The end of the licenses of each pool in Unix seconds.
+    /// The end of the licenses of each pool in Unix seconds, with their days of grace.
     license_end: IntGaugeVec,
+    /// The end of the licenses of each pool without days of grace.
+    license_expiry: IntGaugeVec,
+    tls_certificate_end: IntGaugeVec,
     /// The pools with metrics.
     pools: Mutex<BTreeSet<String>>,
 }
@@ -194,8 +198,18 @@ impl Metrics {
             seats: gauges("license_seats", "Seats by state.", &["pool", "state"])?,
             license_end: gauges(
                 "license_end_timestamp_seconds",
-                "The end of the licenses of each pool.",
+                "The end of the licenses of each pool, with their days of grace.",
                 &["pool"],
+            )?,
+            license_expiry: gauges(
+                "license_expiry_timestamp_seconds",
+                "The end of the licenses of each pool, without their days of grace.",
+                &["pool"],
+            )?,
+            tls_certificate_end: gauges(
+                "license_tls_certificate_end_timestamp_seconds",
+                "The end of the TLS certificate.",
+                &[],
             )?,
             pools: Mutex::default(),
             registry,
@@ -225,6 +239,12 @@ impl Metrics {
         self.lease_clock_lag.set(seconds(report.lease_clock_lag_ms));
     }
 
+    /// Publishes the end of the TLS certificate.
+    pub(crate) fn certificate(&self, ends_at: DateTime<Utc>) {
+        let gauge = self.tls_certificate_end.with_label_values::<&str>(&[]);
+        gauge.set(ends_at.timestamp());
+    }
+
     /// Publishes the seats of all pools. A pool that is gone loses its metrics.
     pub(crate) fn pools(&self, pools: &[PoolStatus]) {
         pools.iter().for_each(|pool| self.pool(pool));
@@ -236,7 +256,9 @@ impl Metrics {
             for state in STATES.into_iter().chain(LIMITS) {
                 let _ = self.seats.remove_label_values(&[gone, state]);
             }
-            let _ = self.license_end.remove_label_values(&[gone]);
+            for gauge in [&self.license_end, &self.license_expiry] {
+                let _ = gauge.remove_label_values(&[gone]);
+            }
         }
         *known = names;
     }
@@ -266,13 +288,16 @@ impl Metrics {
         for (state, count) in STATES.into_iter().zip(counts) {
             set(state, count);
         }
-        match pool.ends_at {
-            Some(end) => self
-                .license_end
-                .with_label_values(&[name])
-                .set(end.timestamp()),
-            None => {
-                let _ = self.license_end.remove_label_values(&[name]);
+        let ends = [
+            (&self.license_end, pool.ends_at),
+            (&self.license_expiry, pool.expires_at),
+        ];
+        for (gauge, end) in ends {
+            match end {
+                Some(end) => gauge.with_label_values(&[name]).set(end.timestamp()),
+                None => {
+                    let _ = gauge.remove_label_values(&[name]);
+                }
             }
         }
     }

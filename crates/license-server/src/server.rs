@@ -18,7 +18,7 @@ use tracing::{error, info, warn};
 
 use crate::api::{self, App};
 use crate::certificate::CertificateFiles;
-use crate::config::Limits;
+use crate::config::{Limits, Tls};
 use crate::domain::{PageRequest, Refusal, ServerCode};
 use crate::log_limit;
 use crate::metrics::Metrics;
@@ -48,6 +48,8 @@ pub(crate) struct RunningServer {
     pub(crate) metrics_listener: Option<TcpListener>,
     /// The TLS configuration and the files that it was read from.
     pub(crate) tls: Option<(RustlsConfig, CertificateFiles)>,
+    /// The setting, for the names of the certificate.
+    pub(crate) tls_setting: Tls,
     /// Becomes true when the server stops.
     pub(crate) stopping: watch::Sender<bool>,
 }
@@ -179,6 +181,13 @@ impl RunningServer {
         };
         match files.load() {
             Ok(certificate) => {
+                self.metrics.certificate(certificate.ends_at());
+                for problem in certificate.problems(&self.tls_setting) {
+                    warn!(
+                        code = "TLS_CERTIFICATE",
+                        problem, "clients will refuse the certificate"
+                    );
+                }
                 config.reload_from_config(certificate.config);
                 info!(
                     fingerprint = certificate.fingerprint,

@@ -13,6 +13,7 @@ mod idempotency;
 mod licenses;
 mod pool_terms;
 mod pools;
+mod readiness;
 mod revocations;
 mod roots;
 mod seat_tokens;
@@ -38,8 +39,9 @@ pub use audit::AuditService;
 pub use check_ins::{CheckInReply, CheckInService};
 pub use events::EventService;
 pub use idempotency::{IdempotencyService, RequestStart, RunningRequest};
-pub use licenses::{InstalledLicense, LicenseInstallReport, LicenseService};
+pub use licenses::{InstalledLicense, LicenseInstallReport, LicenseService, LicenseState};
 pub use pools::{EndReply, LeaseView, PoolService, PoolStatus, TicketView};
+pub use readiness::Readiness;
 pub use revocations::RevocationService;
 pub use roots::TrustRoots;
 pub use seats::{
@@ -153,20 +155,6 @@ pub struct TickReport {
     pub has_new_content: bool,
 }
 
-/// Whether the server can serve clients.
-#[derive(Clone, Debug)]
-pub struct Readiness {
-    /// Whether a license is installed.
-    pub has_license: bool,
-}
-
-impl Readiness {
-    /// Returns whether the server can serve clients.
-    pub fn is_ready(&self) -> bool {
-        self.has_license
-    }
-}
-
 impl Services {
     /// Creates the services, and reads trust statements and revocation lists from the store.
     ///
@@ -276,9 +264,10 @@ impl Services {
     /// Returns a refusal if the store cannot be read and written.
     pub async fn readiness(&self) -> Result<Readiness, Refusal> {
         self.site.store.check().await?;
-        Ok(Readiness {
-            has_license: self.site.is_vendor || !self.licenses.is_empty().await?,
-        })
+        if self.site.is_vendor {
+            return Ok(Readiness::Ready);
+        }
+        readiness::of_site(&self.site).await
     }
 }
 

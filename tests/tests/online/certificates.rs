@@ -160,7 +160,14 @@ fn a_certificate_is_accepted_only_with_its_issuer_time_and_name() {
     });
     assert_eq!(fault(try_pair(&early)), CertificateFault::NotYetValid);
     let other = certificate(&known, "licenses.acme.example", |_| {});
-    assert_eq!(fault(try_pair(&other)), CertificateFault::WrongName);
+    let wrong = fault(try_pair(&other));
+    let expected = "its certificate is for another host name: licenses.acme.example";
+    assert_eq!(wrong.to_string(), expected);
+    // The usual certificate of `openssl req -x509`.
+    let of_authority = certificate(&known, "127.0.0.1", |params| {
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    });
+    assert_eq!(fault(try_pair(&of_authority)), CertificateFault::Authority);
     // The public authorities do not include the authority of the test.
     let port = start(&licensed, tls_config(&good, None));
     let url = format!("https://127.0.0.1:{port}");

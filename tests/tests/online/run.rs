@@ -69,7 +69,7 @@ fn a_third_project_waits_for_one_of_two_seats_and_gets_it_at_once() {
     assert_eq!(denied.code(), Some(1));
     let log = workplace.log("four");
     assert!(
-        log.contains("NO_SEAT") && log.contains("2 of 2 seats are held, by uid:"),
+        log.contains("NO_SEAT") && log.contains("2 of 2 seats are held, by "),
         "{log}"
     );
     let mut third = workplace.start("three", "--wait 10m", "exit 5");

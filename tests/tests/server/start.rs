@@ -2,8 +2,8 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use license_tests::Scratch;
 use license_tests::server::{Server, license_server};
+use license_tests::{Scratch, Vendor, words};
 
 #[test]
 fn a_server_without_a_configuration_starts_and_says_what_to_do() {
@@ -149,4 +149,20 @@ fn init_writes_a_request_and_keeps_an_existing_key() {
         request.contains("BEGIN LICENSE SERVER REQUEST"),
         "{request}"
     );
+}
+
+#[test]
+fn a_refused_license_leaves_no_trust_set() {
+    let scratch = Scratch::new();
+    license_server(&scratch).arg("init").run().expect_code(0);
+    // The license certifies no server.
+    let license = Vendor::shared().issue(&words("--tier team --offline --perpetual"));
+    scratch.write("trust.jwks", &Vendor::shared().trust);
+    scratch.write("acme.lic", &license.file);
+    let install = license_server(&scratch).args(["install", "trust.jwks", "acme.lic"]);
+    let refused = install.run().expect_failure(2);
+    assert_eq!(refused.code, "NOT_CERTIFIED");
+    let hint = format!("{refused:?}");
+    assert!(hint.contains("data/server.request"), "{hint}");
+    assert!(!scratch.file("data/trust.jwks").exists());
 }

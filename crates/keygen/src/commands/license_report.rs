@@ -135,7 +135,9 @@ impl LicenseReport<'_> {
         lines.extend(tier_differences(claims, self.matrix));
         lines.extend(claims.check_in.is_none().then_some(check_in));
         let others = self.members(output)?.into_iter();
-        let others = others.filter(|(name, _)| !MEMBERS.always.contains(&name.as_str()));
+        // A line above describes the claim `floating`.
+        let is_shown = |name: &str| name == "floating" || MEMBERS.always.contains(&name);
+        let others = others.filter(|(name, _)| !is_shown(name));
         lines.extend(
             others.map(|(name, value)| format!("{name:<10} {}", escape(&value.to_string()))),
         );

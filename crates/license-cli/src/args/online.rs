@@ -77,7 +77,7 @@ pub(crate) struct OnlineArgs {
     pub(crate) server_url: Vec<String>,
     /// Name of the user
     #[arg(long, value_name = "USER", help_heading = "Context")]
-    user: Option<String>,
+    pub(crate) user: Option<String>,
     /// Version of the application
     #[arg(long, value_parser = version, value_name = "VERSION", help_heading = "Context")]
     app_version: Option<Version>,

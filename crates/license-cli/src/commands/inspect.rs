@@ -13,6 +13,9 @@ use crate::context::LicenseInput;
 use crate::embedded::command;
 use crate::output::failure;
 
+/// The first line of the request of a license server.
+const SERVER_REQUEST: &str = "-----BEGIN LICENSE SERVER REQUEST-----";
+
 /// Prints the content of the input without verifying it. With `is_pem`, prints public keys as PEM.
 ///
 /// # Errors
@@ -27,7 +30,11 @@ pub(crate) fn run(license: &OsStr, is_pem: bool, terminal: &Terminal) -> Result<
     if terminal.is_json() {
         terminal.json(&shown)?;
     } else {
-        let heading = format!("{UNVERIFIED}; check it with {}", command!("verify FILE"));
+        let heading = if input.text.contains(SERVER_REQUEST) {
+            format!("{UNVERIFIED}; the vendor checks it")
+        } else {
+            format!("{UNVERIFIED}; check it with {}", command!("verify FILE"))
+        };
         terminal.outline(&heading, &shown)?;
     }
     Ok(Exit::Success)

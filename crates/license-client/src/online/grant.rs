@@ -22,6 +22,8 @@ pub(super) struct SeatReply {
     valid_for_seconds: u64,
     renew_after_seconds: Option<u64>,
     #[serde(default)]
+    soft_end: Option<String>,
+    #[serde(default)]
     pub(super) is_overage: bool,
 }
 
@@ -46,6 +48,8 @@ pub(super) struct Grant {
     /// The end of the lease, counted from the moment when the request was sent.
     pub(super) valid_until: BootTime,
     pub(super) is_overage: bool,
+    /// The reason of an administrator why the lease cannot be renewed.
+    pub(super) soft_end: Option<String>,
 }
 
 impl SeatReply {
@@ -73,6 +77,7 @@ impl SeatReply {
             lease,
             valid_until: ends_at.min(self.ends_by(answer.sent_at)),
             is_overage: self.is_overage,
+            soft_end: self.soft_end.as_deref().map(one_line),
         }))
     }
 

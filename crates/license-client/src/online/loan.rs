@@ -245,6 +245,7 @@ impl SeatRequest {
                 let left = time::duration_since(lease.expires_at(), self.now);
                 let left = left.to_std().unwrap_or(Duration::ZERO);
                 let grant = Grant {
+                    soft_end: None,
                     valid_until: BootTime::now().after(left),
                     is_overage: false,
                     lease,

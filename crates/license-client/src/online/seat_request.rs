@@ -27,7 +27,7 @@ use super::transport::{Answer, Call, Limit, Route, Transport};
 use crate::boot_time::{BootInstant, BootTime};
 use crate::manager::LicenseManager;
 use crate::seal::Seal;
-use crate::session::{Session, user_of_this_process};
+use crate::session::{Session, name_of_this_user, user_of_this_process};
 use crate::store::Store;
 
 const PATH: &str = "/api/v1/seats";
@@ -158,9 +158,10 @@ impl SeatRequest {
 
     /// Sets the name with which the seat is listed. All processes of a session need the same name.
     ///
-    /// The default is the user of the context, or else that of the login, or else the user id of
-    /// this process, such as `uid:1000`. The environment has a name too, but not in each process of
-    /// the same user.
+    /// The default is the user of the context, or else that of the login, or else the name of the
+    /// account in `/etc/passwd`, or else the user id of this process, such as `uid:1000`. The session
+    /// id contains the user id in the last two cases. The environment has a name too, but not in each
+    /// process of the same user.
     ///
     /// ```no_run
     /// # fn client() -> Result<license_client::Client, Box<dyn std::error::Error>> {
@@ -303,7 +304,7 @@ impl SeatRequest {
         });
         // Without a stated user, the server takes that of the login.
         let user = match &self.user {
-            None if login.is_none() => Some(user_of_this_process()),
+            None if login.is_none() => Some(name_of_this_user()),
             user => user.clone(),
         };
         if let (Some(user), Some(members)) = (user, body.as_object_mut()) {

@@ -149,4 +149,20 @@ impl StoredSeat {
     pub fn is_overage(&self) -> bool {
         self.grant.is_overage
     }
+
+    /// Returns the reason of an administrator why the lease cannot be renewed, if there is one.
+    ///
+    /// ```no_run
+    /// # fn seat() -> Result<license_client::StoredSeat, Box<dyn std::error::Error>> {
+    /// #     Err("only compiled".into())
+    /// # }
+    /// let seat = seat()?;
+    /// if let Some(reason) = seat.end_reason() {
+    ///     eprintln!("an administrator ended the lease: {reason}");
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn end_reason(&self) -> Option<&str> {
+        self.grant.soft_end.as_deref()
+    }
 }

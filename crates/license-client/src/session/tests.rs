@@ -4,6 +4,15 @@ use std::fs;
 
 use super::*;
 
+#[cfg(unix)]
+#[test]
+fn an_account_has_a_name() {
+    let users = "root:x:0:0:root:/root:/bin/sh\nann:x:1000:1000::/home/ann:/bin/sh\n";
+    assert_eq!(account(users, 1000), Some("ann"));
+    assert_eq!(account(users, 1001), None);
+    assert_eq!(account(":x:7:7", 7), None);
+}
+
 #[test]
 fn only_session_files_are_removed() {
     let directory = tempfile::tempdir().unwrap();

@@ -26,7 +26,9 @@ const HOLDER_CAP: u64 = 256;
 #[non_exhaustive]
 pub enum LockError {
     /// Another process has the lock.
-    #[error("{} is locked by {} (waited {patience:?})", path.display(), name_of(holder.as_ref()))]
+    #[error(
+        "{} is locked by {}{}", path.display(), name_of(holder.as_ref()), waited(*patience)
+    )]
     Busy {
         /// The lock file.
         path: PathBuf,
@@ -188,6 +190,15 @@ fn holder(path: &Path) -> Option<LockHolder> {
 /// Names the holder of a lock.
 fn name_of(holder: Option<&LockHolder>) -> String {
     holder.map_or_else(|| "another process".to_owned(), LockHolder::to_string)
+}
+
+/// Describes how long a process waited, if it did.
+fn waited(patience: Duration) -> String {
+    if patience.is_zero() {
+        String::new()
+    } else {
+        format!(" (waited {patience:?})")
+    }
 }
 
 /// Opens the lock file, or creates it.

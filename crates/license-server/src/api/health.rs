@@ -32,16 +32,16 @@ async fn health() -> Json<serde_json::Value> {
     Json(json!({"status": "ok"}))
 }
 
-/// Answers with 200 if the database answers and a license is installed.
+/// Answers with 200 if the database answers, and a license is installed that the server can use.
 async fn readiness(State(app): State<App>) -> Response {
     match app.services().readiness().await {
         Ok(readiness) => {
-            let (status, state) = if readiness.is_ready() {
-                (StatusCode::OK, "ready")
+            let status = if readiness.is_ready() {
+                StatusCode::OK
             } else {
-                (StatusCode::SERVICE_UNAVAILABLE, "no license")
+                StatusCode::SERVICE_UNAVAILABLE
             };
-            (status, Json(json!({"status": state}))).into_response()
+            (status, Json(json!({"status": readiness.as_str()}))).into_response()
         }
         Err(refusal) => Problem::from(refusal).into_response(),
     }

@@ -32,7 +32,7 @@ pub(super) struct LicenseBody {
     /// The end of the license, or null if it is perpetual.
     expires_at: Option<DateTime<Utc>>,
     installed_at: DateTime<Utc>,
-    /// Whether the license is in effect now.
+    /// Whether the server can use the license now.
     is_valid: bool,
     /// The reason code of the state now.
     code: &'static str,
@@ -42,7 +42,7 @@ pub(super) struct LicenseBody {
 
 impl LicenseBody {
     fn new(app: &App, installed: InstalledLicense) -> Self {
-        let (is_valid, code) = app.services().licenses.state(&installed.license);
+        let state = app.services().licenses.state(&installed.license);
         let replaced_by = installed
             .renewal
             .as_ref()
@@ -56,8 +56,8 @@ impl LicenseBody {
             seats: installed.license.seats(),
             expires_at: installed.license.expires_at(),
             installed_at: installed.record.installed_at,
-            is_valid,
-            code: code.as_str(),
+            is_valid: state.is_valid,
+            code: state.code,
             replaced_by,
         }
     }

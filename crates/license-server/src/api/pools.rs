@@ -17,7 +17,7 @@ use super::pages::{PageBody, PageQuery, StrictQuery};
 use super::paths::{StrictPath, not_found};
 use super::problem::Problem;
 use super::seats::session;
-use crate::domain::{PoolId, Refusal, RefusalKind, SeatPolicy, ServerCode};
+use crate::domain::{PoolId, Refusal, RefusalKind, SeatPolicy};
 use crate::services::{LeaseView, PoolStatus, TicketView};
 
 /// The seats of a license.
@@ -280,7 +280,10 @@ pub(super) async fn end(
         "hard" => EndMode::Hard,
         _ => {
             let problem = Problem::malformed("the mode is unknown");
-            return Err(problem.values("soft or hard", "another text"));
+            return Err(problem.values(
+                "soft or hard",
+                body.mode.chars().take(60).collect::<String>(),
+            ));
         }
     };
     let (pool, session, reason) = (pool(&path)?, session(&of_session)?, reason(&body.reason)?);
@@ -343,12 +346,11 @@ fn reason(text: &str) -> Result<String, Problem> {
         1..=200 if is_line => Ok(text.to_owned()),
         _ => {
             let detail = "the reason is not acceptable";
-            let refusal = Refusal::new(RefusalKind::BadRequest, ServerCode::BadRequest, detail);
+            let refusal = Refusal::with_code(RefusalKind::BadRequest, "INVALID_REASON", detail);
+            let found = format!("{} characters", text.chars().count());
             Err(refusal
-                .values(
-                    "1 to 200 characters without control characters",
-                    "another text",
-                )
+                .values("1 to 200 characters without control characters", found)
+                .hint("state the reason in the member `reason`")
                 .into())
         }
     }

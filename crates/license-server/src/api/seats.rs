@@ -159,6 +159,9 @@ pub(super) struct SeatBody {
     /// The seconds after which the client renews the lease. Absent: it cannot be renewed.
     #[serde(skip_serializing_if = "Option::is_none")]
     renew_after_seconds: Option<i64>,
+    /// The reason of an administrator why the lease cannot be renewed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    soft_end: Option<String>,
     /// The end of the lease by the wall clock, for display.
     expires_at: DateTime<Utc>,
     /// Whether the seat exceeds the seats of the license, as its overage policy allows.
@@ -176,6 +179,7 @@ impl From<GrantedSeat> for SeatBody {
             lease: seat.lease,
             valid_for_seconds: seat.valid_for.num_seconds(),
             renew_after_seconds: seat.renew_after.map(|after| after.num_seconds()),
+            soft_end: seat.soft_end,
             expires_at: seat.expires_at,
             is_overage: seat.is_overage,
         }

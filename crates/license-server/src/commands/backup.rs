@@ -19,7 +19,9 @@ pub(super) fn run(arguments: &Backup, config: &Config, terminal: &Terminal) -> R
         return Err(Failure::new(Exit::Usage, "EXISTS", message)
             .hint("choose a new directory with --out; a backup never replaces anything"));
     }
-    let (copy, _) = DataDir::create(&arguments.out)?;
+    let created = DataDir::create(&arguments.out);
+    let (copy, _) =
+        created.map_err(|failure| failure.hint("choose another directory with --out"))?;
     let files = copy_all(config, &directory, &copy).inspect_err(|_| {
         // A backup that is not complete must not be mistaken for one. The first error is reported.
         let _ = fs::remove_dir_all(copy.path());

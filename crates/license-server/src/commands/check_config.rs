@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::certificate::CertificateFiles;
 use crate::config::{self, Config, SETTINGS, Setting, Settings, Tls};
+use crate::data_dir::DataDir;
 use crate::login;
 
 pub(super) fn run(
@@ -15,7 +16,11 @@ pub(super) fn run(
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     // The table helps to correct a setting, so it is printed even if the configuration is refused.
-    let checked = config.and_then(|config| check_files(&config));
+    let data_dir = config
+        .as_ref()
+        .ok()
+        .map(|config| show_path(&config.data_dir));
+    let checked = config.and_then(|config| check_files(&config, terminal));
     if terminal.is_json() {
         checked?;
         return terminal.json(&to_json(settings));
@@ -29,14 +34,18 @@ pub(super) fn run(
     for (setting, origin) in settings.unused() {
         terminal.note(&format!("not used: {} from {origin}", setting.name));
     }
-    terminal.data(&to_text(settings, terminal))?;
+    terminal.data(&to_text(settings, data_dir.as_deref(), terminal))?;
     checked?;
     terminal.note("the configuration can be used");
     Ok(())
 }
 
-/// Checks that the files of the configuration can be read.
-fn check_files(config: &Config) -> Result<(), Failure> {
+/// Checks that the files of the configuration can be read, and that the data directory, if it
+/// exists, can be used.
+fn check_files(config: &Config, terminal: &Terminal) -> Result<(), Failure> {
+    if config.data_dir.exists() {
+        DataDir::open(&config.data_dir)?;
+    }
     for (name, path) in config::files(config) {
         std::fs::File::open(path)
             .map(drop)
@@ -47,12 +56,12 @@ fn check_files(config: &Config) -> Result<(), Failure> {
             cert: cert.clone(),
             key: key.clone(),
         };
-        files.load()?;
+        files.load()?.warn(&config.tls, terminal);
     }
     config.login.as_ref().map_or(Ok(()), login::check)
 }
 
-fn to_text(settings: &Settings, terminal: &Terminal) -> String {
+fn to_text(settings: &Settings, data_dir: Option<&str>, terminal: &Terminal) -> String {
     let mut table = Table::new([
         Column::new("SETTING").without_wrapping(),
         Column::new("VALUE"),
@@ -60,7 +69,9 @@ fn to_text(settings: &Settings, terminal: &Terminal) -> String {
     ]);
     for setting in SETTINGS {
         let value = settings.get(setting.name);
-        let shown = shown(setting, &value).unwrap_or_else(|| setting.absent.to_owned());
+        let absent = data_dir.filter(|_| setting.name == "data_dir");
+        let absent = absent.unwrap_or(setting.absent);
+        let shown = shown(setting, &value).unwrap_or_else(|| absent.to_owned());
         let from = match &value.origin {
             Origin::File { line, .. } => format!("file, line {line}"),
             origin => origin.to_string(),

@@ -6,11 +6,12 @@ use license_cli_support::{Failure, Terminal, show_path};
 use license_core::issue::{KeyBits, Signer};
 use serde_json::json;
 
-use super::opened::{prepare, write_request};
+use super::opened::{not_opened, prepare, write_request};
 use crate::args::Init;
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::keys;
+use crate::store::sqlite::SqliteStore;
 
 pub(super) fn run(arguments: &Init, config: &Config, terminal: &Terminal) -> Result<(), Failure> {
     let bits = match arguments.bits.as_str() {
@@ -67,19 +68,25 @@ pub(super) fn run(arguments: &Init, config: &Config, terminal: &Terminal) -> Res
     Ok(())
 }
 
-/// Replaces the key of the server with a new one, and keeps the earlier key for the licenses that
-/// certify it. An interrupted call changes nothing that the next call does not complete.
+/// Replaces the key of the server with a new one, and keeps the earlier key, if it is not lost, for
+/// the licenses that certify it. An interrupted call changes nothing that the next call does not
+/// complete. A running server is refused, because it would keep its earlier key until it restarts.
 fn replace_key(config: &Config, bits: KeyBits) -> Result<(), Failure> {
     let directory = DataDir::open(&config.data_dir)?;
+    SqliteStore::refuse_running(directory.path()).map_err(|error| {
+        not_opened(&directory, &error).hint("stop the server, create the key, and start it again")
+    })?;
     let (key, next) = (directory.key(), directory.next_key());
-    let id = keys::load_file(&key)?.public().id().to_string();
-    let kept = directory.earlier_key(&id);
+    let failed = |path: &Path, error: &std::io::Error| Failure::io("rename", path, error);
     if !next.exists() {
         keys::create(&next, bits)?;
     }
-    let failed = |path: &Path, error: &std::io::Error| Failure::io("rename", path, error);
-    if !kept.exists() {
-        std::fs::hard_link(&key, &kept).map_err(|error| failed(&key, &error))?;
+    if key.exists() {
+        let id = keys::load_file(&key)?.public().id().to_string();
+        let kept = directory.earlier_key(&id);
+        if !kept.exists() {
+            std::fs::hard_link(&key, &kept).map_err(|error| failed(&key, &error))?;
+        }
     }
     std::fs::rename(&next, &key).map_err(|error| failed(&next, &error))?;
     write_request(&directory, config, &directory.request())

@@ -1,19 +1,20 @@
 //! `license-server install`: licenses, signed lists and the vendor's public keys from files.
 
 use license_cli_support::{
-    Audience, Destination, Exit, Failure, Overwrite, Source, Terminal, plural, show_path,
+    Audience, Destination, Exit, Failure, Overwrite, Source, Terminal, escape, plural, show_path,
 };
 use license_core::encoding::{TextKind, decode_text};
 use license_core::trust::TrustedKey;
 use license_core::{TrustSet, with_causes};
 use serde_json::json;
 
-use super::opened::{DatabaseAccess, open, refused, runtime};
+use super::last_day;
+use super::opened::{DatabaseAccess, OpenedServer, not_opened, open, refused, runtime};
 use crate::args::Install;
 use crate::config::Config;
 use crate::data_dir::DataDir;
-use crate::domain::Actor;
-use crate::services::LicenseInstallReport;
+use crate::domain::{Actor, Refusal, ServerCode};
+use crate::services::{InstalledLicense, LicenseInstallReport, LicenseState};
 
 /// The maximum size of a file, which may contain a revocation list.
 const MAX_BYTES: usize = 32 * 1024 * 1024;
@@ -21,10 +22,11 @@ const MAX_BYTES: usize = 32 * 1024 * 1024;
 /// The content of the installed files.
 #[derive(Default)]
 struct Installed {
-    licenses: Vec<String>,
+    licenses: Vec<(InstalledLicense, LicenseState)>,
     revocations: Vec<u64>,
     statements: usize,
-    keys: usize,
+    /// The ids of new public keys.
+    keys: Vec<String>,
 }
 
 pub(super) fn run(
@@ -35,19 +37,49 @@ pub(super) fn run(
     let directory = DataDir::open(&config.data_dir)?;
     let mut installed = Installed::default();
     let mut texts = Vec::new();
-    // The keys come first, because the licenses may need them.
+    let mut trusts = Vec::new();
     for file in &arguments.files {
         let text = file.read_text(MAX_BYTES, decode_text)?;
         if TextKind::detect(&text) == Some(TextKind::PublicKeys) {
-            installed.keys += install_trust(file, &text, config, &directory)?;
+            trusts.push((file, text));
         } else {
             texts.push((file, text));
         }
     }
-    if !texts.is_empty() {
-        runtime()?.block_on(install(&texts, config, &directory, &mut installed))?;
+    // The keys come first, because the licenses may need them.
+    for (file, text) in &trusts {
+        let keys = install_trust(file, text, config, &directory)?;
+        installed.keys.extend(keys);
     }
-    print(&installed, terminal)
+    if !texts.is_empty() || !installed.keys.is_empty() {
+        let result = runtime()?.block_on(install(&texts, config, &directory, &mut installed));
+        if let Err(failure) = result {
+            roll_back(&installed, &directory, terminal)?;
+            return Err(failure);
+        }
+    }
+    installed.print(&directory, terminal)
+}
+
+/// Removes new public keys after a refusal. If earlier files are installed already, their keys stay
+/// and the report names both.
+fn roll_back(
+    installed: &Installed,
+    directory: &DataDir,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    if installed.has_content() {
+        return if terminal.is_json() {
+            Ok(())
+        } else {
+            installed.print(directory, terminal)
+        };
+    }
+    if !installed.keys.is_empty() {
+        let path = directory.trust();
+        std::fs::remove_file(&path).map_err(|error| Failure::io("remove", &path, &error))?;
+    }
+    Ok(())
 }
 
 async fn install(
@@ -62,38 +94,125 @@ async fn install(
         return Err(Failure::new(Exit::Indeterminate, "UNTRUSTED_KEY", message)
             .hint("add the vendor's trust set: `license-server install trust.jwks acme.lic`"));
     }
+    let mut result = Ok(());
     for (file, text) in texts {
-        let report = server
+        match server
             .services
             .licenses
             .install(&Actor::Console, text)
-            .await;
-        let report = report.map_err(|refusal| refused(&refusal).with_subject(&file.to_string()))?;
-        installed.add(report);
+            .await
+        {
+            Ok(report) => installed.add(report, &server),
+            Err(refusal) => {
+                result = Err(not_installed(&refusal, file, directory));
+                break;
+            }
+        }
+    }
+    if !installed.keys.is_empty() && (result.is_ok() || installed.has_content()) {
+        let trust = &server.services.trust;
+        let recorded = trust.record_keys(&Actor::Console, &installed.keys).await;
+        recorded.map_err(|refusal| refused(&refusal))?;
     }
     let closed = server.store.close().await;
-    closed.map_err(|error| super::opened::not_opened(directory, &error))
+    closed.map_err(|error| not_opened(directory, &error))?;
+    result
+}
+
+fn not_installed(refusal: &Refusal, file: &Source, directory: &DataDir) -> Failure {
+    let failure = refused(refusal).with_subject(&file.to_string());
+    if refusal.code != ServerCode::NotCertified.as_str() {
+        return failure;
+    }
+    let request = show_path(&directory.request());
+    failure.hint(format!("send the file {request} to the vendor"))
 }
 
 impl Installed {
-    fn add(&mut self, report: LicenseInstallReport) {
-        let ids = report
-            .licenses
-            .iter()
-            .map(|license| license.record.id.to_string());
-        self.licenses.extend(ids);
+    fn add(&mut self, report: LicenseInstallReport, server: &OpenedServer) {
+        let licenses = report.licenses.into_iter().map(|license| {
+            let state = server.services.licenses.state(&license.license);
+            (license, state)
+        });
+        self.licenses.extend(licenses);
         self.revocations.extend(report.revocations);
         self.statements += report.statements;
     }
+
+    /// Returns whether the database has something of the files.
+    fn has_content(&self) -> bool {
+        !self.licenses.is_empty() || !self.revocations.is_empty() || self.statements > 0
+    }
+
+    fn print(&self, directory: &DataDir, terminal: &Terminal) -> Result<(), Failure> {
+        if terminal.is_json() {
+            let ids = self.licenses.iter();
+            let ids = ids.map(|(license, _)| license.record.id.as_str());
+            return terminal.json(&json!({
+                "data_dir": show_path(directory.path()),
+                "licenses": ids.collect::<Vec<_>>(),
+                "codes": self.licenses.iter().map(|(_, state)| state.code).collect::<Vec<_>>(),
+                "revocations": self.revocations,
+                "statements": self.statements,
+                "keys": self.keys.len(),
+            }));
+        }
+        let licenses = self.licenses.iter();
+        let mut lines: Vec<String> = licenses
+            .map(|(license, state)| describe(license, *state))
+            .collect();
+        let lists = self.revocations.iter();
+        lines.extend(lists.map(|seq| format!("imported revocation list {seq}")));
+        let mut count = |count: usize, one: &str, many: &str| {
+            if count > 0 {
+                let count = u64::try_from(count).unwrap_or(u64::MAX);
+                lines.push(format!("installed {}", plural(count, one, many)));
+            }
+        };
+        count(self.keys.len(), "public key", "public keys");
+        count(self.statements, "trust statement", "trust statements");
+        if lines.is_empty() {
+            lines.push("nothing new: the server has these files already".to_owned());
+        }
+        terminal.data(&lines.join("\n"))?;
+        terminal.note(&format!("data directory: {}", show_path(directory.path())));
+        for (license, state) in self.licenses.iter().filter(|(_, state)| !state.is_valid) {
+            let id = &license.record.id;
+            let message =
+                format!("license {id} is not in effect, so the server lends no seats of it");
+            terminal.warning(state.code, &message);
+        }
+        Ok(())
+    }
 }
 
-/// Installs the vendor's public keys. They are never replaced: a trust statement changes them.
+/// Describes an installed license in one line.
+fn describe(installed: &InstalledLicense, state: LicenseState) -> String {
+    let InstalledLicense {
+        record, license, ..
+    } = installed;
+    let seats = match license.seats() {
+        Some(seats) => plural(seats, "seat", "seats"),
+        None => "no limit of seats".to_owned(),
+    };
+    format!(
+        "installed license {}: {}, {}, {seats}, last day {}, {}",
+        record.id,
+        escape(&record.customer),
+        license.tier(),
+        last_day(license),
+        state.code
+    )
+}
+
+/// Installs the vendor's public keys, and returns the ids of new ones. The keys are never replaced:
+/// a trust statement changes them.
 fn install_trust(
     file: &Source,
     text: &str,
     config: &Config,
     directory: &DataDir,
-) -> Result<usize, Failure> {
+) -> Result<Vec<String>, Failure> {
     let trust = TrustSet::parse(text).map_err(|error| {
         Failure::malformed(format!("{file}: {}", with_causes(&error)))
             .hint("use the trust set that the vendor wrote with `keygen trust`")
@@ -105,7 +224,7 @@ fn install_trust(
     if let Some(known) = crate::embedded::trust()? {
         let is_known = |key: &TrustedKey| known.get(key.id().as_str()).is_some();
         if trust.iter().all(is_known) {
-            return Ok(0);
+            return Ok(Vec::new());
         }
         let message = "the public keys are embedded in this program, and the file has other keys";
         return Err(Failure::usage(message)
@@ -118,7 +237,7 @@ fn install_trust(
             .iter()
             .all(|key| known.get(key.id().as_str()).is_some())
         {
-            return Ok(0);
+            return Ok(Vec::new());
         }
         let message = format!("{} exists, and has other keys", show_path(&path));
         return Err(Failure::new(Exit::Usage, "EXISTS", message).hint(
@@ -127,37 +246,5 @@ fn install_trust(
     }
     let target = Destination::File(path);
     target.write(text.as_bytes(), Overwrite::Refuse, Audience::OwnerOnly)?;
-    Ok(trust.len())
-}
-
-fn print(installed: &Installed, terminal: &Terminal) -> Result<(), Failure> {
-    if terminal.is_json() {
-        return terminal.json(&json!({
-            "licenses": installed.licenses,
-            "revocations": installed.revocations,
-            "statements": installed.statements,
-            "keys": installed.keys,
-        }));
-    }
-    let mut lines: Vec<String> = Vec::new();
-    lines.extend(
-        installed
-            .licenses
-            .iter()
-            .map(|id| format!("installed license {id}")),
-    );
-    let lists = installed.revocations.iter();
-    lines.extend(lists.map(|seq| format!("imported revocation list {seq}")));
-    let mut count = |count: usize, one: &str, many: &str| {
-        if count > 0 {
-            let count = u64::try_from(count).unwrap_or(u64::MAX);
-            lines.push(format!("installed {}", plural(count, one, many)));
-        }
-    };
-    count(installed.keys, "public key", "public keys");
-    count(installed.statements, "trust statement", "trust statements");
-    if lines.is_empty() {
-        lines.push("nothing new: the server has these files already".to_owned());
-    }
-    terminal.data(&lines.join("\n"))
+    Ok(trust.iter().map(|key| key.id().to_string()).collect())
 }

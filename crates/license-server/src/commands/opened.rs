@@ -54,6 +54,10 @@ pub(super) struct Prepared {
 ///
 /// Returns the errors of [`DataDir::create`] and [`keys::create`].
 pub(super) fn prepare(config: &Config, bits: KeyBits) -> Result<Prepared, Failure> {
+    if let Some(parent) = config.data_dir.parent().filter(|_| config.is_default_dir) {
+        let created = std::fs::create_dir_all(parent);
+        created.map_err(|error| Failure::io("create", parent, &error))?;
+    }
     let (directory, _) = DataDir::create(&config.data_dir)?;
     let (key, request) = (directory.key(), directory.request());
     // A key in an HSM exists already.
@@ -188,10 +192,28 @@ fn role(
     }
     check_product(&vendor.ledger, matrix)?;
     let key = keys::open_vendor_key(&vendor.signing_key, vendor.passphrase_file.as_deref())?;
+    warn_about_key(&vendor.ledger, &key)?;
     Ok(ServerRole::Vendor(Box::new(VendorConfig {
         ledger: vendor.ledger.clone(),
         key,
     })))
+}
+
+/// Warns about a signing key that the ledger does not know, which is often the wrong file.
+fn warn_about_key(path: &Path, key: &VerifyingSigner) -> Result<(), Failure> {
+    let Some(ledger) = open_ledger(path)? else {
+        return Ok(());
+    };
+    let known = ledger.signing_keys();
+    let known = known.map_err(|error| ledger_failed(path, &error))?;
+    let id = key.public().id();
+    if !known.is_empty() && known.get(id.as_str()).is_none() {
+        tracing::warn!(
+            kid = id.as_str(),
+            "no license of the ledger is signed with this key; customers need its public key"
+        );
+    }
+    Ok(())
 }
 
 /// Returns a key of the server, which must not sign licenses.
@@ -288,9 +310,9 @@ fn ledger_failed(path: &Path, error: &LedgerError) -> Failure {
 /// Returns the vendor's public keys: those of the configuration, of the program or of the data
 /// directory, and those of the ledger.
 fn roots(config: &Config, directory: &DataDir) -> Result<VendorKeys, Failure> {
-    if let Some(path) = config.trust.as_ref().filter(|path| !path.exists()) {
-        let error = std::io::ErrorKind::NotFound.into();
-        return Err(Failure::io("read", path, &error));
+    if let Some(path) = &config.trust {
+        let found = path.metadata();
+        found.map_err(|error| Failure::io("read", path, &error))?;
     }
     let ledger = config.vendor.as_ref().map(|vendor| vendor.ledger.as_path());
     let keys = match ledger {

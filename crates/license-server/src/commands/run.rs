@@ -22,6 +22,8 @@ use crate::login::LoginVerifier;
 use crate::logs;
 use crate::metrics::Metrics;
 use crate::server::{RunningServer, Signals};
+use crate::store::ServerStoreError;
+use crate::store::sqlite::SqliteStore;
 
 /// File descriptors for the database, the listeners and the logs.
 const OWN_DESCRIPTORS: u64 = 256;
@@ -29,6 +31,10 @@ const OWN_DESCRIPTORS: u64 = 256;
 pub(super) fn run(config: Config, terminal: &Terminal) -> Result<(), Failure> {
     logs::start(&config.log, config.log_format)?;
     let prepared = prepare(&config, KeyBits::B2048)?;
+    if prepared.is_new {
+        let directory = show_path(prepared.directory.path());
+        terminal.note(&format!("created a new server in {directory}"));
+    }
     allow_descriptors(&config, terminal);
     runtime()?.block_on(serve(config, prepared.directory, terminal))
 }
@@ -39,18 +45,20 @@ async fn serve(config: Config, directory: DataDir, terminal: &Terminal) -> Resul
     let tls = CertificateFiles::prepare(&config.tls, &directory)?;
     let tls = tls.map(|files| files.load().map(|certificate| (certificate, files)));
     let tls = tls.transpose()?;
-    // The database is locked before the port is taken, so a second server names the first.
+    let enrollment_token = enrollment_token(&config)?;
+    // The ports come before the database, because a server that cannot start must not change it.
+    let bind = |name, address| bind(name, address).map_err(|failure| in_use(&directory, failure));
+    let listener = bind("listen", config.listen)?;
+    let metrics_listener = config
+        .metrics_listen
+        .map(|address| bind("metrics_listen", address));
+    let metrics_listener = metrics_listener.transpose()?;
     let metrics = Metrics::new().map_err(|error| {
         Failure::new(Exit::System, "METRICS", error.to_string()).hint("report this error")
     })?;
     let metrics = Arc::new(metrics);
     let access = DatabaseAccess::Serve(Arc::<Metrics>::clone(&metrics));
     let opened = open(&config, &directory, access).await?;
-    let listener = bind("listen", config.listen)?;
-    let metrics_listener = config
-        .metrics_listen
-        .map(|address| bind("metrics_listen", address));
-    let metrics_listener = metrics_listener.transpose()?;
     let address = listener.local_addr();
     let address = address.map_err(|error| not_bound("listen", config.listen, &error))?;
     let fingerprint = tls
@@ -74,12 +82,22 @@ async fn serve(config: Config, directory: DataDir, terminal: &Terminal) -> Resul
         has_trust: opened.has_trust,
         is_vendor: opened.services.is_vendor(),
     };
-    let server = assemble(&config, &opened, metrics, listener, metrics_listener)?;
+    let readiness = opened.services.readiness().await;
+    let problem = readiness.map_err(|refusal| refused(&refusal))?.problem();
+    if let Some((certificate, _)) = &tls {
+        metrics.certificate(certificate.ends_at());
+        certificate.warn(&config.tls, terminal);
+    }
+    let listeners = (listener, metrics_listener);
+    let server = assemble(&config, &opened, metrics, listeners, enrollment_token)?;
     let server = RunningServer {
         tls: tls.map(|(certificate, files)| (RustlsConfig::from_config(certificate.config), files)),
         ..server
     };
-    start.print(&directory, terminal)?;
+    start.print(&directory, &config.options, terminal)?;
+    if let Some((code, problem)) = problem {
+        terminal.warning(code, problem);
+    }
     let ended = server.run(signals).await;
     let closed = opened.store.close().await;
     ended.map_err(|error| Failure::io("serve", Path::new(&address.to_string()), &error))?;
@@ -90,15 +108,15 @@ fn assemble(
     config: &Config,
     opened: &OpenedServer,
     metrics: Arc<Metrics>,
-    listener: TcpListener,
-    metrics_listener: Option<TcpListener>,
+    (listener, metrics_listener): (TcpListener, Option<TcpListener>),
+    enrollment_token: Option<[u8; 32]>,
 ) -> Result<RunningServer, Failure> {
     let (stopping, stops) = watch::channel(false);
     let settings = AppSettings {
         limits: config.limits,
         trusted_proxies: config.trusted_proxies.clone(),
         allowed_networks: config.allowed_networks.clone(),
-        enrollment_token: enrollment_token(config)?,
+        enrollment_token,
     };
     let (services, clock) = (Arc::clone(&opened.services), Arc::clone(&opened.clock));
     let login = config.login.clone();
@@ -120,6 +138,7 @@ fn assemble(
         listener,
         metrics_listener,
         tls: None,
+        tls_setting: config.tls.clone(),
         stopping,
     })
 }
@@ -151,6 +170,14 @@ fn not_bound(name: &str, address: SocketAddr, error: &std::io::Error) -> Failure
         "choose another address or port with --{option} or LICENSE_SERVER_{}",
         name.to_ascii_uppercase()
     ))
+}
+
+/// Names the other server that uses the directory, which is the usual reason why a port is taken.
+fn in_use(directory: &DataDir, failure: Failure) -> Failure {
+    match SqliteStore::refuse_running(directory.path()) {
+        Err(error @ ServerStoreError::Locked(_)) => not_opened(directory, &error),
+        _ => failure,
+    }
 }
 
 /// Raises the limit of open files to the maximum number of connections.
@@ -187,7 +214,12 @@ struct Start {
 }
 
 impl Start {
-    fn print(&self, directory: &DataDir, terminal: &Terminal) -> Result<(), Failure> {
+    fn print(
+        &self,
+        directory: &DataDir,
+        options: &str,
+        terminal: &Terminal,
+    ) -> Result<(), Failure> {
         let setup_url = self
             .setup
             .as_ref()
@@ -205,11 +237,16 @@ impl Start {
             }));
         }
         let mut text = format!("listening on {}", self.url);
+        if let Some(metrics) = self.metrics {
+            text.push_str(&format!("\nmetrics: http://{metrics}/metrics"));
+        }
+        text.push_str(&format!(
+            "\ndata directory: {}",
+            show_path(directory.path())
+        ));
         if let Some(fingerprint) = &self.fingerprint {
-            // The text is longer than a line of a terminal.
-            let (first, second) = fingerprint.split_at(fingerprint.len() / 2);
-            let rest = second.trim_start_matches(':');
-            text.push_str(&format!("\ncertificate SHA-256:\n  {first}:\n  {rest}"));
+            // One line, like that of OpenSSL, so that the two can be compared.
+            text.push_str(&format!("\ncertificate SHA-256:\n{fingerprint}"));
         }
         if let Some(url) = &setup_url {
             text.push_str(&format!(
@@ -221,17 +258,17 @@ impl Start {
                 "\n\nThis is a vendor's server. Issue a license: POST /api/v1/licenses/issue",
             );
         } else if !self.has_license {
-            text.push_str(&self.steps(directory));
+            text.push_str(&self.steps(directory, options));
         }
         terminal.data(&text)
     }
 
     /// Returns the steps to the first license.
-    fn steps(&self, directory: &DataDir) -> String {
+    fn steps(&self, directory: &DataDir, options: &str) -> String {
         let trust = if self.has_trust { "" } else { "trust.jwks " };
         format!(
             "\n\nThere is no license yet:\n  1. Send the vendor this file, which contains no secret:\n     \
-             {}\n  2. Install what the vendor sends back:\n     license-server install {trust}acme.lic",
+             {}\n  2. Install what the vendor sends back:\n     license-server install{options} {trust}acme.lic",
             show_path(&directory.request())
         )
     }

@@ -5,17 +5,20 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use license_cli_support::{Cell, Column, Failure, Fields, Meaning, Table, Terminal, show_path};
-use license_core::chrono::{DateTime, TimeDelta, Utc};
 use license_core::issue::Signer;
-use license_core::{Code, CodeKind};
+use license_issuer::files::LockError;
 use serde_json::{Value, json};
 
-use super::opened::{DatabaseAccess, open, refused, runtime};
+use super::last_day;
+use super::opened::{DatabaseAccess, not_opened, open, refused, runtime};
+use crate::certificate::CertificateFiles;
 use crate::config::{Config, Tls};
 use crate::data_dir::DataDir;
 use crate::domain::PageRequest;
 use crate::keys;
-use crate::services::{InstalledLicense, PoolStatus};
+use crate::services::{InstalledLicense, LicenseState, PoolStatus, Readiness};
+use crate::store::ServerStoreError;
+use crate::store::sqlite::SqliteStore;
 
 /// The time for the answer of a running server.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -23,7 +26,7 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 pub(super) fn run(config: &Config, terminal: &Terminal) -> Result<(), Failure> {
     let directory = DataDir::open(&config.data_dir)?;
     let key = keys::load(config, &directory)?.public().id().to_string();
-    let (licenses, pools) = runtime()?.block_on(async {
+    let (licenses, pools, readiness) = runtime()?.block_on(async {
         let server = open(config, &directory, DatabaseAccess::Beside).await?;
         let failed = |refusal| refused(&refusal);
         let page = PageRequest::new(None, Some(PageRequest::MAX_LIMIT));
@@ -42,33 +45,68 @@ pub(super) fn run(config: &Config, terminal: &Terminal) -> Result<(), Failure> {
             .map_err(failed)?
             .items;
         let licenses = licenses.into_iter().map(|license| {
-            let (_, code) = server.services.licenses.state(&license.license);
-            (license, code)
+            let state = server.services.licenses.state(&license.license);
+            (license, state)
         });
-        Ok::<_, Failure>((licenses.collect(), pools))
+        let readiness = server.services.readiness().await.map_err(failed)?;
+        Ok::<_, Failure>((licenses.collect(), pools, readiness))
     })?;
+    let answers = answers(config);
+    let process = if answers { None } else { process(&directory)? };
+    let certificate = CertificateFiles::existing(&config.tls, &directory);
+    let certificate = certificate.map(|files| files.load()).transpose()?;
     let status = Status {
-        answers: answers(config),
+        answers,
+        process,
+        readiness,
+        fingerprint: certificate.as_ref().map(|found| found.fingerprint.clone()),
         url: config.url(config.listen),
         data_dir: show_path(directory.path()),
         key,
         licenses,
         pools,
     };
+    if let Some(certificate) = &certificate {
+        certificate.warn(&config.tls, terminal);
+    }
     if terminal.is_json() {
         return terminal.json(&status.to_json());
     }
-    terminal.page(&status.to_text(terminal))
+    terminal.page(&status.to_text(terminal))?;
+    if let Some((code, problem)) = readiness.problem() {
+        terminal.warning(code, problem);
+    }
+    Ok(())
+}
+
+/// Returns the description of the server process that uses a data directory.
+fn process(directory: &DataDir) -> Result<Option<String>, Failure> {
+    match SqliteStore::refuse_running(directory.path()) {
+        Ok(()) => Ok(None),
+        Err(ServerStoreError::Locked(error)) => Ok(Some(match &*error {
+            LockError::Busy {
+                holder: Some(holder),
+                ..
+            } => holder.to_string(),
+            _ => "another process".to_owned(),
+        })),
+        Err(error) => Err(not_opened(directory, &error)),
+    }
 }
 
 /// The state of a server.
 struct Status {
     /// Whether a server answers at the configured address.
     answers: bool,
+    /// The process that uses the data directory, if no server answers at the address.
+    process: Option<String>,
+    readiness: Readiness,
+    /// The fingerprint of the certificate.
+    fingerprint: Option<String>,
     url: String,
     data_dir: String,
     key: String,
-    licenses: Vec<(InstalledLicense, Code)>,
+    licenses: Vec<(InstalledLicense, LicenseState)>,
     pools: Vec<PoolStatus>,
 }
 
@@ -79,15 +117,29 @@ impl Status {
         fields.add("address", self.url.as_str());
         fields.add(
             "state",
-            if self.answers {
-                Cell::new(Meaning::Good, "answers")
-            } else {
-                Cell::new(Meaning::Bad, "does not answer")
+            match (&self.process, self.answers) {
+                (_, true) => Cell::new(Meaning::Good, "answers"),
+                (None, false) => Cell::new(Meaning::Bad, "does not answer"),
+                (Some(process), false) => {
+                    let text = format!(
+                        "runs ({process}), but does not answer at this address; name its address with --listen"
+                    );
+                    Cell::new(Meaning::Warning, &text)
+                }
             },
         );
+        if self.readiness.problem().is_some() {
+            fields.add("ready", Cell::new(Meaning::Bad, self.readiness.as_str()));
+        }
+        if let Some(fingerprint) = &self.fingerprint {
+            fields.add("certificate", fingerprint.as_str());
+        }
         fields.add("data", self.data_dir.as_str());
         fields.add("key", self.key.as_str());
         let mut text = fields.to_text(columns);
+        if self.licenses.is_empty() && self.readiness.problem().is_some() {
+            return text;
+        }
         if self.licenses.is_empty() {
             text.push_str(
                 "\n\nNo license is installed. Install one with `license-server install FILE`.",
@@ -101,12 +153,11 @@ impl Status {
             Column::new("LAST DAY"),
             Column::new("STATE"),
         ]);
-        for (license, code) in &self.licenses {
-            let end = license.license.expires_at();
-            let end = end.map_or_else(|| "never".to_owned(), last_day);
+        for (license, state) in &self.licenses {
+            let end = last_day(&license.license);
             let tier = license.license.tier().to_string();
             let id = license.record.id.to_string();
-            let state = Cell::new(meaning(*code), code.as_str());
+            let state = Cell::new(meaning(*state), state.code);
             let customer = license.record.customer.as_str();
             table.row([id.into(), customer.into(), tier.into(), end.into(), state]);
         }
@@ -150,14 +201,14 @@ impl Status {
     }
 
     fn to_json(&self) -> Value {
-        let licenses = self.licenses.iter().map(|(license, code)| {
+        let licenses = self.licenses.iter().map(|(license, state)| {
             json!({
                 "id": license.record.id.to_string(),
                 "product": license.record.product,
                 "customer": license.record.customer,
                 "seats": license.license.seats(),
                 "expires_at": license.license.expires_at(),
-                "code": code.as_str(),
+                "code": state.code,
             })
         });
         let pools = self.pools.iter().map(|pool| {
@@ -172,6 +223,9 @@ impl Status {
         });
         json!({
             "answers": self.answers,
+            "process": self.process,
+            "readiness": self.readiness.as_str(),
+            "certificate_sha256": self.fingerprint,
             "url": self.url,
             "data_dir": self.data_dir,
             "kid": self.key,
@@ -181,17 +235,11 @@ impl Status {
     }
 }
 
-/// Returns the last day of a license that ends at an instant.
-fn last_day(end: DateTime<Utc>) -> String {
-    let last = license_core::time::saturating_sub(end, TimeDelta::seconds(1));
-    last.date_naive().to_string()
-}
-
-fn meaning(code: Code) -> Meaning {
-    match code.kind() {
-        CodeKind::Licensed => Meaning::Good,
-        CodeKind::Grace => Meaning::Warning,
-        _ => Meaning::Bad,
+fn meaning(state: LicenseState) -> Meaning {
+    match (state.is_valid, state.is_grace) {
+        (true, false) => Meaning::Good,
+        (true, true) => Meaning::Warning,
+        (false, _) => Meaning::Bad,
     }
 }
 

@@ -83,10 +83,13 @@ async fn list(server: &OpenedServer, terminal: &Terminal) -> Result<(), Failure>
         Column::new("ID").without_wrapping(),
         Column::new("NAME"),
         Column::new("SCOPE"),
+        Column::new("CREATED").without_wrapping(),
         Column::new("STATE"),
     ]);
     for token in &tokens {
-        table.row([&token.id, &token.name, token.scope.as_str(), &state(token)]);
+        let created = token.created_at.date_naive().to_string();
+        let (scope, state) = (token.scope.as_str(), state(token));
+        table.row([&token.id, &token.name, scope, &created, &state]);
     }
     terminal.page(&table.to_text(terminal.columns()))
 }

@@ -230,7 +230,8 @@ impl Reader<'_> {
         }
     }
 
-    pub(super) fn tls(&self, listen: SocketAddr) -> Result<Tls, Failure> {
+    /// Returns the use of TLS. A certificate that the server creates is also for the public URL.
+    pub(super) fn tls(&self, listen: SocketAddr, url: Option<&str>) -> Result<Tls, Failure> {
         let is_local = listen.ip().is_loopback();
         let mode = self.parsed("tls", |text| match text {
             "auto" | "on" | "off" => Ok(text.to_owned()),
@@ -253,13 +254,14 @@ impl Reader<'_> {
                 .hint("name the certificate chain with --tls-cert FILE")),
             ("auto", None, None) if is_local => Ok(Tls::Off),
             (_, None, None) => Ok(Tls::SelfSigned {
-                names: self.tls_names(listen),
+                names: self.tls_names(listen, url),
             }),
         }
     }
 
-    /// Returns the names for the certificate that the server creates.
-    pub(super) fn tls_names(&self, listen: SocketAddr) -> Vec<String> {
+    /// Returns the names for the certificate that the server creates. It is always valid on the
+    /// machine of the server.
+    fn tls_names(&self, listen: SocketAddr, url: Option<&str>) -> Vec<String> {
         let text = self.text("tls_names");
         let names = text
             .split(',')
@@ -268,12 +270,12 @@ impl Reader<'_> {
         let mut names: Vec<String> = names.map(str::to_owned).collect();
         if names.is_empty() {
             names.push(host_name());
-            names.push("localhost".to_owned());
-            names.push("127.0.0.1".to_owned());
             if !listen.ip().is_unspecified() {
                 names.push(listen.ip().to_string());
             }
         }
+        names.extend(url.and_then(host_of).map(str::to_owned));
+        names.extend(["localhost", "127.0.0.1"].map(str::to_owned));
         names.sort();
         names.dedup();
         names
@@ -339,6 +341,42 @@ fn login_issuer(text: &str) -> Result<String, &'static str> {
     is_accepted.then(|| text.to_owned()).ok_or(EXPECTED)
 }
 
+/// Returns the host of a URL, without its port.
+fn host_of(url: &str) -> Option<&str> {
+    let (_, rest) = url.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let host = match authority.strip_prefix('[') {
+        Some(address) => address.split(']').next()?,
+        None => authority.split(':').next()?,
+    };
+    (!host.is_empty()).then_some(host)
+}
+
+/// Accepts a filter whose words are levels, or targets of this program. The filter itself takes any
+/// other word for a target that nothing logs to.
+pub(super) fn log_filter(text: &str) -> Result<String, &'static str> {
+    const EXPECTED: &str = "expected off, error, warn, info, debug or trace, or a filter such as \
+                            info,license_server=debug";
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    let directive = |directive: &str| {
+        let directive = directive.trim();
+        let (target, word) = match directive.rsplit_once('=') {
+            Some((target, word)) => (Some(target), word),
+            None => (None, directive),
+        };
+        let word = word.to_ascii_lowercase();
+        let level = if word == "warning" { "warn" } else { &word };
+        match target {
+            Some(target) if LEVELS.contains(&level) => Ok(format!("{target}={level}")),
+            None if LEVELS.contains(&level) => Ok(level.to_owned()),
+            None if directive.starts_with("license_") => Ok(directive.to_owned()),
+            _ => Err(EXPECTED),
+        }
+    };
+    let directives: Result<Vec<_>, _> = text.split(',').map(directive).collect();
+    Ok(directives?.join(","))
+}
+
 pub(super) fn server_name(text: &str) -> Result<String, &'static str> {
     match text.chars().count() {
         1..=128 if !text.chars().any(char::is_control) => Ok(text.to_owned()),
@@ -352,5 +390,43 @@ pub(super) fn log_format(text: &str) -> Result<LogFormat, &'static str> {
         "json" => Ok(LogFormat::Json),
         "text" => Ok(LogFormat::Text),
         _ => Err("expected auto, json or text"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_host_of_a_url_has_no_port() {
+        for (url, host) in [
+            ("https://licenses.example.com", Some("licenses.example.com")),
+            (
+                "https://licenses.example.com:8443/a",
+                Some("licenses.example.com"),
+            ),
+            ("https://[2001:db8::1]:8443", Some("2001:db8::1")),
+            ("https://:8443", None),
+        ] {
+            assert_eq!(host_of(url), host, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_filter_has_levels_and_targets_of_the_program() {
+        for (text, filter) in [
+            ("info", Some("info")),
+            ("warning", Some("warn")),
+            (
+                "WARN, license_server=Debug",
+                Some("warn,license_server=debug"),
+            ),
+            ("license_server", Some("license_server")),
+            ("verbose", None),
+            ("license_server=verbose", None),
+            ("info,", None),
+        ] {
+            assert_eq!(log_filter(text).ok().as_deref(), filter, "{text}");
+        }
     }
 }

@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use license_cli_support::{Failure, Origin, SettingValue, SettingsPath};
+use license_cli_support::{Failure, Origin, SettingValue, SettingsPath, shell_word};
 
 use super::file;
 use super::setting::{CONFIG_VARIABLE, PREFIX, SETTINGS, Setting};
@@ -15,6 +15,8 @@ use crate::args::SettingArgs;
 pub(crate) struct Settings {
     /// The settings file.
     file: SettingsPath,
+    /// Whether an option names the file.
+    is_file_option: bool,
     /// The values of all places, in the order of precedence.
     values: Vec<(Setting, SettingValue<String>)>,
     /// Variables of the process that are not settings, each with a similar name.
@@ -44,6 +46,7 @@ impl Settings {
         }
         Ok(Self {
             file,
+            is_file_option: options.config.is_some(),
             values,
             unknown_variables: unknown_variables(),
         })
@@ -61,6 +64,22 @@ impl Settings {
             value: setting.map_or_else(String::new, |setting| setting.default.to_owned()),
             origin: Origin::Default,
         }
+    }
+
+    /// Returns the options of the command line that name the server, each after a space.
+    pub(super) fn server_options(&self) -> String {
+        let mut options = String::new();
+        if let Some(path) = self.file.path().filter(|_| self.is_file_option) {
+            options.push_str(&format!(
+                " --config {}",
+                shell_word(&path.to_string_lossy())
+            ));
+        }
+        let directory = self.get("data_dir");
+        if directory.origin == Origin::Option {
+            options.push_str(&format!(" --data-dir {}", shell_word(&directory.value)));
+        }
+        options
     }
 
     /// Returns the origins of values that another place overrides.
@@ -156,5 +175,19 @@ mod tests {
         let unused: Vec<_> = settings.unused().collect();
         assert_eq!(unused, [(listen, &line)]);
         assert_eq!(settings.get("tls"), value("auto", Origin::Default));
+        assert_eq!(settings.server_options(), "");
+    }
+
+    #[test]
+    fn options_of_the_command_line_name_the_server() {
+        let directory = SETTINGS
+            .into_iter()
+            .find(|one| one.name == "data_dir")
+            .unwrap();
+        let settings = Settings {
+            values: vec![(directory, SettingValue::option("my data".to_owned()))],
+            ..Settings::default()
+        };
+        assert_eq!(settings.server_options(), " --data-dir 'my data'");
     }
 }

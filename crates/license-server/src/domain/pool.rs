@@ -55,10 +55,10 @@ pub struct SeatPolicy {
     pub max_queue: u32,
     /// The seats that are granted beyond the seats of the license.
     pub overage: Overage,
-    /// The number of seats that may be borrowed.
-    pub max_borrowed: u32,
-    /// The longest loan in days.
-    pub max_borrow_days: u32,
+    /// The number of seats that may be borrowed. `None`: as many as the license permits.
+    pub max_borrowed: Option<u32>,
+    /// The longest loan in days. `None`: as long as the license permits.
+    pub max_borrow_days: Option<u32>,
     /// The number of seats that cannot be borrowed.
     pub borrow_low_water: u32,
     /// The seats that are kept for a group, a user or a machine.
@@ -74,8 +74,8 @@ impl Default for SeatPolicy {
             renew_seconds: 40,
             max_queue: 1000,
             overage: Overage::None,
-            max_borrowed: u32::MAX,
-            max_borrow_days: u32::MAX,
+            max_borrowed: None,
+            max_borrow_days: None,
             borrow_low_water: 0,
             reservations: Vec::new(),
             holders: HolderDisplay::Names,

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use license_core::license::{CanonicalText, VerifiedLicensesError};
 use license_core::{
-    License, LicenseFile, LicenseId, LicenseKey, TokenKind, VerifiedLicenses, with_causes,
+    Code, CodeKind, License, LicenseFile, LicenseId, LicenseKey, TokenKind, VerifiedLicenses,
+    with_causes,
 };
 use serde_json::json;
 
@@ -25,6 +26,17 @@ pub struct InstalledLicense {
     pub license: License,
     /// The newest license that replaces this one. Lists do not have it.
     pub renewal: Option<Arc<InstalledLicense>>,
+}
+
+/// Whether the server can use a license, with the reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LicenseState {
+    /// Whether the license is in effect, and certifies the key of the server.
+    pub is_valid: bool,
+    /// Whether the license is in a grace period.
+    pub is_grace: bool,
+    /// The reason code.
+    pub code: &'static str,
 }
 
 /// The result of an installation.
@@ -209,10 +221,21 @@ impl LicenseService {
         Ok(page.items.is_empty())
     }
 
-    /// Returns whether a license is in effect now, with the reason code.
-    pub fn state(&self, license: &License) -> (bool, license_core::Code) {
+    /// Returns whether the server can use a license now, with the reason code.
+    pub fn state(&self, license: &License) -> LicenseState {
         let Verdict { code, is_valid, .. } = self.site.decide_for_all(license);
-        (is_valid, code)
+        if !self.site.is_vendor && !self.site.is_certified(license) {
+            return LicenseState {
+                is_valid: false,
+                is_grace: false,
+                code: ServerCode::NotCertified.as_str(),
+            };
+        }
+        LicenseState {
+            is_valid,
+            is_grace: code.kind() == CodeKind::Grace,
+            code: code.as_str(),
+        }
     }
 
     /// Returns the machines that used one license or any.
@@ -276,6 +299,11 @@ fn not_found(id: &LicenseId) -> Refusal {
 /// Converts the error of a file of the vendor.
 pub(super) fn refused(error: &VerifiedLicensesError) -> Refusal {
     let detail = with_causes(error).to_string();
-    Refusal::of_license(RefusalKind::BadRequest, error.code(), detail)
-        .hint("install a file that the vendor sent, and copy it completely")
+    Refusal::of_license(RefusalKind::BadRequest, error.code(), detail).hint(match error.code() {
+        Code::UntrustedKey => {
+            "install the newest public keys of the vendor (trust.jwks, or a trust statement) with the \
+             file, or before it"
+        }
+        _ => "install a file that the vendor sent, and copy it completely",
+    })
 }

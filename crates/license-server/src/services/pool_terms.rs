@@ -46,8 +46,10 @@ pub(super) struct CurrentTerms {
     pub(super) terms: Arc<PoolTerms>,
     /// How long the licenses last. A perpetual license has `None`.
     pub(super) license_left: Option<LeaseSpan>,
-    /// The end of the licenses.
+    /// The end of the licenses, with their days of grace.
     pub(super) ends_at: Option<DateTime<Utc>>,
+    /// The end of the licenses without days of grace.
+    pub(super) expires_at: Option<DateTime<Utc>>,
     /// The license that the terms come from.
     pub(super) license: InstalledLicense,
 }
@@ -125,8 +127,17 @@ impl PoolSource {
             terms: Arc::new(terms(&license.license, &self.policy)?),
             license_left: left,
             ends_at,
+            expires_at: ends_at.and_then(|end| self.expiry_before(end)),
             license: license.clone(),
         })
+    }
+
+    /// Returns the end without grace of the license that ends at an instant.
+    fn expiry_before(&self, end: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let last = self.licenses.iter();
+        let last = last.filter(|installed| installed.license.ends_at() == Some(end));
+        last.filter_map(|installed| installed.license.expires_at())
+            .max()
     }
 
     /// Returns the end of a license and of the licenses that continue it without a gap.
@@ -210,9 +221,10 @@ fn overage(license: &License, policy: &SeatPolicy, capacity: u32) -> Overage {
 
 /// Returns the bounds of borrowing. The license must permit it.
 fn borrow(license: &License, policy: &SeatPolicy, capacity: u32) -> Option<BorrowTerms> {
-    let days = quota(license, BORROW_DAYS)?.min(policy.max_borrow_days);
+    let days = quota(license, BORROW_DAYS)?;
+    let days = days.min(policy.max_borrow_days.unwrap_or(days));
     let seats = quota(license, BORROW_SEATS).unwrap_or(capacity);
-    let max_seats = seats.min(policy.max_borrowed);
+    let max_seats = seats.min(policy.max_borrowed.unwrap_or(seats));
     let max_duration = LeaseSpan::from_secs(u64::from(days).saturating_mul(DAY_SECONDS));
     (days > 0 && max_seats > 0).then_some(BorrowTerms {
         max_seats,

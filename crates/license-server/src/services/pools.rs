@@ -13,7 +13,9 @@ use super::pool_terms::{CurrentTerms, delta};
 use super::seat_tokens::token_mode;
 use super::seats::{SeatService, unexpected};
 use super::site::Site;
-use crate::domain::{Actor, Page, PageRequest, PoolId, Refusal, RefusalKind, SeatPolicy};
+use crate::domain::{
+    Actor, Page, PageRequest, PoolId, Refusal, RefusalKind, SeatPolicy, ServerCode,
+};
 use crate::store::{LeaseRow, TicketRow};
 
 /// A pool in a list.
@@ -33,8 +35,10 @@ pub struct PoolStatus {
     pub is_unlimited: bool,
     /// The settings of the administrator.
     pub policy: SeatPolicy,
-    /// The end of the licenses of the pool.
+    /// The end of the licenses of the pool, with their days of grace.
     pub ends_at: Option<DateTime<Utc>>,
+    /// The end of the licenses of the pool without days of grace.
+    pub expires_at: Option<DateTime<Utc>>,
     /// Whether more seats are held than the license has.
     pub is_over_capacity: bool,
 }
@@ -155,6 +159,7 @@ impl PoolService {
             license,
             terms,
             ends_at,
+            expires_at,
             ..
         } = current;
         Ok(PoolStatus {
@@ -166,6 +171,7 @@ impl PoolService {
             is_unlimited: terms.capacity == u32::MAX,
             policy,
             ends_at,
+            expires_at,
             is_over_capacity: usage.over() > 0,
         })
     }
@@ -221,14 +227,16 @@ impl PoolService {
     ///
     /// # Errors
     ///
-    /// Returns `NOT_FOUND` if the pool has no license.
+    /// Returns `NOT_FOUND` if the pool has no license, and `BAD_REQUEST` if the policy reserves
+    /// more seats than the license has.
     pub async fn set_policy(
         &self,
         actor: &Actor,
         pool: &PoolId,
         policy: SeatPolicy,
     ) -> Result<(), Refusal> {
-        self.seats.current(pool).await?;
+        let current = self.seats.current(pool).await?;
+        check_reservations(&policy, current.terms.capacity)?;
         let audit = self
             .site
             .audit(actor, "pool.policy", pool.as_str(), json!(policy));
@@ -287,6 +295,21 @@ impl PoolService {
             _ => Err(unexpected()),
         }
     }
+}
+
+/// Refuses to reserve more seats than the license has.
+fn check_reservations(policy: &SeatPolicy, capacity: u32) -> Result<(), Refusal> {
+    let seats = policy.reservations.iter().map(|one| u64::from(one.seats));
+    let reserved: u64 = seats.sum();
+    if reserved <= u64::from(capacity) {
+        return Ok(());
+    }
+    let detail = "the policy reserves more seats than the license has";
+    Err(
+        Refusal::new(RefusalKind::BadRequest, ServerCode::BadRequest, detail)
+            .values(format!("at most {capacity} reserved seats"), reserved)
+            .hint("reserve fewer seats, or ask the vendor for more"),
+    )
 }
 
 fn lease_view(row: LeaseRow) -> LeaseView {

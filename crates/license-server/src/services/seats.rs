@@ -11,11 +11,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use license_core::Code;
 use license_core::ids::Nonce;
 use license_core::machine::Machine;
 use license_seats::{
-    Acquire, Borrow, Heartbeat, LeaseSpan, QueuePosition, Release, ReturnLoan, SeatCommand,
-    SeatEventKind, SeatGrant, SeatReply, TicketId, TicketRef,
+    Acquire, Borrow, DenialReason, Heartbeat, LeaseSpan, QueuePosition, Release, ReturnLoan,
+    SeatCommand, SeatEventKind, SeatGrant, SeatReply, TicketId, TicketRef,
 };
 
 pub use requests::{
@@ -78,7 +79,10 @@ impl SeatService {
             wait,
         });
         let reply = self.apply(&caller, command, None).await?;
-        match &self.granted(&reply)? {
+        let granted = self
+            .granted(&reply)
+            .map_err(|refusal| self.with_state(refusal, &caller))?;
+        match &granted {
             SeatReply::Seat(grant) => {
                 let nonce = Some(request.nonce);
                 let seat = self.seat(&caller, grant, &machine, nonce, &reply).await?;
@@ -112,7 +116,8 @@ impl SeatService {
             return Err(unexpected());
         };
         if grant.valid_for.is_zero() {
-            return Err(denial::ended(grant.usage));
+            let refusal = denial::ended(grant.usage);
+            return Err(self.with_state(refusal, &caller));
         }
         let is_due = self
             .tokens
@@ -328,6 +333,28 @@ impl SeatService {
         }
     }
 
+    /// Adds to the refusal of a license that is not in effect why it is not.
+    fn with_state(&self, refusal: Refusal, caller: &Caller) -> Refusal {
+        if refusal.code != DenialReason::LicenseEnded.code() {
+            return refusal;
+        }
+        let own = self.site.decide_for_all(&caller.installed.license);
+        let verdict = if own.is_valid {
+            self.site.decide_for_all(&caller.current.license.license)
+        } else {
+            own
+        };
+        let detail = format!("the license is not in effect: {}", verdict.code);
+        let refusal = Refusal { detail, ..refusal }
+            .values(verdict.evidence.expected(), verdict.evidence.actual());
+        match verdict.code {
+            Code::Revoked => {
+                refusal.hint("ask the license manager: the vendor revoked the license")
+            }
+            _ => refusal,
+        }
+    }
+
     /// Returns a seat, with a signed token if there is a nonce.
     async fn seat(
         &self,
@@ -366,6 +393,7 @@ impl SeatService {
             renew_after: grant.renew_after.map(delta),
             expires_at: expiry(now, grant.valid_for),
             is_overage: grant.lease.overage,
+            soft_end: grant.lease.soft_end.as_deref().map(str::to_owned),
             usage: grant.usage,
         })
     }

@@ -78,5 +78,5 @@ fn used() -> Refusal {
         ServerCode::SetupUsed,
         "the one-time link was used or has expired",
     )
-    .hint("restart the server for a new link, or run `license-server token create`")
+    .hint("run `license-server token create` on the server for a token")
 }

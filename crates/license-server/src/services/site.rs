@@ -92,7 +92,10 @@ impl Site {
     /// Reads the content again if it has changed. Returns whether it has.
     pub(super) async fn refresh(&self) -> Result<bool, Refusal> {
         let version = self.store.content_version(&self.tenant).await?;
-        if version == self.content().version {
+        let content = self.content();
+        // A trust set that was missing can come back without a change of the database.
+        let is_found = || self.roots.read().is_ok_and(|roots| !roots.is_empty());
+        if version == content.version && !(content.roots.is_empty() && is_found()) {
             return Ok(false);
         }
         self.reload().await?;
@@ -167,7 +170,7 @@ impl Site {
         let hint = if self.is_vendor {
             "renew or upgrade the license with the vendor's server, which certifies its current key"
         } else {
-            "send the file `server.request` of the data directory to the vendor"
+            "tell the administrator of the license server: `license-server status` shows the reason"
         };
         self.check_certified(&found.license, hint)?;
         let renewal = self.renewal(&found).await?;
@@ -187,10 +190,10 @@ impl Site {
 
     /// Refuses a license for which the server could not sign anything.
     pub(super) fn check_certified(&self, license: &License, hint: &str) -> Result<(), Refusal> {
-        let certified = license.confirmation_key();
-        if certified.is_some_and(|key| self.signer.keys().contains(&key)) {
+        if self.is_certified(license) {
             return Ok(());
         }
+        let certified = license.confirmation_key();
         let actual = certified.map_or_else(
             || "a license without a server key".to_owned(),
             |key| format!("a license for the server key {}", key.id()),
@@ -203,6 +206,12 @@ impl Site {
                 .values(format!("a license for the server key {own}"), actual)
                 .hint(hint),
         )
+    }
+
+    /// Returns whether a license certifies a key of this server.
+    pub(super) fn is_certified(&self, license: &License) -> bool {
+        let certified = license.confirmation_key();
+        certified.is_some_and(|key| self.signer.keys().contains(&key))
     }
 
     async fn find_by_key(&self, text: &str) -> Result<InstalledLicense, Refusal> {
@@ -305,7 +314,12 @@ impl Site {
                 error.code(),
                 with_causes(&error).to_string(),
             )
-            .hint("ask the vendor for a license that a current key has signed")
+            .hint(if content.keys().is_empty() {
+                "tell the administrator of the license server: its trust set is missing; \
+                 `license-server install trust.jwks` installs it"
+            } else {
+                "ask the vendor for a license that a current key has signed"
+            })
         })?;
         if let Some(at) = license.issued_at() {
             self.clock.record_signed(at);

@@ -2,6 +2,7 @@ mod activations;
 mod administration;
 mod floating;
 mod installation;
+mod readiness;
 mod seat_answers;
 mod telemetry;
 mod validation;

@@ -47,6 +47,19 @@ impl TrustService {
         Ok(new)
     }
 
+    /// Records in the audit trail that the operator has installed public keys of the vendor. The
+    /// server reads the keys again.
+    ///
+    /// # Errors
+    ///
+    /// Returns a refusal if the store fails.
+    pub async fn record_keys(&self, actor: &Actor, kids: &[String]) -> Result<(), Refusal> {
+        let site = &self.site;
+        let audit = site.audit(actor, "trust.install", "trust", json!({ "kids": kids }));
+        site.store.trust_changed(&site.tenant, audit).await?;
+        site.reload().await
+    }
+
     /// Returns the trust statements, in the order of import.
     ///
     /// # Errors

@@ -96,6 +96,14 @@ pub trait LicenseStore: Send + Sync {
         audit: NewAuditEntry,
     ) -> Result<usize, ServerStoreError>;
 
+    /// Records a change of the vendor's public keys, which are in a file beside the database. The
+    /// servers of the database read the file again.
+    async fn trust_changed(
+        &self,
+        tenant: &TenantId,
+        audit: NewAuditEntry,
+    ) -> Result<(), ServerStoreError>;
+
     /// Returns all trust statements, in the order of import.
     async fn statements(&self, tenant: &TenantId)
     -> Result<Vec<StatementRecord>, ServerStoreError>;

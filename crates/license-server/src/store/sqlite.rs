@@ -22,6 +22,7 @@ mod writer;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use license_issuer::files::LockedFile;
 
@@ -31,6 +32,9 @@ use self::writer::Writer;
 use crate::clock::ServerClock;
 use crate::observer::Observer;
 use crate::store::ServerStoreError;
+
+/// How long a server that starts waits for the lock, which commands hold for a moment.
+const START_PATIENCE: Duration = Duration::from_millis(200);
 
 /// A store in a SQLite database, in a data directory.
 pub struct SqliteStore {
@@ -68,7 +72,7 @@ impl SqliteStore {
     ) -> Result<Self, ServerStoreError> {
         location::create(directory)?;
         location::refuse_network(directory)?;
-        let lock = location::lock(directory)?;
+        let lock = location::lock(directory, START_PATIENCE)?;
         let path = location::database(directory);
         location::create_private(&path)?;
         let mut db = connection::open(&path, Access::Create)?;
@@ -103,7 +107,7 @@ impl SqliteStore {
         let found = schema::version(&db, &path)?;
         if found < schema::SUPPORTED {
             let supported = schema::SUPPORTED;
-            let _lock = location::lock(directory)
+            let _lock = location::lock(directory, Duration::ZERO)
                 .map_err(|_| ServerStoreError::Older { found, supported })?;
             schema::migrate(&mut db)?;
         }
@@ -115,6 +119,16 @@ impl SqliteStore {
             is_owner: false,
             observer: Arc::new(()),
         })
+    }
+
+    /// Refuses a data directory that a running server uses.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ServerStoreError::Locked`] if a server runs, and other errors if the lock file
+    /// cannot be used.
+    pub fn refuse_running(directory: &Path) -> Result<(), ServerStoreError> {
+        location::lock(directory, Duration::ZERO).map(drop)
     }
 
     /// Returns the path of the database.

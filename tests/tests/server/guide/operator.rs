@@ -127,6 +127,9 @@ impl Operator {
             .unwrap();
         let settings = self.replaced(&format!("{settings}{more}"));
         self.scratch.write_private("license-server.toml", settings);
+        // A system has the parent of the data directory, such as `/var/lib`.
+        let data = self.data("");
+        std::fs::create_dir_all(data.parent().unwrap()).unwrap();
     }
 
     /// Puts the request, the vendor's key and the trust set into the current directory, where the

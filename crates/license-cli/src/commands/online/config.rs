@@ -4,8 +4,11 @@ use std::ffi::OsStr;
 use std::path::Path;
 
 use license_cli_support::{Column, Exit, Failure, Source, Table, Terminal, escape, show_path};
-use license_client::{OnlineSetting, OnlineSettings, OnlineSource, OnlineValue};
+use license_client::{
+    OnlineClient, OnlineError, OnlineSetting, OnlineSettings, OnlineSource, OnlineValue,
+};
 use license_core::encoding::decode_text;
+use license_core::with_causes;
 use serde_json::{Map, Value, json};
 
 use crate::args::{Config, ConfigAction, SystemArgs};
@@ -106,11 +109,9 @@ fn read(setting: OnlineSetting, argument: &OsStr) -> Result<String, Failure> {
             "expected a value in UTF-8, found other bytes",
         ));
     };
-    let is_path = matches!(
-        setting,
-        OnlineSetting::CaFile | OnlineSetting::ClientCertificate | OnlineSetting::ClientKey
-    );
-    let absolute = is_path.then(|| std::path::absolute(text).ok()).flatten();
+    let absolute = is_path(setting)
+        .then(|| std::path::absolute(text).ok())
+        .flatten();
     let absolute = absolute.map(|path| path.to_string_lossy().into_owned());
     Ok(absolute.unwrap_or_else(|| text.to_owned()))
 }
@@ -124,6 +125,9 @@ fn change(
     let changed = app.manager.set_online(setting, value);
     let path = changed.map_err(|error| failure::online(&error))?;
     let overriding = overriding(app, setting, &path)?;
+    if let Some(value) = value {
+        warn(app, setting, value, terminal);
+    }
     if terminal.is_json() {
         return terminal.json(&json!({
             "setting": setting.as_str(),
@@ -138,6 +142,29 @@ fn change(
         terminal.note(&format!("{setting} from {source} takes precedence"));
     }
     Ok(())
+}
+
+/// Warns about a setting that the next command would refuse. It is stored all the same, because a
+/// file can appear later.
+fn warn(app: &AppContext, setting: OnlineSetting, value: &str, terminal: &Terminal) {
+    if is_path(setting)
+        && let Err(error) = std::fs::File::open(value)
+    {
+        let failure = Failure::io("read", Path::new(value), &error);
+        terminal.warning("ONLINE_SETTING", failure.message());
+        return;
+    }
+    match OnlineClient::new(&app.manager, &OnlineSettings::new()) {
+        Ok(_) | Err(OnlineError::NoServer) => {}
+        Err(error) => terminal.warning(error.code(), &with_causes(&error)),
+    }
+}
+
+fn is_path(setting: OnlineSetting) -> bool {
+    matches!(
+        setting,
+        OnlineSetting::CaFile | OnlineSetting::ClientCertificate | OnlineSetting::ClientKey
+    )
 }
 
 /// Returns the place whose value of the setting takes precedence over the changed file.

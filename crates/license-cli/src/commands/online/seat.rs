@@ -27,15 +27,16 @@ pub(super) fn run(
     let online = connect(app, &of_seat.online)?;
     let request = seat_request(app, &online, &of_seat.online, &of_seat.project.path)?;
     let failed = |error| failure::online(&error);
+    let missing = || failure::no_stored_seat(of_seat.online.user.as_deref());
     match &arguments.action {
         SeatAction::Acquire(_) => print(&request.store().map_err(failed)?, terminal)?,
         SeatAction::Status(_) => {
             let seat = request.stored().map_err(failed)?;
-            print(&seat.ok_or_else(failure::no_stored_seat)?, terminal)?;
+            print(&seat.ok_or_else(missing)?, terminal)?;
         }
         SeatAction::Release(_) => {
             let freed = request.release_stored().map_err(failed)?;
-            let freed = freed.ok_or_else(failure::no_stored_seat)?;
+            let freed = freed.ok_or_else(missing)?;
             print_release(freed, terminal)?;
         }
         SeatAction::Borrow(borrow) => {
@@ -99,6 +100,7 @@ fn print(seat: &StoredSeat, terminal: &Terminal) -> Result<(), Failure> {
             "valid_for_seconds": seconds,
             "renew_after_seconds": lease.renew_after().num_seconds(),
             "is_overage": seat.is_overage(),
+            "end_reason": seat.end_reason(),
             "lease": lease.as_str(),
         }));
     }
@@ -133,6 +135,12 @@ fn print(seat: &StoredSeat, terminal: &Terminal) -> Result<(), Failure> {
             command!("seat return"),
             " returns it earlier"
         ));
+        return Ok(());
+    }
+    if let Some(reason) = seat.end_reason() {
+        let message =
+            format!("an administrator ended the lease, so it cannot be renewed: {reason}");
+        terminal.warning("NOT_RENEWABLE", &message);
         return Ok(());
     }
     let renew = lease.renew_after().num_seconds();

@@ -2,9 +2,9 @@
 
 use license_cli_support::{Exit, Failure, Meaning, Terminal, escape};
 use license_client::ServerVerdict;
-use license_core::Decision;
 use license_core::evaluate::{Evidence, Outcome};
 use license_core::time::humanize_more;
+use license_core::{Code, Decision};
 use serde_json::json;
 
 use super::connect;
@@ -40,10 +40,24 @@ pub(super) fn run(
     // The signed answer is part of the decision now.
     let mut evaluation = app.installed(&context)?;
     evaluation.installed = Some(json!({ "server_verdict": verdict }));
+    let mut exit = Exit::Success;
     if !terminal.is_json() {
         terminal.data(&sentence(&verdict, terminal))?;
     }
-    let exit = evaluation.print(terminal)?;
+    let needs_seat = verdict.is_valid && evaluation.decide().code() == Code::SeatRequired;
+    if needs_seat && !terminal.is_json() {
+        // The judgment of the server is the result. Only the start of a program needs a seat.
+        terminal.note(concat!(
+            "a program needs a floating seat; ",
+            command!("run -- PROGRAM"),
+            " acquires one"
+        ));
+    } else {
+        exit = evaluation.print(terminal)?;
+    }
+    if needs_seat {
+        exit = Exit::Success;
+    }
     if let Some(renewal) = &verdict.renewal {
         terminal.note(&format!(
             "installed the renewal {renewal} that the server sent"

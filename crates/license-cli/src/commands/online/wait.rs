@@ -43,9 +43,10 @@ pub(super) fn run(
             let limit = arguments.limit.as_secs();
             return Err(obstacle.with_remark(&format!("waited for {limit} s")));
         }
-        if reported.as_deref() != Some(obstacle.message()) {
+        // The message can contain a time, which changes with each attempt.
+        if reported.as_deref() != Some(obstacle.code()) {
             terminal.note(&format!("waiting: {}", escape(obstacle.message())));
-            reported = Some(obstacle.message().to_owned());
+            reported = Some(obstacle.code().to_owned());
         }
         thread::sleep(PAUSE);
     }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use license_cli_support::{Exit, Failure, plural};
-use license_client::{LoginError, OnlineError};
+use license_cli_support::{Exit, Failure, escape, plural};
+use license_client::{LoginError, OnlineError, OnlineSource};
 use license_core::with_causes;
 use serde_json::Value;
 
@@ -14,7 +14,15 @@ use crate::embedded::command;
 /// A refusal is a denial. A server that was not reached is a system error, and an answer that
 /// proves nothing is indeterminate, so that scripts do not confuse them with a denial.
 pub(crate) fn online(error: &OnlineError) -> Failure {
-    let failure = Failure::new(exit(error), error.code().to_owned(), with_causes(error));
+    let mut message = with_causes(error);
+    if let OnlineError::Setting {
+        origin: OnlineSource::Option,
+        ..
+    } = error
+    {
+        message = message.replacen("from the program", "from the command line", 1);
+    }
+    let failure = Failure::new(exit(error), error.code().to_owned(), message);
     let failure = match holders(error) {
         Some(holders) => failure.with_remark(&holders),
         None => failure,
@@ -76,7 +84,13 @@ fn holders(error: &OnlineError) -> Option<String> {
             plural(more, "other", "others")
         ),
     };
-    Some(format!("{held} of {allowed} seats are held{by}"))
+    let offered = usage.get("offered").and_then(Value::as_u64).unwrap_or(0);
+    let reserved = match allowed.saturating_sub(held.saturating_add(offered)) {
+        0 => String::new(),
+        1 => "; 1 is reserved for others".to_owned(),
+        rest => format!("; {rest} are reserved for others"),
+    };
+    Some(format!("{held} of {allowed} seats are held{by}{reserved}"))
 }
 
 /// Returns the hint with the commands of this program, whose name a vendor can change.
@@ -137,6 +151,10 @@ fn hint(error: &OnlineError) -> Option<String> {
             command!("run --wait TIME -- COMMAND"),
             ", or ask a colleague to release one"
         ),
+        OnlineError::Problem(problem) if problem.code == "NOT_ENROLLED" => concat!(
+            "ask the administrator of the server for the enrollment token, and store it with ",
+            command!("config set enrollment-token - < FILE")
+        ),
         error => return error.hint(),
     };
     Some(hint.to_owned())
@@ -172,10 +190,14 @@ pub(crate) fn no_borrowed_seat() -> Failure {
 }
 
 /// Returns the failure of a command about a stored seat that does not exist.
-pub(crate) fn no_stored_seat() -> Failure {
-    let message = "this project has no seat of an earlier command";
+pub(crate) fn no_stored_seat(user: Option<&str>) -> Failure {
+    let of_user = user.map_or_else(
+        || "without --user".to_owned(),
+        |user| format!("with --user {}", escape(user)),
+    );
+    let message = format!("no earlier command {of_user} took a seat for this project");
     Failure::new(Exit::Denied, "NO_LEASE", message).hint(concat!(
-        "acquire one with ",
+        "give the --user of the command that took the seat, or acquire one with ",
         command!("seat acquire"),
         "; ",
         command!("run -- COMMAND"),

@@ -77,7 +77,12 @@ pub enum CertificateFault {
     /// The certificate of the server is not valid yet, by the clock of this machine.
     NotYetValid,
     /// The certificate of the server is for other names than that in the URL.
-    WrongName,
+    WrongName {
+        /// The names in the certificate.
+        names: Vec<String>,
+    },
+    /// The certificate of the server is that of a certificate authority.
+    Authority,
     /// The server requires a certificate of this client, or refuses it.
     Client,
     /// Another reason, such as a protocol version that is too old.
@@ -87,10 +92,18 @@ pub enum CertificateFault {
 impl fmt::Display for CertificateFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::WrongName { names } if !names.is_empty() => {
+                return write!(
+                    f,
+                    "its certificate is for another host name: {}",
+                    names.join(", ")
+                );
+            }
             Self::UnknownIssuer => "no trusted authority has signed its certificate",
             Self::Expired => "its certificate has expired",
             Self::NotYetValid => "its certificate is not valid yet",
-            Self::WrongName => "its certificate is for another host name",
+            Self::WrongName { .. } => "its certificate is for another host name",
+            Self::Authority => "its certificate is that of an authority (CA:TRUE), not of a server",
             Self::Client => "it does not accept the certificate of this client, or none was sent",
             Self::Other(reason) => reason,
         })
@@ -106,7 +119,13 @@ impl CertificateFault {
             Self::Expired | Self::NotYetValid => {
                 "check the clock of this machine; otherwise the server needs a new certificate"
             }
-            Self::WrongName => "use the host name of the certificate in the URL of the server",
+            Self::WrongName { .. } => {
+                "use the host name of the certificate in the URL of the server"
+            }
+            Self::Authority => {
+                "the server needs a certificate with `basicConstraints=critical,CA:FALSE`, such as \
+                 from `openssl req -x509 -addext basicConstraints=critical,CA:FALSE`"
+            }
             Self::Client => {
                 "set `client-certificate` and `client-key` to the files for this client"
             }

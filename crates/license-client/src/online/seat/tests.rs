@@ -70,6 +70,7 @@ fn parts(scratch: &tempfile::TempDir) -> (SeatCore, ProjectRoot) {
         lease,
         valid_until: BootTime::now().after(Duration::from_secs(60)),
         is_overage: false,
+        soft_end: None,
     };
     let holder = Holder {
         transport: Arc::new(transport),

@@ -8,6 +8,9 @@ use ureq::{Error, Timeout};
 
 use super::super::error::{CertificateFault, OnlineError, UnreachableReason, one_line};
 
+/// The number of names of a certificate in an error.
+const MAX_NAMES: usize = 5;
+
 /// An attempt to reach a server.
 pub(super) struct ServerAttempt<'a> {
     /// The URL of the server, with its proxy.
@@ -36,7 +39,12 @@ impl ServerAttempt<'_> {
                 return OnlineError::Oversized { server, limit };
             }
             Error::Protocol(error) => {
-                let reason = format!("expected HTTP, found something else ({error})");
+                let tls = if server.starts_with("http://") {
+                    "; if the port speaks TLS, the URL needs https"
+                } else {
+                    ""
+                };
+                let reason = format!("expected HTTP, found something else ({error}){tls}");
                 return OnlineError::NotALicenseServer {
                     server,
                     reason: one_line(&reason),
@@ -91,6 +99,12 @@ fn tls_error(error: &Error) -> Option<&rustls::Error> {
     }
 }
 
+/// Returns a name of a certificate, which rustls presents as `DnsName("localhost")`.
+fn presented_name(name: &str) -> String {
+    let content = name.split_once('(').map_or(name, |(_, content)| content);
+    one_line(content.trim_end_matches(')').trim_matches('"'))
+}
+
 fn certificate_fault(error: &rustls::Error) -> CertificateFault {
     use rustls::Error::{AlertReceived, InvalidCertificate};
     match error {
@@ -101,9 +115,21 @@ fn certificate_fault(error: &rustls::Error) -> CertificateFault {
         InvalidCertificate(
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. },
         ) => CertificateFault::NotYetValid,
-        InvalidCertificate(
-            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-        ) => CertificateFault::WrongName,
+        InvalidCertificate(CertificateError::NotValidForName) => {
+            CertificateFault::WrongName { names: Vec::new() }
+        }
+        InvalidCertificate(CertificateError::NotValidForNameContext { presented, .. }) => {
+            let names = presented.iter().take(MAX_NAMES);
+            CertificateFault::WrongName {
+                names: names.map(|name| presented_name(name)).collect(),
+            }
+        }
+        // rustls passes on this error of its verifier without a name of its own.
+        InvalidCertificate(CertificateError::Other(other))
+            if format!("{other:?}").contains("CaUsedAsEndEntity") =>
+        {
+            CertificateFault::Authority
+        }
         AlertReceived(
             AlertDescription::CertificateRequired
             | AlertDescription::BadCertificate
@@ -115,5 +141,16 @@ fn certificate_fault(error: &rustls::Error) -> CertificateFault {
             | AlertDescription::AccessDenied,
         ) => CertificateFault::Client,
         other => CertificateFault::Other(one_line(&other.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_names_of_a_certificate_are_plain() {
+        assert_eq!(presented_name("DnsName(\"localhost\")"), "localhost");
+        assert_eq!(presented_name("IpAddress(127.0.0.1)"), "127.0.0.1");
     }
 }

@@ -75,8 +75,15 @@ struct FaultContent {
 impl Fault {
     #[cold]
     fn new(expected: impl Display, found: &str) -> Self {
+        // serde describes an integer by the name of its type in Rust.
+        let expected = match expected.to_string().as_str() {
+            "i8" | "i16" | "i32" | "i64" | "u8" | "u16" | "u32" | "u64" => {
+                "a whole number in range".to_owned()
+            }
+            expected => expected.to_owned(),
+        };
         Self(Box::new(FaultContent {
-            expected: expected.to_string(),
+            expected,
             found: found.to_owned(),
             member: None,
             is_unknown: false,
@@ -105,8 +112,9 @@ impl Error for Fault {
         Self::new(expected, describe(&found))
     }
 
-    fn unknown_field(field: &str, _: &'static [&'static str]) -> Self {
-        let mut fault = Self::new("only known members", "an unknown member");
+    fn unknown_field(field: &str, known: &'static [&'static str]) -> Self {
+        let expected = format_args!("only the members {}", known.join(", "));
+        let mut fault = Self::new(expected, "an unknown member");
         fault.0.member = Some(field.to_owned());
         fault.0.is_unknown = true;
         fault

@@ -24,7 +24,16 @@ pub(super) fn refusal(denial: &Denial, ended_at: Option<DateTime<Utc>>) -> Refus
     match reason {
         DenialReason::NoSeat | DenialReason::UserLimit { .. } => {
             let usage = &denial.usage;
-            let held = format!("{} seats held, {} offered", usage.held, usage.offered);
+            let mut held = format!("{} seats held, {} offered", usage.held, usage.offered);
+            match usage
+                .allowed
+                .saturating_sub(usage.held.saturating_add(usage.offered))
+            {
+                rest if rest > 0 && *reason == DenialReason::NoSeat => {
+                    held.push_str(&format!(", {rest} reserved for others"));
+                }
+                _ => {}
+            }
             refusal
                 .values(format!("fewer than {} seats held", usage.allowed), held)
                 .retry_after(retry(denial.next_seat_in))

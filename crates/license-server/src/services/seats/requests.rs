@@ -177,6 +177,8 @@ pub struct GrantedSeat {
     pub valid_for: TimeDelta,
     /// When the client should renew, from the same moment.
     pub renew_after: Option<TimeDelta>,
+    /// The reason of an administrator why the lease cannot be renewed.
+    pub soft_end: Option<String>,
     /// The end of the lease by the wall clock, for display only.
     pub expires_at: DateTime<Utc>,
     /// Whether the seat is beyond the number of the license.

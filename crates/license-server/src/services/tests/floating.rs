@@ -2,6 +2,7 @@
 
 mod borrow;
 mod required;
+mod reservations;
 
 use std::time::Duration;
 
@@ -316,6 +317,9 @@ async fn an_administrator_ends_a_lease_with_a_reason() {
         end(EndMode::Hard, "").await.unwrap_err().code,
         "INVALID_REASON"
     );
+    end(EndMode::Soft, "moves to another team").await.unwrap();
+    let kept = server.heartbeat(&token, 1, 1).await.unwrap();
+    assert_eq!(kept.soft_end.as_deref(), Some("moves to another team"));
     let ended = end(EndMode::Hard, "left the company").await.unwrap();
     assert_eq!(ended.free_in, TimeDelta::zero());
     assert!(
@@ -440,6 +444,8 @@ async fn no_seat_outlives_its_license() {
     ] {
         let refusal = result.unwrap_err();
         assert_eq!(refusal.code, "LICENSE_ENDED", "{refusal}");
+        assert!(refusal.detail.contains("EXPIRED"), "{refusal}");
+        assert!(refusal.actual.unwrap().contains("2027-01-15"));
     }
     // A seat can be released after the end.
     assert!(server.release(&token, 1, seat.seq).await.unwrap());
@@ -456,10 +462,9 @@ async fn a_revoked_license_gets_no_new_seat() {
         .import(&Actor::Console, &armor)
         .await
         .unwrap();
-    assert_eq!(
-        server.acquire(&token, 2).await.unwrap_err().code,
-        "LICENSE_ENDED"
-    );
+    let refusal = server.acquire(&token, 2).await.unwrap_err();
+    assert_eq!(refusal.code, "LICENSE_ENDED");
+    assert!(refusal.detail.contains("REVOKED"), "{refusal}");
     // The lease runs out, and cannot be renewed.
     server.pass(100).await;
     let kept = server.heartbeat(&token, 1, seat.seq).await.unwrap();

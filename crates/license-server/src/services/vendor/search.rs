@@ -34,9 +34,14 @@ impl LicenseSearch {
         let status = LicenseStatus::parse(name);
         status.map(Some).ok_or_else(|| {
             let names = LicenseStatus::ALL.map(LicenseStatus::as_str).join(", ");
-            bad_request("`status` is unknown").values(names, "another text")
+            bad_request("`status` is unknown").values(names, shown(name))
         })
     }
+}
+
+/// Returns the start of a value of a request, for an error.
+fn shown(text: &str) -> String {
+    text.chars().take(60).collect()
 }
 
 /// Finds licenses, in the order of recording.

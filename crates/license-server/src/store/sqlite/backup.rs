@@ -6,8 +6,11 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 use license_issuer::files;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+use serde_json::json;
 
+use super::audit;
 use super::queries::query;
+use crate::domain::{Actor, NewAuditEntry, TenantId};
 use crate::store::ServerStoreError;
 
 /// The largest fencing number that a restore gives. JSON numbers are exact below 2^53, and the rest
@@ -55,6 +58,16 @@ pub(super) fn resume(db: &mut Connection, now: DateTime<Utc>) -> Result<(), Serv
     change.execute(query!("pool_lift"), [first])?;
     change.execute(query!("fencing_lift"), [first])?;
     change.execute(query!("backup_mark_delete"), [])?;
+    // The trail of the backup continues here, although entries after the backup are missing.
+    let details = json!({ "first_seq": first, "made_at_ms": made_at });
+    let entry = NewAuditEntry {
+        actor: Actor::Console,
+        action: "backup.restore",
+        subject: "database".to_owned(),
+        details,
+        at: now,
+    };
+    audit::append(&change, &TenantId::site(), &entry)?;
     change.commit()?;
     tracing::info!(
         first,

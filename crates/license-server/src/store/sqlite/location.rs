@@ -43,8 +43,8 @@ pub(super) fn create_private(path: &Path) -> Result<(), ServerStoreError> {
 }
 
 /// Takes the lock of the data directory, which the running server holds.
-pub(super) fn lock(directory: &Path) -> Result<LockedFile, ServerStoreError> {
-    files::lock(&directory.join(LOCK), Duration::ZERO).map_err(|error| match error {
+pub(super) fn lock(directory: &Path, patience: Duration) -> Result<LockedFile, ServerStoreError> {
+    files::lock(&directory.join(LOCK), patience).map_err(|error| match error {
         LockError::NoLocks { .. } => ServerStoreError::NetworkFileSystem {
             directory: directory.to_owned(),
             kind: "a file system without locks".to_owned(),
@@ -166,8 +166,8 @@ mod tests {
     #[test]
     fn a_second_lock_names_the_holder() {
         let directory = tempfile::tempdir().unwrap();
-        let _first = lock(directory.path()).unwrap();
-        let error = lock(directory.path()).unwrap_err();
+        let _first = lock(directory.path(), Duration::ZERO).unwrap();
+        let error = lock(directory.path(), Duration::ZERO).unwrap_err();
         let text = license_core::with_causes(&error).to_string();
         let process = format!("process {}", std::process::id());
         assert!(text.contains(&process), "{text}");
@@ -177,7 +177,7 @@ mod tests {
     #[test]
     fn a_lock_file_that_cannot_be_created_is_not_another_server() {
         let directory = tempfile::tempdir().unwrap();
-        let error = lock(&directory.path().join("missing")).unwrap_err();
+        let error = lock(&directory.path().join("missing"), Duration::ZERO).unwrap_err();
         assert!(matches!(error, ServerStoreError::Io { .. }), "{error:?}");
     }
 }

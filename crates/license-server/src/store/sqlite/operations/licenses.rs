@@ -151,6 +151,18 @@ impl LicenseStore for SqliteStore {
         self.write(tenant, import).await
     }
 
+    async fn trust_changed(
+        &self,
+        tenant: &TenantId,
+        audit: NewAuditEntry,
+    ) -> Result<(), ServerStoreError> {
+        self.write(tenant, move |batch, tenant| {
+            licenses::content_changed(batch.db, tenant)?;
+            audit::append(batch.db, tenant, &audit)
+        })
+        .await
+    }
+
     async fn statements(
         &self,
         tenant: &TenantId,

@@ -1,0 +1,89 @@
+//! Servers that have licenses, and whether they can use them.
+
+use std::sync::{Arc, Mutex};
+
+use license_core::TrustSet;
+use license_core::issue::{ServerKey, Signer};
+
+use super::super::{Readiness, ServerRole, Services, ServicesConfig, TrustRoots};
+use super::{TestServer, TestSigner, id, key, matrix, trust};
+use crate::clock::ManualClock;
+use crate::domain::{Actor, PageRequest, Refusal, TenantId};
+use crate::store::sqlite::SqliteStore;
+
+/// A trust set that a person can remove and restore.
+#[derive(Default)]
+struct TrustFile(Mutex<TrustSet>);
+
+impl TrustRoots for TrustFile {
+    fn read(&self) -> Result<TrustSet, Refusal> {
+        Ok(self.0.lock().unwrap().clone())
+    }
+}
+
+/// Starts another process for the database of a server.
+async fn restart(server: &TestServer, roots: Arc<dyn TrustRoots>, number: usize) -> Arc<Services> {
+    let none = TrustSet::default();
+    let services = Services::open(ServicesConfig {
+        store: Arc::<SqliteStore>::clone(&server.store),
+        clock: Arc::<ManualClock>::clone(&server.clock),
+        signer: Arc::new(TestSigner(ServerKey::new(key(number), &none).unwrap())),
+        tenant: TenantId::site(),
+        roots,
+        matrix: Arc::new(matrix().clone()),
+        issuer: "licenses.acme.example".to_owned(),
+        role: ServerRole::Site,
+        telemetry_days: 400,
+    });
+    services.await.unwrap()
+}
+
+#[tokio::test]
+async fn a_server_says_why_it_cannot_use_its_licenses() {
+    let empty = TestServer::start().await;
+    let readiness = empty.services.readiness().await.unwrap();
+    assert_eq!(readiness, Readiness::NoLicense);
+    let (server, _) = TestServer::with_license().await;
+    let other = TrustSet::parse(&key(2).public().to_jwk().to_string()).unwrap();
+    for (roots, number, expected) in [
+        (trust(), 1, Readiness::Ready),
+        (TrustSet::default(), 1, Readiness::NoTrust),
+        (other, 1, Readiness::NotTrusted),
+        (trust(), 2, Readiness::NotCertified),
+    ] {
+        let services = restart(&server, Arc::new(roots), number).await;
+        assert_eq!(services.readiness().await.unwrap(), expected);
+        assert_eq!(expected.is_ready(), expected.problem().is_none());
+    }
+    // The list of licenses names the same reason.
+    let services = restart(&server, Arc::new(trust()), 2).await;
+    let installed = services.licenses.get(&id(1)).await.unwrap();
+    let state = services.licenses.state(&installed.license);
+    assert_eq!((state.is_valid, state.code), (false, "NOT_CERTIFIED"));
+}
+
+#[tokio::test]
+async fn a_trust_set_that_comes_back_is_used_without_a_restart() {
+    let (server, token) = TestServer::with_license().await;
+    let file = Arc::new(TrustFile::default());
+    let services = restart(&server, Arc::<TrustFile>::clone(&file), 1).await;
+    let refusal = services.licenses.resolve(&token).await.unwrap_err();
+    assert_eq!(refusal.code, "UNTRUSTED_KEY");
+    assert!(refusal.hint.unwrap().contains("administrator"));
+    *file.0.lock().unwrap() = trust();
+    services.tick().await.unwrap();
+    assert!(services.licenses.resolve(&token).await.is_ok());
+}
+
+#[tokio::test]
+async fn new_keys_of_the_vendor_are_in_the_audit_trail() {
+    let server = TestServer::start().await;
+    let kids = ["key-1".to_owned()];
+    let trust = &server.services.trust;
+    trust.record_keys(&Actor::Console, &kids).await.unwrap();
+    let audit = server.services.audit.list(&PageRequest::first()).await;
+    let audit = audit.unwrap().items;
+    let entry = audit.last().unwrap();
+    assert_eq!(entry.action, "trust.install");
+    assert!(entry.details.contains("key-1"), "{}", entry.details);
+}
