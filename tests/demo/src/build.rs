@@ -6,20 +6,27 @@ use std::process::Command;
 /// The profile of the programs.
 const PROFILE: &str = "demo";
 
-/// The programs of the first act, without signing keys in tokens and clouds.
+/// The programs of the first act, without signing keys in tokens and clouds, and without a network.
 pub(crate) const PROGRAMS: &[&str] = &[
     "--package",
     "license-keygen",
     "--package",
     "license-cli",
     "--no-default-features",
+];
+
+/// The programs of both acts.
+pub(crate) const WITH_SERVER: &[&str] = &[
+    "--package",
+    "license-keygen",
+    "--package",
+    "license-cli",
+    "--package",
+    "license-server",
+    "--no-default-features",
     "--features",
     "license-cli/online",
 ];
-
-/// The program of the second act.
-#[cfg(unix)]
-pub(crate) const SERVER: &[&str] = &["--package", "license-server"];
 
 /// Builds the programs with Cargo, which shows its progress. Returns their directory, or `None` if
 /// the build fails.

@@ -1,10 +1,11 @@
-//! `cargo demo`: issues, verifies, installs and uses licenses with the real programs. On Unix, a
-//! second act runs a license server, whose seats three projects share.
+//! `cargo demo`: issues, verifies, installs and uses licenses with the real programs. `cargo demo
+//! seats` continues on Unix with a second act: a license server, whose seats three projects share. It
+//! is an option, because the server takes minutes to compile.
 //!
 //! Each command is printed before it runs. The demo stops at the first unexpected exit code.
 //!
-//! `cargo demo PROGRAMS DIRECTORY` uses the programs of a directory instead of building them, and
-//! leaves its files in another directory.
+//! `cargo demo PROGRAMS DIRECTORY` runs both acts with the programs of a directory instead of
+//! building them, and leaves its files in another directory.
 
 #![allow(
     clippy::expect_used,
@@ -155,9 +156,8 @@ const SITE: [Step<'_>; 12] = [
 /// The programs, and the directory for the files of the demo.
 struct Demo {
     programs: PathBuf,
-    /// Whether the programs are built by the demo.
-    is_building: bool,
     directory: PathBuf,
+    has_second_act: bool,
 }
 
 fn main() -> ExitCode {
@@ -165,18 +165,24 @@ fn main() -> ExitCode {
     let demo = match (arguments.next(), arguments.next()) {
         (Some(programs), Some(directory)) => Demo {
             programs: std::path::absolute(programs).expect("the path is not empty"),
-            is_building: false,
             directory: std::path::absolute(directory).expect("the path is not empty"),
+            has_second_act: true,
         },
-        _ => {
-            let Some(programs) = build::programs(build::PROGRAMS) else {
+        (argument, _) => {
+            let has_second_act =
+                cfg!(unix) && argument.is_some_and(|argument| argument.as_os_str() == "seats");
+            let selection = if has_second_act {
+                build::WITH_SERVER
+            } else {
+                build::PROGRAMS
+            };
+            let Some(programs) = build::programs(selection) else {
                 return ExitCode::FAILURE;
             };
-            let directory = new_directory();
             Demo {
                 programs,
-                is_building: true,
-                directory,
+                directory: new_directory(),
+                has_second_act,
             }
         }
     };
@@ -186,7 +192,7 @@ fn main() -> ExitCode {
         && tamper(&demo.directory)
         && SITE.iter().all(|step| demo.run(step));
     #[cfg(unix)]
-    let succeeded = succeeded && seats::run(&demo);
+    let succeeded = succeeded && (!demo.has_second_act || seats::run(&demo));
     if !succeeded {
         return ExitCode::FAILURE;
     }
@@ -281,6 +287,9 @@ impl Demo {
         println!("  export CODITECT_HOME=$PWD/site/home KEYGEN_CONFIG=$PWD/vendor/keygen.toml");
         println!("  PATH={}:$PATH", self.programs.display());
         println!("  license features");
+        if cfg!(unix) && !self.has_second_act {
+            println!("To see floating seats of a license server too, run: cargo demo seats");
+        }
     }
 }
 

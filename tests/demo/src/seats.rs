@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 
-use super::{Demo, build, is_expected, print_command, step};
+use super::{Demo, is_expected, print_command, step};
 
 /// A process in the background. Dropping the value ends it.
 struct Background(Child);
@@ -20,9 +20,6 @@ impl Drop for Background {
 
 /// Runs the second act. Returns whether each command ended with the expected exit code.
 pub(crate) fn run(demo: &Demo) -> bool {
-    if demo.is_building && build::programs(build::SERVER).is_none() {
-        return false;
-    }
     let Some(address) = free_address() else {
         println!("error: this machine has no free port");
         return false;
