@@ -7,7 +7,8 @@
 //! |---|---|
 //! | foundation | `args`, `network`, `embedded`, `config`, `data_dir`, `trust_file` |
 //! | | `certificate`, `logs`, `log_limit` |
-//! | domain | [`clock`], [`domain`], [`observer`], [`store`], [`services`], `keys`, `metrics`, `login` |
+//! | domain | [`clock`], [`domain`], [`observer`], [`store`], [`services`] |
+//! | | `keys`, `metrics`, `login` |
 //! | HTTP | `api`, `server` |
 //! | program | `commands` |
 

@@ -1,6 +1,6 @@
 //! `cargo demo`: issues, verifies, installs and uses licenses with the real programs. `cargo demo
-//! seats` continues on Unix with a second act: a license server, whose seats three projects share. It
-//! is an option, because the server takes minutes to compile.
+//! seats` continues on Unix with a second act: a license server, whose seats three projects share.
+//! It is an option, because the server takes minutes to compile.
 //!
 //! Each command is printed before it runs. The demo stops at the first unexpected exit code.
 //!

@@ -271,7 +271,7 @@ fn a_login_needs_its_settings_and_logout_needs_none() {
         refused.hint
     );
     workplace.license(&["logout"]).expect_code(0);
-    // The provider is no longer configured, so its token is deleted and sent to nobody.
+    // The provider is no longer configured, so its token is deleted and not sent.
     let claims = "eyJpc3MiOiJodHRwczovL2EiLCJhdWQiOiJsIiwiZXhwIjoxLCJzdWIiOiJ1In0";
     let login = json!({
         "issuer": "https://a", "client_id": "l", "id_token": format!("e30.{claims}.c2ln"),

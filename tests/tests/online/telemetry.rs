@@ -154,7 +154,7 @@ fn while_telemetry_is_off_nothing_is_stored_or_sent() {
     let error = telemetry(&machine, "send").expect_failure(2);
     assert_eq!(error.code, "TELEMETRY_OFF", "{error:?}");
     assert!(error.hint.contains("telemetry on"), "{error:?}");
-    // Without a terminal, nobody can agree.
+    // Without a terminal, no user can agree.
     let error = telemetry(&machine, "on").expect_failure(2);
     assert!(error.message.contains("--yes"), "{error:?}");
     assert!(server.received().is_empty());
@@ -396,7 +396,7 @@ fn a_setting_forbids_telemetry_and_a_server_refuses_it_by_default() {
     let status = forbidden("status --json").expect_code(0).json();
     let origin = "CODITECT_LICENSE_SERVER_FORBID_TELEMETRY";
     assert_eq!(status["forbidden_by"], origin);
-    // What waits can still be seen and deleted.
+    // The queue can still be shown and deleted.
     assert_ne!(forbidden("show").expect_code(0).stdout, "");
     forbidden("off").expect_code(0);
     assert_eq!(forbidden("show").expect_code(0).stdout, "");

@@ -114,7 +114,7 @@ impl SeatRequest {
             grant.ok_or_else(|| unverified(url, "expected a borrowed lease, found none"))?;
         entry.lease = grant.lease.as_str().to_owned();
         if let Err(error) = self.put(&entry) {
-            // Nobody could use or return the seat.
+            // Without the entry, no process could use or return the seat.
             let _ = self.send_return(&entry, &attempt.secret);
             return Err(error);
         }

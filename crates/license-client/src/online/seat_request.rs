@@ -159,9 +159,9 @@ impl SeatRequest {
     /// Sets the name with which the seat is listed. All processes of a session need the same name.
     ///
     /// The default is the user of the context, or else that of the login, or else the name of the
-    /// account in `/etc/passwd`, or else the user id of this process, such as `uid:1000`. The session
-    /// id contains the user id in the last two cases. The environment has a name too, but not in each
-    /// process of the same user.
+    /// account in `/etc/passwd`, or else the user id of this process, such as `uid:1000`. The
+    /// session id contains the user id in the last two cases. The environment has a name too, but
+    /// not in each process of the same user.
     ///
     /// ```no_run
     /// # fn client() -> Result<license_client::Client, Box<dyn std::error::Error>> {

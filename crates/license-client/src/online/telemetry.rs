@@ -205,8 +205,9 @@ impl<'a> Telemetry<'a> {
 
     /// Turns telemetry off, and deletes what waits. Uses no network.
     ///
-    /// What was sent stays on the server until its retention ends. [`Self::delete`] deletes it
-    /// there, also later. For this, the random id and its secret are kept if anything was sent.
+    /// The events that were sent stay on the server until its retention ends. [`Self::delete`]
+    /// deletes them there, also later. For this, the random id and its secret are kept if anything
+    /// was sent.
     ///
     /// ```
     /// # const TRUST: &str = include_str!(concat!(

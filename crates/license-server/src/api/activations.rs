@@ -71,7 +71,7 @@ impl From<ActivationRecord> for ActivationBody {
     }
 }
 
-/// What a receipt has ended: the use of a borrowed seat, or an activation.
+/// The seat or activation that a receipt has ended.
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 #[schema(as = Deactivation)]

@@ -41,7 +41,7 @@ pub(super) struct BatchBody {
     #[schema(pattern = "^[0-9a-f]{64}$")]
     commitment: String,
     #[schema(min_items = 1, max_items = 100)]
-    events: Vec<EventBody>,
+    events: Vec<TelemetryEventBody>,
 }
 
 /// The counts of one day.
@@ -51,7 +51,7 @@ pub(super) struct BatchBody {
     dead_code,
     reason = "describes the JSON of `TelemetryEvent` for the document"
 )]
-pub(super) struct EventBody {
+pub(super) struct TelemetryEventBody {
     /// A random id. An event that is sent twice is stored once.
     #[schema(pattern = "^[0-9a-f]{32}$")]
     id: String,
@@ -98,7 +98,7 @@ pub(super) struct QuotaBody {
 /// The result of a submission.
 #[derive(Serialize, ToSchema)]
 #[schema(as = TelemetryReceipt)]
-pub(super) struct ReceiptBody {
+pub(super) struct TelemetryReceiptBody {
     /// The number of new events.
     stored: u64,
     /// The number of events that the server had already.
@@ -116,16 +116,16 @@ pub(super) struct ReceiptBody {
     path = "/api/v1/telemetry",
     tag = "clients",
     request_body = BatchBody,
-    responses((status = 200, description = "The events are stored", body = ReceiptBody)),
+    responses((status = 200, description = "The events are stored", body = TelemetryReceiptBody)),
 )]
 pub(super) async fn submit(
     State(app): State<App>,
     peer: ShortlyKnownPeer,
     StrictJson(batch): StrictJson<TelemetryBatch>,
-) -> JsonReply<ReceiptBody> {
+) -> JsonReply<TelemetryReceiptBody> {
     let receipt = app.services().telemetry.submit(batch).await;
     let receipt = receipt.map_err(|refusal| counted(&app, peer, refusal))?;
-    Ok(Json(ReceiptBody {
+    Ok(Json(TelemetryReceiptBody {
         stored: receipt.stored,
         known: receipt.known,
         ignored: receipt.ignored,

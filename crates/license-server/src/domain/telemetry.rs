@@ -1,4 +1,4 @@
-//! Telemetry of installations that nobody can name.
+//! Telemetry of anonymous installations.
 
 use license_core::telemetry::{TelemetryBatch, TelemetryDay};
 

@@ -170,7 +170,7 @@ impl Site {
         let hint = if self.is_vendor {
             "renew or upgrade the license with the vendor's server, which certifies its current key"
         } else {
-            "tell the administrator of the license server: `license-server status` shows the reason"
+            "ask the administrator of the license server to run `license-server status`, which shows the reason"
         };
         self.check_certified(&found.license, hint)?;
         let renewal = self.renewal(&found).await?;
@@ -315,8 +315,8 @@ impl Site {
                 with_causes(&error).to_string(),
             )
             .hint(if content.keys().is_empty() {
-                "tell the administrator of the license server: its trust set is missing; \
-                 `license-server install trust.jwks` installs it"
+                "the trust set of the server is missing; ask its administrator to run \
+                 `license-server install trust.jwks`"
             } else {
                 "ask the vendor for a license that a current key has signed"
             })

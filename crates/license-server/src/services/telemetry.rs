@@ -1,4 +1,4 @@
-//! Telemetry of installations that nobody can name.
+//! Telemetry of anonymous installations.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

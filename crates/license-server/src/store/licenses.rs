@@ -96,7 +96,7 @@ pub trait LicenseStore: Send + Sync {
         audit: NewAuditEntry,
     ) -> Result<usize, ServerStoreError>;
 
-    /// Records a change of the vendor's public keys, which are in a file beside the database. The
+    /// Records a change of the vendor's public keys, which are in a file next to the database. The
     /// servers of the database read the file again.
     async fn trust_changed(
         &self,

@@ -21,13 +21,13 @@ struct Interrupted {
     first: Holder,
     /// The seat of this client is late, and no other session needs it.
     second: Holder,
-    /// What the third client has logged about its grant.
+    /// The line that the third client has logged about its grant.
     granted: Value,
     third: Holder,
 }
 
 impl Interrupted {
-    /// Starts the clients with `start`. Each is interrupted with the function beside it.
+    /// Starts the clients with `start`, and interrupts the first two with `interrupt`.
     fn new(mut start: impl FnMut(&str) -> Holder, interrupt: [&dyn Fn(&Holder); 2]) -> Self {
         let [interrupt_first, interrupt_second] = interrupt;
         let mut first = start("first");

@@ -24,7 +24,7 @@ enum To {
 
 use To::{Both, Command, Program};
 
-/// What the command does with SIGTERM and SIGHUP.
+/// How the command reacts to SIGTERM and SIGHUP.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Reaction {
     Ends,

@@ -162,7 +162,7 @@ fn hint(error: &OnlineError) -> Option<String> {
 
 /// Returns the failure of `license login --status` without a login.
 pub(crate) fn not_logged_in() -> Failure {
-    Failure::new(Exit::Denied, "NO_LOGIN", "nobody is logged in")
+    Failure::new(Exit::Denied, "NO_LOGIN", "no user is logged in")
         .hint(concat!("log in with ", command!("login")))
 }
 

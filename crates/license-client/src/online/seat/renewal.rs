@@ -13,8 +13,8 @@ use super::super::transport::{Answer, Limit, Route};
 use super::{Phase, SeatCore, SeatEvent, SeatState};
 use crate::boot_time::BootTime;
 
-/// The pauses after failed attempts. A pause is also at most a quarter of the lifetime of the lease,
-/// so that a short lease is tried several times.
+/// The pauses after failed attempts. A pause is also at most a quarter of the lifetime of the
+/// lease, so that a short lease is tried several times.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 /// The shortest time limit of a renewal, and the shortest pause.

@@ -25,7 +25,7 @@ pub(super) struct Sharing {
 }
 
 impl Seat {
-    /// Hands the seat over to a command: a [`Client`](crate::Client) in the command's process, and
+    /// Hands the seat over to a command: a `Client` in the command's process, and
     /// the program `license`, count it while it is valid.
     ///
     /// Sets the variable [`seat_variable`](crate::seat_variable) for the command, and stores the

@@ -1,4 +1,4 @@
-//! What the user sees of telemetry.
+//! The state of telemetry, as the user sees it.
 
 use license_core::telemetry::{TelemetryDay, TelemetryEvent, TelemetryId};
 

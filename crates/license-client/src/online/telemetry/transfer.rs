@@ -160,7 +160,7 @@ impl Telemetry<'_> {
     }
 
     /// Does the work of a day, if telemetry is on: collects, and sends unless `send` was tried
-    /// today. A failure disturbs nobody, and the next day continues.
+    /// today. A failure is silent, and the next day continues.
     pub(crate) fn refresh(&self, may_send: bool) {
         let Ok(file) = TelemetryFile::read(self.store()) else {
             return;
