@@ -266,8 +266,12 @@ fn a_server_of_the_guide_requires_a_login() {
     operator.replace("https://login.acme.example/jwks", &keys);
     let authorization = format!("License {}", license.key());
     let headers = [("authorization", authorization.as_str())];
-    for block in Guide::read().blocks("Logins") {
-        let server = operator.start(&block);
+    operator.follow("Logins");
+    let settings = Guide::read().settings("Logins");
+    let [provider, _, keys] = settings.try_into().unwrap();
+    for settings in [provider.clone(), format!("{provider}{keys}")] {
+        operator.write_settings(&settings);
+        let server = operator.start("license-server run --config license-server.toml");
         let refused = server.send("POST", "/api/v1/seats", &headers, "{}");
         refused.expect_problem(401, "LOGIN_REQUIRED");
         server.stop();

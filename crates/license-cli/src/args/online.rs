@@ -24,7 +24,7 @@ pub(crate) enum OnlineCommand {
     /// Ask the license server whether the license is valid, and store its signed answer
     Validate(Box<Validate>),
     /// Acquire a seat for one lease (usually two minutes), show it, or release it; borrow a seat
-    /// for days without the network, or return it
+    /// to use it for days without the network, or return it
     Seat(Box<Seat>),
     /// Run a command that holds a floating seat; the seat is released when the command ends
     Run(Box<Run>),
@@ -137,7 +137,7 @@ pub(crate) enum TelemetryAction {
 /// The end of the help of `license telemetry`.
 const TELEMETRY_HELP: &str = "\
 An event has the counts of one day: used quotas, refused features and reason codes, with the \
-versions of the product and this program, the tier, the operating system and a random id. It names \
+versions of the application and the license library, the tier, the operating system and a random id. It names \
 no user, machine, license, customer, project or address. Up to 90 events wait while the server is \
 not reached. The setting forbid-telemetry of an administrator forbids all of this.";
 
@@ -280,6 +280,7 @@ fn settings_help() -> String {
     format!(
         "Settings, with their variables and values:\n{}\nA variable takes precedence over the file \
          of the user, and the file of the user over the file of the administrator. \
+         The value true of forbid-telemetry takes precedence wherever it is set. \
          `config set` makes a relative path in its argument absolute, starting from the working \
          directory.",
         lines.collect::<String>()
