@@ -290,7 +290,7 @@ pub(crate) fn user_of_this_process() -> String {
 
 /// Returns the name of the user of this process for people: the name of the account, or else the
 /// user id. It identifies nothing, because the name of an account can change.
-#[cfg(unix)]
+#[cfg(all(unix, feature = "online"))]
 pub(crate) fn name_of_this_user() -> String {
     let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
     let account = account(&users, rustix::process::geteuid().as_raw());
@@ -298,7 +298,7 @@ pub(crate) fn name_of_this_user() -> String {
 }
 
 /// Returns the name of an account in the text of `/etc/passwd` (`man 5 passwd`).
-#[cfg(unix)]
+#[cfg(all(unix, any(feature = "online", test)))]
 fn account(users: &str, uid: u32) -> Option<&str> {
     let mut users = users.lines().map(|line| line.split(':'));
     users.find_map(|mut fields| {
@@ -307,7 +307,7 @@ fn account(users: &str, uid: u32) -> Option<&str> {
     })
 }
 
-#[cfg(not(unix))]
+#[cfg(all(not(unix), feature = "online"))]
 pub(crate) fn name_of_this_user() -> String {
     user_of_this_process()
 }
