@@ -32,6 +32,7 @@ pub use refusal::{Refusal, RefusalKind, ServerCode};
 pub use signed_list::{RevocationRecord, StatementRecord};
 pub use telemetry::{
     TelemetryDeletion, TelemetryOutcome, TelemetryRange, TelemetryRecord, TelemetryRow,
+    TelemetrySize,
 };
 pub use tenant::TenantId;
 pub use usage::{UsageLimits, UsageRecord};

@@ -11,7 +11,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use license_cli_support::{Exit, Failure};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 use tracing::{info, warn};
 
 use self::key::KeySet;
@@ -42,7 +42,7 @@ pub(crate) struct LoginVerifier {
     source: Arc<KeySource>,
     clock: Arc<dyn ServerClock>,
     loaded: RwLock<Option<LoadedKeys>>,
-    loading: Mutex<LoadState>,
+    loading: Arc<Mutex<LoadState>>,
 }
 
 #[derive(Clone)]
@@ -95,7 +95,7 @@ impl LoginVerifier {
             config,
             clock,
             loaded: RwLock::default(),
-            loading: Mutex::default(),
+            loading: Arc::default(),
         })
     }
 
@@ -131,27 +131,41 @@ impl LoginVerifier {
             return Ok(known.keys);
         }
         // One request loads the keys, and the others wait for it.
-        let mut state = self.loading.lock().await;
+        let state = Arc::clone(&self.loading).lock_owned().await;
         if let Some(known) = self.known(id) {
             return Ok(known.keys);
         }
-        let now = self.clock.boot_ms();
-        let is_first = self.loaded().is_none();
-        if now >= state.next_ms {
-            let is_loaded = self.load().await;
-            let pause = match (is_loaded, is_first) {
-                (true, true) => 0,
-                (false, true) => RETRY_MS,
-                _ => RELOAD_MS,
-            };
-            *state = LoadState {
-                next_ms: now.saturating_add(pause),
-                has_failed: !is_loaded,
-            };
+        let after = state.next_ms.saturating_sub(self.clock.boot_ms());
+        if after > 0 {
+            // The key may be new, so this is no refusal of the login.
+            return Err(unavailable(state.has_failed, after));
         }
+        // The task goes on if the client goes away. Otherwise, clients could start any number of
+        // loads, and a slow load would never count.
+        let verifier = Arc::clone(self);
+        let loaded = tokio::spawn(async move { verifier.load_again(state).await }).await;
+        loaded.unwrap_or_else(|_| Err(unavailable(true, RETRY_MS)))
+    }
+
+    /// Loads the keys, and determines when they may be loaded next.
+    async fn load_again(
+        &self,
+        mut state: OwnedMutexGuard<LoadState>,
+    ) -> Result<Arc<KeySet>, Refusal> {
+        let is_first = self.loaded().is_none();
+        let is_loaded = self.load().await;
+        let pause = match (is_loaded, is_first) {
+            (true, true) => 0,
+            (false, true) => RETRY_MS,
+            _ => RELOAD_MS,
+        };
+        *state = LoadState {
+            next_ms: self.clock.boot_ms().saturating_add(pause),
+            has_failed: !is_loaded,
+        };
         match self.loaded() {
-            Some(loaded) if !state.has_failed || loaded.keys.has(id) => Ok(loaded.keys),
-            _ => Err(unavailable(state.next_ms.saturating_sub(now))),
+            Some(loaded) if is_loaded => Ok(loaded.keys),
+            _ => Err(unavailable(true, pause)),
         }
     }
 
@@ -164,8 +178,12 @@ impl LoginVerifier {
         let is_renewed = self
             .loaded()
             .is_some_and(|loaded| loaded.at_ms != known_at_ms);
-        if !is_renewed && now >= state.next_ms && !self.load().await {
-            state.next_ms = now.saturating_add(RELOAD_MS);
+        if is_renewed || now < state.next_ms {
+            return;
+        }
+        state.has_failed = !self.load().await;
+        if state.has_failed {
+            state.next_ms = self.clock.boot_ms().saturating_add(RELOAD_MS);
         }
     }
 
@@ -230,14 +248,26 @@ fn refused(fault: LoginFault) -> Refusal {
     }
 }
 
-fn unavailable(after_ms: u64) -> Refusal {
-    let detail = "the server cannot load the keys of the provider of logins";
+/// Returns the refusal of a login that the server cannot judge, because the keys cannot be loaded
+/// or were loaded a short time ago.
+fn unavailable(has_failed: bool, after_ms: u64) -> Refusal {
+    let (detail, hint) = if has_failed {
+        (
+            "the server cannot load the keys of the provider of logins",
+            "repeat the request later; the log of the server has the reason",
+        )
+    } else {
+        (
+            "the server does not know the key of the login, and loads keys at most once a minute",
+            "repeat the request later; if the provider has withdrawn the key, log in again",
+        )
+    };
     Refusal::new(
         RefusalKind::Unavailable,
         ServerCode::LoginUnavailable,
         detail,
     )
-    .hint("repeat the request later; the log of the server has the reason")
+    .hint(hint)
     .retry_after(Duration::from_millis(after_ms.max(1000)))
 }
 

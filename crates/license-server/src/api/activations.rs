@@ -16,7 +16,8 @@ use super::pages::{PageBody, PageQuery, StrictQuery};
 use super::paths::StrictPath;
 use super::problem::Problem;
 use super::seats::ReleasedBody;
-use crate::domain::{ActivationRecord, ActivationState};
+use super::telemetry::ShortlyKnownPeer;
+use crate::domain::{ActivationRecord, ActivationState, RefusalKind};
 use crate::services::ActivationReply;
 
 /// A file, such as one that a program wrote.
@@ -137,13 +138,19 @@ pub(super) async fn request(
 )]
 pub(super) async fn deactivate(
     State(app): State<App>,
+    ShortlyKnownPeer(peer): ShortlyKnownPeer,
     StrictJson(body): StrictJson<FileBody>,
 ) -> JsonReply<EndedByReceipt> {
     let services = app.services();
     if let Some(released) = services.seats.return_with_receipt(&body.file).await? {
         return Ok(Json(EndedByReceipt::Seat(released.into())));
     }
-    let record = services.activations.deactivate(&body.file).await?;
+    let record = services.activations.deactivate(&body.file).await;
+    let record = record.map_err(|refusal| match refusal.kind {
+        // Anyone can invent receipts, so these are limited like wrong credentials.
+        RefusalKind::NotFound => app.count_failure(peer, refusal),
+        _ => refusal.into(),
+    })?;
     Ok(Json(EndedByReceipt::Activation(Box::new(record.into()))))
 }
 

@@ -78,7 +78,7 @@ impl SeatUser {
     }
 
     /// Returns the user of a seat: that of the login, or else the one that the request states.
-    pub(super) fn or_stated(self, stated: Option<String>) -> Result<String, Problem> {
+    pub(super) fn or_stated(self, app: &App, stated: Option<String>) -> Result<String, Problem> {
         match (self.0, stated) {
             (Some(LoginUser(user)), Some(stated)) if stated != user => {
                 let detail = "the request states another user than the login";
@@ -91,7 +91,12 @@ impl SeatUser {
             (None, Some(stated)) => Ok(stated),
             (None, None) => {
                 let problem = Problem::malformed("user: expected the name of the user, found none");
-                Err(problem.hint("state `user`; only a server with logins can omit it"))
+                Err(problem.hint(if app.login().is_some() {
+                    "state `user`, or send a login in the header X-Login-Token"
+                } else {
+                    "state `user`: this server has no provider of logins, so that it ignores logins; \
+                     the administrator adds one with login_issuer"
+                }))
             }
         }
     }

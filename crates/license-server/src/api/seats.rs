@@ -230,7 +230,7 @@ pub(super) async fn acquire(
         session: body.session,
         instance: body.instance,
         machine: body.machine_id,
-        user: login.or_stated(body.user)?,
+        user: login.or_stated(&app, body.user)?,
         groups: body.groups,
         nonce: body.nonce,
         commitment: body.commitment,

@@ -240,7 +240,7 @@ pub(super) async fn list(
 
 /// The peer of a request, which is known only while the request runs. It limits guesses of secrets.
 #[derive(Clone, Copy)]
-pub(super) struct ShortlyKnownPeer(Option<Peer>);
+pub(super) struct ShortlyKnownPeer(pub(super) Option<Peer>);
 
 impl FromRequestParts<App> for ShortlyKnownPeer {
     type Rejection = std::convert::Infallible;

@@ -18,6 +18,17 @@ pub enum TelemetryOutcome {
     OtherCommitment,
 }
 
+/// What the telemetry of a tenant takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TelemetrySize {
+    /// The number of stored events.
+    pub events: u64,
+    /// The number of known installations, including those whose events were deleted.
+    pub installations: u64,
+    /// The size of all events as JSON in bytes.
+    pub event_bytes: u64,
+}
+
 /// The result of deleting the events of an installation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TelemetryDeletion {

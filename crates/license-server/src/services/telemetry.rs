@@ -13,8 +13,12 @@ use crate::domain::{
     TelemetryRange, TelemetryRecord, TelemetryRow,
 };
 
-/// The maximum number of stored events. Anyone can send events, so that the disk needs a bound.
-const MAX_EVENTS: u64 = 1_000_000;
+/// The maximum size of all stored telemetry in bytes. Anyone can send events, so that the disk
+/// needs a bound.
+pub(super) const MAX_BYTES: u64 = 256 * 1024 * 1024;
+
+/// What a row takes besides the JSON of its event, with its ids and its places in the indexes.
+const ROW_BYTES: u64 = 256;
 
 /// The number of days that a list covers by default.
 const LISTED_DAYS: u32 = 30;
@@ -36,8 +40,8 @@ pub struct TelemetryService {
     site: Arc<Site>,
     /// The number of days for which events are kept. 0: none are accepted.
     days: u32,
-    /// The number of stored events at the last clean-up, and those that came after it.
-    events: Arc<AtomicU64>,
+    /// What the telemetry took at the last clean-up, and what came after it, in bytes.
+    pub(super) bytes: Arc<AtomicU64>,
 }
 
 impl TelemetryService {
@@ -45,7 +49,7 @@ impl TelemetryService {
         Self {
             site,
             days,
-            events: Arc::default(),
+            bytes: Arc::default(),
         }
     }
 
@@ -65,28 +69,39 @@ impl TelemetryService {
             );
         }
         let sent = count(batch.events.len());
-        let before = self.events.fetch_add(sent, Ordering::Relaxed);
-        if before.saturating_add(sent) > MAX_EVENTS {
-            self.events.fetch_sub(sent, Ordering::Relaxed);
-            let detail = "the server keeps no more telemetry";
-            return Err(
-                Refusal::new(RefusalKind::Conflict, ServerCode::LimitReached, detail)
-                    .values(format!("at most {MAX_EVENTS} events"), before)
-                    .hint("the administrator shortens the retention with `telemetry_days`"),
-            );
-        }
         let today = self.today();
         let (oldest, newest) = (earlier(today, self.days), later(today));
         batch
             .events
             .retain(|event| (oldest..=newest).contains(&event.day));
         let ignored = sent.saturating_sub(count(batch.events.len()));
+        if batch.events.is_empty() {
+            return Ok(TelemetryReceipt {
+                ignored,
+                ..TelemetryReceipt::default()
+            });
+        }
+        let events = batch.events.iter();
+        let events = events.map(|event| ROW_BYTES.saturating_add(count(event.to_json().len())));
+        let bytes = events.fold(ROW_BYTES, u64::saturating_add);
+        if !self.reserve(bytes) {
+            let detail = "the server keeps no more telemetry";
+            return Err(
+                Refusal::new(RefusalKind::Conflict, ServerCode::LimitReached, detail)
+                    .values(format!("at most {MAX_BYTES} bytes"), "more")
+                    .hint("the administrator shortens the retention with `telemetry_days`"),
+            );
+        }
         let record = TelemetryRecord {
             batch,
             received_on: today,
         };
         let store = &self.site.store;
-        match store.store_telemetry(&self.site.tenant, record).await? {
+        let outcome = store.store_telemetry(&self.site.tenant, record).await;
+        if !matches!(outcome, Ok(TelemetryOutcome::Stored { stored: 1.., .. })) {
+            self.release(bytes);
+        }
+        match outcome? {
             TelemetryOutcome::Stored { stored, known } => Ok(TelemetryReceipt {
                 stored,
                 known,
@@ -114,7 +129,11 @@ impl TelemetryService {
         secret: &ActivationSecret,
     ) -> Result<(), Refusal> {
         let (store, tenant) = (&self.site.store, &self.site.tenant);
-        let deleted = store.delete_telemetry(tenant, installation, secret.commitment());
+        // The first batch of the installation may be on its way. It stores nothing if the server
+        // remembers the deletion, for which it needs a row.
+        let has_room = self.days > 0 && self.reserve(ROW_BYTES);
+        let on = has_room.then(|| self.today());
+        let deleted = store.delete_telemetry(tenant, installation, secret.commitment(), on);
         match deleted.await? {
             TelemetryDeletion::Deleted => Ok(()),
             TelemetryDeletion::WrongSecret => Err(wrong_secret("secret")),
@@ -142,7 +161,7 @@ impl TelemetryService {
         Ok(store.telemetry(tenant, range, page).await?)
     }
 
-    /// Deletes events whose retention has ended, and counts the rest.
+    /// Deletes telemetry whose retention has ended, and measures the rest.
     pub(super) async fn clean_up(&self) -> Result<(), Refusal> {
         let (store, tenant) = (&self.site.store, &self.site.tenant);
         let before = match self.days {
@@ -151,9 +170,26 @@ impl TelemetryService {
         };
         // Each call deletes a part, so that other requests do not wait for long.
         while store.forget_telemetry(tenant, before).await? > 0 {}
-        let left = store.count_telemetry(tenant).await?;
-        self.events.store(left, Ordering::Relaxed);
+        let left = store.telemetry_size(tenant).await?;
+        let rows = left.events.saturating_add(left.installations);
+        let bytes = rows.saturating_mul(ROW_BYTES);
+        self.bytes
+            .store(bytes.saturating_add(left.event_bytes), Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Adds the size of new rows, unless it exceeds the bound.
+    fn reserve(&self, bytes: u64) -> bool {
+        let add = |taken: u64| Some(taken.saturating_add(bytes)).filter(|sum| *sum <= MAX_BYTES);
+        let (set, fetch) = (Ordering::Relaxed, Ordering::Relaxed);
+        self.bytes.fetch_update(set, fetch, add).is_ok()
+    }
+
+    /// Takes back the size of rows that were not stored.
+    fn release(&self, bytes: u64) {
+        let subtract = |taken: u64| Some(taken.saturating_sub(bytes));
+        let (set, fetch) = (Ordering::Relaxed, Ordering::Relaxed);
+        let _ = self.bytes.fetch_update(set, fetch, subtract);
     }
 
     fn today(&self) -> TelemetryDay {

@@ -1,7 +1,10 @@
 //! Floating seats.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
-use license_seats::LeaseTime;
+use license_core::ids::Commitment;
+use license_seats::{LeaseTime, OpenLease};
 
 use super::ServerStoreError;
 use super::pool::{LeaseRow, PoolReply, PoolRequest, PoolView, TicketRow};
@@ -38,6 +41,15 @@ pub trait SeatStore: Send + Sync {
         tenant: &TenantId,
         pool: &PoolId,
     ) -> Result<Option<PoolView>, ServerStoreError>;
+
+    /// Returns the borrowed seat of a pool whose loan has this commitment. Only the server that
+    /// lends the seats of the database finds one, in memory.
+    async fn loan(
+        &self,
+        tenant: &TenantId,
+        pool: &PoolId,
+        commitment: Commitment,
+    ) -> Result<Option<Arc<OpenLease>>, ServerStoreError>;
 
     /// Returns the open leases of a pool.
     async fn leases(

@@ -7,7 +7,7 @@ use license_core::telemetry::{TelemetryDay, TelemetryId};
 use super::ServerStoreError;
 use crate::domain::{
     Page, PageRequest, TelemetryDeletion, TelemetryOutcome, TelemetryRange, TelemetryRecord,
-    TelemetryRow, TenantId,
+    TelemetryRow, TelemetrySize, TenantId,
 };
 
 /// The part of a [`ServerStore`](super::ServerStore) for telemetry.
@@ -22,12 +22,13 @@ pub trait TelemetryStore: Send + Sync {
     ) -> Result<TelemetryOutcome, ServerStoreError>;
 
     /// Deletes the events of an installation, and remembers its id so that a late request stores
-    /// none. An unknown installation has no events.
+    /// none. An unknown installation is remembered only if `on` states the day.
     async fn delete_telemetry(
         &self,
         tenant: &TenantId,
         installation: TelemetryId,
         commitment: Commitment,
+        on: Option<TelemetryDay>,
     ) -> Result<TelemetryDeletion, ServerStoreError>;
 
     /// Returns sums, in the order of their columns. The cursor is the number of rows before the
@@ -40,13 +41,13 @@ pub trait TelemetryStore: Send + Sync {
     ) -> Result<Page<TelemetryRow>, ServerStoreError>;
 
     /// Deletes events of days before `before`, and installations that sent nothing since then.
-    /// Returns how many events were deleted, which may be only a part of them.
+    /// Returns how many events and installations were deleted, which may be only a part of them.
     async fn forget_telemetry(
         &self,
         tenant: &TenantId,
         before: TelemetryDay,
     ) -> Result<usize, ServerStoreError>;
 
-    /// Returns the number of stored events.
-    async fn count_telemetry(&self, tenant: &TenantId) -> Result<u64, ServerStoreError>;
+    /// Returns what the telemetry takes.
+    async fn telemetry_size(&self, tenant: &TenantId) -> Result<TelemetrySize, ServerStoreError>;
 }

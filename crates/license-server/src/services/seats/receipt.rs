@@ -5,7 +5,7 @@ use license_seats::{ReturnLoan, SeatCommand, SeatReply};
 
 use super::values::secret;
 use super::{SeatService, unexpected};
-use crate::domain::{PageRequest, PoolId, Refusal};
+use crate::domain::{PoolId, Refusal};
 use crate::services::ReleaseReply;
 
 impl SeatService {
@@ -45,29 +45,14 @@ impl SeatService {
         receipt: &DeactivationReceipt,
     ) -> Result<Option<ReturnLoan>, Refusal> {
         let (store, tenant) = (&self.site.store, &self.site.tenant);
-        let view = store.pool(tenant, pool).await?;
-        if view.is_none_or(|view| view.usage.borrowed == 0) {
-            return Ok(None);
-        }
         let commitment = receipt.secret.commitment();
-        let mut page = PageRequest::new(None, Some(PageRequest::MAX_LIMIT));
-        loop {
-            let leases = store.leases(tenant, pool, &page).await?;
-            let found = leases.items.iter().find(|row| {
-                let loan = row.lease.loan;
-                loan.is_some_and(|loan| loan.commitment == commitment)
-            });
-            if let Some(row) = found {
-                return Ok(Some(ReturnLoan {
-                    session: row.lease.holder.session,
-                    seq: row.lease.seq,
-                    secret: secret(&receipt.secret.reveal())?,
-                }));
-            }
-            if leases.next.is_none() {
-                return Ok(None);
-            }
-            page = PageRequest::new(leases.next, Some(PageRequest::MAX_LIMIT));
-        }
+        let Some(lease) = store.loan(tenant, pool, commitment).await? else {
+            return Ok(None);
+        };
+        Ok(Some(ReturnLoan {
+            session: lease.holder.session,
+            seq: lease.seq,
+            secret: secret(&receipt.secret.reveal())?,
+        }))
     }
 }

@@ -1,12 +1,16 @@
 //! Retention of telemetry.
 
+use std::sync::atomic::Ordering;
+
 use chrono::TimeDelta;
 use license_core::requests::ActivationSecret;
 use license_core::telemetry::{TelemetryBatch, TelemetryEvent, TelemetryId};
 
 use super::{TestServer, at, matrix};
-use crate::domain::PageRequest;
+use crate::domain::{PageRequest, TenantId};
 use crate::services::TelemetryReceipt;
+use crate::services::telemetry::MAX_BYTES;
+use crate::store::TelemetryStore;
 
 fn event(number: u8, day: &str) -> TelemetryEvent {
     TelemetryEvent {
@@ -22,6 +26,14 @@ fn event(number: u8, day: &str) -> TelemetryEvent {
         quotas: Default::default(),
         refused_features: Default::default(),
         denials: Default::default(),
+    }
+}
+
+fn batch(number: u8, events: Vec<TelemetryEvent>) -> TelemetryBatch {
+    TelemetryBatch {
+        installation: TelemetryId([number; 16]),
+        commitment: ActivationSecret::from_random([number; 32]).commitment(),
+        events,
     }
 }
 
@@ -45,11 +57,7 @@ async fn days_outside_the_retention_are_ignored_and_forgotten() {
     let later = (today + TimeDelta::days(2)).to_string();
     let events = [&too_old, &oldest, &tomorrow, &later];
     let events = (1..).zip(events).map(|(number, day)| event(number, day));
-    let batch = TelemetryBatch {
-        installation: TelemetryId([1; 16]),
-        commitment: ActivationSecret::from_random([7; 32]).commitment(),
-        events: events.collect(),
-    };
+    let batch = batch(1, events.collect());
     let receipt = server.services.telemetry.submit(batch).await.unwrap();
     let expected = TelemetryReceipt {
         stored: 2,
@@ -65,4 +73,48 @@ async fn days_outside_the_retention_are_ignored_and_forgotten() {
     server.clock.advance_to(at("2027-01-16T09:00:00Z"));
     telemetry.clean_up().await.unwrap();
     assert_eq!(days(&server).await, [tomorrow]);
+}
+
+#[tokio::test]
+async fn a_batch_without_a_new_event_takes_no_space() {
+    let server = TestServer::start().await;
+    let telemetry = &server.services.telemetry;
+    let send = |number, day| telemetry.submit(batch(number, vec![event(1, day)]));
+    send(1, "2027-01-15").await.unwrap();
+    let tenant = TenantId::site();
+    let size = || server.store.telemetry_size(&tenant);
+    let taken = || telemetry.bytes.load(Ordering::Relaxed);
+    let before = (size().await.unwrap(), taken());
+    let ignored = send(2, "1970-01-01").await.unwrap();
+    assert_eq!((ignored.stored, ignored.ignored), (0, 1));
+    let known = send(3, "2027-01-15").await.unwrap();
+    assert_eq!((known.stored, known.known), (0, 1));
+    assert_eq!((size().await.unwrap(), taken()), before);
+    // The clean-up measures what the requests have added.
+    telemetry.clean_up().await.unwrap();
+    assert_eq!(taken(), before.1);
+    // A deletion that arrives before the first batch is remembered.
+    let secret = ActivationSecret::from_random([4; 32]);
+    telemetry
+        .delete(TelemetryId([4; 16]), &secret)
+        .await
+        .unwrap();
+    let late = batch(4, vec![event(4, "2027-01-15")]);
+    let refusal = telemetry.submit(late).await.unwrap_err();
+    assert_eq!(refusal.code, "TELEMETRY_DELETED");
+}
+
+#[tokio::test]
+async fn a_full_server_keeps_no_more_telemetry_and_still_deletes() {
+    let server = TestServer::start().await;
+    let telemetry = &server.services.telemetry;
+    telemetry.bytes.store(MAX_BYTES, Ordering::Relaxed);
+    let more = batch(1, vec![event(1, "2027-01-15")]);
+    let refusal = telemetry.submit(more).await.unwrap_err();
+    assert_eq!(refusal.code, "LIMIT_REACHED");
+    let secret = ActivationSecret::from_random([1; 32]);
+    telemetry
+        .delete(TelemetryId([1; 16]), &secret)
+        .await
+        .unwrap();
 }

@@ -8,7 +8,7 @@ use license_core::telemetry::{
 
 use super::sample::tenant;
 use crate::domain::{
-    PageRequest, TelemetryDeletion, TelemetryOutcome, TelemetryRange, TelemetryRecord,
+    PageRequest, TelemetryDeletion, TelemetryOutcome, TelemetryRange, TelemetryRecord, TenantId,
 };
 use crate::store::{ServerStore, ServerStoreError};
 
@@ -70,6 +70,10 @@ fn stored(stored: u64, known: u64) -> TelemetryOutcome {
     TelemetryOutcome::Stored { stored, known }
 }
 
+async fn stored_events(store: &dyn ServerStore, tenant: &TenantId) -> u64 {
+    store.telemetry_size(tenant).await.unwrap().events
+}
+
 async fn an_event_counts_once_and_sums_have_their_groups(store: &dyn ServerStore) {
     let (own, other) = (tenant(), tenant());
     let send = |record| store.store_telemetry(&own, record);
@@ -78,8 +82,20 @@ async fn an_event_counts_once_and_sums_have_their_groups(store: &dyn ServerStore
     assert_eq!(send(one).await.unwrap(), stored(0, 1));
     let two = vec![event(2, "2027-03-01"), event(3, "2027-03-02")];
     assert_eq!(send(record(2, two)).await.unwrap(), stored(2, 0));
-    assert_eq!(store.count_telemetry(&own).await.unwrap(), 3);
-    assert_eq!(store.count_telemetry(&other).await.unwrap(), 0);
+    let size = store.telemetry_size(&own).await.unwrap();
+    assert_eq!((size.events, size.installations), (3, 2));
+    let lengths = [
+        event(1, "2027-03-01"),
+        event(2, "2027-03-01"),
+        event(3, "2027-03-02"),
+    ]
+    .map(|event| u64::try_from(event.to_json().len()).unwrap());
+    assert_eq!(size.event_bytes, lengths.iter().sum::<u64>());
+    // A known event adds no row, also if another installation sends it.
+    let known = record(3, vec![event(1, "2027-03-01")]);
+    assert_eq!(send(known).await.unwrap(), stored(0, 1));
+    assert_eq!(store.telemetry_size(&own).await.unwrap(), size);
+    assert_eq!(stored_events(store, &other).await, 0);
 
     let limit = |limit| PageRequest::new(None, Some(limit));
     let page = store.telemetry(&own, all(), &limit(100)).await.unwrap();
@@ -139,19 +155,26 @@ async fn only_the_secret_deletes_and_a_late_batch_stores_nothing(store: &dyn Ser
     let id = TelemetryId([1; 16]);
     let delete = |tenant, number| {
         let commitment = secret(number).commitment();
-        store.delete_telemetry(tenant, id, commitment)
+        store.delete_telemetry(tenant, id, commitment, None)
     };
     assert_eq!(
         delete(&own, 9).await.unwrap(),
         TelemetryDeletion::WrongSecret
     );
     assert_eq!(delete(&other, 1).await.unwrap(), TelemetryDeletion::Deleted);
-    assert_eq!(store.count_telemetry(&own).await.unwrap(), 2);
+    assert_eq!(stored_events(store, &own).await, 2);
     for _ in 0..2 {
         assert_eq!(delete(&own, 1).await.unwrap(), TelemetryDeletion::Deleted);
-        assert_eq!(store.count_telemetry(&own).await.unwrap(), 1);
+        assert_eq!(stored_events(store, &own).await, 1);
     }
     let late = send(record(1, vec![event(4, "2027-03-01")])).await.unwrap();
+    assert_eq!(late, TelemetryOutcome::Deleted);
+    // The deletion can also arrive before the first batch.
+    let (early, commitment) = (TelemetryId([3; 16]), secret(3).commitment());
+    let on = Some(day("2027-03-01"));
+    let deleted = store.delete_telemetry(&own, early, commitment, on).await;
+    assert_eq!(deleted.unwrap(), TelemetryDeletion::Deleted);
+    let late = send(record(3, vec![event(5, "2027-03-01")])).await.unwrap();
     assert_eq!(late, TelemetryOutcome::Deleted);
 }
 
@@ -163,13 +186,14 @@ async fn old_days_are_forgotten(store: &dyn ServerStore) {
     let forget = |before| store.forget_telemetry(&own, day(before));
     assert_eq!(forget("2027-02-01").await.unwrap(), 0);
     assert_eq!(forget("2027-03-01").await.unwrap(), 1);
-    assert_eq!(store.count_telemetry(&own).await.unwrap(), 1);
+    assert_eq!(stored_events(store, &own).await, 1);
     // The installation has sent an event of the last day, so its commitment still counts.
     let mut foreign = record(1, vec![event(3, "2027-03-01")]);
     foreign.batch.commitment = secret(9).commitment();
     let refused = store.store_telemetry(&own, foreign.clone()).await.unwrap();
     assert_eq!(refused, TelemetryOutcome::OtherCommitment);
-    assert_eq!(forget("2027-03-02").await.unwrap(), 1);
+    // The event, and the installation.
+    assert_eq!(forget("2027-03-02").await.unwrap(), 2);
     let accepted = store.store_telemetry(&own, foreign).await.unwrap();
     assert_eq!(accepted, stored(1, 0));
 }

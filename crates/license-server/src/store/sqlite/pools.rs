@@ -4,7 +4,10 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use license_seats::{CommandTime, DenialReason, LeaseTime, Pool, PoolRows, PoolTerms, SeatCommand};
+use license_core::ids::Commitment;
+use license_seats::{
+    CommandTime, DenialReason, LeaseTime, Loan, OpenLease, Pool, PoolRows, PoolTerms, SeatCommand,
+};
 use rusqlite::Connection;
 
 use super::seat_rows;
@@ -85,6 +88,27 @@ impl Pools {
         }
         let pool = Self::entry(&mut self.loaded, db, &key, None, now)?;
         Ok(Some(view_of(pool, now)))
+    }
+
+    /// Returns the borrowed seat of a pool whose loan has this commitment.
+    pub(super) fn loan(
+        &mut self,
+        db: &Connection,
+        tenant: &TenantId,
+        pool: &PoolId,
+        commitment: Commitment,
+        now: LeaseTime,
+    ) -> Result<Option<Arc<OpenLease>>, ServerStoreError> {
+        let key = (tenant.clone(), pool.clone());
+        if !self.loaded.contains_key(&key) && !seat_rows::exists(db, tenant, pool)? {
+            return Ok(None);
+        }
+        let pool = Self::entry(&mut self.loaded, db, &key, None, now)?;
+        let is_wanted = |loan: Loan| loan.commitment == commitment;
+        let mut leases = pool.leases();
+        Ok(leases
+            .find(|lease| lease.loan.is_some_and(is_wanted))
+            .cloned())
     }
 
     /// Returns the pools of a tenant for which a tick has work to do.

@@ -8,7 +8,7 @@ use super::queries::query;
 use super::values::{after_number, collect, excess, number};
 use crate::domain::{
     Page, PageRequest, TelemetryDeletion, TelemetryOutcome, TelemetryRange, TelemetryRecord,
-    TelemetryRow, TenantId,
+    TelemetryRow, TelemetrySize, TenantId,
 };
 use crate::store::ServerStoreError;
 
@@ -28,15 +28,6 @@ pub(super) fn store(
         _ => {}
     }
     let installation = batch.installation.to_string();
-    let days = batch.events.iter().map(|event| event.day);
-    let last_day = days.fold(record.received_on, TelemetryDay::max);
-    db.prepare_cached(query!("telemetry_installation_put"))?
-        .execute(params![
-            tenant,
-            installation,
-            commitment,
-            last_day.to_string()
-        ])?;
     let mut insert = db.prepare_cached(query!("telemetry_insert"))?;
     let (mut stored, mut known) = (0, 0);
     for event in &batch.events {
@@ -53,23 +44,43 @@ pub(super) fn store(
             known += 1;
         }
     }
+    // Without a new event there is no new row, so that a repetition takes no space.
+    if stored > 0 {
+        let days = batch.events.iter().map(|event| event.day);
+        let last_day = days.fold(record.received_on, TelemetryDay::max);
+        put_installation(db, tenant, &installation, &commitment, last_day)?;
+    }
     Ok(TelemetryOutcome::Stored { stored, known })
 }
 
-/// Deletes the events of an installation.
+fn put_installation(
+    db: &Connection,
+    tenant: &str,
+    installation: &str,
+    commitment: &str,
+    last_day: TelemetryDay,
+) -> Result<(), ServerStoreError> {
+    let values = params![tenant, installation, commitment, last_day.to_string()];
+    db.prepare_cached(query!("telemetry_installation_put"))?
+        .execute(values)?;
+    Ok(())
+}
+
+/// Deletes the events of an installation. `on` is the day for the row of an unknown installation.
 pub(super) fn delete(
     db: &Connection,
     tenant: &TenantId,
     id: TelemetryId,
     commitment: Commitment,
+    on: Option<TelemetryDay>,
 ) -> Result<TelemetryDeletion, ServerStoreError> {
-    let tenant = tenant.as_str();
-    match installation(db, tenant, id)? {
-        None => return Ok(TelemetryDeletion::Deleted),
-        Some((known, _)) if known != commitment.to_string() => {
-            return Ok(TelemetryDeletion::WrongSecret);
-        }
-        Some(_) => {}
+    let (tenant, commitment) = (tenant.as_str(), commitment.to_string());
+    match (installation(db, tenant, id)?, on) {
+        (None, None) => return Ok(TelemetryDeletion::Deleted),
+        // The first batch may be on its way.
+        (None, Some(day)) => put_installation(db, tenant, &id.to_string(), &commitment, day)?,
+        (Some((known, _)), _) if known != commitment => return Ok(TelemetryDeletion::WrongSecret),
+        (Some(_), _) => {}
     }
     let values = params![tenant, id.to_string()];
     db.prepare_cached(query!("telemetry_delete"))?
@@ -134,15 +145,21 @@ pub(super) fn forget(
 ) -> Result<usize, ServerStoreError> {
     let values = params![tenant.as_str(), before.to_string()];
     let mut events = db.prepare_cached(query!("telemetry_forget"))?;
-    let deleted = events.execute(values)?;
-    db.prepare_cached(query!("telemetry_forget_installations"))?
-        .execute(values)?;
-    Ok(deleted)
+    let events = events.execute(values)?;
+    let mut installations = db.prepare_cached(query!("telemetry_forget_installations"))?;
+    Ok(events.saturating_add(installations.execute(values)?))
 }
 
-/// Returns the number of stored events.
-pub(super) fn count(db: &Connection, tenant: &TenantId) -> Result<u64, ServerStoreError> {
-    let mut statement = db.prepare_cached(query!("telemetry_count"))?;
-    let count = statement.query_row([tenant.as_str()], |row| row.get(0))?;
-    number("telemetry_events", count)
+/// Returns what the telemetry takes.
+pub(super) fn size(db: &Connection, tenant: &TenantId) -> Result<TelemetrySize, ServerStoreError> {
+    let mut statement = db.prepare_cached(query!("telemetry_size"))?;
+    let (events, installations, bytes) = statement.query_row([tenant.as_str()], |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+    })?;
+    let number = |value| number("telemetry_events", value);
+    Ok(TelemetrySize {
+        events: number(events)?,
+        installations: number(installations)?,
+        event_bytes: number(bytes)?,
+    })
 }

@@ -1,7 +1,10 @@
 //! Floating seats.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
-use license_seats::LeaseTime;
+use license_core::ids::Commitment;
+use license_seats::{LeaseTime, OpenLease};
 
 use crate::domain::{NewAuditEntry, Page, PageRequest, PoolId, SeatPolicy, TenantId};
 use crate::store::sqlite::writer::Batch;
@@ -75,6 +78,20 @@ impl SeatStore for SqliteStore {
         }
         self.read(tenant, move |db, tenant| {
             pools::stored_view(db, tenant, &pool)
+        })
+        .await
+    }
+
+    async fn loan(
+        &self,
+        tenant: &TenantId,
+        pool: &PoolId,
+        commitment: Commitment,
+    ) -> Result<Option<Arc<OpenLease>>, ServerStoreError> {
+        let pool = pool.clone();
+        self.write(tenant, move |batch, tenant| {
+            let pools = batch.pools.as_mut().ok_or(ServerStoreError::NotOwner)?;
+            pools.loan(batch.db, tenant, &pool, commitment, batch.now)
         })
         .await
     }

@@ -6,7 +6,7 @@ use license_core::telemetry::{TelemetryDay, TelemetryId};
 
 use crate::domain::{
     Page, PageRequest, TelemetryDeletion, TelemetryOutcome, TelemetryRange, TelemetryRecord,
-    TelemetryRow, TenantId,
+    TelemetryRow, TelemetrySize, TenantId,
 };
 use crate::store::sqlite::{SqliteStore, telemetry};
 use crate::store::{ServerStoreError, TelemetryStore};
@@ -29,9 +29,10 @@ impl TelemetryStore for SqliteStore {
         tenant: &TenantId,
         installation: TelemetryId,
         commitment: Commitment,
+        on: Option<TelemetryDay>,
     ) -> Result<TelemetryDeletion, ServerStoreError> {
         self.write(tenant, move |batch, tenant| {
-            telemetry::delete(batch.db, tenant, installation, commitment)
+            telemetry::delete(batch.db, tenant, installation, commitment, on)
         })
         .await
     }
@@ -60,7 +61,7 @@ impl TelemetryStore for SqliteStore {
         .await
     }
 
-    async fn count_telemetry(&self, tenant: &TenantId) -> Result<u64, ServerStoreError> {
-        self.read(tenant, telemetry::count).await
+    async fn telemetry_size(&self, tenant: &TenantId) -> Result<TelemetrySize, ServerStoreError> {
+        self.read(tenant, telemetry::size).await
     }
 }

@@ -1,1 +1,0 @@
-SELECT count(*) FROM telemetry_events WHERE tenant = ?1
