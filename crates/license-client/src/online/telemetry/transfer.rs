@@ -112,17 +112,22 @@ impl Telemetry<'_> {
     ///
     /// # Errors
     ///
-    /// Returns [`OnlineError`] if a server has not confirmed the deletion. Telemetry is then off,
-    /// and a repetition continues.
+    /// Returns the first [`OnlineError`] if a server has not confirmed the deletion, after each
+    /// server was asked. Telemetry is then off, and a repetition asks the remaining servers.
     pub fn delete(&self) -> Result<usize, OnlineError> {
         self.change_existing(|file| {
             file.begin_deletion();
             Ok(())
         })?;
         let mut deleted = 0;
+        let mut failure = None;
         for installation in TelemetryFile::read(self.store())?.deletions.clone() {
             for server in &installation.servers {
-                self.delete_at(&installation, server)?;
+                // A server that does not answer does not keep the others from being asked.
+                if let Err(error) = self.delete_at(&installation, server) {
+                    failure.get_or_insert(error);
+                    continue;
+                }
                 self.change(|file| {
                     file.end_deletion(installation.id, server);
                     Ok(())
@@ -130,7 +135,7 @@ impl Telemetry<'_> {
                 deleted += 1;
             }
         }
-        Ok(deleted)
+        failure.map_or(Ok(deleted), Err)
     }
 
     fn delete_at(
