@@ -435,4 +435,4 @@ impl SeatCore {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -375,3 +375,6 @@ impl Attempt {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

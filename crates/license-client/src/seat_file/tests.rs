@@ -171,7 +171,7 @@ fn a_seat_of_a_new_process_leaves_the_returned_loan_for_its_receipt() {
     put_one(&store, next_loan.clone());
     assert_eq!(
         of_session(&store, session(&next_loan)).unwrap(),
-        [next_loan.clone()]
+        std::slice::from_ref(&next_loan)
     );
     // After its end, the session uses the loan like any other seat.
     put_one(&store, entry(1, 3));

@@ -33,6 +33,14 @@ fn seat(scratch: &tempfile::TempDir) -> Seat {
 }
 
 fn parts(scratch: &tempfile::TempDir) -> (SeatCore, ProjectRoot) {
+    parts_of(scratch, LeaseMode::Floating)
+}
+
+/// Returns the parts of a seat whose lease has this mode.
+pub(in crate::online) fn parts_of(
+    scratch: &tempfile::TempDir,
+    mode: LeaseMode,
+) -> (SeatCore, ProjectRoot) {
     let key = SigningKey::generate(KeyBits::B2048, Algorithm::Rs256, &random).unwrap();
     let key = SigningKey::from_pkcs8(&key, None, random).unwrap();
     let key = ServerKey::new(VerifyingSigner::new(Box::new(key)), &testing::trust()).unwrap();
@@ -58,7 +66,7 @@ fn parts(scratch: &tempfile::TempDir) -> (SeatCore, ProjectRoot) {
         machine: machine.clone(),
         pool: "pool".to_owned(),
         seq: 1,
-        mode: LeaseMode::Floating,
+        mode,
         renew_after: testing::TimeDelta::seconds(20),
         commitment: secret.commitment(),
         nonce: Nonce::from_random([0; 16]),
