@@ -23,10 +23,46 @@ pub(crate) fn is_returned(store: &Store, seal: &Seal, commitment: Commitment) ->
     loaded.state.returned.contains(&commitment)
 }
 
-/// Records that the seat with this commitment is returned. Each of the two files of the state
-/// survives a loss of power.
+/// Records that the seat with this commitment is returned. Returns whether the record is new. Each
+/// of the two files of the state survives a loss of power.
 #[cfg(feature = "online")]
-pub(crate) fn record(store: &Store, seal: &Seal, commitment: Commitment) -> Result<(), StoreError> {
+pub(crate) fn record(
+    store: &Store,
+    seal: &Seal,
+    commitment: Commitment,
+) -> Result<bool, StoreError> {
+    change(store, seal, |returned| {
+        if returned.contains(&commitment) {
+            return false;
+        }
+        let excess = (returned.len() + 1).saturating_sub(MAX_RETURNED);
+        returned.drain(..excess);
+        returned.push(commitment);
+        true
+    })
+}
+
+/// Removes the record of a seat that its server has certainly not taken back.
+#[cfg(feature = "online")]
+pub(crate) fn withdraw(
+    store: &Store,
+    seal: &Seal,
+    commitment: Commitment,
+) -> Result<(), StoreError> {
+    let changed = change(store, seal, |returned| {
+        returned.retain(|one| *one != commitment);
+        true
+    });
+    changed.map(drop)
+}
+
+/// Changes the records under the lock. `change` returns whether there is something to write.
+#[cfg(feature = "online")]
+fn change(
+    store: &Store,
+    seal: &Seal,
+    change: impl FnOnce(&mut Vec<Commitment>) -> bool,
+) -> Result<bool, StoreError> {
     let lock = store.lock()?;
     let loaded = State::load_locked(&lock, store, seal);
     let unreadable = loaded
@@ -40,12 +76,10 @@ pub(crate) fn record(store: &Store, seal: &Seal, commitment: Commitment) -> Resu
         return Err(error);
     }
     let mut state = loaded.state;
-    if state.returned.contains(&commitment) {
-        return Ok(());
+    if !change(&mut state.returned) {
+        return Ok(false);
     }
-    let excess = (state.returned.len() + 1).saturating_sub(MAX_RETURNED);
-    state.returned.drain(..excess);
-    state.returned.push(commitment);
     let durable = Durability::PowerLoss;
-    Ok(state.save(&lock, seal, durable, durable)?)
+    state.save(&lock, seal, durable, durable)?;
+    Ok(true)
 }

@@ -1,5 +1,9 @@
 //! The file `seats.json`: the seats that other processes may count, renew or release.
 
+#[cfg(feature = "online")]
+use base64::Engine;
+#[cfg(feature = "online")]
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use license_core::encoding::from_strict_json;
 #[cfg(feature = "online")]
 use license_core::requests::ActivationSecret;
@@ -8,6 +12,10 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::boot_time::BootInstant;
+#[cfg(feature = "online")]
+use crate::boot_time::BootTime;
+#[cfg(feature = "online")]
+use crate::clock;
 use crate::state_dir::StateFile;
 #[cfg(feature = "online")]
 use crate::store::StoreLock;
@@ -17,7 +25,8 @@ use crate::value::named_value;
 /// The maximum size of the file in bytes. An entry has about 2 KB.
 const MAX_FILE: usize = 1024 * 1024;
 
-/// The number of seats in the file. The oldest ones, whose leases have ended long ago, make room.
+/// The number of seats in the file. If there are more, those whose leases have ended make room
+/// first, and then the oldest ones that are not borrowed.
 #[cfg(feature = "online")]
 const MAX_SEATS: usize = 256;
 
@@ -109,10 +118,28 @@ impl SeatEntry {
     /// Returns whether this entry takes the place of another one: that of the same process, or the
     /// one that no process renews.
     fn replaces(&self, other: &Self) -> bool {
-        let is_renewed = |entry: &Self| entry.stored_by == SeatOrigin::Run;
-        let is_same_kind =
-            self.instance == other.instance || !(is_renewed(self) || is_renewed(other));
-        self.session == other.session && is_same_kind
+        let is_same_kind = match (self.stored_by, other.stored_by) {
+            (SeatOrigin::Run, _) | (_, SeatOrigin::Run) => false,
+            // A returned loan stays, so that its receipt can be written again. A new loan of the
+            // session replaces it on the server too.
+            (SeatOrigin::Acquire, SeatOrigin::Borrow) => false,
+            _ => true,
+        };
+        self.session == other.session && (self.instance == other.instance || is_same_kind)
+    }
+
+    /// Returns whether the lease has ended. A damaged lease has ended too.
+    fn has_ended(&self, boot: Option<u128>) -> bool {
+        match &self.ends {
+            Some(ends) => {
+                let end = ends.of_boot(boot);
+                end.is_none_or(|end| end <= BootTime::now())
+            }
+            None => {
+                let end = stated_end(&self.lease);
+                end.is_none_or(|end| end <= clock::now().timestamp())
+            }
+        }
     }
 }
 
@@ -130,25 +157,46 @@ pub(crate) fn of_session(store: &Store, session: SessionId) -> Result<Vec<SeatEn
     Ok(seats)
 }
 
-/// Returns the seat of a session that no process renews.
+/// Adds a seat, or replaces the one whose place it takes. `boot` is the id of this boot.
 #[cfg(feature = "online")]
-pub(crate) fn unrenewed(
+pub(crate) fn put(
+    lock: &StoreLock,
     store: &Store,
-    session: SessionId,
-) -> Result<Option<SeatEntry>, StoreError> {
-    let mut seats = of_session(store, session)?.into_iter();
-    Ok(seats.find(|entry| entry.stored_by != SeatOrigin::Run))
-}
-
-/// Adds a seat, or replaces the one whose place it takes.
-#[cfg(feature = "online")]
-pub(crate) fn put(lock: &StoreLock, store: &Store, entry: SeatEntry) -> Result<(), StoreError> {
+    boot: Option<u128>,
+    entry: SeatEntry,
+) -> Result<(), StoreError> {
     let mut list = read(store)?;
     list.seats.retain(|other| !entry.replaces(other));
-    let excess = (list.seats.len() + 1).saturating_sub(MAX_SEATS);
-    list.seats.drain(..excess);
+    while list.seats.len() >= MAX_SEATS {
+        let mut seats = list.seats.iter();
+        let ended = seats.position(|seat| seat.has_ended(boot));
+        let mut seats = list.seats.iter();
+        let oldest = || seats.position(|seat| seat.stored_by != SeatOrigin::Borrow);
+        let Some(position) = ended.or_else(oldest) else {
+            let found = format!("expected at most {MAX_SEATS} borrowed seats, found more");
+            return Err(StoreError::Unwritable {
+                path: store.dir().file(StateFile::Seats),
+                source: std::io::Error::other(found),
+            });
+        };
+        list.seats.remove(position);
+    }
     list.seats.push(entry);
     write(lock, &list)
+}
+
+/// Returns the end that a lease token states, in Unix seconds. The signature is not checked, because
+/// the end only decides which entry makes room.
+#[cfg(feature = "online")]
+fn stated_end(token: &str) -> Option<i64> {
+    #[derive(Deserialize)]
+    struct Claims {
+        exp: i64,
+    }
+    let payload = token.split('.').nth(1)?;
+    let payload = URL_SAFE_NO_PAD.decode(payload).ok()?;
+    let claims: Claims = from_strict_json(&payload).ok()?;
+    Some(claims.exp)
 }
 
 /// Removes a seat, unless another process has replaced it.

@@ -13,6 +13,7 @@ use license_core::session::ProjectError;
 use license_core::time::rfc3339;
 use thiserror::Error;
 
+pub(super) use self::fault::WAITING;
 pub use self::fault::{CertificateFault, UnreachableReason};
 pub use self::login::LoginError;
 pub use self::problem::ServerProblem;
@@ -179,6 +180,13 @@ pub enum OnlineError {
         /// The end of the loan.
         until: DateTime<Utc>,
     },
+    /// The settings do not name the server that granted a stored seat, and the servers that they
+    /// name do not know the seat.
+    #[error("expected a setting for {server}, which granted the seat, found none")]
+    OtherServer {
+        /// The URL of the server that granted the seat.
+        server: String,
+    },
     /// No license is installed.
     #[error("no license is installed")]
     NoLicense,
@@ -259,6 +267,7 @@ impl OnlineError {
             Self::EachServer { last, .. } => last.code(),
             Self::WaitEnded { .. } => "WAIT_ENDED",
             Self::Borrowed { .. } => "SEAT_BORROWED",
+            Self::OtherServer { .. } => "OTHER_SERVER",
             Self::NoLicense => "NO_LICENSE",
             Self::NotCertified { .. } => "NOT_CERTIFIED",
             Self::MissingContext(missing) => missing.value.code().as_str(),
@@ -314,6 +323,7 @@ impl OnlineError {
             Self::EachServer { last, .. } => return last.hint(),
             Self::WaitEnded { .. } => "wait longer, or ask a colleague to release a seat",
             Self::Borrowed { .. } => "return the seat",
+            Self::OtherServer { .. } => "name the server of the seat in `server-url` again",
             Self::NoLicense => "install the license first",
             Self::NotCertified { .. } => {
                 "install the license that the vendor issued for the license server"

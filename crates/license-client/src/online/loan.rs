@@ -9,7 +9,7 @@ use license_core::time;
 use serde_json::json;
 
 use super::error::OnlineError;
-use super::grant::{Expected, Grant, ReleaseReply, SeatReply, unverified};
+use super::grant::{Expected, Grant, SeatReply, unverified};
 use super::random;
 use super::seat::Seat;
 use super::seat_request::{Attempt, SeatRequest, Use};
@@ -65,14 +65,28 @@ impl SeatRequest {
             Some(known) => known,
             None => Attempt::new()?,
         };
-        let seat = self.acquire_as(&attempt)?;
+        let seat = match self.acquire_as(&attempt) {
+            Ok(seat) => seat,
+            // A held seat needs no login, so an outage of the provider prevents no loan of it.
+            Err(error) if is_known && error.is_about_login() => {
+                let (entry, _) = self.entry()?.ok_or(error)?;
+                return self.borrow_seat(entry, &attempt, duration);
+            }
+            Err(error) => return Err(error),
+        };
         // The secret is stored before the loan, so that a lost answer does not lose the seat: a
         // repetition borrows it as the same process.
         let acquired = seat.core.entry(SeatOrigin::Acquire).filter(|_| !is_known);
         if let Some(entry) = &acquired {
             self.put(entry)?;
         }
-        let borrowed = self.borrow_seat(&seat, &attempt, duration);
+        let borrowed = match seat.core.entry(SeatOrigin::Borrow) {
+            Some(entry) => self.borrow_seat(entry, &attempt, duration),
+            None => {
+                let reason = "expected a lease, found the end of one";
+                Err(unverified(seat.server(), reason))
+            }
+        };
         match (&borrowed, acquired) {
             // A seat that was acquired for a loan that is refused is released, when it is dropped.
             (Err(error), Some(entry)) if !error.is_unreachable() => self.remove(&entry)?,
@@ -83,14 +97,10 @@ impl SeatRequest {
 
     fn borrow_seat(
         &self,
-        seat: &Seat,
+        mut entry: SeatEntry,
         attempt: &Attempt,
         duration: Duration,
     ) -> Result<StoredSeat, OnlineError> {
-        let Some(mut entry) = seat.core.entry(SeatOrigin::Borrow) else {
-            let url = seat.server();
-            return Err(unverified(url, "expected a lease, found the end of one"));
-        };
         let nonce = random::nonce()?;
         let body = json!({
             "instance": entry.instance,
@@ -112,10 +122,14 @@ impl SeatRequest {
         let grant = grant.filter(|grant| grant.lease.mode() == LeaseMode::Borrowed);
         let grant =
             grant.ok_or_else(|| unverified(url, "expected a borrowed lease, found none"))?;
+        (entry.stored_by, entry.ends) = (SeatOrigin::Borrow, None);
         entry.lease = grant.lease.as_str().to_owned();
         if let Err(error) = self.put(&entry) {
-            // Without the entry, no process could use or return the seat.
-            let _ = self.send_return(&entry, &attempt.secret);
+            // Without an entry, no process could use or return the seat. The entry of an earlier loan
+            // is still used, so that loan is not returned.
+            if self.borrowed().is_ok_and(|earlier| earlier.is_none()) {
+                let _ = self.send_return(&entry, &attempt.secret);
+            }
             return Err(error);
         }
         Ok(self.stored_seat(&entry, grant))
@@ -124,13 +138,19 @@ impl SeatRequest {
     /// Returns the borrowed seat of the session to its server before the end of the loan. Returns
     /// whether this freed it, or `None` if the session has borrowed no seat.
     ///
+    /// The end of the use is recorded before the request is sent.
+    ///
     /// # Blocking
     ///
-    /// Returns within the time limit of the settings.
+    /// Returns within the time limit of the settings. Waits in addition for at most ten seconds
+    /// while other processes write.
     ///
     /// # Errors
     ///
-    /// Returns [`OnlineError`] if no server took the seat back. The seat then stays borrowed.
+    /// Returns [`OnlineError::Store`] if the end of the use cannot be recorded, and nothing is then
+    /// sent. Returns other errors if no server has confirmed the return. If the server certainly
+    /// did not take the seat back, the seat stays borrowed. Otherwise, such as after a lost answer,
+    /// this machine does not use the seat any more, and a repetition of the return is safe.
     ///
     /// ```no_run
     /// # fn client() -> Result<license_client::Client, Box<dyn std::error::Error>> {
@@ -146,10 +166,22 @@ impl SeatRequest {
         let Some(BorrowedSeat { entry, secret, .. }) = self.find_borrowed()? else {
             return Ok(None);
         };
-        let released = self.send_return(&entry, &secret)?;
-        returned_seats::record(&self.store, &self.seal, secret.commitment())?;
+        let commitment = secret.commitment();
+        let is_new = returned_seats::record(&self.store, &self.seal, commitment)?;
+        let freed = match self.send_return(&entry, &secret) {
+            Ok(freed) => freed,
+            // An earlier return, whose answer was lost, has ended the loan.
+            Err(error) if error.code() == "NOT_BORROWED" => false,
+            Err(error) => {
+                let is_certain = self.server_of(&entry).is_some() && error.is_without_effect();
+                if is_new && is_certain {
+                    returned_seats::withdraw(&self.store, &self.seal, commitment)?;
+                }
+                return Err(error);
+            }
+        };
         self.remove(&entry)?;
-        Ok(Some(released.freed))
+        Ok(Some(freed))
     }
 
     /// Ends the use of the borrowed seat without the network, and returns the receipt that frees it
@@ -198,10 +230,9 @@ impl SeatRequest {
         &self,
         entry: &SeatEntry,
         secret: &ActivationSecret,
-    ) -> Result<ReleaseReply, OnlineError> {
+    ) -> Result<bool, OnlineError> {
         let body = json!({ "seq": entry.seq, "secret": secret.reveal() });
-        let answer = self.send_stored(entry, "return", body.to_string())?;
-        answer.parse(self.transport.url(answer.server))
+        self.send_release(entry, "return", body.to_string())
     }
 
     /// Returns the borrowed seat that the session can use now, without the network.
@@ -236,8 +267,8 @@ impl SeatRequest {
     fn find_borrowed(&self) -> Result<Option<BorrowedSeat>, OnlineError> {
         let sessions = std::iter::once(self.session).chain(self.earlier_sessions.iter().copied());
         for session in sessions {
-            let entry = seat_file::unrenewed(&self.store, session)?;
-            let entry = entry.filter(|entry| entry.stored_by == SeatOrigin::Borrow);
+            let mut entries = seat_file::of_session(&self.store, session)?.into_iter();
+            let entry = entries.find(|entry| entry.stored_by == SeatOrigin::Borrow);
             let found = entry.and_then(|entry| {
                 let token = Unverified::parse(&entry.lease).ok()?;
                 let lease = self.license.verify_lease(&token).ok()?;

@@ -28,6 +28,7 @@ use super::heartbeats;
 use super::random;
 use super::transport::{Call, Limit, Route, Transport};
 use crate::boot_time::BootTime;
+use crate::seal::Seal;
 use crate::store::Store;
 
 /// The longest time for which dropping a seat waits for the server.
@@ -97,6 +98,8 @@ pub(super) struct Holder {
     pub(super) commitment: Commitment,
     /// The files of the user, and the id of the boot: for the lease that child processes read.
     pub(super) store: Store,
+    /// The seal of the state, which has the returned seats.
+    pub(super) seal: Seal,
     pub(super) boot: Option<u128>,
     /// Whether the seat is borrowed. It needs no server, and stays borrowed when it is dropped.
     pub(super) is_borrowed: bool,
@@ -116,6 +119,8 @@ struct SeatState {
     phase: Phase,
     grant: Grant,
     renewal: Renewal,
+    /// Whether another process has returned the borrowed seat, and when this was read.
+    returned: Option<(BootTime, bool)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -330,7 +335,11 @@ impl SeatCore {
         renew_at: Option<BootTime>,
         callback: Option<Callback>,
     ) -> Self {
-        let renewal = Renewal::new(renew_at, &grant);
+        let renewal = if holder.is_borrowed {
+            Renewal::of_loan()
+        } else {
+            Renewal::new(renew_at, &grant)
+        };
         Self {
             holder,
             owner: process::id(),
@@ -338,6 +347,7 @@ impl SeatCore {
                 phase: Phase::Held,
                 grant,
                 renewal,
+                returned: None,
             }),
             callback: Mutex::new(callback),
             sharing: Mutex::default(),
@@ -355,8 +365,9 @@ impl SeatCore {
         if !self.is_owner() {
             return None;
         }
-        let state = self.state();
-        if matches!(state.phase, Phase::Lost | Phase::Released) {
+        let mut state = self.state();
+        let has_ended = matches!(state.phase, Phase::Lost | Phase::Released);
+        if has_ended || self.is_returned(&mut state) {
             return None;
         }
         let left = state.grant.valid_until.since(BootTime::now());
@@ -424,4 +435,4 @@ impl SeatCore {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -1,5 +1,6 @@
 //! Acquires seats, and waits for them in the queue.
 
+mod acquire;
 mod waiting;
 
 use std::fmt;
@@ -7,12 +8,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use license_core::chrono::{DateTime, Utc};
+use license_core::ids::Nonce;
 use license_core::machine::Machine;
 use license_core::requests::ActivationSecret;
 use license_core::session::{ProjectRoot, SessionId};
 use license_core::{Context, FeatureMatrix, License};
-use serde_json::json;
-use ureq::http::Method;
 use zeroize::Zeroizing;
 
 use super::caller::{self, Installed};
@@ -23,11 +23,11 @@ use super::own_seats::OwnSeats;
 use super::queue::QueueReply;
 use super::random;
 use super::seat::{Callback, Holder, Seat, SeatEvent};
-use super::transport::{Answer, Call, Limit, Route, Transport};
+use super::transport::{Answer, Transport};
 use crate::boot_time::{BootInstant, BootTime};
 use crate::manager::LicenseManager;
 use crate::seal::Seal;
-use crate::session::{Session, name_of_this_user, user_of_this_process};
+use crate::session::{Session, user_of_this_process};
 use crate::store::Store;
 
 const PATH: &str = "/api/v1/seats";
@@ -67,7 +67,7 @@ pub struct SeatRequest {
     /// The instant of the evaluation.
     pub(super) now: DateTime<Utc>,
     /// The id of the boot, if the system has one.
-    boot: Option<u128>,
+    pub(super) boot: Option<u128>,
     pub(super) seal: Seal,
     /// The user that the program states.
     user: Option<String>,
@@ -291,35 +291,8 @@ impl SeatRequest {
     }
 
     fn request(&mut self, attempt: &Attempt, is_waiting: bool) -> Result<Acquired, OnlineError> {
-        let login = UserLogin::token_of(self.login.as_deref())?;
         let nonce = random::nonce()?;
-        let mut body = json!({
-            "session": self.session.to_string(),
-            "instance": attempt.instance,
-            "machine_id": self.machine.to_string(),
-            "groups": self.groups,
-            "nonce": nonce.to_string(),
-            "commitment": attempt.secret.commitment().to_string(),
-            "wait": is_waiting,
-        });
-        // Without a stated user, the server takes that of the login.
-        let user = match &self.user {
-            None if login.is_none() => Some(name_of_this_user()),
-            user => user.clone(),
-        };
-        if let (Some(user), Some(members)) = (user, body.as_object_mut()) {
-            members.insert("user".to_owned(), user.into());
-        }
-        let call = Call {
-            method: Method::POST,
-            path: PATH,
-            body: Some(Zeroizing::new(body.to_string())),
-            license: Some(&self.license_key),
-            deletion_secret: None,
-            idempotency_key: Some(&random::idempotency_key()?),
-        };
-        let (login, limit) = (login.as_deref().map(String::as_str), Limit::Configured);
-        let answer = self.transport.send_as(&call, login, Route::Any, limit)?;
+        let answer = self.send_acquire(attempt, is_waiting, nonce)?;
         self.accept(&answer, attempt, nonce)
     }
 
@@ -327,7 +300,7 @@ impl SeatRequest {
         &mut self,
         answer: &Answer,
         attempt: &Attempt,
-        nonce: license_core::ids::Nonce,
+        nonce: Nonce,
     ) -> Result<Acquired, OnlineError> {
         let url = self.transport.url(answer.server);
         // A poll that still waits has status 200, and a granted seat has 200 or 201.
@@ -381,6 +354,7 @@ impl SeatRequest {
             secret: Zeroizing::new(attempt.secret.reveal()),
             commitment: attempt.secret.commitment(),
             store: self.store.clone(),
+            seal: self.seal.clone(),
             boot: self.boot,
             is_borrowed: matches!(usage, Use::Borrowed),
         };
@@ -401,3 +375,6 @@ impl Attempt {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

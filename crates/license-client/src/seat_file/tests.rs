@@ -25,7 +25,22 @@ fn session(entry: &SeatEntry) -> SessionId {
 }
 
 fn put_one(store: &Store, entry: SeatEntry) {
-    put(&store.lock().unwrap(), store, entry).unwrap();
+    put(&store.lock().unwrap(), store, None, entry).unwrap();
+}
+
+/// Returns the seat of a session that no process renews.
+fn unrenewed(store: &Store, session: SessionId) -> Result<Option<SeatEntry>, StoreError> {
+    let mut seats = of_session(store, session)?.into_iter();
+    Ok(seats.find(|entry| entry.stored_by != SeatOrigin::Run))
+}
+
+/// Returns a loan that ends at a time in Unix seconds.
+fn borrowed(number: u8, instance: &str, exp: i64) -> SeatEntry {
+    let mut entry = entry(number, 1);
+    let payload = URL_SAFE_NO_PAD.encode(format!(r#"{{"exp": {exp}}}"#));
+    entry.lease = format!("a.{payload}.c");
+    (entry.stored_by, entry.instance) = (SeatOrigin::Borrow, instance.to_owned());
+    entry
 }
 
 fn remove_one(store: &Store, entry: &SeatEntry) {
@@ -101,8 +116,67 @@ fn the_number_of_seats_in_the_file_is_bounded() {
     write(&lock, &SeatList { seats }).unwrap();
     let mut new = entry(0, 1);
     new.session = format!("sess_{:032x}", 1000);
-    put(&lock, &store, new).unwrap();
+    put(&lock, &store, None, new).unwrap();
     let list = read(&store).unwrap();
     assert_eq!(list.seats.len(), MAX_SEATS);
     assert_eq!(list.seats[0], second, "the oldest one has made room");
+}
+
+#[test]
+fn a_loan_makes_room_for_other_seats_only_after_its_end() {
+    let scratch = tempfile::tempdir().unwrap();
+    let store = Store::new(StateDir::at(scratch.path()));
+    let lock = store.lock().unwrap();
+    let tomorrow = clock::now().timestamp() + 86_400;
+    let fill = |exp| {
+        let loans = (1..=u8::MAX).map(|number| borrowed(number, "inst_1", exp));
+        let mut seats: Vec<SeatEntry> = loans.collect();
+        // The lease of a killed process, in another boot.
+        let mut killed = renewed(0, "inst_2");
+        killed.ends = Some(BootInstant::new(1, BootTime::now()));
+        seats.push(killed);
+        write(&lock, &SeatList { seats }).unwrap();
+    };
+    let mut new = borrowed(0, "inst_3", tomorrow);
+    new.session = format!("sess_{:032x}", 1000);
+    fill(tomorrow);
+    put(&lock, &store, Some(2), new.clone()).unwrap();
+    let list = read(&store).unwrap();
+    assert!(
+        list.seats
+            .iter()
+            .all(|seat| seat.stored_by == SeatOrigin::Borrow)
+    );
+    let mut another = new.clone();
+    another.session = format!("sess_{:032x}", 1001);
+    let full = put(&lock, &store, Some(2), another.clone()).unwrap_err();
+    assert!(matches!(full, StoreError::Unwritable { .. }), "{full}");
+    assert_eq!(read(&store).unwrap().seats, list.seats);
+    fill(0);
+    put(&lock, &store, Some(2), another.clone()).unwrap();
+    assert_eq!(read(&store).unwrap().seats.last(), Some(&another));
+}
+
+#[test]
+fn a_seat_of_a_new_process_leaves_the_returned_loan_for_its_receipt() {
+    let scratch = tempfile::tempdir().unwrap();
+    let store = Store::new(StateDir::at(scratch.path()));
+    let loan = borrowed(1, "inst_1", 0);
+    let acquired = entry(1, 2);
+    let next_loan = borrowed(1, "inst_0", 1);
+    put_one(&store, loan.clone());
+    put_one(&store, acquired.clone());
+    let found = of_session(&store, session(&loan)).unwrap();
+    assert_eq!(found, [loan, acquired]);
+    put_one(&store, next_loan.clone());
+    assert_eq!(
+        of_session(&store, session(&next_loan)).unwrap(),
+        std::slice::from_ref(&next_loan)
+    );
+    // After its end, the session uses the loan like any other seat.
+    put_one(&store, entry(1, 3));
+    assert_eq!(
+        of_session(&store, session(&next_loan)).unwrap(),
+        [entry(1, 3)]
+    );
 }

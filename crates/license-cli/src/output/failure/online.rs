@@ -39,6 +39,7 @@ fn exit(error: &OnlineError) -> Exit {
         | OnlineError::Setting { .. }
         | OnlineError::SettingsFile { .. }
         | OnlineError::Login(LoginError::NotConfigured)
+        | OnlineError::OtherServer { .. }
         | OnlineError::Project(_)
         | OnlineError::TelemetryOff => Exit::Usage,
         OnlineError::Unverified { .. } => Exit::Indeterminate,

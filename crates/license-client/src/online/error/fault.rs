@@ -44,7 +44,19 @@ impl fmt::Display for UnreachableReason {
     }
 }
 
+/// The step of a request in which the server may have it.
+pub(in crate::online) const WAITING: &str = "waiting for the answer";
+
 impl UnreachableReason {
+    /// Returns whether the connection failed before the request was sent.
+    pub(in crate::online) fn is_before_request(&self) -> bool {
+        match self {
+            Self::NameNotFound | Self::Refused => true,
+            Self::TimedOut { step, .. } => *step != WAITING,
+            Self::Closed | Self::System(_) => false,
+        }
+    }
+
     pub(super) fn hint(&self) -> &'static str {
         match self {
             Self::NameNotFound => "check the host name in the URL of the server, and the DNS",

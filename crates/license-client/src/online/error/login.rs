@@ -105,7 +105,7 @@ impl LoginError {
             Self::TimedOut { .. } => "log in again, or with a longer time limit",
             Self::Canceled => "log in again",
             Self::Expired { source, .. } => match source {
-                Some(source) if source.is_unreachable() => {
+                Some(source) if is_outage(source) => {
                     "try again when the provider can be reached, or log in again"
                 }
                 _ => "log in again",
@@ -117,10 +117,42 @@ impl LoginError {
     pub(super) fn is_unreachable(&self) -> bool {
         match self {
             Self::Provider { .. } => true,
-            Self::Expired { source, .. } => source
-                .as_ref()
-                .is_some_and(|source| source.is_unreachable()),
+            Self::Expired { source, .. } => source.as_deref().is_some_and(is_outage),
             _ => false,
         }
+    }
+}
+
+/// Returns whether a renewal failed because the provider could not be reached. An answer that is not
+/// one of the configured provider mostly comes from a wrong setting.
+fn is_outage(error: &OnlineError) -> bool {
+    let is_wrong_provider = matches!(error, OnlineError::Login(LoginError::Provider { .. }));
+    error.is_unreachable() && !is_wrong_provider
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_provider_that_is_not_reached_makes_an_expired_login_temporary() {
+        let provider = "https://login.acme.example".to_owned();
+        let expired = |source| {
+            let provider = provider.clone();
+            let source = Some(Box::new(source));
+            LoginError::Expired { provider, source }
+        };
+        let wrong = LoginError::Provider {
+            provider: provider.clone(),
+            reason: "expected an ID token, found none".to_owned(),
+        };
+        let wrong = expired(wrong.into());
+        assert!(!wrong.is_unreachable() && wrong.hint() == "log in again");
+        let server = provider.clone();
+        let outage = expired(OnlineError::Status {
+            server,
+            status: 503,
+        });
+        assert!(outage.is_unreachable() && outage.hint().contains("reached"));
     }
 }

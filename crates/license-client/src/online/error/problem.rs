@@ -6,6 +6,8 @@ use license_core::encoding::from_strict_json;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::OnlineError;
+
 /// A refusal of a license server: a problem as in RFC 9457.
 ///
 /// ```
@@ -73,6 +75,45 @@ impl ServerProblem {
             retry_after: None,
             is_authenticated: false,
         })
+    }
+}
+
+impl ServerProblem {
+    /// Returns whether the lease of a seat has ended for good.
+    pub(in crate::online) fn is_lease_lost(&self) -> bool {
+        matches!(self.code.as_str(), "LEASE_LOST" | "UNKNOWN_INSTANCE")
+    }
+
+    /// Returns whether a server that did not grant a seat says this about it.
+    pub(in crate::online) fn is_about_another_seat(&self) -> bool {
+        self.is_lease_lost() || matches!(self.code.as_str(), "NOT_BORROWED" | "SECRET_MISMATCH")
+    }
+}
+
+impl OnlineError {
+    /// Returns whether the request certainly had no effect: no server got it, or a server that
+    /// proves who it is has refused it.
+    pub(in crate::online) fn is_without_effect(&self) -> bool {
+        match self {
+            Self::Random | Self::NoServer => true,
+            Self::Certificate { .. } | Self::ProxyRefused { .. } => true,
+            Self::Unreachable { reason, .. } => reason.is_before_request(),
+            Self::Problem(problem) => {
+                let is_refusal = (400..=499).contains(&problem.status);
+                problem.is_authenticated && is_refusal && !problem.is_lease_lost()
+            }
+            _ => false,
+        }
+    }
+
+    /// Returns whether an acquire failed because of the login, or because the seat is held with the
+    /// user of another login. A held seat can be renewed without one.
+    pub(in crate::online) fn is_about_login(&self) -> bool {
+        let code = self.code();
+        matches!(
+            code,
+            "LOGIN_EXPIRED" | "LOGIN_REQUIRED" | "LOGIN_UNAVAILABLE" | "SESSION_MISMATCH"
+        )
     }
 }
 

@@ -12,6 +12,7 @@ use super::super::random;
 use super::super::transport::{Answer, Limit, Route};
 use super::{Phase, SeatCore, SeatEvent, SeatState};
 use crate::boot_time::BootTime;
+use crate::returned_seats;
 
 /// The pauses after failed attempts. A pause is also at most a quarter of the lifetime of the
 /// lease, so that a short lease is tried several times.
@@ -19,6 +20,12 @@ const FIRST_PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 /// The shortest time limit of a renewal, and the shortest pause.
 const SHORTEST_LIMIT: Duration = Duration::from_secs(1);
+
+/// How often the state is read again, to find out whether a borrowed seat was returned.
+const RETURN_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The reason code of a lease that has ended.
+const LOST: &str = "LEASE_LOST";
 
 /// When to renew a lease, and what the last attempts brought.
 pub(super) struct Renewal {
@@ -38,6 +45,17 @@ impl Renewal {
             failures: 0,
             last_error: None,
             refusal: None,
+        }
+    }
+
+    /// Returns the renewals of a borrowed seat: none. The seat is lost at the end of the loan.
+    pub(super) fn of_loan() -> Self {
+        let refusal = (LOST.to_owned(), "the loan has ended".to_owned());
+        Self {
+            due_at: None,
+            failures: 0,
+            last_error: None,
+            refusal: Some(refusal),
         }
     }
 
@@ -110,10 +128,36 @@ impl SeatCore {
         self.holder.url()
     }
 
-    /// Emits the event of a lease that has ended.
+    /// Returns whether another process has returned the borrowed seat. The state is read once a
+    /// second.
+    pub(super) fn is_returned(&self, state: &mut SeatState) -> bool {
+        let holder = &self.holder;
+        if !holder.is_borrowed {
+            return false;
+        }
+        let now = BootTime::now();
+        match state.returned {
+            Some((read_at, is_returned)) if is_returned || now.since(read_at) < RETURN_INTERVAL => {
+                is_returned
+            }
+            _ => {
+                let (store, seal) = (&holder.store, &holder.seal);
+                let found = returned_seats::is_returned(store, seal, holder.commitment);
+                state.returned = Some((now, found));
+                found
+            }
+        }
+    }
+
+    /// Emits the event of a lease that has ended, or of a borrowed seat that was returned.
     pub(in crate::online) fn notice_end(&self) {
         let event = {
             let mut state = self.state();
+            if state.phase == Phase::Held && self.is_returned(&mut state) {
+                state.grant.valid_until = BootTime::now();
+                let detail = "another process has returned the borrowed seat".to_owned();
+                state.renewal.refusal = Some((LOST.to_owned(), detail));
+            }
             let has_ended = state.grant.valid_until <= BootTime::now();
             if state.phase != Phase::Held || !has_ended {
                 return;

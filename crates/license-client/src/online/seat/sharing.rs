@@ -109,7 +109,7 @@ impl SeatCore {
         let store = &self.holder.store;
         let lock = store.lock_within(patience)?;
         if let Some(entry) = &entry {
-            seat_file::put(&lock, store, entry.clone())?;
+            seat_file::put(&lock, store, self.holder.boot, entry.clone())?;
         } else if let Some(stored) = &sharing.stored {
             seat_file::remove(&lock, store, stored)?;
         }

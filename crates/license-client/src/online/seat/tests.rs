@@ -15,6 +15,7 @@ use super::*;
 use crate::manager::LicenseManager;
 use crate::online::error::ServerProblem;
 use crate::online::settings::OnlineSettings;
+use crate::returned_seats;
 use crate::seat_file::{self, SeatEntry, SeatOrigin};
 use crate::session::Session;
 use crate::state_dir::StateDir;
@@ -32,6 +33,14 @@ fn seat(scratch: &tempfile::TempDir) -> Seat {
 }
 
 fn parts(scratch: &tempfile::TempDir) -> (SeatCore, ProjectRoot) {
+    parts_of(scratch, LeaseMode::Floating)
+}
+
+/// Returns the parts of a seat whose lease has this mode.
+pub(in crate::online) fn parts_of(
+    scratch: &tempfile::TempDir,
+    mode: LeaseMode,
+) -> (SeatCore, ProjectRoot) {
     let key = SigningKey::generate(KeyBits::B2048, Algorithm::Rs256, &random).unwrap();
     let key = SigningKey::from_pkcs8(&key, None, random).unwrap();
     let key = ServerKey::new(VerifyingSigner::new(Box::new(key)), &testing::trust()).unwrap();
@@ -57,7 +66,7 @@ fn parts(scratch: &tempfile::TempDir) -> (SeatCore, ProjectRoot) {
         machine: machine.clone(),
         pool: "pool".to_owned(),
         seq: 1,
-        mode: LeaseMode::Floating,
+        mode,
         renew_after: testing::TimeDelta::seconds(20),
         commitment: secret.commitment(),
         nonce: Nonce::from_random([0; 16]),
@@ -83,6 +92,7 @@ fn parts(scratch: &tempfile::TempDir) -> (SeatCore, ProjectRoot) {
         secret: Zeroizing::new(secret.reveal()),
         commitment: secret.commitment(),
         store: manager.readable_paths().user().clone(),
+        seal: manager.seal().clone(),
         boot: Some(7),
         is_borrowed: false,
     };
@@ -151,6 +161,51 @@ fn refusal(code: &str, is_authenticated: bool) -> OnlineError {
         retry_after: None,
         is_authenticated,
     }))
+}
+
+/// Returns a borrowed seat that reports its events.
+fn borrowed(scratch: &tempfile::TempDir) -> (Seat, std::sync::mpsc::Receiver<SeatEvent>) {
+    let (
+        SeatCore {
+            mut holder, state, ..
+        },
+        root,
+    ) = parts(scratch);
+    holder.is_borrowed = true;
+    let grant = state.into_inner().unwrap().grant;
+    let (sender, events) = std::sync::mpsc::channel();
+    let callback: Callback = Box::new(move |event| sender.send(event.clone()).unwrap());
+    let core = SeatCore::new(holder, grant, None, Some(callback));
+    let core = Arc::new(core);
+    (Seat { core, root }, events)
+}
+
+#[test]
+fn a_borrowed_seat_that_another_process_returns_is_lost() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (seat, events) = borrowed(&scratch);
+    assert!(seat.is_valid());
+    let holder = &seat.core.holder;
+    assert!(returned_seats::record(&holder.store, &holder.seal, holder.commitment).unwrap());
+    // The state is read again after a second.
+    seat.core.state().returned = None;
+    assert!(!seat.is_valid());
+    seat.core.notice_end();
+    let event = events.try_recv().unwrap();
+    assert!(matches!(event, SeatEvent::Lost { .. }), "{event:?}");
+    assert!(seat.core.due().is_none());
+}
+
+#[test]
+fn a_borrowed_seat_is_lost_at_the_end_of_its_loan_without_a_renewal() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (seat, events) = borrowed(&scratch);
+    assert!(seat.core.due().is_some_and(|due| !due.is_request));
+    seat.core.state().grant.valid_until = BootTime::now();
+    seat.core.notice_end();
+    let event = events.try_recv().unwrap();
+    assert!(matches!(event, SeatEvent::Lost { .. }), "{event:?}");
+    assert!(seat.core.due().is_none());
 }
 
 /// The server extends no lease of an ended license, and none that an administrator ended. Only the

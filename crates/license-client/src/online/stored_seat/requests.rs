@@ -5,7 +5,7 @@ use serde_json::json;
 use ureq::http::Method;
 use zeroize::Zeroizing;
 
-use super::super::error::OnlineError;
+use super::super::error::{OnlineError, ServerProblem};
 use super::super::grant::{Expected, Grant, ReleaseReply, SeatReply, unverified};
 use super::super::random;
 use super::super::seat_request::{Attempt, SeatRequest};
@@ -41,11 +41,20 @@ impl SeatRequest {
         if let Some(borrowed) = self.borrowed()? {
             return Ok(self.stored_seat(&borrowed.entry, borrowed.grant));
         }
-        let attempt = match self.stored_attempt()? {
+        let known = self.stored_attempt()?;
+        let is_known = known.is_some();
+        let attempt = match known {
             Some(known) => known,
             None => Attempt::new()?,
         };
-        let seat = self.acquire_as(&attempt)?;
+        let seat = match self.acquire_as(&attempt) {
+            Ok(seat) => seat,
+            // A held seat needs no login, so an outage of the provider does not end it.
+            Err(error) if is_known && error.is_about_login() => {
+                return self.renew_stored().ok().flatten().ok_or(error);
+            }
+            Err(error) => return Err(error),
+        };
         // A seat that cannot be released later is released now, when it is dropped.
         let entry = seat.core.entry(SeatOrigin::Acquire);
         if let Some(entry) = &entry {
@@ -87,6 +96,11 @@ impl SeatRequest {
         if let Some(borrowed) = self.borrowed()? {
             return Ok(Some(self.stored_seat(&borrowed.entry, borrowed.grant)));
         }
+        self.renew_stored()
+    }
+
+    /// Renews the lease of the stored seat.
+    fn renew_stored(&self) -> Result<Option<StoredSeat>, OnlineError> {
         let Some((entry, secret)) = self.entry()? else {
             return Ok(None);
         };
@@ -153,10 +167,9 @@ impl SeatRequest {
             "seq": entry.seq,
             "secret": secret.reveal(),
         });
-        let answer = self.send_stored(&entry, "release", body.to_string())?;
-        let released: ReleaseReply = answer.parse(self.transport.url(answer.server))?;
+        let freed = self.send_release(&entry, "release", body.to_string())?;
         self.remove(&entry)?;
-        Ok(Some(released.freed))
+        Ok(Some(freed))
     }
 
     /// Returns the stored seat of the session, with its secret. A returned seat is not one: its
@@ -164,8 +177,9 @@ impl SeatRequest {
     pub(in crate::online) fn entry(
         &self,
     ) -> Result<Option<(SeatEntry, ActivationSecret)>, OnlineError> {
-        let entry = seat_file::unrenewed(&self.store, self.session)?;
-        Ok(entry.and_then(|entry| {
+        let entries = seat_file::of_session(&self.store, self.session)?.into_iter();
+        let mut unrenewed = entries.filter(|entry| entry.stored_by != SeatOrigin::Run);
+        Ok(unrenewed.find_map(|entry| {
             let secret = entry.secret()?;
             let commitment = secret.commitment();
             let is_returned = returned_seats::is_returned(&self.store, &self.seal, commitment);
@@ -192,7 +206,12 @@ impl SeatRequest {
 
     pub(in crate::online) fn put(&self, entry: &SeatEntry) -> Result<(), OnlineError> {
         let lock = self.store.lock()?;
-        Ok(seat_file::put(&lock, &self.store, entry.clone())?)
+        Ok(seat_file::put(
+            &lock,
+            &self.store,
+            self.boot,
+            entry.clone(),
+        )?)
     }
 
     pub(in crate::online) fn remove(&self, entry: &SeatEntry) -> Result<(), OnlineError> {
@@ -200,15 +219,37 @@ impl SeatRequest {
         Ok(seat_file::remove(&lock, &self.store, entry)?)
     }
 
+    /// Returns the number of the server that granted a stored seat, if the settings name it.
+    pub(in crate::online) fn server_of(&self, entry: &SeatEntry) -> Option<usize> {
+        self.transport.urls().position(|url| url == entry.server)
+    }
+
+    /// Sends a release or a return, and returns whether it freed the seat. A server that did not
+    /// grant the seat does not know it, so its answer counts only if it freed the seat.
+    pub(in crate::online) fn send_release(
+        &self,
+        entry: &SeatEntry,
+        action: &str,
+        body: String,
+    ) -> Result<bool, OnlineError> {
+        let answer = self.send_stored(entry, action, body)?;
+        let released: ReleaseReply = answer.parse(self.transport.url(answer.server))?;
+        if released.freed || self.server_of(entry).is_some() {
+            return Ok(released.freed);
+        }
+        let server = entry.server.clone();
+        Err(OnlineError::OtherServer { server })
+    }
+
     /// Sends a request about a stored seat to the server that granted it. If the settings do not
-    /// name this server any more, asks all servers.
+    /// name this server any more, asks all servers, because its URL may have changed.
     pub(in crate::online) fn send_stored(
         &self,
         entry: &SeatEntry,
         action: &str,
         body: String,
     ) -> Result<Answer, OnlineError> {
-        let server = self.transport.urls().position(|url| url == entry.server);
+        let server = self.server_of(entry);
         let key = random::idempotency_key()?;
         let call = Call {
             method: Method::POST,
@@ -221,13 +262,12 @@ impl SeatRequest {
         };
         let route = server.map_or(Route::Any, Route::Only);
         let answer = self.transport.send(&call, route, Limit::Configured);
-        let is_lost = answer.as_ref().is_err_and(|error| {
-            let problem = error.problem().filter(|problem| problem.is_authenticated);
-            problem.is_some_and(|problem| {
-                matches!(problem.code.as_str(), "LEASE_LOST" | "UNKNOWN_INSTANCE")
-            })
-        });
-        if is_lost {
+        let problem = answer.as_ref().err().and_then(OnlineError::problem);
+        if server.is_none() && problem.is_some_and(ServerProblem::is_about_another_seat) {
+            let server = entry.server.clone();
+            return Err(OnlineError::OtherServer { server });
+        }
+        if problem.is_some_and(|problem| problem.is_authenticated && problem.is_lease_lost()) {
             self.remove(entry)?;
         }
         answer

@@ -112,17 +112,22 @@ impl Telemetry<'_> {
     ///
     /// # Errors
     ///
-    /// Returns [`OnlineError`] if a server has not confirmed the deletion. Telemetry is then off,
-    /// and a repetition continues.
+    /// Returns the first [`OnlineError`] if a server has not confirmed the deletion, after each
+    /// server was asked. Telemetry is then off, and a repetition asks the remaining servers.
     pub fn delete(&self) -> Result<usize, OnlineError> {
         self.change_existing(|file| {
             file.begin_deletion();
             Ok(())
         })?;
         let mut deleted = 0;
+        let mut failure = None;
         for installation in TelemetryFile::read(self.store())?.deletions.clone() {
             for server in &installation.servers {
-                self.delete_at(&installation, server)?;
+                // A server that does not answer does not keep the others from being asked.
+                if let Err(error) = self.delete_at(&installation, server) {
+                    failure.get_or_insert(error);
+                    continue;
+                }
                 self.change(|file| {
                     file.end_deletion(installation.id, server);
                     Ok(())
@@ -130,7 +135,7 @@ impl Telemetry<'_> {
                 deleted += 1;
             }
         }
-        Ok(deleted)
+        failure.map_or(Ok(deleted), Err)
     }
 
     fn delete_at(
@@ -185,4 +190,55 @@ impl Telemetry<'_> {
 fn is_deleted(error: &OnlineError) -> bool {
     let problem = error.problem().filter(|problem| problem.is_authenticated);
     problem.is_some_and(|problem| problem.code == "TELEMETRY_DELETED")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader, Write};
+    use std::net::TcpListener;
+
+    use license_core::{Context, FeatureMatrix};
+
+    use super::*;
+    use crate::manager::LicenseManager;
+    use crate::state_dir::StateDir;
+    use crate::testing;
+
+    #[test]
+    fn a_server_that_is_not_reached_does_not_keep_the_others_from_deleting() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let answer = std::thread::spawn(move || {
+            let (stream, _) = listener.accept().unwrap();
+            let mut stream = BufReader::new(stream);
+            let mut line = String::new();
+            while stream.read_line(&mut line).unwrap() > 2 {
+                line.clear();
+            }
+            let answer = b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n";
+            stream.get_mut().write_all(answer).unwrap();
+        });
+        let scratch = tempfile::tempdir().unwrap();
+        let matrix = FeatureMatrix::built_in();
+        let manager = LicenseManager::at(matrix.product(), StateDir::at(scratch.path()));
+        let store = manager.readable_paths().user();
+        let mut installation = TelemetryInstallation::new().unwrap();
+        // Nothing listens at port 9 of this machine.
+        let closed = "http://127.0.0.1:9".to_owned();
+        installation.servers = vec![closed.clone(), format!("http://{address}")];
+        let mut file = TelemetryFile {
+            is_on: true,
+            installation: Some(installation),
+            ..TelemetryFile::default()
+        };
+        file.begin_deletion();
+        file.write(&store.lock().unwrap()).unwrap();
+        let context = Context::at(testing::START);
+        let telemetry = Telemetry::new(&manager, matrix, context, OnlineSettings::new());
+        let error = telemetry.delete().unwrap_err();
+        assert_eq!(error.code(), "SERVER_UNREACHABLE", "{error}");
+        answer.join().unwrap();
+        let left = TelemetryFile::read(store).unwrap().deletions.clone();
+        assert_eq!(left[0].servers, [closed]);
+    }
 }

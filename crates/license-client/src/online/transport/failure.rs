@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustls::{AlertDescription, CertificateError};
 use ureq::{Error, Timeout};
 
-use super::super::error::{CertificateFault, OnlineError, UnreachableReason, one_line};
+use super::super::error::{CertificateFault, OnlineError, UnreachableReason, WAITING, one_line};
 
 /// The number of names of a certificate in an error.
 const MAX_NAMES: usize = 5;
@@ -72,7 +72,7 @@ impl ServerAttempt<'_> {
         let (step, limit) = match timeout {
             Timeout::Resolve => ("looking up the name", self.connect),
             Timeout::Connect => ("connecting", self.connect),
-            _ => ("waiting for the answer", self.total),
+            _ => (WAITING, self.total),
         };
         UnreachableReason::TimedOut { step, limit }
     }
