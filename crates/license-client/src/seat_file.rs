@@ -185,8 +185,8 @@ pub(crate) fn put(
     write(lock, &list)
 }
 
-/// Returns the end that a lease token states, in Unix seconds. The signature is not checked, because
-/// the end only decides which entry makes room.
+/// Returns the end that a lease token states, in Unix seconds. The signature is not checked,
+/// because the end only decides which entry makes room.
 #[cfg(feature = "online")]
 fn stated_end(token: &str) -> Option<i64> {
     #[derive(Deserialize)]

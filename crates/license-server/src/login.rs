@@ -140,8 +140,8 @@ impl LoginVerifier {
             // The key may be new, so this is no refusal of the login.
             return Err(unavailable(state.has_failed, after));
         }
-        // The task goes on if the client goes away. Otherwise, clients could start any number of
-        // loads, and a slow load would never count.
+        // The task continues if the client closes its connection. Otherwise, clients could start any
+        // number of loads, and a slow load would never count.
         let verifier = Arc::clone(self);
         let loaded = tokio::spawn(async move { verifier.load_again(state).await }).await;
         loaded.unwrap_or_else(|_| Err(unavailable(true, RETRY_MS)))

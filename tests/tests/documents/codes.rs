@@ -39,6 +39,7 @@ const NOT_CODES: &[&str] = &[
     "CLAIM",
     "COLUMNS",
     "COMMIT",
+    "CREATED",
     "CRITICAL",
     "CUSTOMER",
     "DAYS",

@@ -18,7 +18,7 @@ pub enum TelemetryOutcome {
     OtherCommitment,
 }
 
-/// What the telemetry of a tenant takes.
+/// The space of the telemetry of a tenant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TelemetrySize {
     /// The number of stored events.

@@ -17,7 +17,7 @@ use crate::domain::{
 /// needs a bound.
 pub(super) const MAX_BYTES: u64 = 256 * 1024 * 1024;
 
-/// What a row takes besides the JSON of its event, with its ids and its places in the indexes.
+/// The space of a row besides the JSON of its event, with its ids and its places in the indexes.
 const ROW_BYTES: u64 = 256;
 
 /// The number of days that a list covers by default.
@@ -40,7 +40,7 @@ pub struct TelemetryService {
     site: Arc<Site>,
     /// The number of days for which events are kept. 0: none are accepted.
     days: u32,
-    /// What the telemetry took at the last clean-up, and what came after it, in bytes.
+    /// The space of the telemetry at the last clean-up, and the space added since, in bytes.
     pub(super) bytes: Arc<AtomicU64>,
 }
 

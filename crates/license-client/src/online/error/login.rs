@@ -123,8 +123,8 @@ impl LoginError {
     }
 }
 
-/// Returns whether a renewal failed because the provider could not be reached. An answer that is not
-/// one of the configured provider mostly comes from a wrong setting.
+/// Returns whether a renewal failed because the provider could not be reached. An answer that is
+/// not one of the configured provider mostly comes from a wrong setting.
 fn is_outage(error: &OnlineError) -> bool {
     let is_wrong_provider = matches!(error, OnlineError::Login(LoginError::Provider { .. }));
     error.is_unreachable() && !is_wrong_provider
