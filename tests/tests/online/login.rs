@@ -47,6 +47,10 @@ fn a_seat_has_the_user_who_logged_in_at_the_pages_of_the_provider() {
     let shown = workplace.license(&["login", "--status"]).expect_code(0);
     assert!(shown.stdout.contains(ANN), "{shown:?}");
     assert_no_token(&tokens, &shown);
+    // Only the configured server gets the login.
+    let elsewhere = ["seat", "acquire", "--server-url", server.url()];
+    let refused = workplace.license(&elsewhere).expect_failure(1);
+    assert_eq!(refused.code, "LOGIN_REQUIRED");
 
     let acquired = workplace.license(&["seat", "acquire"]).expect_code(0);
     assert_no_token(&tokens, &acquired);
@@ -58,10 +62,8 @@ fn a_seat_has_the_user_who_logged_in_at_the_pages_of_the_provider() {
     let other = ["seat", "acquire", "--user", "bob@acme.example"];
     let refused = workplace.license(&other).expect_failure(1);
     assert_eq!(refused.code, "LOGIN_MISMATCH");
-    // Only the configured server gets the login.
-    let elsewhere = ["seat", "acquire", "--server-url", server.url()];
-    let refused = workplace.license(&elsewhere).expect_failure(1);
-    assert_eq!(refused.code, "LOGIN_REQUIRED");
+    // The renewal of a held seat needs no login.
+    let _ = workplace.license(&elsewhere).expect_code(0);
 
     let out = workplace
         .license(&["logout", "--json"])
