@@ -153,6 +153,9 @@ impl RunningLogin {
     pub(super) fn start(workplace: &Workplace, options: &[&str]) -> Self {
         let log = workplace.machine.file("login.log");
         let run = Run::license(&workplace.machine).args(["login", "--json"]);
+        // The tests can have been started as a job of a shell script, which ignores SIGINT.
+        #[cfg(target_os = "linux")]
+        let run = run.through(&["env", "--default-signal=HUP,INT,QUIT,TERM"]);
         let mut child = run
             .args(options)
             .start_with_stderr(File::create(&log).unwrap().into());
