@@ -113,7 +113,7 @@ impl Error for Fault {
     }
 
     fn unknown_field(field: &str, known: &'static [&'static str]) -> Self {
-        let expected = format_args!("only the members {}", known.join(", "));
+        let expected = format!("only the members {}", known.join(", "));
         let mut fault = Self::new(expected, "an unknown member");
         fault.0.member = Some(field.to_owned());
         fault.0.is_unknown = true;
