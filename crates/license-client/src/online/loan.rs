@@ -9,7 +9,7 @@ use license_core::time;
 use serde_json::json;
 
 use super::error::OnlineError;
-use super::grant::{Expected, Grant, SeatReply, unverified};
+use super::grant::{Grant, SeatReply, unverified};
 use super::random;
 use super::seat::Seat;
 use super::seat_request::{Attempt, SeatRequest, Use};
@@ -59,12 +59,7 @@ impl SeatRequest {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn borrow(mut self, duration: Duration) -> Result<StoredSeat, OnlineError> {
-        let known = self.stored_attempt()?;
-        let is_known = known.is_some();
-        let attempt = match known {
-            Some(known) => known,
-            None => Attempt::new()?,
-        };
+        let (attempt, is_known) = self.stored_or_new_attempt()?;
         let seat = match self.acquire_as(&attempt) {
             Ok(seat) => seat,
             // A held seat needs no login, so an outage of the provider prevents no loan of it.
@@ -112,12 +107,7 @@ impl SeatRequest {
         let answer = self.send_stored(&entry, "borrow", body.to_string())?;
         let url = self.transport.url(answer.server);
         let reply: SeatReply = answer.parse(url)?;
-        let expected = Expected {
-            license: &self.license,
-            session: self.session,
-            machine: &self.machine,
-            commitment: attempt.secret.commitment(),
-        };
+        let expected = self.expected(&attempt.secret);
         let grant = reply.grant(&answer, url, nonce, &expected)?;
         let grant = grant.filter(|grant| grant.lease.mode() == LeaseMode::Borrowed);
         let grant =

@@ -312,17 +312,22 @@ impl SeatRequest {
             return Ok(Acquired::Queued { server, ticket });
         }
         let reply: SeatReply = answer.parse(url)?;
-        let expected = Expected {
-            license: &self.license,
-            session: self.session,
-            machine: &self.machine,
-            commitment: attempt.secret.commitment(),
-        };
+        let expected = self.expected(&attempt.secret);
         let grant = reply.grant(answer, url, nonce, &expected)?;
         let grant = grant.ok_or_else(|| unverified(url, "expected a lease token, found none"))?;
         let renew_at = reply.renew_at(answer.sent_at);
         let seat = self.start(attempt, answer.server, grant, Use::Renewed(renew_at))?;
         Ok(Acquired::Seat(Box::new(seat)))
+    }
+
+    /// Returns the parts of a lease for this request that are known in advance.
+    pub(super) fn expected(&self, secret: &ActivationSecret) -> Expected<'_> {
+        Expected {
+            license: &self.license,
+            session: self.session,
+            machine: &self.machine,
+            commitment: secret.commitment(),
+        }
     }
 
     /// Returns the end of a lease for other processes of this boot, if the system has an id of it.

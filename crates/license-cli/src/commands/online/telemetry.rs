@@ -110,7 +110,7 @@ fn turn_on(telemetry: &Telemetry<'_>, yes: bool, terminal: &Terminal) -> Result<
     }
     let proposal = telemetry.propose().map_err(failed)?;
     let body = proposal.body().to_owned();
-    // Who agrees must have seen the body.
+    // A user who agrees must have seen the body.
     let has_screen = terminal.columns().is_some() && stdin().is_terminal();
     let may_ask = !yes && !terminal.is_json() && has_screen;
     if !yes && !may_ask {

@@ -6,7 +6,7 @@ use ureq::http::Method;
 use zeroize::Zeroizing;
 
 use super::super::error::{OnlineError, ServerProblem};
-use super::super::grant::{Expected, Grant, ReleaseReply, SeatReply, unverified};
+use super::super::grant::{Grant, ReleaseReply, SeatReply, unverified};
 use super::super::random;
 use super::super::seat_request::{Attempt, SeatRequest};
 use super::super::transport::{Answer, Call, Limit, Route};
@@ -41,12 +41,7 @@ impl SeatRequest {
         if let Some(borrowed) = self.borrowed()? {
             return Ok(self.stored_seat(&borrowed.entry, borrowed.grant));
         }
-        let known = self.stored_attempt()?;
-        let is_known = known.is_some();
-        let attempt = match known {
-            Some(known) => known,
-            None => Attempt::new()?,
-        };
+        let (attempt, is_known) = self.stored_or_new_attempt()?;
         let seat = match self.acquire_as(&attempt) {
             Ok(seat) => seat,
             // A held seat needs no login, so an outage of the provider does not end it.
@@ -115,12 +110,7 @@ impl SeatRequest {
         let answer = self.send_stored(&entry, "heartbeat", body.to_string())?;
         let url = self.transport.url(answer.server);
         let reply: SeatReply = answer.parse(url)?;
-        let expected = Expected {
-            license: &self.license,
-            session: self.session,
-            machine: &self.machine,
-            commitment: secret.commitment(),
-        };
+        let expected = self.expected(&secret);
         let grant = reply.grant(&answer, url, nonce, &expected)?;
         let grant = grant.ok_or_else(|| unverified(url, "expected a lease token, found none"))?;
         let mut renewed = entry.clone();
@@ -187,12 +177,14 @@ impl SeatRequest {
         }))
     }
 
-    /// Returns the instance and the secret of the stored seat.
-    pub(in crate::online) fn stored_attempt(&self) -> Result<Option<Attempt>, OnlineError> {
-        Ok(self.entry()?.map(|(entry, secret)| Attempt {
-            instance: entry.instance.clone(),
-            secret,
-        }))
+    /// Returns the instance and the secret of the stored seat, or else new ones, and whether they
+    /// are stored.
+    pub(in crate::online) fn stored_or_new_attempt(&self) -> Result<(Attempt, bool), OnlineError> {
+        let Some((entry, secret)) = self.entry()? else {
+            return Ok((Attempt::new()?, false));
+        };
+        let instance = entry.instance.clone();
+        Ok((Attempt { instance, secret }, true))
     }
 
     pub(in crate::online) fn stored_seat(&self, entry: &SeatEntry, grant: Grant) -> StoredSeat {
