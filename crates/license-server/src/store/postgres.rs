@@ -108,3 +108,6 @@ impl std::fmt::Debug for PostgresStore {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;
