@@ -12,7 +12,7 @@ mod telemetry;
 use super::ServerStore;
 
 pub(super) use acquires::concurrent_acquires;
-pub(super) use sample::{acquire, acquire_command, audit, grant, session, tenant};
+pub(super) use sample::{acquire, acquire_command, audit, grant, license, session, tenant};
 
 /// Checks an empty store.
 ///
