@@ -14,12 +14,12 @@ use crate::domain::{Actor, LicenseRecord, NewAuditEntry, PoolId, TenantId};
 use crate::store::{PoolReply, PoolRequest, ServerStore};
 
 /// Returns a tenant that no other check uses.
-pub(super) fn tenant() -> TenantId {
+pub(in crate::store) fn tenant() -> TenantId {
     TenantId::new(uuid::Uuid::new_v4())
 }
 
 /// Returns an audit entry.
-pub(super) fn audit(action: &'static str) -> NewAuditEntry {
+pub(in crate::store) fn audit(action: &'static str) -> NewAuditEntry {
     NewAuditEntry {
         actor: Actor::Console,
         action,
@@ -36,7 +36,7 @@ pub(super) fn id(number: u8) -> LicenseId {
 }
 
 /// Returns the record of a license that replaces others.
-pub(super) fn license(number: u8, pool: u8, supersedes: &[u8]) -> LicenseRecord {
+pub(in crate::store) fn license(number: u8, pool: u8, supersedes: &[u8]) -> LicenseRecord {
     LicenseRecord {
         id: id(number),
         pool: PoolId::new(&id(pool)),
