@@ -10,6 +10,7 @@ mod administration;
 mod borrowing;
 mod hold;
 mod queue;
+mod renewals;
 mod seats;
 
 use std::sync::Arc;
