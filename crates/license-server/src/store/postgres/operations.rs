@@ -1,0 +1,3 @@
+//! The operations of the store.
+
+mod seats;
