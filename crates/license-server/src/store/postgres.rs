@@ -7,17 +7,23 @@ mod database;
 mod events;
 mod identity;
 mod lease_clock;
+mod ledger;
+mod licenses;
+mod machines;
 mod nodes;
 mod operations;
 mod pools;
 mod queries;
 mod renewals;
+mod requests;
 mod schema;
 mod seat_rows;
 mod session;
+mod telemetry;
 mod tenants;
 mod tickets;
 mod tls;
+mod tokens;
 mod transaction;
 mod values;
 
@@ -165,3 +171,6 @@ impl std::fmt::Debug for PostgresStore {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;
