@@ -50,7 +50,6 @@ pub struct PostgresStore {
     address: String,
     node: NodeId,
     clock: Arc<dyn ServerClock>,
-    observer: Arc<dyn Observer>,
     /// Whether the process is a node, which lends seats.
     is_node: bool,
     identity: Arc<Identity>,
@@ -125,14 +124,13 @@ impl PostgresStore {
             keeper: Arc::clone(&keeper),
             renewals,
             clock: Arc::clone(&clock),
-            observer: Arc::clone(&observer),
+            observer,
         });
         Ok(Self {
             database,
             address: config.to_string(),
             node,
             clock,
-            observer,
             is_node,
             identity,
             keeper,
@@ -145,6 +143,9 @@ impl PostgresStore {
     /// Commits the commands that wait, and hands the lease clock over to another node.
     async fn leave(&self) -> Result<(), ServerStoreError> {
         self.pools.close().await;
+        if let Some(listener) = &self.listener {
+            listener.stop();
+        }
         let task = self
             .keeper_task
             .lock()

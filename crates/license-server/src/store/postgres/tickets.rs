@@ -61,6 +61,11 @@ impl TicketListener {
         Self { waker, task }
     }
 
+    /// Ends the background task.
+    pub(super) fn stop(&self) {
+        self.task.abort();
+    }
+
     /// Sets what wakes the callers.
     pub(super) fn set_waker(&self, waker: TicketWaker) {
         *self.waker.lock().unwrap_or_else(PoisonError::into_inner) = Some(waker);
@@ -69,7 +74,7 @@ impl TicketListener {
 
 impl Drop for TicketListener {
     fn drop(&mut self) {
-        self.task.abort();
+        self.stop();
     }
 }
 
