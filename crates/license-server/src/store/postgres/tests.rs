@@ -32,7 +32,8 @@ fn manual_clock() -> Arc<ManualClock> {
 /// Opens a node whose clock the test sets.
 async fn open_manual(database: &TestDatabase, clock: &Arc<ManualClock>) -> PostgresStore {
     let clock: Arc<ManualClock> = Arc::clone(clock);
-    let opened = PostgresStore::open(&config(database), clock, Arc::new(()));
+    let config = config(database);
+    let opened = PostgresStore::open(&config, clock, Arc::new(()));
     opened.await.unwrap()
 }
 
