@@ -174,4 +174,5 @@ impl std::fmt::Debug for PostgresStore {
 }
 
 #[cfg(test)]
+#[cfg(unix)]
 mod tests;
