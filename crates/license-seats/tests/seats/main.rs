@@ -16,6 +16,7 @@ mod memory;
 
 mod naive;
 mod random;
+mod servers;
 mod store;
 
 /// Returns the number in an environment variable.
