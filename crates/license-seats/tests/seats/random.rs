@@ -358,18 +358,28 @@ fn summary(outcome: &SeatOutcome) -> String {
     }
 }
 
-/// Proves that the test detects a difference: the naive model grants one seat more.
-#[test]
-fn a_pool_with_another_capacity_differs_from_the_naive_model() {
-    let differs = (1..20).any(|seed| {
+/// Returns whether the test fails after a change of the world.
+fn is_detected(change: impl Fn(&mut World)) -> bool {
+    (1..20).any(|seed| {
         let run = std::panic::AssertUnwindSafe(|| {
             let mut world = World::new(seed);
-            world.state.naive.terms.capacity += 1;
+            change(&mut world);
             world.run(EPISODE)
         });
         std::panic::catch_unwind(run).is_err()
-    });
-    assert!(differs);
+    })
+}
+
+/// Proves that the test detects a difference: the naive model grants one seat more.
+#[test]
+fn a_pool_with_another_capacity_differs_from_the_naive_model() {
+    assert!(is_detected(|world| world.state.naive.terms.capacity += 1));
+}
+
+/// Proves that the test detects a difference: the servers do not take over renewals.
+#[test]
+fn servers_that_ignore_renewals_differ_from_one_pool() {
+    assert!(is_detected(|world| world.state.servers.ignore_renewals()));
 }
 
 /// The type of the terms in `SetTerms` is shared, so that a command is small.

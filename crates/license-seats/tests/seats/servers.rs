@@ -41,6 +41,11 @@ struct LogEntry {
 }
 
 impl Servers {
+    /// Makes the servers ignore renewals, to prove that the test detects it.
+    pub(crate) const fn ignore_renewals(&mut self) {
+        self.front.is_ignored = true;
+    }
+
     pub(crate) fn new(pool: &Pool, has_front: bool) -> Self {
         let server = Server {
             pool: pool.clone(),
@@ -150,6 +155,7 @@ impl Servers {
 #[derive(Clone)]
 struct Front {
     is_on: bool,
+    is_ignored: bool,
     /// The leases with their renewals. Those of late leases remain, because no store has them.
     leases: BTreeMap<SessionId, OpenLease>,
     /// The leases that it can renew.
@@ -167,6 +173,7 @@ impl Front {
     fn new(pool: &Pool, is_on: bool) -> Self {
         Self {
             is_on,
+            is_ignored: false,
             leases: BTreeMap::new(),
             live: BTreeSet::new(),
             renewed: BTreeMap::new(),
@@ -207,7 +214,8 @@ impl Front {
 
     /// Returns the renewals after one with a number.
     fn renewals_after(&self, number: u64) -> Vec<SeatRenewal> {
-        let renewed = self.renewed.iter().filter(|(_, last)| **last > number);
+        let is_new = |last: u64| last > number && !self.is_ignored;
+        let renewed = self.renewed.iter().filter(|(_, last)| is_new(**last));
         let renewals = renewed.map(|((session, instance), _)| {
             let lease = &self.leases[session];
             let mut instances = lease.instances.iter();

@@ -43,6 +43,10 @@ enum Rules {
     NoReservation,
     /// Leases are not extended after a loss of renewals.
     NoExtension,
+    /// A reservation repairs a pool that Redis has lost, before the transaction is confirmed.
+    LossForgotten,
+    /// The extension starts at a reading of the lease clock from before the loss was noticed.
+    OldReading,
     /// The extension does not cover the second in which a node may still use Redis.
     ShortExtension,
     /// A node uses Redis for any time after it has read the lease clock and the epoch.
@@ -272,6 +276,11 @@ fn each_rule_of_renewals_outside_prevents_an_overlap() {
     for (rules, bounds) in [
         (Rules::NoReservation, bounds(2, 1, &[])),
         (Rules::NoExtension, bounds(3, 1, &[Fault::Flush])),
+        (
+            Rules::LossForgotten,
+            bounds(3, 2, &[Fault::Flush, Fault::Stop]),
+        ),
+        (Rules::OldReading, bounds(3, 2, &[Fault::Flush])),
         (Rules::ShortExtension, bounds(3, 2, &[Fault::TurnOff])),
         (Rules::NoPermission, bounds(4, 2, &[Fault::TurnOff])),
         (Rules::NoToken, late),

@@ -90,7 +90,7 @@ impl Redis {
         }
         self.pool = Some(RedisPool {
             epoch: batch.epoch,
-            version: None,
+            version: (rules == Rules::LossForgotten).then_some(batch.version),
             token: Some(batch.token),
             lease: None,
             is_live: false,

@@ -251,6 +251,9 @@ impl Renewals {
                 Reserved::Lost => {
                     is_lost = true;
                     batch.is_replaced = true;
+                    if self.rules != Rules::OldReading {
+                        batch.clock = state.database.clock;
+                    }
                 }
                 Reserved::Stale => {
                     state.batches[node] = Phase::Idle;
