@@ -81,7 +81,10 @@ impl Pool {
     /// assert_eq!(pool.renewable_until(at.with_license_left(LeaseSpan::ZERO)), None);
     /// ```
     pub fn renewable_until(&self, at: CommandTime) -> Option<LeaseTime> {
-        let times = [self.table.next_fixed(), self.next_of_others()];
+        // The queue is served after a hold.
+        let waits = self.table.waiting() > 0;
+        let hold = at.hold_until.filter(|_| waits && at.hold_left().is_some());
+        let times = [self.table.next_fixed(), self.next_of_others(), hold];
         let first = times.into_iter().flatten().min();
         at.is_licensed().then(|| first.unwrap_or(LeaseTime::MAX))
     }
