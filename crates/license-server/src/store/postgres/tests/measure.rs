@@ -13,7 +13,7 @@ use crate::clock::SystemServerClock;
 use crate::domain::{PoolId, TenantId};
 use crate::store::conformance::{acquire_command, instance, secret, session};
 use crate::store::sqlite::SqliteStore;
-use crate::store::{PoolRequest, SeatStore, ServerStore};
+use crate::store::{PoolRequest, ServerStore};
 
 /// How long each rate is measured.
 const SPAN: Duration = Duration::from_secs(5);
