@@ -66,8 +66,8 @@ impl SeatValidity {
 /// A component in front of a pool can answer the heartbeats that only extend a lease. Such a
 /// heartbeat has this effect and no other, if [`OpenLease::renewal`] returns it, and if the reading
 /// of the lease clock is not after [`Pool::renewable_until`](crate::Pool::renewable_until) and not
-/// after the end of the lifetime of any lease that was live. The pool must know all renewals when it
-/// applies a command: see [`Pool::fold_renewals`](crate::Pool::fold_renewals).
+/// after the end of the lifetime of any lease that was live. The pool must know all renewals when
+/// it applies a command: see [`Pool::fold_renewals`](crate::Pool::fold_renewals).
 ///
 /// ```
 /// use license_core::session::SessionId;

@@ -15,9 +15,9 @@ impl Pool {
     ///
     /// The time of the pool does not advance, no event occurs, and no row counts as changed: the
     /// rows of a store may have earlier times than the pool. A renewal of an unknown lease, fencing
-    /// number or instance is ignored. The pool must know all acknowledged renewals before it applies
-    /// a command, and the component must not acknowledge another one before the changes of the
-    /// command are stored and the component knows them.
+    /// number or instance is ignored. The pool must know all acknowledged renewals before it
+    /// applies a command, and the component must not acknowledge another one before the changes of
+    /// the command are stored and the component knows them.
     pub fn fold_renewals(&mut self, renewals: &[SeatRenewal]) {
         for renewal in renewals {
             let Some(lease) = self.table.leases().get(&renewal.session) else {
@@ -31,15 +31,15 @@ impl Pool {
         self.table.mark_stored();
     }
 
-    /// Extends the leases as if each instance had renewed now, because renewals may be lost: those of
-    /// another component, or those after the backup that a database was restored from. Returns the
-    /// changed rows.
+    /// Extends the leases as if each instance had renewed now, because renewals may be lost: those
+    /// of another component, or those after the backup that a database was restored from. Returns
+    /// the changed rows.
     ///
     /// A seat is not granted again before the lifetime, `extra` and the margin of both have passed.
-    /// The reading of a lost renewal must not be later than `extra` after `at.now`. While the license
-    /// is not in effect, `until` is not extended, so a lost renewal never lets a session use a seat
-    /// for longer than it could have. A softly ended lease ends as before, and each of its instances
-    /// counts as running until then.
+    /// The reading of a lost renewal must not be later than `extra` after `at.now`. While the
+    /// license is not in effect, `until` is not extended, so a lost renewal never lets a session
+    /// use a seat for longer than it could have. A softly ended lease ends as before, and each of
+    /// its instances counts as running until then.
     #[must_use = "the store writes the changed rows"]
     pub fn extend_leases(&mut self, extra: LeaseSpan, at: CommandTime) -> Vec<SeatChange> {
         let now = at.now.max(self.table.now());
@@ -66,11 +66,11 @@ impl Pool {
     /// heartbeats that [`OpenLease::renewal`] permits, as of the last command, which had the time
     /// `at`. `None` if there is no such reading, because the license is not in effect.
     ///
-    /// Later, the pool itself has something to do, such as ending an offer. These times do not change
-    /// by renewals. The times that do change are not included: the end of the lifetime of each lease
-    /// that another component can renew. The component itself must not answer a heartbeat when one
-    /// of them has passed. The margins, the limits of late leases and the next reclaim of these
-    /// leases are later than the ends of their lifetimes, so they need no check.
+    /// Later, the pool itself has something to do, such as ending an offer. These times do not
+    /// change by renewals. The times that do change are not included: the end of the lifetime of
+    /// each lease that another component can renew. The component itself must not answer a
+    /// heartbeat when one of them has passed. The margins, the limits of late leases and the next
+    /// reclaim of these leases are later than the ends of their lifetimes, so they need no check.
     ///
     /// ```
     /// use license_seats::{CommandTime, LeaseSpan, LeaseTime, Pool, PoolTerms};

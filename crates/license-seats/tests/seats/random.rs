@@ -1,7 +1,8 @@
 //! Random commands, ticks and crashes against the naive model.
 //!
-//! One pool processes all commands. Two servers that share a pool process the same commands, with the
-//! same replies and events. With every other seed, a component in front of them answers heartbeats.
+//! One pool processes all commands. Two servers that share a pool process the same commands, with
+//! the same replies and events. With every other seed, a component in front of them answers
+//! heartbeats.
 //!
 //! `LICENSE_TESTS_SEATS_STEPS` sets the number of commands, and `LICENSE_TESTS_SEATS_SEED` the
 //! first seed. A failure names the seed of its episode.

@@ -12,9 +12,9 @@
 //! - A second passes. The lease clock follows a second later, or never.
 //!
 //! The decisions are those of a real [`Pool`](license_seats::Pool). The clocks of nodes and clients
-//! have the same rate, and the margin is a second, because the other second of the margin is for the
-//! rates: the model `lease_clock` covers them. For the same reason the extension of leases after a
-//! loss is one second longer than the lifetime.
+//! have the same rate, and the margin is a second, because the other second of the margin is for
+//! the rates: the model `lease_clock` covers them. For the same reason the extension of leases
+//! after a loss is one second longer than the lifetime.
 //!
 //! `LICENSE_TESTS_SEATS_RENEWAL_SECONDS`, `LICENSE_TESTS_SEATS_RENEWAL_BATCHES` and
 //! `LICENSE_TESTS_SEATS_RENEWAL_FAULTS` set the numbers of seconds, transactions and faults.
