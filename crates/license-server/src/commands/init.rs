@@ -24,6 +24,11 @@ pub(super) fn run(arguments: &Init, config: &Config, terminal: &Terminal) -> Res
         "3072" => KeyBits::B3072,
         _ => KeyBits::B2048,
     };
+    let is_printed = arguments.out == Some(Destination::Stdout);
+    if is_printed && terminal.is_json() {
+        return Err(Failure::usage("expected --json or --out -, found both")
+            .hint("omit --json: the request is a text of its own"));
+    }
     let has_file = arguments.new_key || arguments.import_key.is_some();
     if has_file && config.key.is_some() {
         let message = "expected no --new-key and no --import-key, because the setting key names a key in an HSM";
@@ -47,8 +52,10 @@ pub(super) fn run(arguments: &Init, config: &Config, terminal: &Terminal) -> Res
         // The request in the directory can be that of another key.
         write_request(directory, config, &request)?;
     }
-    if arguments.out == Some(Destination::Stdout) {
-        return print_request(&request, terminal);
+    if is_printed {
+        // Nothing else is printed, for a container without further programs.
+        let text = fs::read(&request).map_err(|error| Failure::io("read", &request, &error))?;
+        return Destination::Stdout.write(&text, Overwrite::Force, Audience::Everyone);
     }
     let key = keys::load(config, directory)?;
     if terminal.is_json() {
@@ -81,16 +88,6 @@ pub(super) fn run(arguments: &Init, config: &Config, terminal: &Terminal) -> Res
     Ok(())
 }
 
-/// Prints nothing but the request, for a container without further programs.
-fn print_request(request: &Path, terminal: &Terminal) -> Result<(), Failure> {
-    if terminal.is_json() {
-        return Err(Failure::usage("expected --json or --out -, found both")
-            .hint("omit --json: the request is a text in PEM-like armor"));
-    }
-    let text = fs::read(request).map_err(|error| Failure::io("read", request, &error))?;
-    Destination::Stdout.write(&text, Overwrite::Force, Audience::Everyone)
-}
-
 /// Copies a key to the data directory. Returns whether the server did not have it. The file may be
 /// open to a group, as a mounted Secret of Kubernetes is, but the copy is not.
 ///
@@ -101,7 +98,7 @@ fn print_request(request: &Path, terminal: &Terminal) -> Result<(), Failure> {
 fn import_key(path: &Path, config: &Config) -> Result<bool, Failure> {
     let (directory, _) = DataDir::create(&config.data_dir)?;
     let failed = |error| Failure::io("read", path, &error);
-    let mut text = Zeroizing::new(Vec::new());
+    let mut text = Zeroizing::new(Vec::with_capacity(8192));
     let file = fs::File::open(path).map_err(failed)?;
     file.take(MAX_KEY_BYTES)
         .read_to_end(&mut text)
