@@ -246,7 +246,9 @@ fn several_servers_share_a_database_and_a_key() {
     }
     let init = &pod["initContainers"][0]["command"];
     assert_eq!(init[2], "--import-key=/run/license-server/key/server.key");
-    assert_eq!(pod["volumes"][0]["emptyDir"]["medium"], "Memory");
+    let volumes = pod["volumes"].as_array().unwrap().iter();
+    let data = volumes.clone().find(|volume| volume["name"] == "data");
+    assert_eq!(data.unwrap()["emptyDir"]["medium"], "Memory");
     let service = of_kind(&manifests, "Service");
     assert_eq!(service["spec"]["externalTrafficPolicy"], "Local");
     assert!(service["spec"].get("publishNotReadyAddresses").is_none());

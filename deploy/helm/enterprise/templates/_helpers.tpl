@@ -169,6 +169,8 @@ files: {{ . }}
 {{- define "server.mounts" -}}
 - name: data
   mountPath: /var/lib/license-server
+- name: tmp
+  mountPath: /tmp
 {{- range $name, $value := include "server.secrets" . | fromYaml }}
 - name: {{ $name }}
   mountPath: /run/license-server/{{ $name }}
@@ -177,6 +179,9 @@ files: {{ . }}
 {{- end -}}
 
 {{- define "server.volumes" -}}
+- name: tmp
+  emptyDir:
+    sizeLimit: 256Mi
 {{- if .Values.database.existingSecret }}
 # The key and the public keys of a server. The rest is in the database.
 - name: data
