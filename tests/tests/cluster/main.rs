@@ -68,15 +68,15 @@ fn rendered(customer: &Scratch, values: &[&str]) -> Option<Vec<Value>> {
     let (program, python) = (tools::helm()?, tools::manifest_validator()?);
     let args = [&["template", "--namespace", "apps"], IMAGE, values].concat();
     let text = helm(program, customer, &args).run().expect_code(0).stdout;
-    Some(validated(python, customer, &text))
+    Some(validated(python, customer, &text, &VERSIONS))
 }
 
-/// Checks manifests against the Kubernetes schemas, and returns them.
+/// Checks manifests against the schemas of these Kubernetes versions, and returns them.
 #[track_caller]
-fn validated(python: &Tool, customer: &Scratch, text: &str) -> Vec<Value> {
+fn validated(python: &Tool, customer: &Scratch, text: &str, versions: &[&str]) -> Vec<Value> {
     customer.write("manifests.yaml", text);
     let validate = python.run(customer).arg(tools::script("manifests.py"));
-    let manifests = validate.arg("manifests.yaml").args(VERSIONS).run();
+    let manifests = validate.arg("manifests.yaml").args(versions).run();
     let manifests = manifests.expect_code(0).json();
     manifests.as_array().unwrap().clone()
 }

@@ -12,11 +12,14 @@ use license_tests::tools::{self, Tool};
 use license_tests::{Run, RunOutput, Scratch, Vendor, programs, words};
 use serde_json::{Value, json};
 
-use super::{BASE64, ENTERPRISE_KEY, assert_restricted, containers, mount_at, of_kind, validated};
+use super::{
+    BASE64, ENTERPRISE_KEY, VERSIONS, assert_restricted, containers, mount_at, of_kind, validated,
+};
 
 /// The options of the installation of a site without a route to the Internet.
 const AIRGAP: &str =
     "--set enterprise.airgap=true --set license.type=enterprise --set-file license.key=acme.key";
+const DEFAULTS: &str = "--set replicas=2";
 const CLOUD: &str = "-f values-cloud.yaml --set monitoring.labels.release=prometheus";
 
 fn chart() -> PathBuf {
@@ -37,8 +40,10 @@ fn helm<'s>(helm: &Tool, scratch: &'s Scratch, command: &str, options: &str) -> 
 #[track_caller]
 fn rendered(scratch: &Scratch, options: &str) -> Option<Vec<Value>> {
     let (program, python) = (tools::helm()?, tools::manifest_validator()?);
-    let run = helm(program, scratch, "template coditect", options);
-    Some(validated(python, scratch, &run.run().expect_code(0).stdout))
+    let oldest = format!("template coditect --kube-version {}", VERSIONS[0]);
+    let text = helm(program, scratch, &oldest, options);
+    let text = text.run().expect_code(0).stdout;
+    Some(validated(python, scratch, &text, &VERSIONS))
 }
 
 /// Returns the specification of the pods.
@@ -194,34 +199,6 @@ fn a_server_without_a_license_starts_and_prints_its_request() {
 }
 
 #[test]
-fn a_key_is_imported_once_and_never_replaced() {
-    let site = Site::new();
-    let import = |directory: &str| {
-        let run = Run::new(programs::license_server(), &site.scratch);
-        let run = run.args(words("init --import-key data/server.key --json --data-dir"));
-        run.arg(directory).run()
-    };
-    assert_eq!(import("node").expect_code(0).json()["created"], true);
-    assert_eq!(import("node").expect_code(0).json()["created"], false);
-    assert_eq!(site.scratch.mode("node/server.key"), 0o600);
-    let key = site.scratch.read("data/server.key");
-    assert_eq!(site.scratch.read("node/server.key"), key);
-
-    let other = words("init --data-dir other");
-    let _ = Run::new(programs::license_server(), &site.scratch)
-        .args(other)
-        .run()
-        .expect_code(0);
-    let own = site.scratch.read("other/server.key");
-    assert_eq!(import("other").expect_json_failure(2), "EXISTS");
-    assert_eq!(site.scratch.read("other/server.key"), own);
-    site.scratch.write("data/server.key", &key[..key.len() / 2]);
-    assert_eq!(import("cut").expect_json_failure(4), "MALFORMED");
-    assert!(!site.scratch.file("cut/server.key").exists());
-    assert!(!site.scratch.file("cut/server.key.imported").exists());
-}
-
-#[test]
 fn several_servers_share_a_database_and_a_key() {
     let scratch = Scratch::new();
     let Some(manifests) = rendered(&scratch, CLOUD) else {
@@ -230,6 +207,20 @@ fn several_servers_share_a_database_and_a_key() {
     let deployment = of_kind(&manifests, "Deployment");
     let update = &deployment["spec"]["strategy"]["rollingUpdate"];
     assert_eq!(*update, json!({"maxUnavailable": 0, "maxSurge": 1}));
+    // A newer Kubernetes waits until the load balancer has forgotten a server.
+    let (Some(program), Some(python)) = (tools::helm(), tools::manifest_validator()) else {
+        return;
+    };
+    let newest = helm(
+        program,
+        &scratch,
+        "template coditect --kube-version 1.37",
+        CLOUD,
+    );
+    let newest = newest.run().expect_code(0).stdout;
+    let newest = validated(python, &scratch, &newest, &["1.37"]);
+    let sleep = &pod(&newest)["containers"][0]["lifecycle"]["preStop"]["sleep"];
+    assert_eq!(sleep["seconds"], 5);
     let pod = pod(&manifests);
     for container in containers(pod) {
         assert_restricted(container);
@@ -307,7 +298,7 @@ fn a_server_in_an_air_gap_connects_to_its_database_only() {
     let airgap = format!("{CLOUD} --set enterprise.airgap=true");
     for (options, ports) in [
         (AIRGAP, &[][..]),
-        ("", &[53, 443]),
+        (DEFAULTS, &[53, 443]),
         (&airgap, &[53, 5432, 6379]),
         (CLOUD, &[53, 443, 5432, 6379]),
     ] {
@@ -328,7 +319,7 @@ fn a_server_in_an_air_gap_connects_to_its_database_only() {
 fn helm_accepts_the_chart_of_the_server_and_explains_wrong_values() {
     let Some(program) = tools::helm() else { return };
     let site = Site::new();
-    for options in [AIRGAP, CLOUD, ""] {
+    for options in [AIRGAP, CLOUD, DEFAULTS] {
         let lint = helm(program, &site.scratch, "lint --strict", options);
         let _ = lint.run().expect_code(0);
     }

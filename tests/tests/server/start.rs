@@ -166,3 +166,33 @@ fn a_refused_license_leaves_no_trust_set() {
     assert!(hint.contains("data/server.request"), "{hint}");
     assert!(!scratch.file("data/trust.jwks").exists());
 }
+
+#[test]
+fn a_key_is_imported_once_and_never_replaced() {
+    let scratch = Scratch::new();
+    let init = |options: &str| {
+        let run = license_server(&scratch).args(words("init --json"));
+        run.args(words(options)).run()
+    };
+    let _ = init("--data-dir data").expect_code(0);
+    let import = |directory: &str| {
+        init(&format!(
+            "--import-key data/server.key --data-dir {directory}"
+        ))
+    };
+    assert_eq!(import("node").expect_code(0).json()["created"], true);
+    assert_eq!(import("node").expect_code(0).json()["created"], false);
+    assert_eq!(scratch.mode("node/server.key"), 0o600);
+    let key = scratch.read("data/server.key");
+    assert_eq!(scratch.read("node/server.key"), key);
+
+    let _ = init("--data-dir other").expect_code(0);
+    let own = scratch.read("other/server.key");
+    assert_eq!(import("other").expect_json_failure(2), "EXISTS");
+    assert_eq!(scratch.read("other/server.key"), own);
+    scratch.write("data/server.key", key.get(..key.len() / 2).unwrap());
+    assert_eq!(import("cut").expect_json_failure(4), "MALFORMED");
+    assert!(!scratch.file("cut/server.key").exists());
+    assert!(!scratch.file("cut/server.key.imported").exists());
+    assert_eq!(init("--out -").expect_json_failure(2), "USAGE");
+}
