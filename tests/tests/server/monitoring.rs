@@ -38,7 +38,7 @@ fn each_alert_fires_in_a_test_and_has_an_entry_in_the_runbook() {
     let runbook = programs::workspace().join("docs/runbook.md");
     let runbook = fs::read_to_string(runbook).unwrap();
     let alerts = alerts();
-    assert!(alerts.len() >= 20, "{alerts:?}");
+    assert!(alerts.len() > 20, "{alerts:?}");
     for alert in &alerts {
         let fired = format!("labels: '{{alertname=\"{alert}\"}}'");
         assert!(tests.contains(&fired), "{alert} fires in no test");
