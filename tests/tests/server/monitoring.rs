@@ -174,8 +174,12 @@ fn every_query_of_the_dashboards_and_rules_runs_over_a_loaded_server() {
     let server = site.start(&["--max-connections-per-peer", "8"]);
     let prometheus = Prometheus::start(tool, &site.scratch, &server);
     let run = |query: &str| prometheus.query(&server, query);
-    eventually("up", || run("up == 1").filter(|found| !found.is_empty()));
-    drop(use_all(&site, &server));
+    let wait = |query: &str| eventually(query, || run(query).filter(|found| !found.is_empty()));
+    wait("up == 1");
+    let open = use_all(&site, &server);
+    // The last one that is published. Open connections would refuse the next requests.
+    wait("license_http_closed_connections_total");
+    drop(open);
     let session = site.session(3);
     for name in DASHBOARDS {
         let dashboard: Value = serde_json::from_str(&deployed(&format!("grafana/{name}"))).unwrap();
