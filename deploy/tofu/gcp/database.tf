@@ -24,6 +24,8 @@ resource "google_sql_database_instance" "main" {
       ipv4_enabled    = false
       private_network = google_compute_network.main.id
       ssl_mode        = "ENCRYPTED_ONLY"
+      # The certificate then has the DNS name of the instance, which the server checks.
+      server_ca_mode = "GOOGLE_MANAGED_CAS_CA"
     }
 
     backup_configuration {
@@ -66,4 +68,29 @@ resource "google_sql_user" "server" {
   name     = "license_server"
   instance = google_sql_database_instance.main.name
   password = random_password.database.result
+}
+
+# The DNS name in the certificate of PostgreSQL, for the pods.
+locals {
+  database_host = trimsuffix(google_sql_database_instance.main.dns_name, ".")
+}
+
+resource "google_dns_managed_zone" "database" {
+  name       = "${var.name}-database"
+  dns_name   = "${local.database_host}."
+  visibility = "private"
+
+  private_visibility_config {
+    networks {
+      network_url = google_compute_network.main.id
+    }
+  }
+}
+
+resource "google_dns_record_set" "database" {
+  managed_zone = google_dns_managed_zone.database.name
+  name         = google_dns_managed_zone.database.dns_name
+  type         = "A"
+  ttl          = 60
+  rrdatas      = [google_sql_database_instance.main.private_ip_address]
 }

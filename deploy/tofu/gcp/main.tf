@@ -11,6 +11,7 @@ locals {
     "cloudkms.googleapis.com",
     "compute.googleapis.com",
     "container.googleapis.com",
+    "dns.googleapis.com",
     "redis.googleapis.com",
     "servicenetworking.googleapis.com",
     "sqladmin.googleapis.com",

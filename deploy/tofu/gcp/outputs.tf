@@ -10,24 +10,19 @@ output "server_address" {
 
 output "database_url" {
   description = "Content of the Secret of the chart: database.existingSecret."
-  value       = "postgres://${google_sql_user.server.name}:${random_password.database.result}@${google_sql_database_instance.main.private_ip_address}:5432/${google_sql_database.main.name}?sslmode=require"
+  value       = "postgres://${google_sql_user.server.name}:${random_password.database.result}@${local.database_host}:5432/${google_sql_database.main.name}?sslrootcert=/run/license-server/files/db-ca.pem"
   sensitive   = true
 }
 
 output "database_ca" {
-  description = "Certificate authority of PostgreSQL."
+  description = "Certificate authority of PostgreSQL, the file db-ca.pem of the chart."
   value       = google_sql_database_instance.main.server_ca_cert[0].cert
 }
 
 output "redis_url" {
   description = "Content of the Secret of the chart: redis.existingSecret."
-  value       = "rediss://:${google_redis_instance.main.auth_string}@${google_redis_instance.main.host}:${google_redis_instance.main.port}/0"
+  value       = "redis://:${google_redis_instance.main.auth_string}@${google_redis_instance.main.host}:${google_redis_instance.main.port}/0"
   sensitive   = true
-}
-
-output "redis_ca" {
-  description = "Certificate authorities of Redis."
-  value       = google_redis_instance.main.server_ca_certs[*].cert
 }
 
 output "signing_key" {

@@ -139,6 +139,11 @@ capabilities:
 - name: LICENSE_SERVER_{{ upper $name }}
   value: {{ kindIs "slice" $value | ternary (join "," $value) (kindIs "float64" $value | ternary (int64 $value) $value) | quote }}
 {{- end }}
+{{- if and .Values.database.existingSecret (not .Values.settings.name) }}
+# All servers of a database have one name in what they sign.
+- name: LICENSE_SERVER_NAME
+  value: {{ include "server.name" . }}
+{{- end }}
 {{- range $service := list "database" "redis" }}
 {{- with (index $.Values $service).existingSecret }}
 - name: LICENSE_SERVER_{{ upper $service }}
@@ -289,7 +294,7 @@ spec:
           path: /readyz
           port: https
           scheme: {{ $scheme }}
-        periodSeconds: 5
+        periodSeconds: 2
         timeoutSeconds: 5
         failureThreshold: 2
       {{- if and .Values.database.existingSecret (semverCompare ">=1.30-0" .Capabilities.KubeVersion.Version) }}
