@@ -196,3 +196,19 @@ fn a_key_is_imported_once_and_never_replaced() {
     assert!(!scratch.file("cut/server.key.imported").exists());
     assert_eq!(init("--out -").expect_json_failure(2), "USAGE");
 }
+
+#[test]
+fn a_file_that_cannot_be_installed_is_a_warning_on_request() {
+    let scratch = Scratch::new();
+    let install = || license_server(&scratch).args(words("install --warn missing.lic wrong.lic"));
+    scratch.write("wrong.lic", "no license");
+    // An error of the server itself is no warning.
+    let failed = install().run().expect_failure(4);
+    assert_eq!(failed.code, "NOT_INITIALIZED");
+    license_server(&scratch).arg("init").run().expect_code(0);
+    let warned = install().run().expect_code(0).stderr;
+    assert!(
+        warned.contains("cannot read missing.lic") && warned.contains("add the vendor's trust set"),
+        "{warned}"
+    );
+}

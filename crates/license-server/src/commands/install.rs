@@ -48,7 +48,7 @@ pub(super) fn run(
 /// and not the file.
 fn warn(file: &Source, failure: Failure, terminal: &Terminal) -> Result<(), Failure> {
     let is_missing = matches!(file, Source::File(path) if !path.exists());
-    if failure.exit() == Exit::System && !is_missing {
+    if failure.exit() == Exit::System && !(is_missing && failure.code() == "IO") {
         return Err(failure);
     }
     let hint = failure.advice().map(|advice| format!("; {advice}"));
