@@ -31,7 +31,8 @@ pub(super) fn run(arguments: &Init, config: &Config, terminal: &Terminal) -> Res
     }
     let has_file = arguments.new_key || arguments.import_key.is_some();
     if has_file && config.key.is_some() {
-        let message = "expected no --new-key and no --import-key, because the setting key names a key in an HSM";
+        let message = "expected no --new-key and no --import-key, because the setting key names \
+                       a key in an HSM";
         return Err(Failure::usage(message)
             .hint("create a key in the HSM, and name it with the setting key"));
     }
