@@ -124,7 +124,9 @@ impl Site {
             assert_eq!(command[0], "license-server");
             self.run(container).args(&command[1..]).run().expect_code(0)
         });
-        outputs.last().unwrap()
+        // All of them run, in their order.
+        let mut outputs: Vec<_> = outputs.collect();
+        outputs.pop().unwrap()
     }
 
     /// Starts the server, and returns it with the statuses of its probes.
