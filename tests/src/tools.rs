@@ -71,6 +71,8 @@ programs_on_path! {
     git: "git" "--version";
     /// Finds `promtool` of Prometheus.
     promtool: "promtool" "--version";
+    /// Finds Prometheus.
+    prometheus: "prometheus" "--version";
     /// Finds `systemd-analyze`, which checks units.
     systemd_analyze: "systemd-analyze" "--version";
     /// Finds the programs of OpenSC. `pkcs11-tool` itself fails without a token.

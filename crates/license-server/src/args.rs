@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use license_cli_support::program::{CommandGroup, Description};
-use license_cli_support::{OutputFile, OutputOptions, Source};
+use license_cli_support::{Destination, OutputFile, OutputOptions, Source};
 
 /// Validates licenses and lends floating seats, at a site or in a vendor's cloud
 #[derive(Debug, Parser)]
@@ -147,12 +147,17 @@ pub(crate) enum Command {
 // Prevents clap from using the sentence above as the description of the command.
 #[command(about = None, long_about = None)]
 pub(crate) struct Init {
-    /// File for the request to the vendor [default: server.request in the data directory]
+    /// File for the request to the vendor; - for standard output [default: server.request in the
+    /// data directory]
     #[arg(long, value_name = "FILE")]
-    pub(crate) out: Option<PathBuf>,
+    pub(crate) out: Option<Destination>,
     /// Create a new key for new licenses; the server keeps its earlier keys for their licenses
     #[arg(long)]
     pub(crate) new_key: bool,
+    /// Copy the key of this file to the data directory, unless it has this key already: the key of
+    /// another node of the same server, or a key in a mounted secret
+    #[arg(long, value_name = "FILE", conflicts_with = "new_key")]
+    pub(crate) import_key: Option<PathBuf>,
     /// Size of the key in bits
     #[arg(long, value_name = "BITS", default_value = "2048", value_parser = ["2048", "3072"])]
     pub(crate) bits: String,
@@ -174,6 +179,10 @@ pub(crate) struct Install {
     /// Files with licenses, revocation lists, trust statements or public keys; - for standard input
     #[arg(value_name = "FILE", required = true)]
     pub(crate) files: Vec<Source>,
+    /// Only warn about each file that is missing or refused, such as in a script before the start of
+    /// the server
+    #[arg(long)]
+    pub(crate) warn: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -105,6 +105,12 @@ impl DataDir {
         self.path.join("server.key.new")
     }
 
+    /// Returns the path of a key that is copied from another place, before it becomes the key of the
+    /// server.
+    pub(crate) fn imported_key(&self) -> PathBuf {
+        self.path.join("server.key.imported")
+    }
+
     /// Returns the path under which a key stays when a new key replaces it.
     pub(crate) fn earlier_key(&self, id: &str) -> PathBuf {
         self.path.join(format!("server-{id}.key"))

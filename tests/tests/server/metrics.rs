@@ -1,6 +1,7 @@
 //! The metrics, and their table in `docs/server.md`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::TcpStream;
 
 use license_tests::server::Server;
 use license_tests::{Scratch, programs, tools};
@@ -8,27 +9,36 @@ use serde_json::json;
 
 use super::site::{Site, metrics};
 
+/// Uses each metric of a server whose license has one seat. The connections must stay open until
+/// the metrics were read.
+pub(super) fn use_all(site: &Site, server: &Server) -> Vec<TcpStream> {
+    let [first, second] = [1, 2].map(|number| site.session(number));
+    let seq = first.acquire(server, false).expect(201)["seq"].clone();
+    second.acquire(server, false).expect_problem(409, "NO_SEAT");
+    first.release(server, &seq).expect(200);
+    first
+        .heartbeat(server, &seq)
+        .expect_problem(409, "LEASE_LOST");
+    validate(site, server);
+    // Wrong credentials reach a limit, and connections another one.
+    let wrong = [("authorization", "Bearer wrong")];
+    let limited = (0..200).any(|_| server.send("GET", "/api/v1/audit", &wrong, "").status == 429);
+    assert!(limited, "wrong credentials are limited");
+    (0..16).map(|_| server.connect()).collect()
+}
+
+/// Validates the license.
+pub(super) fn validate(site: &Site, server: &Server) {
+    let body = json!({"license_key": site.license.key(), "machine_id": "machine-1"});
+    server.post("/api/v1/licenses/validate", &body).expect(200);
+}
+
 /// Returns the metrics of a server that has used each of them.
 fn all_metrics() -> String {
     let site = Site::new("--tier team --seats 1 --offline --expires 2099-12-31");
     let limits = ["--max-connections-per-peer", "8"];
     let server = site.start(&limits);
-    let [first, second] = [1, 2].map(|number| site.session(number));
-    let seq = first.acquire(&server, false).expect(201)["seq"].clone();
-    second
-        .acquire(&server, false)
-        .expect_problem(409, "NO_SEAT");
-    first.release(&server, &seq).expect(200);
-    first
-        .heartbeat(&server, &seq)
-        .expect_problem(409, "LEASE_LOST");
-    let body = json!({"license_key": site.license.key(), "machine_id": "machine-1"});
-    server.post("/api/v1/licenses/validate", &body).expect(200);
-    // Wrong credentials reach a limit, and connections another one.
-    let wrong = [("authorization", "Bearer wrong")];
-    let limited = (0..200).any(|_| server.send("GET", "/api/v1/audit", &wrong, "").status == 429);
-    assert!(limited, "wrong credentials are limited");
-    let open: Vec<_> = (0..16).map(|_| server.connect()).collect();
+    let open = use_all(&site, &server);
     let metrics = (0..600).find_map(|_| {
         std::thread::sleep(std::time::Duration::from_millis(50));
         let metrics = metrics(&server);

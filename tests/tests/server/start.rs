@@ -166,3 +166,49 @@ fn a_refused_license_leaves_no_trust_set() {
     assert!(hint.contains("data/server.request"), "{hint}");
     assert!(!scratch.file("data/trust.jwks").exists());
 }
+
+#[test]
+fn a_key_is_imported_once_and_never_replaced() {
+    let scratch = Scratch::new();
+    let init = |options: &str| {
+        let run = license_server(&scratch).args(words("init --json"));
+        run.args(words(options)).run()
+    };
+    let _ = init("--data-dir data").expect_code(0);
+    let import = |directory: &str| {
+        init(&format!(
+            "--import-key data/server.key --data-dir {directory}"
+        ))
+    };
+    assert_eq!(import("node").expect_code(0).json()["created"], true);
+    assert_eq!(import("node").expect_code(0).json()["created"], false);
+    assert_eq!(scratch.mode("node/server.key"), 0o600);
+    let key = scratch.read("data/server.key");
+    assert_eq!(scratch.read("node/server.key"), key);
+
+    let _ = init("--data-dir other").expect_code(0);
+    let own = scratch.read("other/server.key");
+    assert_eq!(import("other").expect_json_failure(2), "EXISTS");
+    assert_eq!(scratch.read("other/server.key"), own);
+    scratch.write("data/server.key", key.get(..key.len() / 2).unwrap());
+    assert_eq!(import("cut").expect_json_failure(4), "MALFORMED");
+    assert!(!scratch.file("cut/server.key").exists());
+    assert!(!scratch.file("cut/server.key.imported").exists());
+    assert_eq!(init("--out -").expect_json_failure(2), "USAGE");
+}
+
+#[test]
+fn a_file_that_cannot_be_installed_is_a_warning_on_request() {
+    let scratch = Scratch::new();
+    let install = || license_server(&scratch).args(words("install --warn missing.lic wrong.lic"));
+    scratch.write("wrong.lic", "no license");
+    // An error of the server itself is no warning.
+    let failed = install().run().expect_failure(4);
+    assert_eq!(failed.code, "NOT_INITIALIZED");
+    license_server(&scratch).arg("init").run().expect_code(0);
+    let warned = install().run().expect_code(0).stderr;
+    assert!(
+        warned.contains("cannot read missing.lic") && warned.contains("add the vendor's trust set"),
+        "{warned}"
+    );
+}

@@ -1,10 +1,13 @@
 //! `license-server init`: the data directory, the server's key and a request for the vendor.
 
+use std::fs;
+use std::io::Read;
 use std::path::Path;
 
-use license_cli_support::{Failure, Terminal, show_path};
+use license_cli_support::{Audience, Destination, Exit, Failure, Overwrite, Terminal, show_path};
 use license_core::issue::{KeyBits, Signer};
 use serde_json::json;
+use zeroize::Zeroizing;
 
 use super::opened::{not_opened, prepare, write_request};
 use crate::args::Init;
@@ -13,29 +16,47 @@ use crate::data_dir::DataDir;
 use crate::keys;
 use crate::store::sqlite::SqliteStore;
 
+/// The maximum size of a file with a key.
+const MAX_KEY_BYTES: u64 = 64 * 1024;
+
 pub(super) fn run(arguments: &Init, config: &Config, terminal: &Terminal) -> Result<(), Failure> {
     let bits = match arguments.bits.as_str() {
         "3072" => KeyBits::B3072,
         _ => KeyBits::B2048,
     };
-    if arguments.new_key && config.key.is_some() {
-        let message =
-            "--new-key creates a key in a file, but the setting key names a key in an HSM";
+    let is_printed = arguments.out == Some(Destination::Stdout);
+    if is_printed && terminal.is_json() {
+        return Err(Failure::usage("expected --json or --out -, found both")
+            .hint("omit --json: the request is a text of its own"));
+    }
+    let has_file = arguments.new_key || arguments.import_key.is_some();
+    if has_file && config.key.is_some() {
+        let message = "expected no --new-key and no --import-key, because the setting key names \
+                       a key in an HSM";
         return Err(Failure::usage(message)
             .hint("create a key in the HSM, and name it with the setting key"));
     }
     if arguments.new_key {
         replace_key(config, bits)?;
     }
+    let is_imported = match &arguments.import_key {
+        Some(path) => import_key(path, config)?,
+        None => false,
+    };
     let prepared = prepare(config, bits)?;
     let directory = &prepared.directory;
     let request = match &arguments.out {
-        Some(out) => out.clone(),
-        None => directory.request(),
+        Some(Destination::File(path)) => path.clone(),
+        Some(Destination::Stdout) | None => directory.request(),
     };
     if arguments.out.is_some() || config.key.is_some() {
         // The request in the directory can be that of another key.
         write_request(directory, config, &request)?;
+    }
+    if is_printed {
+        // Nothing else is printed, for a container without further programs.
+        let text = fs::read(&request).map_err(|error| Failure::io("read", &request, &error))?;
+        return Destination::Stdout.write(&text, Overwrite::Force, Audience::Everyone);
     }
     let key = keys::load(config, directory)?;
     if terminal.is_json() {
@@ -43,7 +64,7 @@ pub(super) fn run(arguments: &Init, config: &Config, terminal: &Terminal) -> Res
             "data_dir": show_path(directory.path()),
             "kid": key.public().id().as_str(),
             "request": show_path(&request),
-            "created": prepared.is_new || arguments.new_key,
+            "created": prepared.is_new || arguments.new_key || is_imported,
         }));
     }
     terminal.data(&format!(
@@ -51,7 +72,7 @@ pub(super) fn run(arguments: &Init, config: &Config, terminal: &Terminal) -> Res
         key.public().id(),
         show_path(&request)
     ))?;
-    if !prepared.is_new && !arguments.new_key {
+    if !prepared.is_new && !arguments.new_key && !is_imported {
         terminal.note(match config.key {
             Some(_) => "the server uses the key in the HSM",
             None => "the server had its key already; --new-key creates a new one",
@@ -66,6 +87,58 @@ pub(super) fn run(arguments: &Init, config: &Config, terminal: &Terminal) -> Res
          then run `license-server install FILE` with the license that comes back",
     );
     Ok(())
+}
+
+/// Copies a key to the data directory. Returns whether the server did not have it. The file may be
+/// open to a group, as a mounted Secret of Kubernetes is, but the copy is not.
+///
+/// # Errors
+///
+/// Returns `IO` if the file cannot be read, the errors of [`keys::load_file`] if it is not a private
+/// key, and `EXISTS` if the server has another key.
+fn import_key(path: &Path, config: &Config) -> Result<bool, Failure> {
+    let (directory, _) = DataDir::create(&config.data_dir)?;
+    let failed = |error| Failure::io("read", path, &error);
+    let mut text = Zeroizing::new(Vec::with_capacity(8192));
+    let file = fs::File::open(path).map_err(failed)?;
+    file.take(MAX_KEY_BYTES)
+        .read_to_end(&mut text)
+        .map_err(failed)?;
+    let (key, staging) = (directory.key(), directory.imported_key());
+    let staged = Destination::File(staging.clone());
+    staged.write(&text, Overwrite::Force, Audience::OwnerOnly)?;
+    let result = adopt_key(path, &staging, &key);
+    if !matches!(result, Ok(true)) {
+        // The first error is reported.
+        let _ = fs::remove_file(&staging);
+        return result;
+    }
+    write_request(&directory, config, &directory.request())?;
+    Ok(true)
+}
+
+/// Renames a copied key to the key of the server, unless the server has a key. Returns whether the
+/// server had none.
+fn adopt_key(path: &Path, staging: &Path, key: &Path) -> Result<bool, Failure> {
+    let imported = keys::load_file(staging);
+    let imported = imported.map_err(|failure| failure.with_subject(&show_path(path)))?;
+    if key.exists() {
+        let (found, id) = (keys::load_file(key)?, imported.public().id());
+        if found.public().id() == id {
+            return Ok(false);
+        }
+        let message = format!(
+            "expected the key {id} of {} in the data directory, found {}",
+            show_path(path),
+            found.public().id()
+        );
+        return Err(Failure::new(Exit::Usage, "EXISTS", message).hint(
+            "import the key that the licenses of this server certify, or choose another directory \
+             with --data-dir",
+        ));
+    }
+    fs::rename(staging, key).map_err(|error| Failure::io("rename", staging, &error))?;
+    Ok(true)
 }
 
 /// Replaces the key of the server with a new one, and keeps the earlier key, if it is not lost, for

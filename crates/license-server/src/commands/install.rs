@@ -34,11 +34,35 @@ pub(super) fn run(
     config: &Config,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
+    if !arguments.warn {
+        return install_files(&arguments.files, config, terminal);
+    }
+    for file in &arguments.files {
+        let installed = install_files(std::slice::from_ref(file), config, terminal);
+        installed.or_else(|failure| warn(file, failure, terminal))?;
+    }
+    Ok(())
+}
+
+/// Prints the reason why a file is not installed. Returns the failure if the reason is the server
+/// and not the file.
+fn warn(file: &Source, failure: Failure, terminal: &Terminal) -> Result<(), Failure> {
+    let is_missing = matches!(file, Source::File(path) if !path.exists());
+    if failure.exit() == Exit::System && !(is_missing && failure.code() == "IO") {
+        return Err(failure);
+    }
+    let hint = failure.advice().map(|advice| format!("; {advice}"));
+    let message = format!("{}{}", failure.message(), hint.unwrap_or_default());
+    terminal.warning(failure.code(), &message);
+    Ok(())
+}
+
+fn install_files(files: &[Source], config: &Config, terminal: &Terminal) -> Result<(), Failure> {
     let directory = DataDir::open(&config.data_dir)?;
     let mut installed = Installed::default();
     let mut texts = Vec::new();
     let mut trusts = Vec::new();
-    for file in &arguments.files {
+    for file in files {
         let text = file.read_text(MAX_BYTES, decode_text)?;
         if TextKind::detect(&text) == Some(TextKind::PublicKeys) {
             trusts.push((file, text));

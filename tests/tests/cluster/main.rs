@@ -1,5 +1,5 @@
 //! The Helm chart mounts a license into a container. The rendered manifests match the Kubernetes
-//! schemas, and `license` reads the mounted files.
+//! schemas, and `license` reads the mounted files. `server` has the chart of the license server.
 #![cfg(unix)]
 #![allow(
     clippy::unwrap_used,
@@ -8,9 +8,12 @@
     reason = "a test fails by panicking"
 )]
 
+mod server;
+mod values;
+
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use base64::Engine as _;
@@ -65,11 +68,17 @@ fn rendered(customer: &Scratch, values: &[&str]) -> Option<Vec<Value>> {
     let (program, python) = (tools::helm()?, tools::manifest_validator()?);
     let args = [&["template", "--namespace", "apps"], IMAGE, values].concat();
     let text = helm(program, customer, &args).run().expect_code(0).stdout;
+    Some(validated(python, customer, &text, &VERSIONS))
+}
+
+/// Checks manifests against the schemas of these Kubernetes versions, and returns them.
+#[track_caller]
+fn validated(python: &Tool, customer: &Scratch, text: &str, versions: &[&str]) -> Vec<Value> {
     customer.write("manifests.yaml", text);
     let validate = python.run(customer).arg(tools::script("manifests.py"));
-    let manifests = validate.arg("manifests.yaml").args(VERSIONS).run();
+    let manifests = validate.arg("manifests.yaml").args(versions).run();
     let manifests = manifests.expect_code(0).json();
-    Some(manifests.as_array().unwrap().clone())
+    manifests.as_array().unwrap().clone()
 }
 
 #[track_caller]
@@ -92,7 +101,10 @@ fn containers(pod: &Value) -> impl Iterator<Item = &Value> {
 /// Mounts a Secret as Kubernetes does: the files are links into a directory that is itself a link,
 /// so that all files change at once.
 fn mount(customer: &Scratch, secret: &Value, revision: &str) {
-    let directory = customer.file("etc");
+    mount_at(&customer.file("etc"), secret, revision);
+}
+
+fn mount_at(directory: &Path, secret: &Value, revision: &str) {
     let data = directory.join(revision);
     fs::create_dir_all(&data).unwrap();
     for (name, content) in secret["data"].as_object().unwrap() {
@@ -215,6 +227,15 @@ fn only_the_secret_contains_the_key() {
     }
 }
 
+#[track_caller]
+fn assert_restricted(container: &Value) {
+    let security = &container["securityContext"];
+    assert_eq!(security["allowPrivilegeEscalation"], false);
+    assert_eq!(security["readOnlyRootFilesystem"], true);
+    assert_eq!(security["privileged"], false);
+    assert_eq!(security["capabilities"], json!({ "drop": ["ALL"] }));
+}
+
 #[test]
 fn every_container_meets_the_restricted_pod_security_standard() {
     let values = [KEY, &["--set", "verify.beforeStart=true"]].concat();
@@ -235,11 +256,7 @@ fn every_container_meets_the_restricted_pod_security_standard() {
         );
         assert_eq!(pod["automountServiceAccountToken"], false);
         for container in containers(pod) {
-            let security = &container["securityContext"];
-            assert_eq!(security["allowPrivilegeEscalation"], false);
-            assert_eq!(security["readOnlyRootFilesystem"], true);
-            assert_eq!(security["privileged"], false);
-            assert_eq!(security["capabilities"], json!({ "drop": ["ALL"] }));
+            assert_restricted(container);
             count += 1;
         }
         let volumes = pod["volumes"].as_array().unwrap();
@@ -310,116 +327,6 @@ fn the_test_pod_does_not_belong_to_the_deployment() {
     let labels = &of_kind(&manifests, "Pod")["metadata"]["labels"];
     let mut selected = selector.as_object().unwrap().iter();
     assert!(selected.any(|(name, value)| labels[name] != *value));
-}
-
-#[test]
-fn an_invalid_value_is_rejected_with_a_hint_and_is_not_printed() {
-    let Some(program) = tools::helm() else { return };
-    let customer = customer();
-    let issued = Vendor::shared().issue(&["--tier", "ent", "--perpetual"]);
-    customer.write("acme.lic", &issued.file);
-    customer.write("list.lic", "-----BEGIN LICENSE REVOCATIONS-----\n");
-    customer.write("cut.key", ENTERPRISE_KEY.get(..200).unwrap());
-    customer.write("private.pem", &Vendor::shared().key);
-    customer.write("large", "A".repeat(256 * 1024 + 1));
-    let short = "license.key=CODITECT-ENT-ACME-100-20301231-A7F3E9D2C4B1F8E2";
-    for (values, expected) in [
-        (&[][..], "found none"),
-        (&["--set", short], "found a short one"),
-        (
-            &["--set-file", "license.key=cut.key"],
-            "expected a full enterprise key",
-        ),
-        (
-            &["--set-file", "license.key=acme.lic"],
-            "license.file for a license file",
-        ),
-        (
-            &["--set-file", "license.file=acme.key"],
-            "license.key for an enterprise key",
-        ),
-        (
-            &words("--set-file license.key=acme.key --set license.existingSecret=a"),
-            "found license.key and license.existingSecret",
-        ),
-        (
-            &words("--set-file license.key=acme.key --set-file license.trust=private.pem"),
-            "found a private key",
-        ),
-        (
-            &words("--set license.existingSecret=a --set-file license.trust=trust.jwks"),
-            "omit license.trust",
-        ),
-        (
-            &["--set-file", "license.file=list.lic"],
-            "license.revocations for a revocation list",
-        ),
-        (
-            &words("--set-file license.file=acme.lic --set-file license.revocations=acme.lic"),
-            "expected -----BEGIN LICENSE REVOCATIONS-----",
-        ),
-        (
-            &["--set", "license.existingSecret=a b"],
-            "does not match pattern",
-        ),
-        (&["--set-file", "license.file=large"], "/license/file"),
-        (
-            &["--set-file", "license.key=acme.key", "--set", "user=0"],
-            "/user",
-        ),
-        (
-            &words("--set-file license.key=acme.key --set licence.key=x"),
-            "licence",
-        ),
-        (
-            &words("--set-file license.key=acme.key --set machineId=short"),
-            "/machineId",
-        ),
-        (
-            &words("--set-file license.key=acme.key --set env[0].name=CODITECT_HOME"),
-            "/env/0/name",
-        ),
-    ] {
-        let args = [&["template"], IMAGE, values].concat();
-        let refused = helm(program, &customer, &args).run().expect_code(1);
-        assert!(
-            refused.stderr.contains(expected),
-            "{expected}: {}",
-            refused.stderr
-        );
-        for secret in [
-            ENTERPRISE_KEY.get(40..80),
-            issued.file.get(30..80),
-            Vendor::shared().key.get(60..110),
-            Some("A7F3E9D2C4B1F8E2"),
-        ] {
-            assert!(
-                !refused.all_output().contains(secret.unwrap()),
-                "{expected}"
-            );
-        }
-    }
-}
-
-#[test]
-fn an_image_needs_a_name_and_a_tag_or_digest() {
-    let Some(program) = tools::helm() else { return };
-    let customer = customer();
-    for (values, expected) in [
-        (&[][..], "image.repository"),
-        (
-            &["--set", "image.repository=app"],
-            "expected a tag or a digest",
-        ),
-        (
-            &words("--set image.repository=app --set image.digest=sha256:12"),
-            "/image/digest",
-        ),
-    ] {
-        let args = [&["template"], KEY, values].concat();
-        let refused = helm(program, &customer, &args).run().expect_code(1);
-        assert!(refused.stderr.contains(expected), "{}", refused.stderr);
-    }
 }
 
 #[test]
