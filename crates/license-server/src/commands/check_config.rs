@@ -6,7 +6,7 @@ use license_cli_support::{
 use serde_json::{Map, Value, json};
 
 use crate::certificate::CertificateFiles;
-use crate::config::{self, Config, SETTINGS, Setting, Settings, Tls};
+use crate::config::{self, Config, SETTINGS, Setting, Settings, Tls, without_password};
 use crate::data_dir::DataDir;
 use crate::login;
 
@@ -51,6 +51,11 @@ fn check_files(config: &Config, terminal: &Terminal) -> Result<(), Failure> {
             .map(drop)
             .map_err(|error| Failure::io("read", path, &error).with_remark(name))?;
     }
+    for service in [&config.database, &config.redis].into_iter().flatten() {
+        service
+            .password()
+            .map_err(|failure| failure.with_remark(&format!("{}_password_file", service.name)))?;
+    }
     if let Tls::Files { cert, key } = &config.tls {
         let files = CertificateFiles {
             cert: cert.clone(),
@@ -90,14 +95,21 @@ fn to_text(settings: &Settings, data_dir: Option<&str>, terminal: &Terminal) -> 
     format!("file: {file}\n\n{}", table.to_text(terminal.columns()))
 }
 
-/// Returns the text of a value, if there is one. Omits the parts of a URI that may contain a PIN.
+/// Returns the text of a value, if there is one. Omits the parts of a URI that may contain a PIN,
+/// and the password of a URL.
 fn shown(setting: Setting, value: &SettingValue<String>) -> Option<String> {
     let text = &value.value;
     let is_key = matches!(setting.name, "key" | "signing_key");
     if is_key && text.to_ascii_lowercase().contains("pin-value") {
         return Some("pkcs11:…".to_owned());
     }
-    Some(text.clone()).filter(|text| !text.is_empty())
+    if text.is_empty() {
+        return None;
+    }
+    Some(match setting.name {
+        "database" | "redis" => without_password(text),
+        _ => text.clone(),
+    })
 }
 
 fn to_json(settings: &Settings) -> Value {

@@ -79,6 +79,13 @@ impl Settings {
         if directory.origin == Origin::Option {
             options.push_str(&format!(" --data-dir {}", shell_word(&directory.value)));
         }
+        for name in ["database", "database_password_file"] {
+            let value = self.get(name);
+            if value.origin == Origin::Option {
+                let option = name.replace('_', "-");
+                options.push_str(&format!(" --{option} {}", shell_word(&value.value)));
+            }
+        }
         options
     }
 
@@ -189,5 +196,14 @@ mod tests {
             ..Settings::default()
         };
         assert_eq!(settings.server_options(), " --data-dir 'my data'");
+        let named = |name: &str| SETTINGS.into_iter().find(|one| one.name == name).unwrap();
+        let settings = Settings {
+            values: vec![(
+                named("database"),
+                SettingValue::option("postgres://db/l".to_owned()),
+            )],
+            ..Settings::default()
+        };
+        assert_eq!(settings.server_options(), " --database postgres://db/l");
     }
 }
