@@ -2,12 +2,14 @@
 
 mod backup;
 mod check_config;
+mod database;
 mod init;
 mod install;
 mod opened;
 mod run;
 mod status;
 mod token;
+mod trust;
 
 use clap::CommandFactory;
 use license_cli_support::{Audience, Exit, Failure, Terminal};

@@ -13,7 +13,9 @@ mod ledger;
 mod licenses;
 mod machines;
 mod pool;
+mod rows;
 mod seats;
+mod shared;
 pub mod sqlite;
 mod telemetry;
 
@@ -28,6 +30,7 @@ pub use licenses::LicenseStore;
 pub use machines::MachineStore;
 pub use pool::{LeaseRow, PoolReply, PoolRequest, PoolView, TicketRow};
 pub use seats::SeatStore;
+pub use shared::SharedStore;
 pub use telemetry::TelemetryStore;
 
 /// A database of the server.

@@ -4,21 +4,28 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use license_cli_support::{Cell, Column, Failure, Fields, Meaning, Table, Terminal, show_path};
+use license_cli_support::{
+    Cell, Column, Failure, Fields, Meaning, Table, Terminal, escape, show_path,
+};
 use license_core::issue::Signer;
+use license_core::time::rfc3339;
 use license_issuer::files::LockError;
 use serde_json::{Value, json};
 
+use super::database::{DatabaseAccess, database_name, not_opened};
 use super::last_day;
-use super::opened::{DatabaseAccess, not_opened, open, refused, runtime};
+use super::opened::{open, refused, runtime};
 use crate::certificate::CertificateFiles;
 use crate::config::{Config, Tls};
 use crate::data_dir::DataDir;
-use crate::domain::PageRequest;
+use crate::domain::{DatabaseStatus, PageRequest};
 use crate::keys;
 use crate::services::{InstalledLicense, LicenseState, PoolStatus, Readiness};
 use crate::store::ServerStoreError;
 use crate::store::sqlite::SqliteStore;
+
+/// After how many seconds of silence a server is marked. A server reports itself every second.
+const SILENT_SECONDS: u64 = 5;
 
 /// The time for the answer of a running server.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -26,7 +33,7 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 pub(super) fn run(config: &Config, terminal: &Terminal) -> Result<(), Failure> {
     let directory = DataDir::open(&config.data_dir)?;
     let key = keys::load(config, &directory)?.public().id().to_string();
-    let (licenses, pools, readiness) = runtime()?.block_on(async {
+    let (licenses, pools, readiness, database) = runtime()?.block_on(async {
         let server = open(config, &directory, DatabaseAccess::Beside).await?;
         let failed = |refusal| refused(&refusal);
         let page = PageRequest::new(None, Some(PageRequest::MAX_LIMIT));
@@ -49,10 +56,21 @@ pub(super) fn run(config: &Config, terminal: &Terminal) -> Result<(), Failure> {
             (license, state)
         });
         let readiness = server.services.readiness().await.map_err(failed)?;
-        Ok::<_, Failure>((licenses.collect(), pools, readiness))
+        let database = match &server.database.shared {
+            Some(shared) => {
+                let status = shared.status().await;
+                Some(status.map_err(|error| not_opened(config, &error))?)
+            }
+            None => None,
+        };
+        Ok::<_, Failure>((licenses.collect(), pools, readiness, database))
     })?;
     let answers = answers(config);
-    let process = if answers { None } else { process(&directory)? };
+    let process = if answers {
+        None
+    } else {
+        process(config, &directory)?
+    };
     let certificate = CertificateFiles::existing(&config.tls, &directory);
     let certificate = certificate.map(|files| files.load()).transpose()?;
     let status = Status {
@@ -62,6 +80,7 @@ pub(super) fn run(config: &Config, terminal: &Terminal) -> Result<(), Failure> {
         fingerprint: certificate.as_ref().map(|found| found.fingerprint.clone()),
         url: config.url(config.listen),
         data_dir: show_path(directory.path()),
+        database: database.map(|database| (database_name(config), database)),
         key,
         licenses,
         pools,
@@ -80,7 +99,7 @@ pub(super) fn run(config: &Config, terminal: &Terminal) -> Result<(), Failure> {
 }
 
 /// Returns the description of the server process that uses a data directory.
-fn process(directory: &DataDir) -> Result<Option<String>, Failure> {
+fn process(config: &Config, directory: &DataDir) -> Result<Option<String>, Failure> {
     match SqliteStore::refuse_running(directory.path()) {
         Ok(()) => Ok(None),
         Err(ServerStoreError::Locked(error)) => Ok(Some(match &*error {
@@ -90,7 +109,7 @@ fn process(directory: &DataDir) -> Result<Option<String>, Failure> {
             } => holder.to_string(),
             _ => "another process".to_owned(),
         })),
-        Err(error) => Err(not_opened(directory, &error)),
+        Err(error) => Err(not_opened(config, &error)),
     }
 }
 
@@ -105,6 +124,8 @@ struct Status {
     fingerprint: Option<String>,
     url: String,
     data_dir: String,
+    /// The name and the state of a database that several servers use.
+    database: Option<(String, DatabaseStatus)>,
     key: String,
     licenses: Vec<(InstalledLicense, LicenseState)>,
     pools: Vec<PoolStatus>,
@@ -136,7 +157,22 @@ impl Status {
         }
         fields.add("data", self.data_dir.as_str());
         fields.add("key", self.key.as_str());
+        if let Some((name, database)) = &self.database {
+            fields.add("database", name.as_str());
+            fields.add("PostgreSQL", database.version.as_str());
+            if let Some(redis) = &database.redis {
+                let since = rfc3339(redis.since);
+                fields.add("Redis", match redis.is_on {
+                    true => Cell::new(Meaning::Good, &format!("answers renewals since {since}")),
+                    false => Cell::new(Meaning::Warning, &format!("off since {since}")),
+                });
+            }
+        }
         let mut text = fields.to_text(columns);
+        if let Some((_, database)) = &self.database {
+            text.push_str("\n\n");
+            text.push_str(&node_table(database).to_text(columns));
+        }
         if self.licenses.is_empty() && self.readiness.problem().is_some() {
             return text;
         }
@@ -228,11 +264,63 @@ impl Status {
             "certificate_sha256": self.fingerprint,
             "url": self.url,
             "data_dir": self.data_dir,
+            "database": self.database.as_ref().map(database_json),
             "kid": self.key,
             "licenses": licenses.collect::<Vec<_>>(),
             "pools": pools.collect::<Vec<_>>(),
         })
     }
+}
+
+/// Returns the servers of a database as a table.
+fn node_table(database: &DatabaseStatus) -> Table {
+    let mut table = Table::new([
+        Column::new("SERVER"),
+        Column::new("VERSION"),
+        Column::new("STARTED").without_wrapping(),
+        Column::new("LAST SEEN"),
+        Column::new("LEASE CLOCK"),
+    ]);
+    for node in &database.nodes {
+        let seen = match node.silent_ms / 1000 {
+            seconds @ 0..SILENT_SECONDS => Cell::new(Meaning::Good, &format!("{seconds} s ago")),
+            seconds => Cell::new(Meaning::Warning, &format!("{seconds} s ago")),
+        };
+        let clock = if node.is_clock_owner { "advances it" } else { "" };
+        table.row([
+            escape(&node.name).into(),
+            node.version.as_str().into(),
+            rfc3339(node.started_at).to_string().into(),
+            seen,
+            clock.into(),
+        ]);
+    }
+    table
+}
+
+fn database_json((name, database): &(String, DatabaseStatus)) -> Value {
+    let nodes = database.nodes.iter().map(|node| {
+        json!({
+            "name": node.name,
+            "version": node.version,
+            "started_at": rfc3339(node.started_at).to_string(),
+            "silent_ms": node.silent_ms,
+            "is_clock_owner": node.is_clock_owner,
+            "has_redis": node.has_redis,
+        })
+    });
+    let redis = database.redis.map(|redis| {
+        json!({
+            "is_on": redis.is_on,
+            "since": rfc3339(redis.since).to_string(),
+        })
+    });
+    json!({
+        "url": name,
+        "version": database.version,
+        "nodes": nodes.collect::<Vec<_>>(),
+        "redis": redis,
+    })
 }
 
 fn meaning(state: LicenseState) -> Meaning {

@@ -8,14 +8,6 @@ use license_core::encoding::decode_text;
 use license_issuer::signer::private_key::is_exposed;
 use zeroize::Zeroizing;
 
-/// The parameters of a URL that are shown. Others can be secret.
-const SHOWN_PARAMETERS: [&str; 4] = [
-    "application_name",
-    "connect_timeout",
-    "sslmode",
-    "sslrootcert",
-];
-
 /// The maximum size of a file with a password.
 const MAX_PASSWORD_BYTES: usize = 4096;
 
@@ -84,8 +76,8 @@ impl ServiceUrl {
     /// Returns whether the URL contains a password.
     pub(crate) fn has_password(&self) -> bool {
         let parts = UrlParts::of(&self.0);
-        let is_password = |(name, _): (&str, &str)| !SHOWN_PARAMETERS.contains(&name);
-        parts.is_some_and(|parts| parts.password.is_some() || parts.query().any(is_password))
+        let is_secret = |(name, _)| is_secret(name);
+        parts.is_some_and(|parts| parts.password.is_some() || parts.query().any(is_secret))
     }
 }
 
@@ -115,16 +107,18 @@ pub(crate) fn without_password(url: &str) -> String {
     shown.push_str(parts.place);
     let parameters: Vec<String> = parts
         .query()
-        .map(|(name, value)| {
-            let is_shown = SHOWN_PARAMETERS.contains(&name);
-            format!("{name}={}", if is_shown { value } else { "…" })
-        })
+        .map(|(name, value)| format!("{name}={}", if is_secret(name) { "…" } else { value }))
         .collect();
     if !parameters.is_empty() {
         shown.push('?');
         shown.push_str(&parameters.join("&"));
     }
     shown
+}
+
+/// Returns whether a parameter can be a password. The name of a parameter can have escapes.
+fn is_secret(name: &str) -> bool {
+    name.contains('%') || name.to_ascii_lowercase().contains("pass")
 }
 
 /// The parts of a URL. The last `@` ends the credentials, so a password whose special characters
@@ -184,6 +178,14 @@ mod tests {
             (
                 "postgres://db/l?sslmode=require&password=hunter2",
                 "postgres://db/l?sslmode=require&password=…",
+            ),
+            (
+                "postgres://db/l?pa%73sword=hunter2",
+                "postgres://db/l?pa%73sword=…",
+            ),
+            (
+                "postgres://db/l?target_session_attrs=read-write",
+                "postgres://db/l?target_session_attrs=read-write",
             ),
             ("host=db password=hunter2", "another text"),
             ("hunter2", "another text"),
