@@ -9,7 +9,11 @@ mod idempotency;
 mod ledger;
 mod license;
 mod machine;
+<<<<<<< HEAD
 mod nodes;
+=======
+mod node;
+>>>>>>> pgbase
 mod page;
 mod pool;
 mod refusal;
@@ -27,7 +31,11 @@ pub use idempotency::{IdempotencyKey, IdempotencyState, StoredResponse};
 pub use ledger::{LedgerCopy, LedgerPosition};
 pub use license::LicenseRecord;
 pub use machine::{MachineRecord, MachineSighting};
+<<<<<<< HEAD
 pub use nodes::{DatabaseStatus, NodeStatus, RedisStatus};
+=======
+pub use node::NodeId;
+>>>>>>> pgbase
 pub use page::{Cursor, Page, PageRequest};
 pub use pool::{PoolId, SeatPolicy};
 pub use refusal::{Refusal, RefusalKind, ServerCode};
