@@ -108,7 +108,7 @@ pub(crate) const COMMAND_GROUPS: [CommandGroup; 4] = [
     },
     CommandGroup {
         heading: "Run a server",
-        commands: &["run", "status", "backup"],
+        commands: &["run", "status", "backup", "migrate"],
     },
     CommandGroup {
         heading: "Administer a server",
@@ -134,6 +134,8 @@ pub(crate) enum Command {
     Status,
     /// Copy the data directory, also while the server runs
     Backup(Backup),
+    /// Move the database of a stopped server to PostgreSQL
+    Migrate(Migrate),
     /// Check the configuration, and show each setting and where it comes from
     #[command(after_help = SETTINGS_HELP)]
     CheckConfig,
@@ -171,6 +173,18 @@ pub(crate) struct Backup {
     /// New directory for the copy
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
+}
+
+/// Options of `license-server migrate`.
+#[derive(Debug, Args)]
+#[command(about = None, long_about = None)]
+pub(crate) struct Migrate {
+    /// Data directory with the SQLite database [default: the setting data_dir]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) from: Option<PathBuf>,
+    /// URL of the empty PostgreSQL database [default: the setting database]
+    #[arg(long, value_name = "URL")]
+    pub(crate) to: Option<String>,
 }
 
 /// Options of `license-server install`.

@@ -4,16 +4,13 @@ mod activation;
 mod actor;
 mod api_token;
 mod audit;
+mod database;
 mod event;
 mod idempotency;
 mod ledger;
 mod license;
 mod machine;
-<<<<<<< HEAD
-mod nodes;
-=======
 mod node;
->>>>>>> pgbase
 mod page;
 mod pool;
 mod refusal;
@@ -26,16 +23,13 @@ pub use activation::{ActivationRecord, ActivationState};
 pub use actor::Actor;
 pub use api_token::{ApiToken, Scope, SecretDigest};
 pub use audit::{AuditEntry, AuditFault, AuditReport, NewAuditEntry};
+pub use database::{DatabaseStatus, MoveReport, NodeStatus, RedisStatus};
 pub use event::EventRecord;
 pub use idempotency::{IdempotencyKey, IdempotencyState, StoredResponse};
 pub use ledger::{LedgerCopy, LedgerPosition};
 pub use license::LicenseRecord;
 pub use machine::{MachineRecord, MachineSighting};
-<<<<<<< HEAD
-pub use nodes::{DatabaseStatus, NodeStatus, RedisStatus};
-=======
 pub use node::NodeId;
->>>>>>> pgbase
 pub use page::{Cursor, Page, PageRequest};
 pub use pool::{PoolId, SeatPolicy};
 pub use refusal::{Refusal, RefusalKind, ServerCode};

@@ -16,7 +16,10 @@ use crate::data_dir::DataDir;
 pub(super) fn run(arguments: &Backup, config: &Config, terminal: &Terminal) -> Result<(), Failure> {
     let directory = DataDir::open(&config.data_dir)?;
     if let Some(service) = &config.database {
-        let message = format!("expected a server with SQLite, found the database {}", service.url);
+        let message = format!(
+            "expected a server with SQLite, found the database {}",
+            service.url
+        );
         return Err(Failure::usage(message).hint(
             "back up the database with pg_dump or a base backup, and the data directory with the \
              server's key by a copy of its files",

@@ -107,10 +107,10 @@ pub(super) async fn open_database(
         DatabaseAccess::Serve(observer) => {
             let lock = SqliteStore::lock_directory(directory.path()).map_err(failed)?;
             let observer = Arc::clone(observer);
-            let opened = PostgresStore::open(database, &config.name, clock, observer).await;
+            let opened = PostgresStore::open(&database, clock, observer).await;
             (opened, Some(lock))
         }
-        DatabaseAccess::Beside => (PostgresStore::open_beside(database, clock).await, None),
+        DatabaseAccess::Beside => (PostgresStore::open_beside(&database, clock).await, None),
     };
     let store = Arc::new(opened.map_err(failed)?);
     Ok(OpenedDatabase {
@@ -232,6 +232,8 @@ pub(super) fn not_opened(config: &Config, error: &ServerStoreError) -> Failure {
         ServerStoreError::Damaged(_)
         | ServerStoreError::NotAServer { .. }
         | ServerStoreError::Newer { .. } => Failure::malformed(message),
+        ServerStoreError::Moved { .. } => Failure::new(Exit::Usage, "DATABASE_MOVED", message),
+        ServerStoreError::NotEmpty { .. } => Failure::new(Exit::Usage, "EXISTS", message),
         ServerStoreError::Setting { .. } => Failure::new(Exit::Usage, "DATABASE_SETTING", message),
         _ => Failure::new(Exit::System, "STORAGE_FAILED", message),
     };

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use license_cli_support::{
-    Cell, Column, Failure, Fields, Meaning, Table, Terminal, escape, show_path,
+    Cell, Column, Failure, Fields, Meaning, Table, Terminal, show_path,
 };
 use license_core::issue::Signer;
 use license_core::time::rfc3339;
@@ -162,10 +162,15 @@ impl Status {
             fields.add("PostgreSQL", database.version.as_str());
             if let Some(redis) = &database.redis {
                 let since = rfc3339(redis.since);
-                fields.add("Redis", match redis.is_on {
-                    true => Cell::new(Meaning::Good, &format!("answers renewals since {since}")),
-                    false => Cell::new(Meaning::Warning, &format!("off since {since}")),
-                });
+                fields.add(
+                    "Redis",
+                    match redis.is_on {
+                        true => {
+                            Cell::new(Meaning::Good, &format!("answers renewals since {since}"))
+                        }
+                        false => Cell::new(Meaning::Warning, &format!("off since {since}")),
+                    },
+                );
             }
         }
         let mut text = fields.to_text(columns);
@@ -286,9 +291,13 @@ fn node_table(database: &DatabaseStatus) -> Table {
             seconds @ 0..SILENT_SECONDS => Cell::new(Meaning::Good, &format!("{seconds} s ago")),
             seconds => Cell::new(Meaning::Warning, &format!("{seconds} s ago")),
         };
-        let clock = if node.is_clock_owner { "advances it" } else { "" };
+        let clock = if node.is_clock_owner {
+            "advances it"
+        } else {
+            ""
+        };
         table.row([
-            escape(&node.name).into(),
+            node.name.as_str().into(),
             node.version.as_str().into(),
             rfc3339(node.started_at).to_string().into(),
             seen,

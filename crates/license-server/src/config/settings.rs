@@ -52,6 +52,15 @@ impl Settings {
         })
     }
 
+    /// Sets the value of a setting, as its option does.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        let setting = SETTINGS.into_iter().find(|setting| setting.name == name);
+        if let Some(setting) = setting {
+            let value = SettingValue::option(value.to_owned());
+            self.values.insert(0, (setting, value));
+        }
+    }
+
     /// Returns the value in effect.
     pub(crate) fn get(&self, name: &str) -> SettingValue<String> {
         let mut found = self.values.iter();

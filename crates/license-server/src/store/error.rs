@@ -7,7 +7,7 @@ use std::sync::Arc;
 use license_issuer::files::LockError;
 use tokio_postgres::error::SqlState;
 
-use crate::domain::{Refusal, RefusalKind, ServerCode};
+use crate::domain::{AuditFault, Refusal, RefusalKind, ServerCode};
 use crate::log_limit;
 
 /// The reason why the database cannot be opened, read or written.
@@ -71,6 +71,21 @@ pub enum ServerStoreError {
         /// The value.
         found: String,
     },
+    /// The database was moved to another one.
+    #[error("the database was moved to {to}")]
+    Moved {
+        /// The name of the other database.
+        to: String,
+    },
+    /// The database that is to get the rows of another one has rows.
+    #[error("expected an empty database, found rows in the table {table}")]
+    NotEmpty {
+        /// The table.
+        table: &'static str,
+    },
+    /// The audit trail is damaged.
+    #[error("the audit trail is damaged")]
+    Audit(#[source] AuditFault),
     /// Only the running server may change seats.
     #[error("only the running server may change seats")]
     NotOwner,
@@ -214,6 +229,11 @@ impl ServerStoreError {
                  that network file systems do not provide"
             }
             Self::Missing { .. } => "create the data directory with `license-server init`",
+            Self::Moved { .. } => {
+                "name that database with --database; this directory only has the files beside it"
+            }
+            Self::NotEmpty { .. } => "give a new database, in which no server has started",
+            Self::Audit(_) => "restore the latest backup whose audit trail can be verified",
             Self::Newer { .. } => "use the newer version of license-server",
             Self::Older { .. } => "restart the server with this version first",
             Self::NotAServer { .. } => {

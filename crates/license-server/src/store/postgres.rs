@@ -2,9 +2,11 @@
 
 mod config;
 mod database;
+mod moves;
 mod queries;
 mod schema;
 mod session;
+mod shared;
 mod tls;
 mod transaction;
 
@@ -14,6 +16,7 @@ use uuid::Uuid;
 
 pub use self::config::PostgresConfig;
 use self::database::Database;
+pub use self::moves::MovedFiles;
 use crate::clock::ServerClock;
 use crate::domain::NodeId;
 use crate::observer::Observer;

@@ -94,9 +94,9 @@ pub(super) enum Values {
 
 impl ColumnValues {
     /// Creates an empty column. `kind` is its type in SQLite.
-    pub(super) fn new(name: &str, kind: &str) -> Self {
+    pub(super) fn new(name: String, kind: &str) -> Self {
         Self {
-            name: name.to_owned(),
+            name,
             values: match kind {
                 "INTEGER" => Values::Integers(Vec::new()),
                 "BLOB" => Values::Blobs(Vec::new()),
@@ -136,7 +136,8 @@ impl ColumnValues {
 
     /// Adds a text, if the bytes are UTF-8.
     pub(super) fn push_text(&mut self, text: &[u8]) -> bool {
-        let (Values::Texts(values), Ok(text)) = (&mut self.values, std::str::from_utf8(text)) else {
+        let (Values::Texts(values), Ok(text)) = (&mut self.values, std::str::from_utf8(text))
+        else {
             return false;
         };
         values.push(Some(text.to_owned()));

@@ -73,16 +73,11 @@ impl MovingDatabase {
     ///
     /// Returns an error if the database cannot be written.
     pub fn begin(&self, id: &str, target: &str) -> Result<String, ServerStoreError> {
+        self.db.execute(query!("move_begin"), params![id, target])?;
         let begun = self
             .db
-            .query_row(query!("move_get"), [], |row| row.get(0))
-            .optional()?;
-        if let Some(begun) = begun {
-            return Ok(begun);
-        }
-        self.db
-            .execute(query!("move_begin"), params![id, target])?;
-        Ok(id.to_owned())
+            .query_row(query!("move_get"), [], |row| row.get(0))?;
+        Ok(begun)
     }
 
     /// Ends the move. No server can use the database after it.
@@ -120,11 +115,20 @@ impl MovingDatabase {
 
     /// Prepares to read the rows of a tenant in a table.
     pub(in crate::store) fn table(&self, table: &str) -> Result<MovingTable<'_>, ServerStoreError> {
-        // The name is that of a table of the schema, so it needs no escape.
-        let statement = self
-            .db
-            .prepare(&format!("SELECT * FROM {table} WHERE tenant = ?1"))?;
-        Ok(MovingTable { statement })
+        let mut columns = self.db.prepare(query!("table_columns"))?;
+        let columns = columns.query_map([table], |row| {
+            let (name, kind): (String, String) = (row.get(0)?, row.get(1)?);
+            Ok(ColumnValues::new(name, &kind))
+        })?;
+        let columns = columns.collect::<Result<Vec<_>, _>>()?;
+        let names: Vec<&str> = columns.iter().map(ColumnValues::name).collect();
+        // The names are those of the schema. `key` and others are words of SQL, so they are quoted.
+        let sql = format!(
+            "SELECT \"{}\" FROM {table} WHERE tenant = ?1",
+            names.join("\", \"")
+        );
+        let statement = self.db.prepare(&sql)?;
+        Ok(MovingTable { statement, columns })
     }
 
     /// Returns the names of the tables that have a tenant.
@@ -156,6 +160,8 @@ pub(super) fn forget(db: &Connection) -> Result<(), ServerStoreError> {
 /// The rows of a table.
 pub(in crate::store) struct MovingTable<'a> {
     statement: Statement<'a>,
+    /// The columns, without values.
+    columns: Vec<ColumnValues>,
 }
 
 impl MovingTable<'_> {
@@ -164,15 +170,9 @@ impl MovingTable<'_> {
         &mut self,
         tenant: &TenantId,
     ) -> Result<MovingBlocks<'_>, ServerStoreError> {
-        let columns = self.statement.columns();
-        let empty = columns.iter().map(|column| {
-            let kind = column.decl_type().unwrap_or_default();
-            ColumnValues::new(column.name(), kind)
-        });
-        let empty = empty.collect();
         Ok(MovingBlocks {
             rows: self.statement.query([tenant.as_str()])?,
-            empty,
+            empty: &self.columns,
         })
     }
 }
@@ -180,13 +180,13 @@ impl MovingTable<'_> {
 /// The blocks of rows of a table.
 pub(in crate::store) struct MovingBlocks<'a> {
     rows: Rows<'a>,
-    empty: Vec<ColumnValues>,
+    empty: &'a [ColumnValues],
 }
 
 impl MovingBlocks<'_> {
     /// Returns the next block. `None`: there are no more rows.
     pub(in crate::store) fn next(&mut self) -> Result<Option<RowBlock>, ServerStoreError> {
-        let mut block = RowBlock::new(self.empty.clone());
+        let mut block = RowBlock::new(self.empty.to_vec());
         while !block.is_full() {
             let Some(row) = self.rows.next()? else {
                 break;

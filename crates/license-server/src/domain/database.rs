@@ -1,4 +1,4 @@
-//! The servers of a database.
+//! A database that several servers use, and moves between databases.
 
 use chrono::{DateTime, Utc};
 
@@ -11,6 +11,15 @@ pub struct DatabaseStatus {
     pub nodes: Vec<NodeStatus>,
     /// Whether renewals are answered by Redis, and since when. `None`: no server has used Redis.
     pub redis: Option<RedisStatus>,
+}
+
+/// The result of a move of all rows to another database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MoveReport {
+    /// The tables, each with the number of its rows.
+    pub rows: Vec<(&'static str, u64)>,
+    /// The number of audit entries that were verified, with that of the move.
+    pub audit_entries: u64,
 }
 
 /// A server of a database.
