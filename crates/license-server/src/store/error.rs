@@ -107,6 +107,9 @@ pub enum ServerStoreError {
         /// The destination.
         path: PathBuf,
     },
+    /// The database is backed up with the tools of PostgreSQL.
+    #[error("expected a SQLite database, found a PostgreSQL database")]
+    BackupElsewhere,
     /// The server keeps no more rows of this kind.
     #[error("expected {limit}, found {found}")]
     LimitReached {
@@ -251,6 +254,9 @@ impl ServerStoreError {
             }
             Self::Setting { hint, .. } => hint,
             Self::BackupExists { .. } => "give the name of a new file",
+            Self::BackupElsewhere => {
+                "back up the database with pg_dump as a superuser, or with pg_basebackup"
+            }
             Self::Cursor { .. } => "start from the first page",
             _ => return None,
         };

@@ -1,14 +1,26 @@
 //! The store in a PostgreSQL database, which several servers share.
 
+mod audit;
 mod config;
 mod database;
 mod moves;
+mod events;
+mod ledger;
+mod licenses;
+mod machines;
+mod operations;
 mod queries;
+mod requests;
 mod schema;
+mod seat_rows;
 mod session;
 mod shared;
+mod telemetry;
+mod tenants;
 mod tls;
+mod tokens;
 mod transaction;
+mod values;
 
 use std::sync::Arc;
 

@@ -43,14 +43,14 @@ pub(super) async fn append_entry(
         details,
         ..
     } = &entry;
-    let insert = db.execute(
-        query!("audit_insert"),
-        &[
-            &tenant, &seq, at, actor, action, subject, details, &hash,
-        ],
-    );
-    let put_head = db.execute(query!("audit_head_put"), &[&tenant, &seq, &hash]);
-    try_join(insert, put_head).await?;
+    try_join(
+        db.execute(
+            query!("audit_insert"),
+            &[&tenant, &seq, at, actor, action, subject, details, &hash],
+        ),
+        db.execute(query!("audit_head_put"), &[&tenant, &seq, &hash]),
+    )
+    .await?;
     Ok(())
 }
 

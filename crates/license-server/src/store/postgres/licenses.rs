@@ -70,8 +70,9 @@ pub(super) async fn get(
     db: &Transaction,
     id: &LicenseId,
 ) -> Result<Option<LicenseRecord>, ServerStoreError> {
-    let key: [&(dyn tokio_postgres::types::ToSql + Sync); 2] = [&db.tenant(), &id.as_str()];
-    let row = db.query_opt(query!("license_get"), &key).await?;
+    let row = db
+        .query_opt(query!("license_get"), &[&db.tenant(), &id.as_str()])
+        .await?;
     row.as_ref().map(read).transpose()
 }
 
@@ -80,8 +81,10 @@ pub(super) async fn by_key(
     db: &Transaction,
     key: &str,
 ) -> Result<Vec<LicenseRecord>, ServerStoreError> {
-    let rows = db.query(query!("license_by_key"), &[&db.tenant(), &key]);
-    read_all(&rows.await?, read)
+    let rows = db
+        .query(query!("license_by_key"), &[&db.tenant(), &key])
+        .await?;
+    read_all(&rows, read)
 }
 
 /// Returns the licenses of a pool, in the order of their installation.
@@ -89,8 +92,9 @@ pub(super) async fn of_pool(
     db: &Transaction,
     pool: &PoolId,
 ) -> Result<Vec<LicenseRecord>, ServerStoreError> {
-    let values: [&(dyn tokio_postgres::types::ToSql + Sync); 2] = [&db.tenant(), &pool.as_str()];
-    let rows = db.query(query!("license_of_pool"), &values).await?;
+    let rows = db
+        .query(query!("license_of_pool"), &[&db.tenant(), &pool.as_str()])
+        .await?;
     read_all(&rows, read)
 }
 
@@ -99,8 +103,9 @@ pub(super) async fn successors(
     db: &Transaction,
     id: &LicenseId,
 ) -> Result<Vec<LicenseRecord>, ServerStoreError> {
-    let values: [&(dyn tokio_postgres::types::ToSql + Sync); 2] = [&db.tenant(), &id.as_str()];
-    let rows = db.query(query!("license_successors"), &values).await?;
+    let rows = db
+        .query(query!("license_successors"), &[&db.tenant(), &id.as_str()])
+        .await?;
     read_all(&rows, read)
 }
 

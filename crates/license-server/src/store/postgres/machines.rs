@@ -58,9 +58,11 @@ pub(super) async fn record(
         }
     }
     for license in grown {
-        let values: [&(dyn tokio_postgres::types::ToSql + Sync); 3] =
-            [&db.tenant(), &license, &i64::from(keep)];
-        db.execute(query!("machine_forget_excess"), &values).await?;
+        db.execute(
+            query!("machine_forget_excess"),
+            &[&db.tenant(), &license, &i64::from(keep)],
+        )
+        .await?;
     }
     Ok(())
 }

@@ -29,8 +29,16 @@ pub(super) async fn store(
         }
         _ => {}
     }
-    let ids: Vec<_> = batch.events.iter().map(|event| event.id.to_string()).collect();
-    let days: Vec<_> = batch.events.iter().map(|event| event.day.to_string()).collect();
+    let ids: Vec<_> = batch
+        .events
+        .iter()
+        .map(|event| event.id.to_string())
+        .collect();
+    let days: Vec<_> = batch
+        .events
+        .iter()
+        .map(|event| event.day.to_string())
+        .collect();
     let events: Vec<_> = batch.events.iter().map(|event| event.to_json()).collect();
     let stored = db
         .execute(
@@ -44,7 +52,9 @@ pub(super) async fn store(
         let last_day = days.fold(record.received_on, TelemetryDay::max);
         put_installation(db, &id, &commitment, last_day).await?;
     }
-    let known = u64::try_from(ids.len()).unwrap_or(u64::MAX).saturating_sub(stored);
+    let known = u64::try_from(ids.len())
+        .unwrap_or(u64::MAX)
+        .saturating_sub(stored);
     Ok(TelemetryOutcome::Stored { stored, known })
 }
 
