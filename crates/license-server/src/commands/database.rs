@@ -77,7 +77,7 @@ impl OpenedDatabase {
 ///
 /// # Errors
 ///
-/// Returns the errors of [`not_opened`], and those of the password.
+/// Returns the errors of the database and its password.
 pub(super) async fn open_database(
     config: &Config,
     directory: &DataDir,
@@ -156,6 +156,19 @@ pub(super) async fn record_key(config: &Config, directory: &DataDir) -> Result<(
     }
     let message = "another server has recorded its key meanwhile";
     Err(Failure::new(Exit::System, "BUSY", message).hint("run the command again"))
+}
+
+/// Creates the tables of a PostgreSQL database. Nothing is to do for SQLite.
+///
+/// # Errors
+///
+/// Returns the errors of the database and its password.
+pub(super) async fn create_tables(config: &Config) -> Result<(), Failure> {
+    let Some(service) = &config.database else {
+        return Ok(());
+    };
+    let created = PostgresStore::create_tables(&postgres(service)?).await;
+    created.map_err(|error| not_opened(config, &error))
 }
 
 /// Refuses to create a key if the other servers of the database have one.

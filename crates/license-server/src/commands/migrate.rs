@@ -81,12 +81,7 @@ fn trust_set(config: &Config, directory: &DataDir) -> Result<Option<String>, Fai
     Ok(Some(read_trust(&path)?.to_jwks().to_string()))
 }
 
-fn print(
-    report: &MoveReport,
-    from: &Path,
-    to: &str,
-    terminal: &Terminal,
-) -> Result<(), Failure> {
+fn print(report: &MoveReport, from: &Path, to: &str, terminal: &Terminal) -> Result<(), Failure> {
     if terminal.is_json() {
         let rows = report.rows.iter();
         let rows = rows.map(|(table, rows)| ((*table).to_owned(), (*rows).into()));

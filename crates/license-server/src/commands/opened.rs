@@ -14,7 +14,9 @@ use license_issuer::ledger::sqlite::{LedgerFile, SqliteLedger};
 use license_issuer::ledger::{Ledger, LedgerReader};
 use license_issuer::services::issue::own_trust_set;
 
-use super::database::{DatabaseAccess, OpenedDatabase, open_database, refuse_new_key};
+use super::database::{
+    DatabaseAccess, OpenedDatabase, create_tables, open_database, refuse_new_key,
+};
 use crate::clock::{ServerClock, SystemServerClock};
 use crate::config::Config;
 use crate::data_dir::DataDir;
@@ -28,7 +30,6 @@ use crate::trust_file;
 /// An opened server.
 pub(super) struct OpenedServer {
     pub(super) services: Arc<Services>,
-    pub(super) store: Arc<dyn ServerStore>,
     pub(super) clock: Arc<dyn ServerClock>,
     pub(super) has_trust: bool,
     pub(super) database: OpenedDatabase,
@@ -41,11 +42,12 @@ pub(super) struct Prepared {
     pub(super) is_new: bool,
 }
 
-/// Creates what is missing of a server: the data directory, the key and the request to the vendor.
+/// Creates what is missing of a server: the data directory, the tables of PostgreSQL, the key and the
+/// request to the vendor.
 ///
 /// # Errors
 ///
-/// Returns the errors of [`DataDir::create`] and [`keys::create`].
+/// Returns the errors of [`DataDir::create`], [`keys::create`] and the database.
 pub(super) fn prepare(config: &Config, bits: KeyBits) -> Result<Prepared, Failure> {
     if let Some(parent) = config.data_dir.parent().filter(|_| config.is_default_dir) {
         let created = std::fs::create_dir_all(parent);
@@ -59,8 +61,16 @@ pub(super) fn prepare(config: &Config, bits: KeyBits) -> Result<Prepared, Failur
         // A new key would not be certified by the licenses in the database.
         keys::load(config, &directory)?;
     }
+    if config.database.is_some() {
+        runtime()?.block_on(async {
+            create_tables(config).await?;
+            if is_new {
+                refuse_new_key(config, &directory).await?;
+            }
+            Ok::<_, Failure>(())
+        })?;
+    }
     if is_new {
-        runtime()?.block_on(refuse_new_key(config, &directory))?;
         keys::create(&key, bits)?;
     }
     if is_new || !request.exists() {
@@ -170,7 +180,6 @@ pub(super) async fn open(
     let services = services.await.map_err(|refusal| refused(&refusal))?;
     Ok(OpenedServer {
         services,
-        store,
         clock,
         has_trust,
         database,

@@ -4,9 +4,7 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use license_cli_support::{
-    Cell, Column, Failure, Fields, Meaning, Table, Terminal, show_path,
-};
+use license_cli_support::{Cell, Column, Failure, Fields, Meaning, Table, Terminal, show_path};
 use license_core::issue::Signer;
 use license_core::time::rfc3339;
 use license_issuer::files::LockError;

@@ -3,11 +3,11 @@
 mod audit;
 mod config;
 mod database;
-mod moves;
 mod events;
 mod ledger;
 mod licenses;
 mod machines;
+mod moves;
 mod operations;
 mod queries;
 mod requests;
@@ -62,6 +62,18 @@ impl PostgresStore {
         let store = Self::new(config, clock, observer, true)?;
         schema::migrate(&store.database).await?;
         Ok(store)
+    }
+
+    /// Creates or migrates the tables of a database.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`open`](Self::open).
+    pub async fn create_tables(config: &PostgresConfig) -> Result<(), ServerStoreError> {
+        let database = Database::new(config, Arc::new(()))?;
+        let created = schema::migrate(&database).await;
+        database.close();
+        created
     }
 
     /// Opens an existing database for a command of an administrator, whether servers are running or

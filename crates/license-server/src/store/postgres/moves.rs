@@ -131,8 +131,8 @@ async fn report(
 /// Returns the number of rows of the tenant in a table.
 async fn count(db: &Transaction, table: &'static str) -> Result<u64, ServerStoreError> {
     // The name is one of a fixed list, so it needs no escape.
-    let row = db.query_text(&format!("SELECT count(*) FROM {table}"), &[]);
-    let rows = row.await?;
+    let sql = format!("SELECT count(*) FROM {table}");
+    let rows = db.query_text(&sql, &[]).await?;
     let row = rows.first().ok_or(ServerStoreError::Aborted)?;
     let found: i64 = row.try_get(0)?;
     super::values::number(table, found)
