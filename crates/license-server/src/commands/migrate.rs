@@ -12,7 +12,7 @@ use super::opened::{now, runtime};
 use crate::args::Migrate;
 use crate::config::Config;
 use crate::data_dir::DataDir;
-use crate::domain::{MoveReport, TenantId};
+use crate::domain::MoveReport;
 use crate::keys;
 use crate::store::postgres::{MovedFiles, PostgresStore};
 use crate::store::sqlite::MovingDatabase;
@@ -43,9 +43,6 @@ pub(super) fn run(
     let target = postgres(service)?;
     let source_failed = |error| not_opened(&source_config(config, from), &error);
     let source = MovingDatabase::open(from, now()).map_err(source_failed)?;
-    source
-        .verify_audit(&TenantId::site())
-        .map_err(source_failed)?;
     let name = database_name(config);
     let id = source
         .begin(&Uuid::new_v4().to_string(), &name)

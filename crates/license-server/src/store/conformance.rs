@@ -12,7 +12,7 @@ mod telemetry;
 use super::ServerStore;
 
 pub(super) use acquires::concurrent_acquires;
-pub(super) use sample::{acquire, acquire_command, grant, session};
+pub(super) use sample::{acquire, acquire_command, grant, id, session};
 
 /// Checks an empty store.
 ///

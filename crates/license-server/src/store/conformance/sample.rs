@@ -30,7 +30,7 @@ pub(super) fn audit(action: &'static str) -> NewAuditEntry {
 }
 
 /// Returns a license id.
-pub(super) fn id(number: u8) -> LicenseId {
+pub(in crate::store) fn id(number: u8) -> LicenseId {
     let at = time::parse_instant("2027-01-01").unwrap();
     LicenseId::from_random(at, &[number; 10])
 }

@@ -1,5 +1,7 @@
 //! The rows of a SQLite database that move to this one.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use serde_json::json;
 use tokio_postgres::types::ToSql;
@@ -9,7 +11,7 @@ use super::queries::query;
 use super::transaction::Transaction;
 use super::values::{bad_row, column};
 use super::{PostgresConfig, PostgresStore, audit, schema, tenants};
-use crate::domain::{Actor, AuditReport, MoveReport, NewAuditEntry, TenantId};
+use crate::domain::{Actor, MoveReport, NewAuditEntry, TenantId};
 use crate::store::ServerStoreError;
 use crate::store::rows::{ColumnValues, RowBlock, TABLES, Values};
 use crate::store::sqlite::MovingDatabase;
@@ -45,12 +47,10 @@ impl PostgresStore {
         files: MovedFiles<'_>,
         now: DateTime<Utc>,
     ) -> Result<MoveReport, ServerStoreError> {
-        let tenant = TenantId::site();
-        from.refuse_other_tenants(&tenant)?;
-        let database = Database::new(config, std::sync::Arc::new(()))?;
+        let database = Database::new(config, Arc::new(()))?;
         schema::migrate(&database).await?;
-        let transaction = database.begin(&tenant).await?;
-        let moved = move_rows(&transaction, from, &tenant, files, now).await;
+        let mut transaction = database.begin_for_all().await?;
+        let moved = move_rows(&mut transaction, from, files, now).await;
         let report = transaction.end(moved).await;
         database.close();
         report
@@ -58,9 +58,8 @@ impl PostgresStore {
 }
 
 async fn move_rows(
-    db: &Transaction,
+    db: &mut Transaction,
     from: &MovingDatabase,
-    tenant: &TenantId,
     files: MovedFiles<'_>,
     now: DateTime<Utc>,
 ) -> Result<MoveReport, ServerStoreError> {
@@ -68,40 +67,39 @@ async fn move_rows(
     // The transaction waits for SQLite, and no server waits for the transaction.
     db.batch("SET LOCAL idle_in_transaction_session_timeout = '60s'")
         .await?;
-    let mut rows = Vec::new();
-    if db
-        .query_opt(query!("move_find"), &[&tenant.as_str(), &ACTION, &files.id])
-        .await?
-        .is_some()
-    {
+    let own = TenantId::site();
+    let tenants = from.tenants()?;
+    let others = tenants::all(db).await?;
+    db.set_tenant(&own).await?;
+    let values: [&(dyn ToSql + Sync); 3] = [&own.as_str(), &ACTION, &files.id];
+    if db.query_opt(query!("move_find"), &values).await?.is_some() {
+        return report(db, &tenants).await;
+    }
+    if !others.is_empty() {
+        return Err(ServerStoreError::NotEmpty { table: "tenants" });
+    }
+    for tenant in &tenants {
+        db.set_tenant(tenant).await?;
         for table in TABLES {
-            rows.push((table, count(db, table).await?));
+            if count(db, table).await? > 0 {
+                return Err(ServerStoreError::NotEmpty { table });
+            }
+            copy(db, from, table, tenant).await?;
         }
-        return report(db, rows).await;
-    }
-    for table in TABLES {
-        if count(db, table).await? > 0 {
-            return Err(ServerStoreError::NotEmpty { table });
-        }
-    }
-    for table in TABLES {
-        rows.push((table, copy(db, from, table, tenant).await?));
     }
     let (now_lease, first_seq) = from.clocks()?;
     db.execute(query!("move_clock"), &[&now_lease]).await?;
     db.execute(query!("move_fencing"), &[&first_seq]).await?;
-    // Each pool is due, so the first tick computes the time of its next work.
-    db.execute(
-        query!("move_pools"),
-        &[&tenant.as_str(), &now_lease, &first_seq],
-    )
-    .await?;
+    for tenant in &tenants {
+        db.set_tenant(tenant).await?;
+        // Each pool is due, so that the first tick computes the time of its next work.
+        let values: [&(dyn ToSql + Sync); 3] = [&tenant.as_str(), &now_lease, &first_seq];
+        db.execute(query!("move_pools"), &values).await?;
+    }
+    db.set_tenant(&own).await?;
     tenants::lock(db).await?;
-    db.execute(
-        query!("move_files"),
-        &[&tenant.as_str(), &files.kid, &files.trust],
-    )
-    .await?;
+    let values: [&(dyn ToSql + Sync); 3] = [&own.as_str(), &files.kid, &files.trust];
+    db.execute(query!("move_files"), &values).await?;
     let entry = NewAuditEntry {
         actor: Actor::Console,
         action: ACTION,
@@ -110,22 +108,30 @@ async fn move_rows(
         at: now,
     };
     audit::append(db, &entry).await?;
-    report(db, rows).await
+    report(db, &tenants).await
 }
 
-/// Verifies the audit trail, and returns the numbers of rows with it.
+/// Verifies the audit trails, and counts the rows.
 async fn report(
-    db: &Transaction,
-    rows: Vec<(&'static str, u64)>,
+    db: &mut Transaction,
+    tenants: &[TenantId],
 ) -> Result<MoveReport, ServerStoreError> {
-    let audit: AuditReport = audit::verify(db).await?;
-    match audit.fault {
-        Some(fault) => Err(ServerStoreError::Audit(fault)),
-        None => Ok(MoveReport {
-            rows,
-            audit_entries: audit.entries,
-        }),
+    let mut report = MoveReport {
+        rows: TABLES.map(|table| (table, 0)).to_vec(),
+        audit_entries: 0,
+    };
+    for tenant in tenants {
+        db.set_tenant(tenant).await?;
+        let audit = audit::verify(db).await?;
+        if let Some(fault) = audit.fault {
+            return Err(ServerStoreError::Audit(fault));
+        }
+        report.audit_entries = report.audit_entries.saturating_add(audit.entries);
+        for (table, rows) in &mut report.rows {
+            *rows = rows.saturating_add(count(db, table).await?);
+        }
     }
+    Ok(report)
 }
 
 /// Returns the number of rows of the tenant in a table.
@@ -138,24 +144,22 @@ async fn count(db: &Transaction, table: &'static str) -> Result<u64, ServerStore
     super::values::number(table, found)
 }
 
-/// Copies the rows of a table. Returns their number.
+/// Copies the rows of a tenant in a table.
 async fn copy(
     db: &Transaction,
     from: &MovingDatabase,
     table: &'static str,
     tenant: &TenantId,
-) -> Result<u64, ServerStoreError> {
+) -> Result<(), ServerStoreError> {
     let mut source = from.table(table)?;
     let mut blocks = source.blocks(tenant)?;
-    let mut total = 0_u64;
     while let Some(block) = blocks.next()? {
         let inserted = insert(db, table, &block).await?;
         if column(inserted) != i64::try_from(block.rows()).unwrap_or(i64::MAX) {
             return Err(bad_row(table, format!("{inserted} inserted rows")));
         }
-        total = total.saturating_add(inserted);
     }
-    Ok(total)
+    Ok(())
 }
 
 /// Inserts the rows of a block.
@@ -189,3 +193,6 @@ async fn insert(
     let values: Vec<_> = values.collect();
     db.execute_text(&sql, &values).await
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,10 +9,10 @@ use rusqlite::{Connection, OptionalExtension, Row, Rows, Statement, params};
 
 use super::queries::query;
 use super::values::{bad_row, millis};
-use super::{audit, backup, connection, location, requests, schema};
-use crate::domain::{AuditReport, TenantId};
+use super::{backup, connection, location, requests, schema};
+use crate::domain::TenantId;
 use crate::store::ServerStoreError;
-use crate::store::rows::{ColumnValues, RowBlock};
+use crate::store::rows::{ColumnValues, RowBlock, TABLES};
 
 /// The database of a stopped server, whose rows move to another database.
 ///
@@ -54,19 +54,6 @@ impl MovingDatabase {
         &self.path
     }
 
-    /// Verifies the audit trail.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the database cannot be read, or the audit trail is damaged.
-    pub fn verify_audit(&self, tenant: &TenantId) -> Result<AuditReport, ServerStoreError> {
-        let report = audit::verify(&self.db, tenant)?;
-        match report.fault {
-            Some(fault) => Err(ServerStoreError::Audit(fault)),
-            None => Ok(report),
-        }
-    }
-
     /// Begins a move, or continues the one that was interrupted. Returns the id of the move.
     ///
     /// # Errors
@@ -90,16 +77,15 @@ impl MovingDatabase {
         Ok(())
     }
 
-    /// Refuses rows of other tenants, which no server of this version has written.
-    pub(in crate::store) fn refuse_other_tenants(
-        &self,
-        tenant: &TenantId,
-    ) -> Result<(), ServerStoreError> {
-        let other: Option<String> = self
-            .db
-            .query_row(query!("tenants_other"), [tenant.as_str()], |row| row.get(0))
-            .optional()?;
-        other.map_or(Ok(()), |found| Err(bad_row("tenants", found)))
+    /// Returns the tenants that have rows.
+    pub(in crate::store) fn tenants(&self) -> Result<Vec<TenantId>, ServerStoreError> {
+        let selects = TABLES.map(|table| format!("SELECT tenant FROM {table}"));
+        let mut statement = self.db.prepare(&selects.join(" UNION "))?;
+        let tenants = statement.query_map([], |row| {
+            let id: String = row.get(0)?;
+            Ok(TenantId::from_column(&id))
+        })?;
+        Ok(tenants.collect::<Result<_, _>>()?)
     }
 
     /// Returns the reading of the lease clock, and the first fencing number of new pools.
@@ -129,16 +115,6 @@ impl MovingDatabase {
         );
         let statement = self.db.prepare(&sql)?;
         Ok(MovingTable { statement, columns })
-    }
-
-    /// Returns the names of the tables that have a tenant.
-    #[cfg(test)]
-    pub(in crate::store) fn tables_with_tenant(&self) -> Result<Vec<String>, ServerStoreError> {
-        let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' AND EXISTS \
-                   (SELECT 1 FROM pragma_table_info(sqlite_schema.name) WHERE name = 'tenant')";
-        let mut statement = self.db.prepare(sql)?;
-        let names = statement.query_map([], |row| row.get(0))?;
-        Ok(names.collect::<Result<_, _>>()?)
     }
 }
 
