@@ -133,6 +133,7 @@ async fn a_move_that_fails_changes_neither_database() {
     drop(source);
     let store = SqliteStore::open(directory.path(), clock()).unwrap();
     let page = crate::domain::PageRequest::new(None, None);
-    let pools = store.leases(&TenantId::site(), &PoolId::new(&conformance::id(1)), &page);
-    assert_eq!(pools.await.unwrap().items.len(), 1);
+    let pool = PoolId::new(&conformance::id(1));
+    let leases = store.leases(&TenantId::site(), &pool, &page).await;
+    assert_eq!(leases.unwrap().items.len(), 1);
 }
