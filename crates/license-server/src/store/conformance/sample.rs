@@ -14,12 +14,12 @@ use crate::domain::{Actor, LicenseRecord, NewAuditEntry, PoolId, TenantId};
 use crate::store::{PoolReply, PoolRequest, ServerStore};
 
 /// Returns a tenant that no other check uses.
-pub(super) fn tenant() -> TenantId {
+pub(in crate::store) fn tenant() -> TenantId {
     TenantId::new(uuid::Uuid::new_v4())
 }
 
 /// Returns an audit entry.
-pub(super) fn audit(action: &'static str) -> NewAuditEntry {
+pub(in crate::store) fn audit(action: &'static str) -> NewAuditEntry {
     NewAuditEntry {
         actor: Actor::Console,
         action,
