@@ -77,6 +77,12 @@ impl MovingDatabase {
         Ok(())
     }
 
+    /// Returns the connection.
+    #[cfg(test)]
+    pub(in crate::store) fn db(&self) -> &Connection {
+        &self.db
+    }
+
     /// Returns the tenants that have rows.
     pub(in crate::store) fn tenants(&self) -> Result<Vec<TenantId>, ServerStoreError> {
         let selects = TABLES.map(|table| format!("SELECT tenant FROM {table}"));
