@@ -26,13 +26,15 @@ use std::path::Path;
 
 use async_trait::async_trait;
 
+use crate::domain::NodeStatus;
+
 pub use administration::AdministrationStore;
 pub use error::{PostgresError, ServerStoreError};
 pub use ledger::LedgerStore;
 pub use licenses::LicenseStore;
 pub use machines::MachineStore;
 pub use pool::{LeaseRow, PoolReply, PoolRequest, PoolView, TicketRow};
-pub use seats::SeatStore;
+pub use seats::{SeatStore, TicketWaker};
 pub use shared::SharedStore;
 pub use telemetry::TelemetryStore;
 
@@ -47,6 +49,12 @@ pub trait ServerStore:
     /// Reads and writes the database, to show that it works. Returns [`ServerStoreError::DiskFull`]
     /// for a minute after a change did not fit on the disk.
     async fn check(&self) -> Result<(), ServerStoreError>;
+
+    /// Returns the running servers of the database, the oldest first. A database of one server has
+    /// no list.
+    async fn nodes(&self) -> Result<Vec<NodeStatus>, ServerStoreError> {
+        Ok(Vec::new())
+    }
 
     /// Commits all requests that are waiting, and accepts no more.
     async fn close(&self) -> Result<(), ServerStoreError>;

@@ -16,14 +16,14 @@ use super::opened::{open, refused, runtime};
 use crate::certificate::CertificateFiles;
 use crate::config::{Config, Tls};
 use crate::data_dir::DataDir;
-use crate::domain::{DatabaseStatus, PageRequest};
+use crate::domain::{DatabaseStatus, NodeStatus, PageRequest};
 use crate::keys;
 use crate::services::{InstalledLicense, LicenseState, PoolStatus, Readiness};
 use crate::store::ServerStoreError;
 use crate::store::sqlite::SqliteStore;
 
 /// After how many seconds of silence a server is marked. A server reports itself every second.
-const SILENT_SECONDS: u64 = 5;
+const SILENT_SECONDS: i64 = 5;
 
 /// The time for the answer of a running server.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -56,8 +56,12 @@ pub(super) fn run(config: &Config, terminal: &Terminal) -> Result<(), Failure> {
         let readiness = server.services.readiness().await.map_err(failed)?;
         let database = match &server.database.shared {
             Some(shared) => {
-                let status = shared.status().await;
-                Some(status.map_err(|error| not_opened(config, &error))?)
+                let failed = |error| not_opened(config, &error);
+                Some(DatabaseReport {
+                    url: database_name(config),
+                    status: shared.status().await.map_err(failed)?,
+                    nodes: server.database.store.nodes().await.map_err(failed)?,
+                })
             }
             None => None,
         };
@@ -78,7 +82,7 @@ pub(super) fn run(config: &Config, terminal: &Terminal) -> Result<(), Failure> {
         fingerprint: certificate.as_ref().map(|found| found.fingerprint.clone()),
         url: config.url(config.listen),
         data_dir: show_path(directory.path()),
-        database: database.map(|database| (database_name(config), database)),
+        database,
         key,
         licenses,
         pools,
@@ -122,8 +126,8 @@ struct Status {
     fingerprint: Option<String>,
     url: String,
     data_dir: String,
-    /// The name and the state of a database that several servers use.
-    database: Option<(String, DatabaseStatus)>,
+    /// The database that several servers use.
+    database: Option<DatabaseReport>,
     key: String,
     licenses: Vec<(InstalledLicense, LicenseState)>,
     pools: Vec<PoolStatus>,
@@ -155,10 +159,10 @@ impl Status {
         }
         fields.add("data", self.data_dir.as_str());
         fields.add("key", self.key.as_str());
-        if let Some((name, database)) = &self.database {
-            fields.add("database", name.as_str());
-            fields.add("PostgreSQL", database.version.as_str());
-            if let Some(redis) = &database.redis {
+        if let Some(database) = &self.database {
+            fields.add("database", database.url.as_str());
+            fields.add("PostgreSQL", database.status.version.as_str());
+            if let Some(redis) = &database.status.redis {
                 let since = rfc3339(redis.since);
                 fields.add(
                     "Redis",
@@ -172,9 +176,9 @@ impl Status {
             }
         }
         let mut text = fields.to_text(columns);
-        if let Some((_, database)) = &self.database {
+        if let Some(database) = &self.database {
             text.push_str("\n\n");
-            text.push_str(&node_table(database).to_text(columns));
+            text.push_str(&database.node_table().to_text(columns));
         }
         if self.licenses.is_empty() && self.readiness.problem().is_some() {
             return text;
@@ -267,7 +271,7 @@ impl Status {
             "certificate_sha256": self.fingerprint,
             "url": self.url,
             "data_dir": self.data_dir,
-            "database": self.database.as_ref().map(database_json),
+            "database": self.database.as_ref().map(DatabaseReport::to_json),
             "kid": self.key,
             "licenses": licenses.collect::<Vec<_>>(),
             "pools": pools.collect::<Vec<_>>(),
@@ -275,59 +279,63 @@ impl Status {
     }
 }
 
-/// Returns the servers of a database as a table.
-fn node_table(database: &DatabaseStatus) -> Table {
-    let mut table = Table::new([
-        Column::new("SERVER"),
-        Column::new("VERSION"),
-        Column::new("STARTED").without_wrapping(),
-        Column::new("LAST SEEN"),
-        Column::new("LEASE CLOCK"),
-    ]);
-    for node in &database.nodes {
-        let seen = match node.silent_ms / 1000 {
-            seconds @ 0..SILENT_SECONDS => Cell::new(Meaning::Good, &format!("{seconds} s ago")),
-            seconds => Cell::new(Meaning::Warning, &format!("{seconds} s ago")),
-        };
-        let clock = if node.is_clock_owner {
-            "advances it"
-        } else {
-            ""
-        };
-        table.row([
-            node.name.as_str().into(),
-            node.version.as_str().into(),
-            rfc3339(node.started_at).to_string().into(),
-            seen,
-            clock.into(),
-        ]);
-    }
-    table
+/// A database that several servers use, and its servers.
+struct DatabaseReport {
+    /// The URL without its password.
+    url: String,
+    status: DatabaseStatus,
+    nodes: Vec<NodeStatus>,
 }
 
-fn database_json((name, database): &(String, DatabaseStatus)) -> Value {
-    let nodes = database.nodes.iter().map(|node| {
+impl DatabaseReport {
+    fn node_table(&self) -> Table {
+        let mut table = Table::new([
+            Column::new("SERVER"),
+            Column::new("VERSION"),
+            Column::new("STARTED").without_wrapping(),
+            Column::new("LAST SEEN"),
+            Column::new("LEASE CLOCK"),
+        ]);
+        for node in &self.nodes {
+            let seconds = node.seen_ago.num_seconds();
+            let is_silent = seconds > SILENT_SECONDS;
+            let meaning = if is_silent { Meaning::Warning } else { Meaning::Good };
+            table.row([
+                node.name.as_str().into(),
+                node.version.as_str().into(),
+                rfc3339(node.started_at).to_string().into(),
+                Cell::new(meaning, &format!("{seconds} s ago")),
+                if node.is_owner { "advances it" } else { "" }.into(),
+            ]);
+        }
+        table
+    }
+
+    fn to_json(&self) -> Value {
+        let nodes = self.nodes.iter().map(|node| {
+            json!({
+                "id": node.node.as_str(),
+                "name": node.name,
+                "version": node.version,
+                "started_at": rfc3339(node.started_at).to_string(),
+                "seen_seconds_ago": node.seen_ago.num_seconds(),
+                "is_clock_owner": node.is_owner,
+                "has_redis": node.has_redis,
+            })
+        });
+        let redis = self.status.redis.map(|redis| {
+            json!({
+                "is_on": redis.is_on,
+                "since": rfc3339(redis.since).to_string(),
+            })
+        });
         json!({
-            "name": node.name,
-            "version": node.version,
-            "started_at": rfc3339(node.started_at).to_string(),
-            "silent_ms": node.silent_ms,
-            "is_clock_owner": node.is_clock_owner,
-            "has_redis": node.has_redis,
+            "url": self.url,
+            "version": self.status.version,
+            "nodes": nodes.collect::<Vec<_>>(),
+            "redis": redis,
         })
-    });
-    let redis = database.redis.map(|redis| {
-        json!({
-            "is_on": redis.is_on,
-            "since": rfc3339(redis.since).to_string(),
-        })
-    });
-    json!({
-        "url": name,
-        "version": database.version,
-        "nodes": nodes.collect::<Vec<_>>(),
-        "redis": redis,
-    })
+    }
 }
 
 fn meaning(state: LicenseState) -> Meaning {

@@ -2,13 +2,11 @@
 
 use chrono::{DateTime, Utc};
 
-/// The state of a database that several servers use.
+/// A database that several servers use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DatabaseStatus {
     /// The version of the database program, such as `17.6`.
     pub version: String,
-    /// The servers that use the database, in the order of their names.
-    pub nodes: Vec<NodeStatus>,
     /// Whether renewals are answered by Redis, and since when. `None`: no server has used Redis.
     pub redis: Option<RedisStatus>,
 }
@@ -20,23 +18,6 @@ pub struct MoveReport {
     pub rows: Vec<(&'static str, u64)>,
     /// The number of audit entries that were verified, with that of the move.
     pub audit_entries: u64,
-}
-
-/// A server of a database.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NodeStatus {
-    /// The name of the server.
-    pub name: String,
-    /// The version of the program.
-    pub version: String,
-    /// When the server started.
-    pub started_at: DateTime<Utc>,
-    /// How long the database has not heard of the server, in milliseconds of the lease clock.
-    pub silent_ms: u64,
-    /// Whether the server advances the lease clock.
-    pub is_clock_owner: bool,
-    /// Whether the server can use Redis.
-    pub has_redis: bool,
 }
 
 /// The use of Redis.

@@ -12,7 +12,10 @@ mod telemetry;
 use super::ServerStore;
 
 pub(super) use acquires::concurrent_acquires;
-pub(super) use sample::{acquire, acquire_command, audit, grant, id, session, tenant};
+pub(super) use replay::replay;
+pub(super) use sample::{
+    acquire, acquire_command, audit, grant, id, instance, secret, session, tenant,
+};
 
 /// Checks an empty store.
 ///
@@ -20,19 +23,10 @@ pub(super) use sample::{acquire, acquire_command, audit, grant, id, session, ten
 ///
 /// Panics if the store does not behave as documented.
 pub(super) async fn check(store: &dyn ServerStore) {
-    check_without_seats(store).await;
-    seats::check(store).await;
-    replay::check(store).await;
-}
-
-/// Checks the operations of an empty store that do not concern seats.
-///
-/// # Panics
-///
-/// Panics if the store does not behave as documented.
-pub(super) async fn check_without_seats(store: &dyn ServerStore) {
     licenses::check(store).await;
     administration::check(store).await;
     ledger::check(store).await;
+    seats::check(store).await;
+    replay::replay(&[store], async |_| {}).await;
     telemetry::check(store).await;
 }

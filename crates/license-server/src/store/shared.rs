@@ -34,6 +34,6 @@ pub trait SharedStore: Send + Sync {
     async fn remove_trust_set(&self, tenant: &TenantId, keys: &str)
     -> Result<(), ServerStoreError>;
 
-    /// Returns the state of the database, and the servers that use it.
+    /// Returns the version of the database, and whether its servers use Redis.
     async fn status(&self) -> Result<DatabaseStatus, ServerStoreError>;
 }

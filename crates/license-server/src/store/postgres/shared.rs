@@ -1,13 +1,12 @@
 //! What the servers of the database share.
 
 use async_trait::async_trait;
-use futures_util::future::try_join3;
-use tokio_postgres::Row;
+use futures_util::future::try_join;
 
 use super::queries::query;
-use super::values::{number, read_all, time};
+use super::values::time;
 use super::{PostgresStore, audit, tenants};
-use crate::domain::{DatabaseStatus, NewAuditEntry, NodeStatus, RedisStatus, TenantId};
+use crate::domain::{DatabaseStatus, NewAuditEntry, RedisStatus, TenantId};
 use crate::store::{ServerStoreError, SharedStore};
 
 #[async_trait]
@@ -62,9 +61,8 @@ impl SharedStore for PostgresStore {
 
     async fn status(&self) -> Result<DatabaseStatus, ServerStoreError> {
         let db = self.database.begin_for_all().await?;
-        let (version, nodes, redis) = try_join3(
+        let (version, redis) = try_join(
             db.query_one(query!("database_version"), &[]),
-            db.query(query!("node_all"), &[]),
             db.query_opt(query!("redis_state"), &[]),
         )
         .await?;
@@ -77,7 +75,6 @@ impl SharedStore for PostgresStore {
         });
         let status = DatabaseStatus {
             version: version.try_get(0)?,
-            nodes: read_all(&nodes, node)?,
             redis: redis.transpose()?,
         };
         db.commit().await?;
@@ -98,16 +95,4 @@ impl PostgresStore {
         db.commit().await?;
         Ok(text.flatten())
     }
-}
-
-fn node(row: &Row) -> Result<NodeStatus, ServerStoreError> {
-    let (is_owner, redis_ok): (Option<bool>, i64) = (row.try_get(4)?, row.try_get(5)?);
-    Ok(NodeStatus {
-        name: row.try_get(0)?,
-        version: row.try_get(1)?,
-        started_at: time(row.try_get(2)?),
-        silent_ms: number("nodes", row.try_get(3)?)?,
-        is_clock_owner: is_owner == Some(true),
-        has_redis: redis_ok != 0,
-    })
 }
