@@ -299,7 +299,11 @@ impl DatabaseReport {
         for node in &self.nodes {
             let seconds = node.seen_ago.num_seconds();
             let is_silent = seconds > SILENT_SECONDS;
-            let meaning = if is_silent { Meaning::Warning } else { Meaning::Good };
+            let meaning = if is_silent {
+                Meaning::Warning
+            } else {
+                Meaning::Good
+            };
             table.row([
                 node.name.as_str().into(),
                 node.version.as_str().into(),

@@ -35,9 +35,9 @@ use uuid::Uuid;
 
 pub use self::config::PostgresConfig;
 use self::database::Database;
-pub use self::moves::MovedFiles;
 use self::identity::Identity;
 use self::lease_clock::{ClockKeeper, KeeperTask};
+pub use self::moves::MovedFiles;
 use self::nodes::NodeInfo;
 use self::pools::{PoolContext, Pools};
 use self::renewals::Renewals;
