@@ -9,10 +9,10 @@ mod pause;
 mod time;
 
 use std::ffi::OsString;
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::thread;
+
+use license_test_services::{skip, skip_without};
 
 use crate::programs::{self, workspace};
 use crate::{Run, Scratch};
@@ -21,7 +21,6 @@ pub use network::{Cable, Cut, Namespace};
 pub use pause::Freezer;
 pub use time::{WallClock, faketime, has_time_namespaces, keygen_at_time, license_at_time};
 
-const REQUIRE: &str = "LICENSE_TESTS_REQUIRE_TOOLS";
 const PYTHON: &str = "LICENSE_TESTS_PYTHON";
 const SOFTHSM_MODULE: &str = "LICENSE_TESTS_SOFTHSM_MODULE";
 const NODE_MODULES: &str = "LICENSE_TESTS_NODE_MODULES";
@@ -155,7 +154,7 @@ pub fn with_own_mounts<'s>(scratch: &'s Scratch, script: &str) -> Option<Run<'s>
         options.into_iter().find(is_permitted)
     };
     let Some(options) = OPTIONS.get_or_init(find) else {
-        print_skipped("this process may not mount file systems");
+        skip("this process may not mount file systems");
         return None;
     };
     let run = Tool::new("unshare").run(scratch).args(*options);
@@ -168,7 +167,7 @@ pub fn is_root() -> bool {
     let own = tempfile::tempfile().and_then(|file| file.metadata());
     let is_root = own.is_ok_and(|own| is_owned_by_root(&own));
     if !is_root {
-        print_skipped("the administrator's directory must belong to root; run the tests as root");
+        skip("the administrator's directory must belong to root; run the tests as root");
     }
     is_root
 }
@@ -397,7 +396,7 @@ fn variable(name: &str) -> Option<OsString> {
 
 fn or_skip<T>(name: &str, tool: &'static Option<T>) -> Option<&'static T> {
     if tool.is_none() {
-        skip(name);
+        skip_without(name);
     }
     tool.as_ref()
 }
@@ -424,28 +423,12 @@ pub fn has_files_of_last_days(days: u64) -> bool {
     // The files of the test are a third source.
     let is_enough = sources.filter(|files| files.iter().any(is_recent)).count() >= 2;
     if !is_enough {
-        print_skipped("no files of this system are recent");
+        skip("no files of this system are recent");
     }
     is_enough
 }
 
 /// Prints that the running test is skipped, because only root can switch to another user.
 pub fn skip_without_root() {
-    print_skipped("only root can switch to another user");
-}
-
-/// Prints that the running test is skipped, or fails the test if tools are required.
-fn skip(tool: &str) {
-    let reason = format!("{tool} is missing or not usable here; `.ci/run` installs the tools");
-    assert!(variable(REQUIRE).is_none(), "{reason}");
-    print_skipped(&reason);
-}
-
-/// Writes to standard error directly, because the test runner hides what a passing test prints.
-fn print_skipped(reason: &str) {
-    let thread = thread::current();
-    let test = thread.name().unwrap_or("a test");
-    let line = format!("SKIPPED: {test}: {reason}\n");
-    // A single write, because other tests print at the same time. An error is ignored.
-    let _ = io::stderr().write_all(line.as_bytes());
+    skip("only root can switch to another user");
 }

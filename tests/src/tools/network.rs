@@ -4,7 +4,8 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use super::print_skipped;
+use license_test_services::skip;
+
 use crate::Run;
 
 /// The namespaces that a container has for itself.
@@ -66,7 +67,7 @@ impl Namespace {
             .stderr(Stdio::piped())
             .spawn();
         let Ok(mut keeper) = keeper else {
-            print_skipped("`unshare` of util-linux is missing");
+            skip("`unshare` of util-linux is missing");
             return None;
         };
         let stdout = keeper.stdout.take().expect("the output is a pipe");
@@ -76,7 +77,7 @@ impl Namespace {
             let reason = keeper.wait_with_output().expect("the process ends").stderr;
             let reason = String::from_utf8_lossy(&reason);
             let reason = reason.trim_end();
-            print_skipped(&format!("namespaces cannot be created: {reason}"));
+            skip(&format!("namespaces cannot be created: {reason}"));
             return None;
         }
         let id = keeper.id();

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use super::print_skipped;
+use license_test_services::skip;
 
 /// A control group (version 2) whose processes can be frozen. Dropping the value thaws them, and
 /// removes the group if its processes have ended.
@@ -31,7 +31,7 @@ impl Freezer {
         let created = created.map(|directory| Self { directory });
         let usable = created.filter(|group| group.directory.join("cgroup.freeze").exists());
         if usable.is_none() {
-            print_skipped("control groups cannot be frozen, so SIGSTOP is used instead");
+            skip("control groups cannot be frozen, so SIGSTOP is used instead");
         }
         usable
     }

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use super::{Tool, or_skip, print_skipped};
+use license_test_services::skip;
+
+use super::{Tool, or_skip};
 use crate::{Run, Scratch, programs};
 
 /// Finds `faketime`, which runs a program at another time.
@@ -92,7 +94,7 @@ pub fn has_time_namespaces() -> bool {
     let words = ["--time", "--boottime", "1000", "--fork", "true"].map(Path::new);
     let is_permitted = Tool::new("unshare").if_usable(&words).is_some();
     if !is_permitted {
-        print_skipped("time namespaces cannot be created, so a client with one does not run");
+        skip("time namespaces cannot be created, so a client with one does not run");
     }
     is_permitted
 }
