@@ -9,6 +9,7 @@
 mod administration;
 mod borrowing;
 mod queue;
+mod renewals;
 mod seats;
 
 use std::sync::Arc;
