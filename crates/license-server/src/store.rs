@@ -13,7 +13,9 @@ mod ledger;
 mod licenses;
 mod machines;
 mod pool;
+pub mod redis;
 mod seats;
+mod shared_tokens;
 pub mod sqlite;
 mod telemetry;
 
@@ -28,6 +30,7 @@ pub use licenses::LicenseStore;
 pub use machines::MachineStore;
 pub use pool::{LeaseRow, PoolReply, PoolRequest, PoolView, TicketRow};
 pub use seats::SeatStore;
+pub use shared_tokens::SharedTokens;
 pub use telemetry::TelemetryStore;
 
 /// A database of the server.
@@ -41,6 +44,11 @@ pub trait ServerStore:
     /// Reads and writes the database, to show that it works. Returns [`ServerStoreError::DiskFull`]
     /// for a minute after a change did not fit on the disk.
     async fn check(&self) -> Result<(), ServerStoreError>;
+
+    /// Returns the validation tokens that the servers of the database share, if they share any.
+    fn shared_tokens(&self) -> Option<&dyn SharedTokens> {
+        None
+    }
 
     /// Commits all requests that are waiting, and accepts no more.
     async fn close(&self) -> Result<(), ServerStoreError>;

@@ -8,6 +8,7 @@ use license_issuer::files::LockError;
 
 use crate::domain::{Refusal, RefusalKind, ServerCode};
 use crate::log_limit;
+use crate::store::redis::RedisStoreError;
 
 /// The reason why the database cannot be opened, read or written.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -110,6 +111,9 @@ pub enum ServerStoreError {
         /// The error of the system.
         source: Arc<io::Error>,
     },
+    /// Redis cannot be used.
+    #[error("Redis cannot be used")]
+    Redis(#[source] RedisStoreError),
     /// SQLite cannot read or write the database.
     #[error("cannot read or write the database")]
     Database(#[source] Arc<rusqlite::Error>),
@@ -166,6 +170,7 @@ impl ServerStoreError {
             Self::DiskFull => "free space on the disk of the data directory",
             Self::BackupExists { .. } => "give the name of a new file",
             Self::Cursor { .. } => "start from the first page",
+            Self::Redis(error) => return error.hint().map(str::to_owned),
             _ => return None,
         };
         Some(hint.to_owned())
