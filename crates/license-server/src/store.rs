@@ -11,20 +11,23 @@ mod conformance;
 mod error;
 mod ledger;
 mod licenses;
+mod limits;
 mod machines;
 mod pool;
+pub mod postgres;
 pub mod redis;
 mod seats;
 mod shared_tokens;
 pub mod sqlite;
 mod telemetry;
+mod values;
 
 use std::path::Path;
 
 use async_trait::async_trait;
 
 pub use administration::AdministrationStore;
-pub use error::ServerStoreError;
+pub use error::{PostgresError, ServerStoreError};
 pub use ledger::LedgerStore;
 pub use licenses::LicenseStore;
 pub use machines::MachineStore;

@@ -27,7 +27,7 @@ impl RedisConfig {
     /// assert!(RedisConfig::parse("http://127.0.0.1", None).is_err());
     /// # Ok::<(), String>(())
     /// ```
-    pub fn parse(url: &str, password: Option<Zeroizing<String>>) -> Result<Self, String> {
+    pub fn parse(url: &str, password: Option<&Zeroizing<String>>) -> Result<Self, String> {
         let is_accepted = url.starts_with("redis://") || url.starts_with("rediss://");
         // A fragment would switch off the check of the certificate.
         let info = if is_accepted && !url.contains('#') {
@@ -88,9 +88,12 @@ mod tests {
         assert_eq!(config.to_string(), "rediss://redis.example.com:6380/0");
         assert!(config.has_password());
         assert!(!format!("{config:?}").contains("secret"));
-        let password = Some(Zeroizing::new("other-secret".to_owned()));
-        let config = RedisConfig::parse("redis://localhost", password).unwrap();
-        assert_eq!(config.info().redis_settings().password(), Some("other-secret"));
+        let password = Zeroizing::new("other-secret".to_owned());
+        let config = RedisConfig::parse("redis://localhost", Some(&password)).unwrap();
+        assert_eq!(
+            config.info().redis_settings().password(),
+            Some("other-secret")
+        );
         assert!(!format!("{config:?} {config}").contains("secret"));
     }
 

@@ -146,12 +146,10 @@ impl LinkState {
     /// Checks that a connection is still to the same Redis, and that its settings are accepted.
     async fn check(&self, on: &RedisConnection) -> Result<(), RedisStoreError> {
         let found = ServerInfo::read(&on.connection, "default").await;
-        let checked = found
-            .and_then(ServerInfo::identity)
-            .and_then(|server| {
-                let is_same = server == on.server;
-                is_same.then_some(()).ok_or(RedisStoreError::NotConnected)
-            });
+        let checked = found.and_then(ServerInfo::identity).and_then(|server| {
+            let is_same = server == on.server;
+            is_same.then_some(()).ok_or(RedisStoreError::NotConnected)
+        });
         self.keep_if(on, checked)
     }
 

@@ -60,7 +60,7 @@ impl RedisStoreError {
 
 impl From<redis::RedisError> for RedisStoreError {
     fn from(error: redis::RedisError) -> Self {
-        if error.is_io_error() || error.is_unrecoverable_error() {
+        if error.is_io_error() {
             Self::Unreachable(Arc::new(error))
         } else {
             Self::Command(Arc::new(error))

@@ -181,7 +181,13 @@ impl Renewals {
         let validity = SeatValidity::renewed(terms, at);
         let keys = PoolKeys::new(tenant, &request.pool);
         let mut call = self.scripts.heartbeat.prepare_invoke();
-        for key in [&keys.meta, &keys.until, &keys.renewed, &keys.seats, &keys.leases] {
+        for key in [
+            &keys.meta,
+            &keys.until,
+            &keys.renewed,
+            &keys.seats,
+            &keys.leases,
+        ] {
             call.key(key);
         }
         call.arg(reading.epoch.number)
@@ -197,7 +203,9 @@ impl Renewals {
             return Ok(None);
         };
         // The script may have run when the permission had ended, unless it has not ended now.
-        let is_permitted = self.permission().is_some_and(|(last, _)| last.epoch == reading.epoch);
+        let is_permitted = self
+            .permission()
+            .is_some_and(|(last, _)| last.epoch == reading.epoch);
         if !is_permitted {
             return Ok(None);
         }
@@ -209,7 +217,9 @@ impl Renewals {
     /// Returns the last reading and the lease clock of now, while Redis may be used.
     fn permission(&self) -> Option<(EpochReading, LeaseTime)> {
         let reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
-        let reading = reading.as_ref().filter(|reading| reading.epoch.number > 0)?;
+        let reading = reading
+            .as_ref()
+            .filter(|reading| reading.epoch.number > 0)?;
         let elapsed = self.clock.boot_ms().saturating_sub(reading.sent_boot_ms);
         let now = reading.now.as_millis().saturating_add(elapsed);
         (elapsed < PERMISSION_MS).then(|| (reading.clone(), LeaseTime::from_millis(now)))
@@ -468,7 +478,13 @@ impl Confirmation {
     ) -> redis::ScriptInvocation<'a> {
         let keys = &held.keys;
         let mut call = script.prepare_invoke();
-        for key in [&keys.meta, &keys.until, &keys.renewed, &keys.seats, &keys.leases] {
+        for key in [
+            &keys.meta,
+            &keys.until,
+            &keys.renewed,
+            &keys.seats,
+            &keys.leases,
+        ] {
             call.key(key);
         }
         call.arg(&held.token)

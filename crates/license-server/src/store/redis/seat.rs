@@ -77,14 +77,16 @@ impl SeatTimes {
 
     /// Returns the renewals of a session that these times contain, one for each instance.
     pub(super) fn renewals(&self, session: SessionId) -> impl Iterator<Item = SeatRenewal> {
-        self.instances.iter().map(move |(instance, free_at)| SeatRenewal {
-            session,
-            seq: self.seq,
-            instance: *instance,
-            until: self.until,
-            free_at: self.free_at,
-            instance_free_at: *free_at,
-        })
+        self.instances
+            .iter()
+            .map(move |(instance, free_at)| SeatRenewal {
+                session,
+                seq: self.seq,
+                instance: *instance,
+                until: self.until,
+                free_at: self.free_at,
+                instance_free_at: *free_at,
+            })
     }
 
     /// Returns a lease with these times. A lease with another fencing number stays as it is.

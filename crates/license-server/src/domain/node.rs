@@ -1,0 +1,33 @@
+//! Nodes: the running servers of one database.
+
+use std::fmt;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+/// The id of a node. Each start of a server has another id.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId(Arc<str>);
+
+impl NodeId {
+    /// Creates the id of a node from random bits.
+    pub fn new(id: Uuid) -> Self {
+        Self(id.to_string().into())
+    }
+
+    /// Reads an id from the database.
+    pub(crate) fn from_column(id: &str) -> Self {
+        Self(id.into())
+    }
+
+    /// Returns the id as it is stored.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}

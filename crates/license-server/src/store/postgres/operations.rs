@@ -1,0 +1,42 @@
+//! The operations of the store.
+
+mod administration;
+mod ledger;
+mod licenses;
+mod machines;
+mod seats;
+mod telemetry;
+
+use std::path::Path;
+
+use async_trait::async_trait;
+
+use super::PostgresStore;
+use super::queries::query;
+use super::transaction::Transaction;
+use crate::domain::TenantId;
+use crate::store::{ServerStore, ServerStoreError};
+
+#[async_trait]
+impl ServerStore for PostgresStore {
+    async fn back_up(&self, _: &Path) -> Result<(), ServerStoreError> {
+        Err(ServerStoreError::BackupElsewhere)
+    }
+
+    async fn check(&self) -> Result<(), ServerStoreError> {
+        let db = self.database.begin(&TenantId::site()).await?;
+        let checked = check(&db).await;
+        db.end(checked).await
+    }
+
+    async fn close(&self) -> Result<(), ServerStoreError> {
+        self.database.close();
+        Ok(())
+    }
+}
+
+/// Writes a row without changing it, so that the commit waits for the disk.
+async fn check(db: &Transaction) -> Result<(), ServerStoreError> {
+    db.execute(query!("schema_check"), &[]).await?;
+    Ok(())
+}
