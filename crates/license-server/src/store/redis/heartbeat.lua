@@ -28,6 +28,9 @@ if not redis.call('ZSCORE', KEYS[2], session) then
 end
 local seat = redis.call('HGET', KEYS[4], session)
 local seq, ends, free_at, instances = string.match(seat, '^(%d+) (%d+) (%d+)(.*)$')
+if not seq then
+    return redis.error_reply('ERR expected the times of a lease')
+end
 if seq ~= ARGV[6] then
     return false
 end

@@ -11,8 +11,8 @@ use license_core::ids::Commitment;
 use license_core::requests::ActivationSecret;
 use license_core::session::SessionId;
 use license_seats::{
-    Acquire, CommandTime, Heartbeat, Holder, InstanceId, LeaseSpan, LeaseTime, Pool, PoolTerms,
-    SeatChange, SeatCommand, SeatOutcome, SeatReply, Seq, TicketId,
+    Acquire, CommandTime, Heartbeat, Holder, InstanceId, LeaseSpan, LeaseTime, Pool, PoolEvent,
+    PoolTerms, SeatChange, SeatCommand, SeatOutcome, SeatReply, Seq, TicketId,
 };
 use license_test_services::RedisServer;
 
@@ -193,16 +193,18 @@ impl Node {
         Ok(Some(outcome))
     }
 
-    /// Applies a command without faults.
+    /// Applies a command that succeeds, and returns its events.
     async fn apply(
         &mut self,
         database: &mut Database,
         epoch: &RedisEpoch,
         command: SeatCommand,
         at: CommandTime,
-    ) -> SeatOutcome {
+    ) -> Vec<PoolEvent> {
         let applied = self.batch(database, epoch, command, at, Fault::None).await;
-        applied.unwrap().unwrap()
+        let applied = applied.unwrap().unwrap();
+        assert!(applied.reply.is_ok(), "{applied:?}");
+        applied.events
     }
 
     /// Permits the use of Redis at a reading of the lease clock.
@@ -253,10 +255,8 @@ async fn one_seat(server: &RedisServer) -> (Database, Node, RedisEpoch) {
     let mut database = Database::new(PoolTerms::with_capacity(2));
     let mut node = Node::open(server, &database).await;
     let epoch = node.epoch(5);
-    let granted = node
-        .apply(&mut database, &epoch, acquire(1, 1, None), at(10))
+    node.apply(&mut database, &epoch, acquire(1, 1, None), at(10))
         .await;
-    assert!(granted.reply.is_ok());
     node.permit(&epoch, at(20));
     (database, node, epoch)
 }
