@@ -27,7 +27,7 @@ pub use idempotency::{IdempotencyKey, IdempotencyState, StoredResponse};
 pub use ledger::{LedgerCopy, LedgerPosition};
 pub use license::LicenseRecord;
 pub use machine::{MachineRecord, MachineSighting};
-pub use node::NodeId;
+pub use node::{NodeId, NodeStatus};
 pub use page::{Cursor, Page, PageRequest};
 pub use pool::{PoolId, SeatPolicy};
 pub use refusal::{Refusal, RefusalKind, ServerCode};

@@ -26,13 +26,15 @@ use std::path::Path;
 
 use async_trait::async_trait;
 
+use crate::domain::NodeStatus;
+
 pub use administration::AdministrationStore;
 pub use error::{PostgresError, ServerStoreError};
 pub use ledger::LedgerStore;
 pub use licenses::LicenseStore;
 pub use machines::MachineStore;
 pub use pool::{LeaseRow, PoolReply, PoolRequest, PoolView, TicketRow};
-pub use seats::SeatStore;
+pub use seats::{SeatStore, TicketWaker};
 pub use shared_tokens::SharedTokens;
 pub use telemetry::TelemetryStore;
 
@@ -51,6 +53,12 @@ pub trait ServerStore:
     /// Returns the validation tokens that the servers of the database share, if they share any.
     fn shared_tokens(&self) -> Option<&dyn SharedTokens> {
         None
+    }
+
+    /// Returns the running servers of the database, the oldest first. A database of one server has
+    /// no list.
+    async fn nodes(&self) -> Result<Vec<NodeStatus>, ServerStoreError> {
+        Ok(Vec::new())
     }
 
     /// Commits all requests that are waiting, and accepts no more.

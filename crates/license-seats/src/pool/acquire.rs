@@ -42,6 +42,9 @@ impl Turn<'_> {
         if !self.at.is_licensed() {
             return Err(self.deny(DenialReason::LicenseEnded));
         }
+        if let Some(left) = self.at.hold_left() {
+            return self.wait(acquire, DenialReason::OnHold { left });
+        }
         match self.plan_without_overtaking(&acquire.holder) {
             Ok(ended) => {
                 self.reclaim(ended);

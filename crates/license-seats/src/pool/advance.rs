@@ -19,6 +19,10 @@ impl Turn<'_> {
             }
         }
         self.end_overdue_leases();
+        // An offer that could not be claimed does not end its ticket.
+        if self.at.hold_left().is_some() {
+            self.withdraw_offers();
+        }
         self.end_overdue_tickets();
         self.withdraw_excess_offers();
         self.forget_ended();

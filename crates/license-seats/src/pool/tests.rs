@@ -8,6 +8,7 @@
 
 mod administration;
 mod borrowing;
+mod hold;
 mod queue;
 mod renewals;
 mod seats;

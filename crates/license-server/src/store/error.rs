@@ -145,6 +145,9 @@ pub enum ServerStoreError {
     /// The connection to PostgreSQL was lost during the commit, so the change may be stored.
     #[error("the connection to the database was lost during the commit; the change may be stored")]
     CommitUnknown(#[source] PostgresError),
+    /// The database lacks changes that this server has seen, because it was restored from a backup.
+    #[error("the database lacks changes that this server has seen")]
+    Restored,
     /// A statement of the transaction failed, so PostgreSQL did not commit it.
     #[error("a statement of the transaction has failed")]
     Aborted,

@@ -1,31 +1,44 @@
 //! The store in a PostgreSQL database, which several servers share.
 
 mod audit;
+mod changes;
 mod config;
 mod database;
 mod events;
+mod identity;
+mod lease_clock;
 mod ledger;
 mod licenses;
 mod machines;
+mod nodes;
 mod operations;
+mod pools;
 mod queries;
+mod renewals;
 mod requests;
 mod schema;
 mod seat_rows;
 mod session;
 mod telemetry;
 mod tenants;
+mod tickets;
 mod tls;
 mod tokens;
 mod transaction;
 mod values;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use uuid::Uuid;
 
 pub use self::config::PostgresConfig;
 use self::database::Database;
+use self::identity::Identity;
+use self::lease_clock::{ClockKeeper, KeeperTask};
+use self::nodes::NodeInfo;
+use self::pools::{PoolContext, Pools};
+use self::renewals::Renewals;
+use self::tickets::TicketListener;
 use crate::clock::ServerClock;
 use crate::domain::NodeId;
 use crate::observer::Observer;
@@ -37,9 +50,15 @@ pub struct PostgresStore {
     address: String,
     node: NodeId,
     clock: Arc<dyn ServerClock>,
-    observer: Arc<dyn Observer>,
     /// Whether the process is a node, which lends seats.
     is_node: bool,
+    identity: Arc<Identity>,
+    keeper: Arc<ClockKeeper>,
+    pools: Pools,
+    /// The background task of the keeper, if the process is a node.
+    keeper_task: Mutex<Option<KeeperTask>>,
+    /// Receives the notifications of other nodes, if the process is a node.
+    listener: Option<TicketListener>,
 }
 
 impl PostgresStore {
@@ -56,8 +75,13 @@ impl PostgresStore {
         clock: Arc<dyn ServerClock>,
         observer: Arc<dyn Observer>,
     ) -> Result<Self, ServerStoreError> {
-        let store = Self::new(config, clock, observer, true)?;
+        let mut store = Self::new(config, clock, observer, true)?;
         schema::migrate(&store.database).await?;
+        store.database.identify(Arc::clone(&store.identity)).await?;
+        store.keeper.step(true).await?;
+        let task = Arc::clone(&store.keeper).start();
+        store.keeper_task = Mutex::new(Some(task));
+        store.listener = Some(TicketListener::start(store.database.clone()));
         Ok(store)
     }
 
@@ -74,6 +98,7 @@ impl PostgresStore {
     ) -> Result<Self, ServerStoreError> {
         let store = Self::new(config, clock, Arc::new(()), false)?;
         schema::refuse_other(&store.database).await?;
+        store.database.identify(Arc::clone(&store.identity)).await?;
         Ok(store)
     }
 
@@ -83,14 +108,53 @@ impl PostgresStore {
         observer: Arc<dyn Observer>,
         is_node: bool,
     ) -> Result<Self, ServerStoreError> {
-        Ok(Self {
-            database: Database::new(config, Arc::clone(&observer))?,
-            address: config.to_string(),
-            node: NodeId::new(Uuid::new_v4()),
-            clock,
+        let database = Database::new(config, Arc::clone(&observer))?;
+        let node = NodeId::new(Uuid::new_v4());
+        let identity = Arc::new(Identity::new(Arc::clone(&clock)));
+        let renewals = Renewals::Off;
+        let keeper = Arc::new(ClockKeeper::new(
+            database.clone(),
+            Arc::clone(&identity),
+            Arc::clone(&clock),
+            NodeInfo::new(node.clone(), clock.wall()),
+            !renewals.is_off(),
+        ));
+        let pools = Pools::new(PoolContext {
+            database: database.clone(),
+            keeper: Arc::clone(&keeper),
+            renewals,
+            clock: Arc::clone(&clock),
             observer,
+        });
+        Ok(Self {
+            database,
+            address: config.to_string(),
+            node,
+            clock,
             is_node,
+            identity,
+            keeper,
+            pools,
+            keeper_task: Mutex::new(None),
+            listener: None,
         })
+    }
+
+    /// Commits the commands that wait, and hands the lease clock over to another node.
+    async fn leave(&self) -> Result<(), ServerStoreError> {
+        self.pools.close().await;
+        if let Some(listener) = &self.listener {
+            listener.stop();
+        }
+        let task = self
+            .keeper_task
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        match task {
+            Some(task) => task.stop(&self.keeper).await,
+            None => Ok(()),
+        }
     }
 
     /// Returns the id of this process as a node of the database.
@@ -108,3 +172,6 @@ impl std::fmt::Debug for PostgresStore {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,7 +22,7 @@ pub(super) async fn append(
     let mut event = NewEvents::default();
     event.add_change(entry);
     let last = event.take_numbers(db).await?;
-    try_join(event.append(db, last, entry.at), append_entry(db, entry)).await?;
+    try_join(event.append(db, last), append_entry(db, entry)).await?;
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! Connections to the database.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use deadpool_postgres::{
@@ -8,6 +8,7 @@ use deadpool_postgres::{
 };
 use tokio_postgres::{Client, Socket};
 
+use super::identity::Identity;
 use super::tls::{self, Connector, Stream};
 use super::transaction::{Access, Connection, Transaction};
 use super::{PostgresConfig, session};
@@ -28,6 +29,8 @@ pub(super) struct Database {
     config: PostgresConfig,
     connector: Connector,
     observer: Arc<dyn Observer>,
+    /// What the process knows of the database, after its tables exist.
+    identity: Arc<OnceLock<Arc<Identity>>>,
 }
 
 impl Database {
@@ -52,6 +55,7 @@ impl Database {
             config: config.clone(),
             connector,
             observer,
+            identity: Arc::default(),
         })
     }
 
@@ -82,15 +86,53 @@ impl Database {
         Transaction::begin(connection, tenant, access, Arc::clone(&self.observer)).await
     }
 
-    /// Returns a connection whose session was checked.
+    /// Sets what the process knows of the database. From now on, each new connection is checked
+    /// whether it leads to the same database.
+    pub(super) async fn identify(&self, identity: Arc<Identity>) -> Result<(), ServerStoreError> {
+        // The first identity stays.
+        let _ = self.identity.set(identity);
+        self.adopt().await
+    }
+
+    /// Finds out whether the database was restored, and does what is necessary then.
+    pub(super) async fn adopt(&self) -> Result<(), ServerStoreError> {
+        let (connection, _) = self.checked().await?;
+        self.adopt_with(connection).await
+    }
+
+    async fn adopt_with(&self, connection: Connection) -> Result<(), ServerStoreError> {
+        let Some(identity) = self.identity.get() else {
+            return Ok(());
+        };
+        let (tenant, observer) = (TenantId::site(), Arc::clone(&self.observer));
+        let begun = Transaction::begin(connection, Some(&tenant), Access::Write, observer);
+        let transaction = begun.await?;
+        let adopted = identity.adopt(&transaction).await;
+        transaction.end(adopted).await
+    }
+
+    /// Returns a connection to the database that the process knows.
     async fn connection(&self) -> Result<Connection, ServerStoreError> {
+        loop {
+            let (connection, is_new) = self.checked().await?;
+            match self.identity.get().filter(|_| is_new) {
+                Some(identity) if !identity.is_known(connection.client()?).await? => {
+                    self.adopt_with(connection).await?;
+                }
+                _ => return Ok(connection),
+            }
+        }
+    }
+
+    /// Returns a connection whose session was checked, and whether it is new.
+    async fn checked(&self) -> Result<(Connection, bool), ServerStoreError> {
         let found = self.pool.get().await.map_err(|error| self.refused(error))?;
         let is_new = Object::metrics(&found).recycle_count == 0;
         let connection = Connection::new(found);
         if is_new {
             session::check(connection.client()?).await?;
         }
-        Ok(connection)
+        Ok((connection, is_new))
     }
 
     /// Opens a connection outside the pool, for notifications. The caller polls the second value,

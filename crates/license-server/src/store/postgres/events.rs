@@ -13,6 +13,7 @@ use crate::store::ServerStoreError;
 /// Events that are to be appended together.
 #[derive(Debug, Default)]
 pub(super) struct NewEvents {
+    times: Vec<i64>,
     kinds: Vec<String>,
     subjects: Vec<String>,
     details: Vec<String>,
@@ -22,12 +23,18 @@ impl NewEvents {
     /// Adds the event of an audited change.
     pub(super) fn add_change(&mut self, change: &NewAuditEntry) {
         let details = change.details.to_string();
-        self.add(change.action.to_owned(), &change.subject, details);
+        self.add(
+            change.at,
+            change.action.to_owned(),
+            &change.subject,
+            details,
+        );
     }
 
     /// Adds the events of a pool.
     pub(super) fn add_seat_events(
         &mut self,
+        at: DateTime<Utc>,
         pool: &PoolId,
         events: &[PoolEvent],
     ) -> Result<(), ServerStoreError> {
@@ -35,12 +42,13 @@ impl NewEvents {
             let details = serde_json::to_value(event).map_err(|error| bad_row("events", error))?;
             let name = details.get("event").and_then(|name| name.as_str());
             let kind = format!("seat.{}", name.unwrap_or("unknown"));
-            self.add(kind, pool.as_str(), details.to_string());
+            self.add(at, kind, pool.as_str(), details.to_string());
         }
         Ok(())
     }
 
-    fn add(&mut self, kind: String, subject: &str, details: String) {
+    fn add(&mut self, at: DateTime<Utc>, kind: String, subject: &str, details: String) {
+        self.times.push(millis(at));
         self.kinds.push(kind);
         self.subjects.push(subject.to_owned());
         self.details.push(details);
@@ -65,18 +73,13 @@ impl NewEvents {
     }
 
     /// Appends the events after the number `last`.
-    pub(super) async fn append(
-        &self,
-        db: &Transaction,
-        last: i64,
-        at: DateTime<Utc>,
-    ) -> Result<(), ServerStoreError> {
+    pub(super) async fn append(&self, db: &Transaction, last: i64) -> Result<(), ServerStoreError> {
         db.execute(
             query!("event_insert"),
             &[
                 &db.tenant(),
                 &last,
-                &millis(at),
+                &self.times,
                 &self.kinds,
                 &self.subjects,
                 &self.details,

@@ -11,10 +11,10 @@ use std::path::Path;
 
 use async_trait::async_trait;
 
-use super::PostgresStore;
 use super::queries::query;
 use super::transaction::Transaction;
-use crate::domain::TenantId;
+use super::{PostgresStore, nodes};
+use crate::domain::{NodeStatus, TenantId};
 use crate::store::{ServerStore, ServerStoreError};
 
 #[async_trait]
@@ -24,14 +24,24 @@ impl ServerStore for PostgresStore {
     }
 
     async fn check(&self) -> Result<(), ServerStoreError> {
+        if self.is_node {
+            self.keeper.step(true).await?;
+        }
         let db = self.database.begin(&TenantId::site()).await?;
         let checked = check(&db).await;
         db.end(checked).await
     }
 
+    async fn nodes(&self) -> Result<Vec<NodeStatus>, ServerStoreError> {
+        let db = self.database.begin_for_all().await?;
+        let found = nodes::all(&db).await;
+        db.end(found).await
+    }
+
     async fn close(&self) -> Result<(), ServerStoreError> {
+        let left = self.leave().await;
         self.database.close();
-        Ok(())
+        left
     }
 }
 

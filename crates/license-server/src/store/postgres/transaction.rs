@@ -75,6 +75,7 @@ pub(super) struct Transaction {
     /// The number of statements that have not succeeded. The database answers `COMMIT` of a failed
     /// transaction without an error, so this number decides whether the transaction can commit.
     unfinished: AtomicUsize,
+    access: Access,
     begun: Instant,
     observer: Arc<dyn Observer>,
 }
@@ -91,6 +92,7 @@ impl Transaction {
             connection,
             tenant: tenant.map_or(ALL_TENANTS, TenantId::as_str).to_owned(),
             unfinished: AtomicUsize::new(0),
+            access,
             begun: Instant::now(),
             observer,
         };
@@ -200,8 +202,10 @@ impl Transaction {
             return Err(ServerStoreError::Aborted);
         }
         let committed = self.connection.client()?.batch_execute("COMMIT").await;
-        self.observer
-            .committed(self.begun.elapsed(), committed.is_ok());
+        if self.access == Access::Write {
+            self.observer
+                .committed(self.begun.elapsed(), committed.is_ok());
+        }
         match committed {
             Ok(()) => {
                 self.connection.release();

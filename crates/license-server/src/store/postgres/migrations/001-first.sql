@@ -5,7 +5,7 @@
 
 -- One row: the version of the schema.
 CREATE TABLE schema_version (
-  only    bigint NOT NULL PRIMARY KEY CHECK (only = 1),
+  "only"    bigint NOT NULL PRIMARY KEY CHECK ("only" = 1),
   version bigint NOT NULL CHECK (version >= 1)
 );
 INSERT INTO schema_version VALUES (1, 1);
@@ -14,7 +14,7 @@ INSERT INTO schema_version VALUES (1, 1);
 -- that increases when another node takes over. `restored_lease` is the reading at which a node found
 -- that the database was restored.
 CREATE TABLE lease_clock (
-  only           bigint NOT NULL PRIMARY KEY CHECK (only = 1),
+  "only"           bigint NOT NULL PRIMARY KEY CHECK ("only" = 1),
   now_lease      bigint NOT NULL CHECK (now_lease >= 0),
   owner          text COLLATE "C",
   epoch          bigint NOT NULL DEFAULT 0 CHECK (epoch >= 0),
@@ -35,7 +35,7 @@ CREATE TABLE nodes (
 -- One row: whether renewals may be in Redis, and the run of Redis that has them. The epoch increases
 -- with each change.
 CREATE TABLE redis_epoch (
-  only       bigint NOT NULL PRIMARY KEY CHECK (only = 1),
+  "only"       bigint NOT NULL PRIMARY KEY CHECK ("only" = 1),
   epoch      bigint NOT NULL CHECK (epoch >= 1),
   is_on      bigint NOT NULL CHECK (is_on IN (0, 1)),
   run_id     text COLLATE "C",
@@ -46,13 +46,13 @@ INSERT INTO redis_epoch VALUES (1, 1, 0, NULL, 0);
 -- One row, if a server has used the database: the identity of the database at that time. A restored
 -- or promoted database has another one.
 CREATE TABLE database_identity (
-  only     bigint NOT NULL PRIMARY KEY CHECK (only = 1),
+  "only"     bigint NOT NULL PRIMARY KEY CHECK ("only" = 1),
   identity text COLLATE "C" NOT NULL
 );
 
 -- One row: the first fencing number of new pools. A restore raises it.
 CREATE TABLE fencing (
-  only      bigint NOT NULL PRIMARY KEY CHECK (only = 1),
+  "only"      bigint NOT NULL PRIMARY KEY CHECK ("only" = 1),
   first_seq bigint NOT NULL CHECK (first_seq BETWEEN 1 AND 9007199254740991)
 );
 INSERT INTO fencing VALUES (1, 1);

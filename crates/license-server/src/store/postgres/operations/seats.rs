@@ -7,25 +7,48 @@ use license_core::ids::Commitment;
 use license_seats::{LeaseTime, OpenLease};
 
 use crate::domain::{NewAuditEntry, Page, PageRequest, PoolId, SeatPolicy, TenantId};
+use crate::store::postgres::pools::{PoolAnswer, PoolWork};
 use crate::store::postgres::transaction::Transaction;
-use crate::store::postgres::{PostgresStore, audit, seat_rows, tenants};
+use crate::store::postgres::{PostgresStore, audit, lease_clock, seat_rows, tenants};
 use crate::store::{
-    LeaseRow, PoolReply, PoolRequest, PoolView, SeatStore, ServerStoreError, TicketRow,
+    LeaseRow, PoolReply, PoolRequest, PoolView, SeatStore, ServerStoreError, TicketRow, TicketWaker,
 };
 
 #[async_trait]
 impl SeatStore for PostgresStore {
     async fn apply(
         &self,
-        _: &TenantId,
-        _: PoolRequest,
-        _: Option<NewAuditEntry>,
+        tenant: &TenantId,
+        request: PoolRequest,
+        audit: Option<NewAuditEntry>,
     ) -> Result<PoolReply, ServerStoreError> {
-        Err(ServerStoreError::NotOwner)
+        if !self.is_node {
+            return Err(ServerStoreError::NotOwner);
+        }
+        let key = (tenant.clone(), request.pool.clone());
+        let renewals = &self.pools.context().renewals;
+        if audit.is_none()
+            && let Some(reply) = renewals.answer(&key, &request).await?
+        {
+            return Ok(reply);
+        }
+        let work = PoolWork::Apply(Box::new(request), audit.map(Box::new));
+        match self.pools.run(key, work).await? {
+            PoolAnswer::Applied(reply) => Ok(*reply),
+            _ => Err(ServerStoreError::Closed),
+        }
     }
 
-    async fn lease_clock(&self, _: &TenantId) -> Result<LeaseTime, ServerStoreError> {
-        Err(ServerStoreError::NotOwner)
+    fn on_ticket_change(&self, waker: TicketWaker) {
+        if let Some(listener) = &self.listener {
+            listener.set_waker(waker);
+        }
+    }
+
+    async fn lease_clock(&self, tenant: &TenantId) -> Result<LeaseTime, ServerStoreError> {
+        let db = self.database.begin_read(tenant).await?;
+        let result = lease_clock::stored(&db).await;
+        db.end(result).await
     }
 
     async fn pools(
@@ -38,39 +61,60 @@ impl SeatStore for PostgresStore {
         db.end(result).await
     }
 
-    async fn due_pools(&self, _: &TenantId) -> Result<Vec<PoolId>, ServerStoreError> {
-        Err(ServerStoreError::NotOwner)
+    async fn due_pools(&self, tenant: &TenantId) -> Result<Vec<PoolId>, ServerStoreError> {
+        if !self.keeper.is_owner() {
+            return Ok(Vec::new());
+        }
+        let db = self.database.begin_read(tenant).await?;
+        let result = seat_rows::due(&db).await;
+        db.end(result).await
     }
 
-    async fn pool(&self, _: &TenantId, _: &PoolId) -> Result<Option<PoolView>, ServerStoreError> {
-        Err(ServerStoreError::NotOwner)
+    async fn pool(
+        &self,
+        tenant: &TenantId,
+        pool: &PoolId,
+    ) -> Result<Option<PoolView>, ServerStoreError> {
+        let key = (tenant.clone(), pool.clone());
+        match self.pools.run(key, PoolWork::View).await? {
+            PoolAnswer::View(view) => Ok(view),
+            _ => Err(ServerStoreError::Closed),
+        }
     }
 
     async fn loan(
         &self,
-        _: &TenantId,
-        _: &PoolId,
-        _: Commitment,
+        tenant: &TenantId,
+        pool: &PoolId,
+        commitment: Commitment,
     ) -> Result<Option<Arc<OpenLease>>, ServerStoreError> {
-        Err(ServerStoreError::NotOwner)
+        let key = (tenant.clone(), pool.clone());
+        match self.pools.run(key, PoolWork::Loan(commitment)).await? {
+            PoolAnswer::Loan(lease) => Ok(lease),
+            _ => Err(ServerStoreError::Closed),
+        }
     }
 
     async fn leases(
         &self,
-        _: &TenantId,
-        _: &PoolId,
-        _: &PageRequest,
+        tenant: &TenantId,
+        pool: &PoolId,
+        page: &PageRequest,
     ) -> Result<Page<LeaseRow>, ServerStoreError> {
-        Err(ServerStoreError::NotOwner)
+        let db = self.database.begin_read(tenant).await?;
+        let result = seat_rows::lease_page(&db, pool, page).await;
+        db.end(result).await
     }
 
     async fn tickets(
         &self,
-        _: &TenantId,
-        _: &PoolId,
-        _: &PageRequest,
+        tenant: &TenantId,
+        pool: &PoolId,
+        page: &PageRequest,
     ) -> Result<Page<TicketRow>, ServerStoreError> {
-        Err(ServerStoreError::NotOwner)
+        let db = self.database.begin_read(tenant).await?;
+        let result = seat_rows::ticket_page(&db, pool, page).await;
+        db.end(result).await
     }
 
     async fn seat_policy(
