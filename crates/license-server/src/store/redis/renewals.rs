@@ -74,8 +74,8 @@ pub(in crate::store) enum HeartbeatAnswer {
     Renewed(Box<PoolReply>),
     /// PostgreSQL must decide.
     Missed,
-    /// Redis has a value that no server wrote, or refuses commands. It must be turned off.
-    Failed(RedisStoreError),
+    /// Redis has a value that no server wrote, or refuses commands. This epoch must be turned off.
+    Failed(u64, RedisStoreError),
 }
 
 /// A pool that Redis does not answer heartbeats of, until the batch is confirmed.
@@ -85,10 +85,18 @@ pub(in crate::store) struct Reservation {
     pub(in crate::store) must_extend: bool,
     /// The renewals that the pool in memory does not have yet.
     pub(in crate::store) renewals: Vec<SeatRenewal>,
-    /// The epoch of the pool after the batch.
-    pub(in crate::store) epoch: u64,
     /// What is needed to confirm. `None`: Redis does not take part.
     held: Option<Held>,
+}
+
+impl Reservation {
+    /// Returns the reservation of a server that does not use Redis.
+    pub(in crate::store) fn none(must_extend: bool) -> Self {
+        Self {
+            must_extend,
+            ..Self::default()
+        }
+    }
 }
 
 struct Held {
@@ -151,12 +159,19 @@ impl Renewals {
         let SeatCommand::Heartbeat(heartbeat) = &request.command else {
             return HeartbeatAnswer::Missed;
         };
-        match self.renew(tenant, request, heartbeat).await {
+        let Some((reading, now)) = self.permission() else {
+            return HeartbeatAnswer::Missed;
+        };
+        let number = reading.epoch.number;
+        match self
+            .renew(tenant, request, heartbeat, reading.epoch, now)
+            .await
+        {
             Ok(Some(reply)) => HeartbeatAnswer::Renewed(Box::new(reply)),
             Ok(None) => HeartbeatAnswer::Missed,
             // The next reservation decides whether Redis can be reached.
             Err(error) if error.is_disconnected() => HeartbeatAnswer::Missed,
-            Err(error) => HeartbeatAnswer::Failed(error),
+            Err(error) => HeartbeatAnswer::Failed(number, error),
         }
     }
 
@@ -165,18 +180,15 @@ impl Renewals {
         tenant: &TenantId,
         request: &PoolRequest,
         heartbeat: &Heartbeat,
+        epoch: RedisEpoch,
+        now: LeaseTime,
     ) -> Result<Option<PoolReply>, RedisStoreError> {
-        let Some((reading, now)) = self.permission() else {
-            return Ok(None);
-        };
-        let at = CommandTime {
-            now,
-            license_left: request.license_left,
-        };
+        let mut at = CommandTime::at(now);
+        at.license_left = request.license_left;
         if !at.is_licensed() {
             return Ok(None);
         }
-        let connection = self.link.to(&reading.epoch.server)?;
+        let connection = self.link.to(&epoch.server)?;
         let terms = &request.terms.lease;
         let validity = SeatValidity::renewed(terms, at);
         let keys = PoolKeys::new(tenant, &request.pool);
@@ -190,7 +202,7 @@ impl Renewals {
         ] {
             call.key(key);
         }
-        call.arg(reading.epoch.number)
+        call.arg(epoch.number)
             .arg(terms_digest(&request.terms))
             .arg(millis(now))
             .arg(heartbeat.session.to_string())
@@ -205,7 +217,7 @@ impl Renewals {
         // The script may have run when the permission had ended, unless it has not ended now.
         let is_permitted = self
             .permission()
-            .is_some_and(|(last, _)| last.epoch == reading.epoch);
+            .is_some_and(|(last, _)| last.epoch == epoch);
         if !is_permitted {
             return Ok(None);
         }
@@ -243,7 +255,6 @@ impl Renewals {
         let is_other = stored.number != current.number;
         let mut reservation = Reservation {
             must_extend: is_other && stored.number > 0,
-            epoch: current.number,
             ..Reservation::default()
         };
         if current.number == 0 {
@@ -352,42 +363,32 @@ impl Renewals {
         }
     }
 
-    /// Returns leases of a pool with the times of their renewals, for lists. Without an answer of
-    /// Redis, the leases keep the times of PostgreSQL, which are not later.
-    pub(in crate::store) async fn overlay(
+    /// Returns the renewals of leases, for lists and counts. Without an answer of Redis, there are
+    /// none, and the leases keep the times of PostgreSQL, which are not later.
+    pub(in crate::store) async fn current(
         &self,
         tenant: &TenantId,
         pool: &PoolId,
-        epoch: u64,
-        leases: Vec<Arc<OpenLease>>,
-    ) -> Vec<Arc<OpenLease>> {
-        match self.times(tenant, pool, epoch, &leases).await {
-            Ok(times) => {
-                let renewed = leases.iter().zip(times);
-                let renewed = renewed.map(|(lease, times)| match times {
-                    Some(times) => times.renewed(lease),
-                    None => Arc::clone(lease),
-                });
-                renewed.collect()
-            }
-            Err(_) => leases,
-        }
+        leases: &[Arc<OpenLease>],
+    ) -> Vec<SeatRenewal> {
+        let times = self.times(tenant, pool, leases).await.unwrap_or_default();
+        let times = times.iter().zip(leases);
+        let times =
+            times.filter_map(|(times, lease)| Some((SeatTimes::parse(times.as_ref()?)?, lease)));
+        times
+            .flat_map(|(times, lease)| times.renewals(lease.holder.session).collect::<Vec<_>>())
+            .collect()
     }
 
     async fn times(
         &self,
         tenant: &TenantId,
         pool: &PoolId,
-        epoch: u64,
         leases: &[Arc<OpenLease>],
-    ) -> Result<Vec<Option<SeatTimes>>, RedisStoreError> {
-        let permission = self.permission();
-        let Some((reading, _)) = permission.filter(|(last, _)| last.epoch.number == epoch) else {
-            return Ok(vec![None; leases.len()]);
-        };
-        if leases.is_empty() {
+    ) -> Result<Vec<Option<String>>, RedisStoreError> {
+        let Some((reading, _)) = self.permission().filter(|_| !leases.is_empty()) else {
             return Ok(Vec::new());
-        }
+        };
         let connection = self.link.to(&reading.epoch.server)?;
         let keys = PoolKeys::new(tenant, pool);
         let sessions = leases.iter().map(|lease| lease.holder.session.to_string());
@@ -398,14 +399,9 @@ impl Renewals {
             .arg(&keys.seats)
             .arg(sessions.collect::<Vec<_>>());
         type Times = (Option<u64>, Vec<Option<String>>);
-        let (found, times): Times = self.link.query(&connection, &pipeline).await?;
-        if found != Some(epoch) {
-            return Ok(vec![None; leases.len()]);
-        }
-        let times = times.into_iter();
-        Ok(times
-            .map(|times| times.as_deref().and_then(SeatTimes::parse))
-            .collect())
+        let (epoch, times): Times = self.link.query(&connection, &pipeline).await?;
+        let is_current = epoch == Some(reading.epoch.number);
+        Ok(if is_current { times } else { Vec::new() })
     }
 }
 

@@ -174,7 +174,7 @@ impl Node {
         database.changes.push((changes.clone(), at.now));
         database.pool.follow(None, changes.clone(), at.now).unwrap();
         database.version += 1;
-        database.epoch = reserved.epoch;
+        database.epoch = epoch.number;
         database.now = at.now;
         self.version = database.version;
         if fault == Fault::NotConfirmed {

@@ -225,7 +225,7 @@ async fn a_value_that_no_server_wrote_is_an_error() {
         server.command(change);
         let answer = node.answer(&heartbeat(1, 1, 1), at(20)).await;
         assert!(
-            matches!(answer, HeartbeatAnswer::Failed(_)),
+            matches!(answer, HeartbeatAnswer::Failed(5, _)),
             "{change:?}: {answer:?}"
         );
     }

@@ -134,7 +134,7 @@ async fn replies_and_events_are_those_of_a_pool_without_redis() {
                     continue;
                 }
                 HeartbeatAnswer::Missed => missed += 1,
-                HeartbeatAnswer::Failed(error) => panic!("{error}: {context}"),
+                HeartbeatAnswer::Failed(_, error) => panic!("{error}: {context}"),
             }
             if random.below(15) == 0 {
                 let rolled_back = node.batch(
