@@ -189,4 +189,5 @@ impl std::fmt::Debug for PostgresStore {
 }
 
 #[cfg(test)]
+#[cfg(unix)]
 mod tests;

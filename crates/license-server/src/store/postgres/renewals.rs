@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use license_core::with_causes;
-use license_seats::{LeaseTime, OpenLease, Pool, SeatChange, SeatRenewal};
+use license_seats::{CommandTime, OpenLease, Pool, SeatChange, SeatRenewal};
 
 use super::database::Database;
 use super::lease_clock::{Reading, SentReading};
@@ -61,8 +61,8 @@ pub(super) struct StoredBatch<'a> {
     pub(super) pool: &'a Pool,
     /// The changes of the batch.
     pub(super) changes: &'a [SeatChange],
-    /// The lease clock of the batch.
-    pub(super) now: LeaseTime,
+    /// The time of the last command.
+    pub(super) at: CommandTime,
 }
 
 impl Renewals {
@@ -179,7 +179,7 @@ impl Renewals {
             batch.pool,
             batch.changes,
             version,
-            batch.now,
+            batch.at,
             cursor,
         );
         // The pool stays reserved, so its heartbeats are commands until the next batch.

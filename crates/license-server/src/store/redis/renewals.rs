@@ -81,7 +81,9 @@ pub(in crate::store) enum HeartbeatAnswer {
 /// A pool that Redis does not answer heartbeats of, until the batch is confirmed.
 #[derive(Default)]
 pub(in crate::store) struct Reservation {
-    /// Whether renewals may be lost, so that all leases must be extended before any command.
+    /// Whether renewals may be lost. Then the caller reads the lease clock again, and extends all
+    /// leases at this reading before any command. The reading before the reservation can be older
+    /// than the last renewal.
     pub(in crate::store) must_extend: bool,
     /// The renewals that the pool in memory does not have yet.
     pub(in crate::store) renewals: Vec<SeatRenewal>,
@@ -302,8 +304,8 @@ impl Renewals {
     }
 
     /// Gives Redis the changes of a batch that is committed, so that it answers heartbeats again.
-    /// `version` is the new version of the pool, and `now` the time of the batch. The changes must
-    /// include those of an extension.
+    /// `version` is the new version of the pool, and `at` the time of its last command. The changes
+    /// must include those of an extension.
     ///
     /// # Errors
     ///
@@ -315,21 +317,22 @@ impl Renewals {
         pool: &Pool,
         changes: &[SeatChange],
         version: u64,
-        now: LeaseTime,
+        at: CommandTime,
         cursor: &mut FoldCursor,
     ) -> Result<(), RedisStoreError> {
         let Some(held) = reservation.held else {
             return Ok(());
         };
         let changes = if held.is_replacing {
-            RedisChanges::all(pool, now)
+            RedisChanges::all(pool, at.now)
         } else {
-            RedisChanges::of(pool, changes, now)
+            RedisChanges::of(pool, changes, at.now)
         };
         let confirmation = Confirmation {
             version: version.to_string(),
-            now,
-            until: pool.renewable_until(CommandTime::at(now)).unwrap_or(now),
+            now: at.now,
+            // Without a license, PostgreSQL decides about all heartbeats.
+            until: pool.renewable_until(at).unwrap_or(LeaseTime::START),
             terms: terms_digest(pool.terms()),
             usage: serde_json::to_string(&pool.usage()).unwrap_or_default(),
         };

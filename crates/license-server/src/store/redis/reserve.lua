@@ -8,7 +8,7 @@
 -- because its epoch in PostgreSQL is another one.
 --
 -- Returns LOST if renewals may be missing, and NEWER if the epoch here is newer than that of the
--- caller, which only a database that was restored can cause. Otherwise returns HELD, the version,
+-- caller, who has lost the lock or uses a restored database. Otherwise returns HELD, the version,
 -- the generation, and the renewals after `position`: the position of the last one, and sessions
 -- with their seats. With `limit` renewals, there can be more: the server calls again with the last
 -- position.
@@ -20,13 +20,12 @@ if is_new or meta[1] ~= ARGV[1] or not meta[2] or tonumber(meta[2]) > tonumber(A
     end
     redis.call('DEL', KEYS[1])
     redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'reserved', ARGV[3])
-    if not is_new then
-        -- Without a version, the next reservation finds the loss again, until one is confirmed.
-        return { 'LOST' }
+    -- Without a version, the next reservation finds a loss, unless this one is confirmed. The caller
+    -- may have lost its lock meanwhile, so even the deleted version of a new pool may be a loss.
+    if is_new then
+        return { 'HELD', '0', '', '0' }
     end
-    redis.call('HSET', KEYS[1], 'version', '0', 'generation', '', 'position', '0')
-    redis.call('UNLINK', KEYS[2])
-    return { 'HELD', '0', '', '0' }
+    return { 'LOST' }
 end
 redis.call('HSET', KEYS[1], 'reserved', ARGV[3])
 local from = '-inf'

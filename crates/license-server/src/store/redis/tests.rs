@@ -186,7 +186,7 @@ impl Node {
                 &self.pool,
                 &changes,
                 self.version,
-                at.now,
+                at,
                 &mut self.cursor,
             )
             .await?;

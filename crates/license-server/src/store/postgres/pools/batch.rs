@@ -13,7 +13,7 @@ use super::{KnownPool, PoolAnswer, PoolContext, PoolKey, PoolWork};
 use crate::domain::NewAuditEntry;
 use crate::store::postgres::changes::{self, LoggedBatch, MergedChanges};
 use crate::store::postgres::events::NewEvents;
-use crate::store::postgres::lease_clock::Reading;
+use crate::store::postgres::lease_clock::{self, Reading};
 use crate::store::postgres::renewals::StoredBatch;
 use crate::store::postgres::seat_rows::{self, BatchRows, PoolRow};
 use crate::store::postgres::transaction::Transaction;
@@ -47,7 +47,7 @@ pub(super) async fn run(
             return Err(error);
         }
     };
-    let (pool, reading) = (batch.pool, batch.reading);
+    let (pool, at) = (batch.pool, batch.at);
     let version = batch.version;
     let (changes, lifted_to) = (batch.stored, batch.lifted_to);
     let has_commands = batch.has_commands;
@@ -62,7 +62,7 @@ pub(super) async fn run(
             version,
             pool: &pool,
             changes: &changes,
-            now: reading.now,
+            at,
         };
         let renewals = &context.renewals;
         renewals.confirm(reservation, stored, &mut cursor).await;
@@ -96,6 +96,8 @@ struct Batch<'a> {
     pool: Pool,
     reservation: Reservation,
     cursor: FoldCursor,
+    /// The time of the last command.
+    at: CommandTime,
     changes: MergedChanges,
     has_new_terms: bool,
     lifted_to: u64,
@@ -178,6 +180,7 @@ impl<'a> Batch<'a> {
             pool,
             reservation: Reservation::default(),
             cursor,
+            at: CommandTime::at(reading.now),
             changes: MergedChanges::default(),
             has_new_terms: false,
             events: NewEvents::default(),
@@ -204,6 +207,10 @@ impl<'a> Batch<'a> {
         self.pool.fold_renewals(&reserved.renewals);
         let is_lost = reserved.must_extend;
         self.reservation = reserved;
+        if is_lost {
+            // Renewals can have been answered after the first reading.
+            self.reading.now = lease_clock::stored(self.db).await?;
+        }
         let first_seq = self.reading.first_seq;
         let is_restored = first_seq > self.lifted_to;
         let at = self.at(first);
@@ -288,6 +295,7 @@ impl<'a> Batch<'a> {
             events = outcome.events;
         }
         let at = self.at(request);
+        self.at = at;
         let mut outcome = self.pool.apply(request.command.clone(), at);
         self.changes.add(&outcome.changes);
         outcome.events.splice(0..0, events);

@@ -93,14 +93,14 @@ async fn a_reserved_pool_answers_no_heartbeat_and_a_late_confirmation_changes_no
             &Pool::new(PoolTerms::with_capacity(2)),
             &[],
             9,
-            at(99).now,
+            at(99),
             &mut cursor,
         )
         .await
         .unwrap();
     assert!(is_missed(&node.answer(&beat, at(20)).await));
     other.reload(&database);
-    let (version, now) = (database.version, at(20).now);
+    let (version, now) = (database.version, at(20));
     other
         .renewals
         .confirm(reserved, &other.pool, &[], version, now, &mut cursor)

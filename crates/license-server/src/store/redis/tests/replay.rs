@@ -146,7 +146,7 @@ async fn replies_and_events_are_those_of_a_pool_without_redis() {
                 );
                 assert_eq!(rolled_back.await.unwrap(), None);
             }
-            let fault = if random.below(15) == 0 {
+            let fault = if number > 20 && random.below(15) == 0 {
                 Fault::NotConfirmed
             } else {
                 Fault::None
