@@ -19,6 +19,7 @@ mod roots;
 mod seat_tokens;
 mod seats;
 mod setup;
+mod shared_tokens;
 mod signer;
 mod site;
 mod telemetry;

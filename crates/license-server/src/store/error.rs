@@ -9,6 +9,7 @@ use tokio_postgres::error::SqlState;
 
 use crate::domain::{AuditFault, Refusal, RefusalKind, ServerCode};
 use crate::log_limit;
+use crate::store::redis::RedisStoreError;
 
 /// The reason why the database cannot be opened, read or written.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -129,6 +130,9 @@ pub enum ServerStoreError {
         /// The error of the system.
         source: Arc<io::Error>,
     },
+    /// Redis cannot be used.
+    #[error("Redis cannot be used")]
+    Redis(#[source] RedisStoreError),
     /// SQLite cannot read or write the database.
     #[error("cannot read or write the database")]
     Database(#[source] Arc<rusqlite::Error>),
@@ -261,6 +265,7 @@ impl ServerStoreError {
                 "back up the database with pg_dump as a superuser, or with pg_basebackup"
             }
             Self::Cursor { .. } => "start from the first page",
+            Self::Redis(error) => return error.hint().map(str::to_owned),
             _ => return None,
         };
         Some(hint.to_owned())

@@ -46,6 +46,7 @@ use crate::clock::ServerClock;
 use crate::domain::NodeId;
 use crate::observer::Observer;
 use crate::store::ServerStoreError;
+use crate::store::redis::RedisConfig;
 
 /// A store in a PostgreSQL database.
 pub struct PostgresStore {
@@ -66,19 +67,22 @@ pub struct PostgresStore {
 
 impl PostgresStore {
     /// Opens the database for a server, and creates or migrates its tables. The process is a node
-    /// of the database until the store is closed.
+    /// of the database until the store is closed. With `redis`, Redis answers heartbeats while all
+    /// nodes are connected to it.
     ///
     /// # Errors
     ///
     /// Returns [`ServerStoreError::Unreachable`] if no connection can be established,
     /// [`ServerStoreError::Setting`] if the database or the role has a setting with which the server
-    /// does not work, and [`ServerStoreError::Newer`] if a newer program has created the tables.
+    /// does not work, [`ServerStoreError::Redis`] if Redis has one, and
+    /// [`ServerStoreError::Newer`] if a newer program has created the tables.
     pub async fn open(
         config: &PostgresConfig,
+        redis: Option<&RedisConfig>,
         clock: Arc<dyn ServerClock>,
         observer: Arc<dyn Observer>,
     ) -> Result<Self, ServerStoreError> {
-        let mut store = Self::new(config, clock, observer, true)?;
+        let mut store = Self::new(config, redis, clock, observer, true).await?;
         schema::migrate(&store.database).await?;
         store.database.identify(Arc::clone(&store.identity)).await?;
         store.keeper.step(true).await?;
@@ -111,14 +115,15 @@ impl PostgresStore {
         config: &PostgresConfig,
         clock: Arc<dyn ServerClock>,
     ) -> Result<Self, ServerStoreError> {
-        let store = Self::new(config, clock, Arc::new(()), false)?;
+        let store = Self::new(config, None, clock, Arc::new(()), false).await?;
         schema::refuse_other(&store.database).await?;
         store.database.identify(Arc::clone(&store.identity)).await?;
         Ok(store)
     }
 
-    fn new(
+    async fn new(
         config: &PostgresConfig,
+        redis: Option<&RedisConfig>,
         clock: Arc<dyn ServerClock>,
         observer: Arc<dyn Observer>,
         is_node: bool,
@@ -126,13 +131,14 @@ impl PostgresStore {
         let database = Database::new(config, Arc::clone(&observer))?;
         let node = NodeId::new(Uuid::new_v4());
         let identity = Arc::new(Identity::new(Arc::clone(&clock)));
-        let renewals = Renewals::Off;
+        let renewals = Renewals::open(redis, database.clone(), Arc::clone(&clock)).await?;
+        let renewals = Arc::new(renewals);
         let keeper = Arc::new(ClockKeeper::new(
             database.clone(),
             Arc::clone(&identity),
             Arc::clone(&clock),
             NodeInfo::new(node.clone(), clock.wall()),
-            !renewals.is_off(),
+            Arc::clone(&renewals),
         ));
         let pools = Pools::new(PoolContext {
             database: database.clone(),
@@ -172,6 +178,15 @@ impl PostgresStore {
         }
     }
 
+    /// Returns whether Redis answered heartbeats at the last reading of this node, or `None` if the
+    /// node has no Redis.
+    pub fn redis_is_on(&self) -> Option<bool> {
+        let has_redis = !self.pools.context().renewals.is_off();
+        let latest = self.keeper.latest();
+        let is_on = latest.is_some_and(|latest| latest.reading.redis_epoch != 0);
+        has_redis.then_some(is_on)
+    }
+
     /// Returns the id of this process as a node of the database.
     pub fn node(&self) -> &NodeId {
         &self.node
@@ -189,4 +204,5 @@ impl std::fmt::Debug for PostgresStore {
 }
 
 #[cfg(test)]
+#[cfg(unix)]
 mod tests;

@@ -19,7 +19,7 @@ const COMMANDS: u32 = 400;
 pub(in crate::store) async fn replay(stores: &[&dyn ServerStore], pass: impl AsyncFn(u32)) {
     let (tenant, pool) = (tenant(), PoolId::new(&id(1)));
     let mut random = 0x9E37_79B9_7F4A_7C15_u64;
-    let mut model = Pool::new(PoolTerms::with_capacity(4));
+    let mut model = Pool::new(PoolTerms::with_capacity(3));
     let mut stored = Vec::new();
     for number in 0..COMMANDS {
         random = next(random);

@@ -35,7 +35,7 @@ pub(in crate::store) fn id(number: u8) -> LicenseId {
 }
 
 /// Returns the record of a license that replaces others.
-pub(super) fn license(number: u8, pool: u8, supersedes: &[u8]) -> LicenseRecord {
+pub(in crate::store) fn license(number: u8, pool: u8, supersedes: &[u8]) -> LicenseRecord {
     LicenseRecord {
         id: id(number),
         pool: PoolId::new(&id(pool)),

@@ -44,10 +44,15 @@ impl PostgresConfig {
     ///
     /// Returns a message without the URL, because the URL can contain a password.
     pub fn parse(url: &str, password: Option<&Zeroizing<String>>) -> Result<Self, String> {
-        let (address, parameters) = url.split_once('?').unwrap_or((url, ""));
-        if !(address.starts_with("postgres://") || address.starts_with("postgresql://")) {
+        if !(url.starts_with("postgres://") || url.starts_with("postgresql://")) {
             return Err(expected("another text"));
         }
+        // A password can contain a question mark.
+        let after_password = url.find('@').unwrap_or_default();
+        let (_, rest) = url.split_at(after_password);
+        let (rest, parameters) = rest.split_once('?').unwrap_or((rest, ""));
+        let address = url.get(..after_password.saturating_add(rest.len()));
+        let address = address.unwrap_or_default();
         let mut mode = None;
         let mut root_certificates = None;
         let mut others = Vec::new();
@@ -184,7 +189,6 @@ mod tests {
             "host=db password=hunter2",
             "postgres://role:hunter2@/licenses",
             "postgres://role:hunter2@db:port/licenses",
-            "postgres://role:x?hunter2=y@db/licenses",
             "postgres://db/licenses?password=hunter2",
             "postgres://role:hunter2@db",
             "postgres://role:hunter2@db/licenses?sslrootcert=%ff",
@@ -193,6 +197,8 @@ mod tests {
             assert!(message.starts_with("expected a URL"), "{message}");
             assert!(!message.contains("hunter2"), "{message}");
         }
+        let config = parse("postgres://role:x?sslmode=y@db/licenses?sslmode=disable").unwrap();
+        assert_eq!(config.client.get_password(), Some("x?sslmode=y".as_bytes()));
         let config = parse("postgres://role@db/licenses").unwrap();
         assert!(!config.has_password());
         let file = Zeroizing::new("hunter2".to_owned());

@@ -5,6 +5,7 @@ use license_seats::PoolEvent;
 use tokio_postgres::Row;
 
 use super::queries::query;
+use super::tenants;
 use super::transaction::Transaction;
 use super::values::{after_number, bad_row, column, count, millis, number, read_all, time};
 use crate::domain::{Cursor, EventRecord, NewAuditEntry, Page, PageRequest, PoolId};
@@ -115,6 +116,7 @@ pub(super) async fn forget(
     before: DateTime<Utc>,
     keep: u32,
 ) -> Result<usize, ServerStoreError> {
+    tenants::lock(db).await?;
     let deleted = db
         .execute(
             query!("event_forget"),

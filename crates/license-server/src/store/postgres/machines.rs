@@ -29,8 +29,8 @@ pub(super) async fn record(
     sightings: &[MachineSighting],
     keep: u32,
 ) -> Result<(), ServerStoreError> {
-    // A statement changes a row once. All nodes change the rows in the same order, so that they do
-    // not wait for each other in a circle.
+    tenants::lock(db).await?;
+    // A statement changes each row once.
     let mut machines: BTreeMap<(&str, &str), Uses<'_>> = BTreeMap::new();
     for seen in sightings {
         let (version, at) = (seen.version.as_deref(), millis(seen.at));
@@ -72,6 +72,7 @@ pub(super) async fn forget(
     db: &Transaction,
     before: DateTime<Utc>,
 ) -> Result<usize, ServerStoreError> {
+    tenants::lock(db).await?;
     let deleted = db
         .execute(
             query!("machine_forget_unseen"),

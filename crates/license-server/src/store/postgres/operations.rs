@@ -15,7 +15,7 @@ use super::queries::query;
 use super::transaction::Transaction;
 use super::{PostgresStore, nodes};
 use crate::domain::{NodeStatus, TenantId};
-use crate::store::{ServerStore, ServerStoreError};
+use crate::store::{ServerStore, ServerStoreError, SharedTokens};
 
 #[async_trait]
 impl ServerStore for PostgresStore {
@@ -36,6 +36,11 @@ impl ServerStore for PostgresStore {
         let db = self.database.begin_for_all().await?;
         let found = nodes::all(&db).await;
         db.end(found).await
+    }
+
+    fn shared_tokens(&self) -> Option<&dyn SharedTokens> {
+        let tokens = self.pools.context().renewals.tokens()?;
+        Some(tokens)
     }
 
     async fn close(&self) -> Result<(), ServerStoreError> {

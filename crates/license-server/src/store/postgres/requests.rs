@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::queries::query;
+use super::tenants;
 use super::transaction::Transaction;
 use super::values::{bad_row, digest, millis};
 use crate::domain::{IdempotencyKey, IdempotencyState, NodeId, StoredResponse};
@@ -117,6 +118,7 @@ pub(super) async fn forget(
     before: DateTime<Utc>,
     keep: u32,
 ) -> Result<(), ServerStoreError> {
+    tenants::lock(db).await?;
     db.execute(query!("request_forget"), &[&db.tenant(), &millis(before)])
         .await?;
     db.execute(

@@ -5,6 +5,7 @@ use license_core::telemetry::{TelemetryDay, TelemetryId};
 use tokio_postgres::Row;
 
 use super::queries::query;
+use super::tenants;
 use super::transaction::Transaction;
 use super::values::{after_number, count, excess, number, read_all};
 use crate::domain::{
@@ -161,6 +162,7 @@ pub(super) async fn forget(
     db: &Transaction,
     before: TelemetryDay,
 ) -> Result<usize, ServerStoreError> {
+    tenants::lock(db).await?;
     let before = before.to_string();
     let events = db
         .execute(query!("telemetry_forget"), &[&db.tenant(), &before])

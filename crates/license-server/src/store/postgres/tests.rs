@@ -2,6 +2,8 @@ mod identity;
 mod opening;
 mod policies;
 mod pools;
+#[cfg(unix)]
+mod redis;
 mod takeover;
 mod transactions;
 
@@ -20,7 +22,7 @@ fn config(database: &TestDatabase) -> PostgresConfig {
 async fn open(database: &TestDatabase) -> PostgresStore {
     let clock = Arc::new(SystemServerClock);
     let config = config(database);
-    let opened = PostgresStore::open(&config, clock, Arc::new(()));
+    let opened = PostgresStore::open(&config, None, clock, Arc::new(()));
     opened.await.unwrap()
 }
 
@@ -32,7 +34,8 @@ fn manual_clock() -> Arc<ManualClock> {
 /// Opens a node whose clock the test sets.
 async fn open_manual(database: &TestDatabase, clock: &Arc<ManualClock>) -> PostgresStore {
     let clock: Arc<ManualClock> = Arc::clone(clock);
-    let opened = PostgresStore::open(&config(database), clock, Arc::new(()));
+    let config = config(database);
+    let opened = PostgresStore::open(&config, None, clock, Arc::new(()));
     opened.await.unwrap()
 }
 

@@ -6,12 +6,12 @@ use license_test_services::{PostgresServer, TestDatabase};
 
 use super::{config, open};
 use crate::clock::SystemServerClock;
-use crate::domain::TenantId;
+use crate::domain::{Refusal, TenantId};
 use crate::store::postgres::{PostgresConfig, PostgresStore};
-use crate::store::{ServerStore, ServerStoreError};
+use crate::store::{LicenseStore, ServerStore, ServerStoreError};
 
 async fn refused(config: &PostgresConfig) -> ServerStoreError {
-    let opened = PostgresStore::open(config, Arc::new(SystemServerClock), Arc::new(()));
+    let opened = PostgresStore::open(config, None, Arc::new(SystemServerClock), Arc::new(()));
     opened.await.unwrap_err()
 }
 
@@ -140,12 +140,12 @@ async fn a_database_that_is_out_of_reach_is_named_without_its_password() {
     for error in [lost, refused] {
         let text = format!("{error:?} {}", license_core::with_causes(&error));
         assert!(!text.contains(password), "{text}");
-        let refusal = crate::domain::Refusal::from(error);
+        let refusal = Refusal::from(error);
         assert_eq!(refusal.code, "STORAGE_FAILED");
     }
     server.restart();
     store.check().await.unwrap();
     let tenant = TenantId::site();
-    let version = crate::store::LicenseStore::content_version(&store, &tenant);
+    let version = store.content_version(&tenant);
     assert_eq!(version.await.unwrap(), 0);
 }

@@ -1,18 +1,18 @@
 //! Row-level security.
 
+use std::sync::Arc;
+
 use license_test_services::TestDatabase;
 
 use super::{config, open};
 use crate::domain::TenantId;
-use crate::observer::Observer;
 use crate::store::postgres::database::Database;
 use crate::store::postgres::tenants;
 use crate::store::postgres::transaction::Transaction;
-use crate::store::{ServerStoreError, conformance};
+use crate::store::{AdministrationStore, LicenseStore, ServerStoreError, conformance};
 
-async fn database(test: &TestDatabase) -> Database {
-    let observer: std::sync::Arc<dyn Observer> = std::sync::Arc::new(());
-    Database::new(&config(test), observer).unwrap()
+fn database(test: &TestDatabase) -> Database {
+    Database::new(&config(test), Arc::new(())).unwrap()
 }
 
 /// Returns the tenants of all policies that the transaction sees, without a condition.
@@ -35,7 +35,7 @@ async fn a_statement_without_a_condition_sees_and_changes_only_its_tenant() {
         return;
     };
     drop(open(&test).await);
-    let database = database(&test).await;
+    let database = database(&test);
     let (own, other) = (conformance::tenant(), conformance::tenant());
     for tenant in [&own, &other] {
         let db = database.begin(tenant).await.unwrap();
@@ -113,10 +113,8 @@ async fn the_audit_trail_cannot_be_changed() {
     let store = open(&test).await;
     let tenant = conformance::tenant();
     let audit = conformance::audit("trust.import");
-    crate::store::LicenseStore::trust_changed(&store, &tenant, audit)
-        .await
-        .unwrap();
-    let database = database(&test).await;
+    store.trust_changed(&tenant, audit).await.unwrap();
+    let database = database(&test);
     for (sql, table) in [
         ("UPDATE audit SET subject = 'other'", "audit"),
         ("DELETE FROM audit", "audit"),
@@ -129,6 +127,6 @@ async fn the_audit_trail_cannot_be_changed() {
         let expected = format!("table {table} is append-only");
         assert!(message.contains(&expected), "{sql}: {message}");
     }
-    let report = crate::store::AdministrationStore::verify_audit(&store, &tenant);
+    let report = store.verify_audit(&tenant);
     assert_eq!(report.await.unwrap().entries, 1);
 }

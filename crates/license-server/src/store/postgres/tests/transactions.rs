@@ -8,7 +8,7 @@ use license_seats::PoolEvent;
 use license_test_services::TestDatabase;
 
 use super::{config, open};
-use crate::domain::{IdempotencyKey, IdempotencyState, TenantId};
+use crate::domain::{IdempotencyKey, IdempotencyState, PageRequest, StoredResponse, TenantId};
 use crate::observer::Observer;
 use crate::store::postgres::database::Database;
 use crate::store::postgres::tenants;
@@ -136,10 +136,43 @@ async fn changes_of_several_nodes_have_one_chain_and_one_order() {
     let report = one.verify_audit(&tenant).await.unwrap();
     assert_eq!((report.entries, report.fault), (40, None));
     assert_eq!(other.content_version(&tenant).await.unwrap(), 40);
-    let page = crate::domain::PageRequest::new(None, Some(100));
+    let page = PageRequest::new(None, Some(100));
     let events = other.events(&tenant, &page).await.unwrap().items;
     let numbers: Vec<_> = events.iter().map(|event| event.seq).collect();
     assert_eq!(numbers, (1..=40).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn nodes_that_install_together_give_each_license_a_number_of_its_own() {
+    let Some(test) = TestDatabase::create() else {
+        return;
+    };
+    let (one, other) = join(open(&test), open(&test)).await;
+    let tenant = conformance::tenant();
+    let install = async |store: &dyn ServerStore, numbers: std::ops::Range<u8>| {
+        let mut count = 0;
+        for number in numbers {
+            let records = vec![conformance::license(number, 1, &[])];
+            let audit = conformance::audit("license.install");
+            let installed = store.install_licenses(&tenant, records, audit).await;
+            count += installed.unwrap();
+            let statement = vec![format!("statement {number}")];
+            let audit = conformance::audit("trust.import");
+            let imported = store.import_statements(&tenant, statement, audit).await;
+            count += imported.unwrap();
+        }
+        count
+    };
+    // Two of the licenses and statements come from both nodes.
+    let counts = join(install(&one, 0..6), install(&other, 4..10)).await;
+    assert_eq!(counts.0 + counts.1, 20);
+    let page = PageRequest::new(None, Some(100));
+    let licenses = one.licenses(&tenant, &page).await.unwrap().items;
+    let numbers: Vec<_> = licenses.iter().map(|license| license.number).collect();
+    assert_eq!(numbers, (1..=10).collect::<Vec<_>>());
+    let statements = other.statements(&tenant).await.unwrap();
+    let numbers: Vec<_> = statements.iter().map(|found| found.number).collect();
+    assert_eq!(numbers, (1..=10).collect::<Vec<_>>());
 }
 
 #[tokio::test]
@@ -175,7 +208,7 @@ async fn a_request_belongs_to_a_node_until_the_node_is_gone() {
     let taken = other.begin_request(&tenant, key(), [2; 32], now).await;
     assert_eq!(taken.unwrap(), IdempotencyState::New);
     // The first node was only paused. Its response does not replace that of the other node.
-    let response = |status| crate::domain::StoredResponse {
+    let response = |status| StoredResponse {
         status,
         content_type: "application/json".to_owned(),
         body: b"{}".to_vec(),
