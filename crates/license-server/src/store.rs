@@ -53,6 +53,11 @@ pub trait ServerStore:
     /// for a minute after a change did not fit on the disk.
     async fn check(&self) -> Result<(), ServerStoreError>;
 
+    /// Returns whether Redis answers renewals. `None`: the server has no Redis.
+    fn redis_is_on(&self) -> Option<bool> {
+        None
+    }
+
     /// Returns the validation tokens that the servers of the database share, if they share any.
     fn shared_tokens(&self) -> Option<&dyn SharedTokens> {
         None

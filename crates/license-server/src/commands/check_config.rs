@@ -5,6 +5,7 @@ use license_cli_support::{
 };
 use serde_json::{Map, Value, json};
 
+use super::database::{postgres, redis};
 use crate::certificate::CertificateFiles;
 use crate::config::{self, Config, SETTINGS, Setting, Settings, Tls, without_password};
 use crate::data_dir::DataDir;
@@ -51,10 +52,11 @@ fn check_files(config: &Config, terminal: &Terminal) -> Result<(), Failure> {
             .map(drop)
             .map_err(|error| Failure::io("read", path, &error).with_remark(name))?;
     }
-    for service in [&config.database, &config.redis].into_iter().flatten() {
-        service
-            .password()
-            .map_err(|failure| failure.with_remark(&format!("{}_password_file", service.name)))?;
+    if let Some(service) = &config.database {
+        postgres(service)?;
+    }
+    if let Some(service) = &config.redis {
+        redis(service)?;
     }
     if let Tls::Files { cert, key } = &config.tls {
         let files = CertificateFiles {

@@ -16,6 +16,7 @@ use crate::domain::{Actor, NewAuditEntry, TenantId};
 use crate::keys;
 use crate::observer::Observer;
 use crate::store::postgres::{PostgresConfig, PostgresStore};
+use crate::store::redis::RedisConfig;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{ServerStore, ServerStoreError, SharedStore};
 
@@ -106,8 +107,9 @@ pub(super) async fn open_database(
     let (opened, lock) = match access {
         DatabaseAccess::Serve(observer) => {
             let lock = SqliteStore::lock_directory(directory.path()).map_err(failed)?;
-            let observer = Arc::clone(observer);
-            let opened = PostgresStore::open(&database, clock, observer).await;
+            let redis = config.redis.as_ref().map(redis).transpose()?;
+            let (redis, observer) = (redis.as_ref(), Arc::clone(observer));
+            let opened = PostgresStore::open(&database, redis, clock, observer).await;
             (opened, Some(lock))
         }
         DatabaseAccess::Beside => (PostgresStore::open_beside(&database, clock).await, None),
@@ -128,10 +130,23 @@ pub(super) async fn open_database(
 pub(super) fn postgres(service: &ServiceConfig) -> Result<PostgresConfig, Failure> {
     let password = service.password()?;
     let parsed = PostgresConfig::parse(service.url.expose(), password.as_ref());
-    parsed.map_err(|expected| {
-        let hint = "`license-server check-config --help` lists the settings";
-        Failure::usage(format!("{}: {expected}", service.name)).hint(hint)
-    })
+    parsed.map_err(|expected| bad_url(service, &expected))
+}
+
+/// Returns the address of Redis, with its password.
+///
+/// # Errors
+///
+/// Returns the errors of the password, and `USAGE` if the URL is not accepted.
+pub(super) fn redis(service: &ServiceConfig) -> Result<RedisConfig, Failure> {
+    let password = service.password()?;
+    let parsed = RedisConfig::parse(service.url.expose(), password.as_ref());
+    parsed.map_err(|expected| bad_url(service, &expected))
+}
+
+fn bad_url(service: &ServiceConfig, expected: &str) -> Failure {
+    let hint = "`license-server check-config --help` lists the settings";
+    Failure::usage(format!("{}: {expected}", service.name)).hint(hint)
 }
 
 /// Records the key of this server as the one that each server must have.
@@ -247,7 +262,9 @@ pub(super) fn not_opened(config: &Config, error: &ServerStoreError) -> Failure {
         | ServerStoreError::Newer { .. } => Failure::malformed(message),
         ServerStoreError::Moved { .. } => Failure::new(Exit::Usage, "DATABASE_MOVED", message),
         ServerStoreError::NotEmpty { .. } => Failure::new(Exit::Usage, "EXISTS", message),
-        ServerStoreError::Setting { .. } => Failure::new(Exit::Usage, "DATABASE_SETTING", message),
+        ServerStoreError::Setting { .. } | ServerStoreError::Redis(_) => {
+            Failure::new(Exit::Usage, "DATABASE_SETTING", message)
+        }
         _ => Failure::new(Exit::System, "STORAGE_FAILED", message),
     };
     match error.hint() {

@@ -178,15 +178,6 @@ impl PostgresStore {
         }
     }
 
-    /// Returns whether Redis answered heartbeats at the last reading of this node, or `None` if the
-    /// node has no Redis.
-    pub fn redis_is_on(&self) -> Option<bool> {
-        let has_redis = !self.pools.context().renewals.is_off();
-        let latest = self.keeper.latest();
-        let is_on = latest.is_some_and(|latest| latest.reading.redis_epoch != 0);
-        has_redis.then_some(is_on)
-    }
-
     /// Returns the id of this process as a node of the database.
     pub fn node(&self) -> &NodeId {
         &self.node

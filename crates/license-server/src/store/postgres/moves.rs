@@ -185,10 +185,12 @@ async fn insert(
         names.join("\", \""),
         arrays.join(", ")
     );
-    let values = columns.iter().map(|column| match column.values() {
-        Values::Integers(values) => values as &(dyn ToSql + Sync),
-        Values::Texts(values) => values,
-        Values::Blobs(values) => values,
+    let values = columns.iter().map(|column| -> &(dyn ToSql + Sync) {
+        match column.values() {
+            Values::Integers(values) => values,
+            Values::Texts(values) => values,
+            Values::Blobs(values) => values,
+        }
     });
     let values: Vec<_> = values.collect();
     db.execute_text(&sql, &values).await

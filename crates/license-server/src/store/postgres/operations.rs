@@ -38,6 +38,13 @@ impl ServerStore for PostgresStore {
         db.end(found).await
     }
 
+    fn redis_is_on(&self) -> Option<bool> {
+        let has_redis = !self.pools.context().renewals.is_off();
+        let latest = self.keeper.latest();
+        let is_on = latest.is_some_and(|latest| latest.reading.redis_epoch != 0);
+        has_redis.then_some(is_on)
+    }
+
     fn shared_tokens(&self) -> Option<&dyn SharedTokens> {
         let tokens = self.pools.context().renewals.tokens()?;
         Some(tokens)
