@@ -3,10 +3,12 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use license_cli_support::{Exit, Failure, Source, show_path};
+use license_cli_support::{Exit, Failure, Origin, Source, show_path};
 use license_core::encoding::decode_text;
 use license_issuer::signer::private_key::is_exposed;
 use zeroize::Zeroizing;
+
+use super::reader::{Reader, refused};
 
 /// The maximum size of a file with a password.
 const MAX_PASSWORD_BYTES: usize = 4096;
@@ -90,6 +92,65 @@ impl fmt::Display for ServiceUrl {
 impl fmt::Debug for ServiceUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ServiceUrl({self})")
+    }
+}
+
+impl Reader<'_> {
+    /// Returns the PostgreSQL database and Redis, which needs the database.
+    pub(super) fn databases(
+        &self,
+    ) -> Result<(Option<ServiceConfig>, Option<ServiceConfig>), Failure> {
+        let expected = "expected a URL such as postgres://license_server@db.example.com/licenses";
+        let database = self.service("database", &["postgres", "postgresql"], expected)?;
+        let expected = "expected a URL such as rediss://cache.example.com:6379/0";
+        let redis = self.service("redis", &["redis", "rediss"], expected)?;
+        if redis.is_some() && database.is_none() {
+            return Err(Failure::usage("expected database with redis, found none").hint(
+                "name a PostgreSQL database with --database URL, or remove redis: a server with \
+                 SQLite answers renewals from memory",
+            ));
+        }
+        Ok((database, redis))
+    }
+
+    /// Returns a service with the file of its password. Other users can read the options of a
+    /// process and the settings file, so only a variable may contain the password.
+    fn service(
+        &self,
+        name: &'static str,
+        schemes: &[&str],
+        expected: &'static str,
+    ) -> Result<Option<ServiceConfig>, Failure> {
+        let value = self.0.get(name);
+        let file = format!("{name}_password_file");
+        let password_file = self.path(&file);
+        if value.value.is_empty() {
+            return match password_file {
+                None => Ok(None),
+                Some(_) => {
+                    let message = format!("expected {name} with {file}, found none");
+                    Err(Failure::usage(message).hint(format!("name the service with --{name} URL")))
+                }
+            };
+        }
+        let Some(url) = ServiceUrl::parse(value.value.trim(), schemes) else {
+            return Err(refused(name, expected, &value));
+        };
+        let hint = format!("write the password to a file, and name it with {file}");
+        if url.has_password() && !matches!(value.origin, Origin::Variable(_)) {
+            let expected =
+                "expected a URL without a password, because other users can read it here";
+            return Err(refused(name, expected, &value).hint(hint));
+        }
+        if url.has_password() && password_file.is_some() {
+            let message = format!("expected one password, found one in {name} and one in {file}");
+            return Err(Failure::usage(message).hint("remove one of them"));
+        }
+        Ok(Some(ServiceConfig {
+            name,
+            url,
+            password_file,
+        }))
     }
 }
 
