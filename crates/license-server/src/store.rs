@@ -15,7 +15,13 @@ mod limits;
 mod machines;
 mod pool;
 pub mod postgres;
+pub mod redis;
+mod rows;
+#[cfg(test)]
+mod schemas;
 mod seats;
+mod shared;
+mod shared_tokens;
 pub mod sqlite;
 mod telemetry;
 mod values;
@@ -33,6 +39,8 @@ pub use licenses::LicenseStore;
 pub use machines::MachineStore;
 pub use pool::{LeaseRow, PoolReply, PoolRequest, PoolView, TicketRow};
 pub use seats::{SeatStore, TicketWaker};
+pub use shared::SharedStore;
+pub use shared_tokens::SharedTokens;
 pub use telemetry::TelemetryStore;
 
 /// A database of the server.
@@ -46,6 +54,16 @@ pub trait ServerStore:
     /// Reads and writes the database, to show that it works. Returns [`ServerStoreError::DiskFull`]
     /// for a minute after a change did not fit on the disk.
     async fn check(&self) -> Result<(), ServerStoreError>;
+
+    /// Returns whether Redis answers renewals. `None`: the server has no Redis.
+    fn redis_is_on(&self) -> Option<bool> {
+        None
+    }
+
+    /// Returns the validation tokens that the servers of the database share, if they share any.
+    fn shared_tokens(&self) -> Option<&dyn SharedTokens> {
+        None
+    }
 
     /// Returns the running servers of the database, the oldest first. A database of one server has
     /// no list.

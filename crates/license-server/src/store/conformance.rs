@@ -14,7 +14,7 @@ use super::ServerStore;
 pub(super) use acquires::concurrent_acquires;
 pub(super) use replay::replay;
 pub(super) use sample::{
-    acquire, acquire_command, audit, grant, instance, license, secret, session, tenant,
+    acquire, acquire_command, audit, grant, id, instance, license, secret, session, tenant,
 };
 
 /// Checks an empty store.

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use license_issuer::files::LockError;
 use tokio_postgres::error::SqlState;
 
-use crate::domain::{Refusal, RefusalKind, ServerCode};
+use crate::domain::{AuditFault, Refusal, RefusalKind, ServerCode};
 use crate::log_limit;
+use crate::store::redis::RedisStoreError;
 
 /// The reason why the database cannot be opened, read or written.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -71,6 +72,21 @@ pub enum ServerStoreError {
         /// The value.
         found: String,
     },
+    /// The database was moved to another one.
+    #[error("the database was moved to {to}")]
+    Moved {
+        /// The name of the other database.
+        to: String,
+    },
+    /// The database that is to get the rows of another one has rows.
+    #[error("expected an empty database, found rows in the table {table}")]
+    NotEmpty {
+        /// The table.
+        table: &'static str,
+    },
+    /// The audit trail is damaged.
+    #[error("the audit trail is damaged")]
+    Audit(#[source] AuditFault),
     /// Only the running server may change seats.
     #[error("only the running server may change seats")]
     NotOwner,
@@ -114,6 +130,9 @@ pub enum ServerStoreError {
         /// The error of the system.
         source: Arc<io::Error>,
     },
+    /// Redis cannot be used.
+    #[error("Redis cannot be used")]
+    Redis(#[source] RedisStoreError),
     /// SQLite cannot read or write the database.
     #[error("cannot read or write the database")]
     Database(#[source] Arc<rusqlite::Error>),
@@ -220,6 +239,11 @@ impl ServerStoreError {
                  that network file systems do not provide"
             }
             Self::Missing { .. } => "create the data directory with `license-server init`",
+            Self::Moved { .. } => {
+                "name that database with --database; this directory only has the files beside it"
+            }
+            Self::NotEmpty { .. } => "give a new database, in which no server has started",
+            Self::Audit(_) => "restore the latest backup whose audit trail can be verified",
             Self::Newer { .. } => "use the newer version of license-server",
             Self::Older { .. } => "restart the server with this version first",
             Self::NotAServer { .. } => {
@@ -241,6 +265,7 @@ impl ServerStoreError {
                 "back up the database with pg_dump as a superuser, or with pg_basebackup"
             }
             Self::Cursor { .. } => "start from the first page",
+            Self::Redis(error) => return error.hint().map(str::to_owned),
             _ => return None,
         };
         Some(hint.to_owned())

@@ -10,6 +10,7 @@ mod lease_clock;
 mod ledger;
 mod licenses;
 mod machines;
+mod moves;
 mod nodes;
 mod operations;
 mod pools;
@@ -19,6 +20,7 @@ mod requests;
 mod schema;
 mod seat_rows;
 mod session;
+mod shared;
 mod telemetry;
 mod tenants;
 mod tickets;
@@ -35,6 +37,7 @@ pub use self::config::PostgresConfig;
 use self::database::Database;
 use self::identity::Identity;
 use self::lease_clock::{ClockKeeper, KeeperTask};
+pub use self::moves::MovedFiles;
 use self::nodes::NodeInfo;
 use self::pools::{PoolContext, Pools};
 use self::renewals::Renewals;
@@ -43,6 +46,7 @@ use crate::clock::ServerClock;
 use crate::domain::NodeId;
 use crate::observer::Observer;
 use crate::store::ServerStoreError;
+use crate::store::redis::RedisConfig;
 
 /// A store in a PostgreSQL database.
 pub struct PostgresStore {
@@ -63,19 +67,22 @@ pub struct PostgresStore {
 
 impl PostgresStore {
     /// Opens the database for a server, and creates or migrates its tables. The process is a node
-    /// of the database until the store is closed.
+    /// of the database until the store is closed. With `redis`, Redis answers heartbeats while all
+    /// nodes are connected to it.
     ///
     /// # Errors
     ///
     /// Returns [`ServerStoreError::Unreachable`] if no connection can be established,
     /// [`ServerStoreError::Setting`] if the database or the role has a setting with which the server
-    /// does not work, and [`ServerStoreError::Newer`] if a newer program has created the tables.
+    /// does not work, [`ServerStoreError::Redis`] if Redis has one, and
+    /// [`ServerStoreError::Newer`] if a newer program has created the tables.
     pub async fn open(
         config: &PostgresConfig,
+        redis: Option<&RedisConfig>,
         clock: Arc<dyn ServerClock>,
         observer: Arc<dyn Observer>,
     ) -> Result<Self, ServerStoreError> {
-        let mut store = Self::new(config, clock, observer, true)?;
+        let mut store = Self::new(config, redis, clock, observer, true).await?;
         schema::migrate(&store.database).await?;
         store.database.identify(Arc::clone(&store.identity)).await?;
         store.keeper.step(true).await?;
@@ -83,6 +90,18 @@ impl PostgresStore {
         store.keeper_task = Mutex::new(Some(task));
         store.listener = Some(TicketListener::start(store.database.clone()));
         Ok(store)
+    }
+
+    /// Creates or migrates the tables of a database.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`open`](Self::open).
+    pub async fn create_tables(config: &PostgresConfig) -> Result<(), ServerStoreError> {
+        let database = Database::new(config, Arc::new(()))?;
+        let created = schema::migrate(&database).await;
+        database.close();
+        created
     }
 
     /// Opens an existing database for a command of an administrator, whether servers are running or
@@ -96,14 +115,15 @@ impl PostgresStore {
         config: &PostgresConfig,
         clock: Arc<dyn ServerClock>,
     ) -> Result<Self, ServerStoreError> {
-        let store = Self::new(config, clock, Arc::new(()), false)?;
+        let store = Self::new(config, None, clock, Arc::new(()), false).await?;
         schema::refuse_other(&store.database).await?;
         store.database.identify(Arc::clone(&store.identity)).await?;
         Ok(store)
     }
 
-    fn new(
+    async fn new(
         config: &PostgresConfig,
+        redis: Option<&RedisConfig>,
         clock: Arc<dyn ServerClock>,
         observer: Arc<dyn Observer>,
         is_node: bool,
@@ -111,13 +131,14 @@ impl PostgresStore {
         let database = Database::new(config, Arc::clone(&observer))?;
         let node = NodeId::new(Uuid::new_v4());
         let identity = Arc::new(Identity::new(Arc::clone(&clock)));
-        let renewals = Renewals::Off;
+        let renewals = Renewals::open(redis, database.clone(), Arc::clone(&clock)).await?;
+        let renewals = Arc::new(renewals);
         let keeper = Arc::new(ClockKeeper::new(
             database.clone(),
             Arc::clone(&identity),
             Arc::clone(&clock),
             NodeInfo::new(node.clone(), clock.wall()),
-            !renewals.is_off(),
+            Arc::clone(&renewals),
         ));
         let pools = Pools::new(PoolContext {
             database: database.clone(),

@@ -29,7 +29,7 @@ pub(in crate::store) fn audit(action: &'static str) -> NewAuditEntry {
 }
 
 /// Returns a license id.
-pub(super) fn id(number: u8) -> LicenseId {
+pub(in crate::store) fn id(number: u8) -> LicenseId {
     let at = time::parse_instant("2027-01-01").unwrap();
     LicenseId::from_random(at, &[number; 10])
 }

@@ -14,8 +14,9 @@ use super::database::Database;
 use super::identity::{Identity, SeenReading};
 use super::nodes::{self, NodeInfo};
 use super::queries::query;
+use super::renewals::Renewals;
 use super::transaction::Transaction;
-use super::values::{column, number};
+use super::values::{column, millis, number};
 use crate::clock::{LeaseClock, ServerClock};
 use crate::log_limit;
 use crate::store::ServerStoreError;
@@ -41,6 +42,8 @@ pub(super) struct Reading {
     pub(super) restored: Option<LeaseTime>,
     /// The epoch under which renewals may be in Redis, or 0.
     pub(super) redis_epoch: i64,
+    /// The identity of the Redis of the epoch.
+    pub(super) redis_run: Arc<str>,
     /// The node that advances the clock.
     owner: Option<String>,
     /// The number of changes of the owner.
@@ -50,12 +53,14 @@ pub(super) struct Reading {
 /// Reads the row of the query `clock_read`.
 pub(super) fn reading(row: &Row) -> Result<Reading, ServerStoreError> {
     let restored: Option<i64> = row.try_get(2)?;
+    let redis_run: Option<&str> = row.try_get(6)?;
     let lease_time = |millis| number("lease_clock", millis).map(LeaseTime::from_millis);
     Ok(Reading {
         now: lease_time(row.try_get(0)?)?,
         first_seq: number("fencing", row.try_get(1)?)?,
         restored: restored.map(lease_time).transpose()?,
         redis_epoch: row.try_get(3)?,
+        redis_run: redis_run.unwrap_or_default().into(),
         owner: row.try_get(4)?,
         epoch: row.try_get(5)?,
     })
@@ -87,8 +92,7 @@ pub(super) struct ClockKeeper {
     identity: Arc<Identity>,
     clock: Arc<dyn ServerClock>,
     node: NodeInfo,
-    /// Whether heartbeats of this node can be answered by Redis.
-    has_redis: bool,
+    renewals: Arc<Renewals>,
     state: tokio::sync::Mutex<KeeperState>,
     is_owner: AtomicBool,
     has_others: AtomicBool,
@@ -119,14 +123,14 @@ impl ClockKeeper {
         identity: Arc<Identity>,
         clock: Arc<dyn ServerClock>,
         node: NodeInfo,
-        has_redis: bool,
+        renewals: Arc<Renewals>,
     ) -> Self {
         Self {
             database,
             identity,
             clock,
             node,
-            has_redis,
+            renewals,
             state: tokio::sync::Mutex::new(KeeperState {
                 role: Role::Unknown,
                 reported_ms: None,
@@ -201,6 +205,7 @@ impl ClockKeeper {
         }
         state.role = role;
         let latest = SentReading { reading, sent_ms };
+        self.renewals.permit(&latest);
         *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = Some(latest);
         Ok(())
     }
@@ -223,15 +228,20 @@ impl ClockKeeper {
             }
         }
         let reading = reading(&db.query_one(query!("clock_read"), &[]).await?)?;
-        if reading.redis_epoch != 0 && !self.has_redis {
-            db.execute(query!("redis_off"), &[&reading.redis_epoch])
+        if reading.redis_epoch != 0 && self.renewals.is_off() {
+            let wall = millis(self.clock.wall());
+            db.execute(query!("redis_off"), &[&reading.redis_epoch, &wall])
                 .await?;
         }
         let role = self.next_role(db, before, &reading, sent_ms).await?;
+        let is_owner = matches!(role, Role::Owner { .. });
         let mut has_others = None;
         if reports {
-            let forgets = matches!(role, Role::Owner { .. });
-            has_others = Some(nodes::report(db, &self.node, forgets).await?);
+            let redis = self.renewals.server();
+            has_others = Some(nodes::report(db, &self.node, redis.as_deref(), is_owner).await?);
+        }
+        if is_owner {
+            self.renewals.maintain(db, &reading, sent_ms).await?;
         }
         Ok((role, reading, has_others))
     }

@@ -32,17 +32,18 @@ impl NodeInfo {
     }
 }
 
-/// Reports that a node runs. Returns whether other nodes do. With `forgets`, nodes that have not
+/// Reports that a node runs, and to which Redis it is connected. Returns whether other nodes do. With `forgets`, nodes that have not
 /// reported for a minute are deleted.
 pub(super) async fn report(
     db: &Transaction,
     node: &NodeInfo,
+    redis: Option<&str>,
     forgets: bool,
 ) -> Result<bool, ServerStoreError> {
     let (id, version) = (node.id.as_str(), env!("CARGO_PKG_VERSION"));
     db.execute(
         query!("node_put"),
-        &[&id, &node.name, &version, &millis(node.started_at)],
+        &[&id, &node.name, &version, &millis(node.started_at), &redis],
     )
     .await?;
     if forgets {
@@ -69,7 +70,6 @@ pub(super) async fn all(db: &Transaction) -> Result<Vec<NodeStatus>, ServerStore
 
 fn status(row: &Row) -> Result<NodeStatus, ServerStoreError> {
     let id: &str = row.try_get(0)?;
-    let redis: i64 = row.try_get(6)?;
     Ok(NodeStatus {
         node: NodeId::from_column(id),
         name: row.try_get(1)?,
@@ -77,6 +77,6 @@ fn status(row: &Row) -> Result<NodeStatus, ServerStoreError> {
         started_at: time(row.try_get(3)?),
         seen_ago: TimeDelta::try_milliseconds(row.try_get(4)?).unwrap_or(TimeDelta::MAX),
         is_owner: row.try_get(5)?,
-        has_redis: redis == 1,
+        has_redis: row.try_get(6)?,
     })
 }

@@ -15,7 +15,7 @@ use super::queries::query;
 use super::transaction::Transaction;
 use super::{PostgresStore, nodes};
 use crate::domain::{NodeStatus, TenantId};
-use crate::store::{ServerStore, ServerStoreError};
+use crate::store::{ServerStore, ServerStoreError, SharedTokens};
 
 #[async_trait]
 impl ServerStore for PostgresStore {
@@ -36,6 +36,18 @@ impl ServerStore for PostgresStore {
         let db = self.database.begin_for_all().await?;
         let found = nodes::all(&db).await;
         db.end(found).await
+    }
+
+    fn redis_is_on(&self) -> Option<bool> {
+        let has_redis = !self.pools.context().renewals.is_off();
+        let latest = self.keeper.latest();
+        let is_on = latest.is_some_and(|latest| latest.reading.redis_epoch != 0);
+        has_redis.then_some(is_on)
+    }
+
+    fn shared_tokens(&self) -> Option<&dyn SharedTokens> {
+        let tokens = self.pools.context().renewals.tokens()?;
+        Some(tokens)
     }
 
     async fn close(&self) -> Result<(), ServerStoreError> {

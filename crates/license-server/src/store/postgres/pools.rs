@@ -19,6 +19,7 @@ use crate::clock::ServerClock;
 use crate::domain::{NewAuditEntry, PoolId, TenantId};
 use crate::log_limit;
 use crate::observer::Observer;
+use crate::store::redis::FoldCursor;
 use crate::store::{PoolReply, PoolRequest, PoolView, ServerStoreError};
 
 /// The maximum number of commands that are committed together.
@@ -34,7 +35,7 @@ pub(super) type PoolKey = (TenantId, PoolId);
 pub(super) struct PoolContext {
     pub(super) database: Database,
     pub(super) keeper: Arc<ClockKeeper>,
-    pub(super) renewals: Renewals,
+    pub(super) renewals: Arc<Renewals>,
     pub(super) clock: Arc<dyn ServerClock>,
     pub(super) observer: Arc<dyn Observer>,
 }
@@ -70,6 +71,8 @@ struct Job {
 pub(super) struct KnownPool {
     pool: Pool,
     version: i64,
+    /// The renewals outside the database that the pool has.
+    cursor: FoldCursor,
     /// The first fencing number after a restore that the pool has taken over.
     lifted_to: u64,
 }
@@ -194,7 +197,13 @@ impl PoolContext {
             if works.len() > 1 && is_refused_value(error) {
                 return self.process_singly(key, known, jobs).await;
             }
-            answers = batch::run(self, key, known, &works).await;
+            if let ServerStoreError::Redis(error) = error
+                && let Err(error) = self.renewals.turn_off_failed(error).await
+            {
+                answers = Err(error);
+            } else {
+                answers = batch::run(self, key, known, &works).await;
+            }
         }
         match answers {
             Ok(answers) => {

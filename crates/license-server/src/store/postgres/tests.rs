@@ -3,6 +3,8 @@ mod measure;
 mod opening;
 mod policies;
 mod pools;
+#[cfg(unix)]
+mod redis;
 mod takeover;
 mod transactions;
 
@@ -21,7 +23,7 @@ fn config(database: &TestDatabase) -> PostgresConfig {
 async fn open(database: &TestDatabase) -> PostgresStore {
     let clock = Arc::new(SystemServerClock);
     let config = config(database);
-    let opened = PostgresStore::open(&config, clock, Arc::new(()));
+    let opened = PostgresStore::open(&config, None, clock, Arc::new(()));
     opened.await.unwrap()
 }
 
@@ -34,7 +36,7 @@ fn manual_clock() -> Arc<ManualClock> {
 async fn open_manual(database: &TestDatabase, clock: &Arc<ManualClock>) -> PostgresStore {
     let clock: Arc<ManualClock> = Arc::clone(clock);
     let config = config(database);
-    let opened = PostgresStore::open(&config, clock, Arc::new(()));
+    let opened = PostgresStore::open(&config, None, clock, Arc::new(()));
     opened.await.unwrap()
 }
 

@@ -180,6 +180,32 @@ impl Transaction {
         Ok(count)
     }
 
+    /// Runs a query whose text is not constant, and returns its rows.
+    pub(super) async fn query_text(
+        &self,
+        sql: &str,
+        values: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, ServerStoreError> {
+        let client = self.connection.client()?;
+        self.unfinished.fetch_add(1, Ordering::Relaxed);
+        let rows = client.query(sql, values).await?;
+        self.unfinished.fetch_sub(1, Ordering::Relaxed);
+        Ok(rows)
+    }
+
+    /// Runs a statement whose text is not constant, and returns the number of rows that it changed.
+    pub(super) async fn execute_text(
+        &self,
+        sql: &str,
+        values: &[&(dyn ToSql + Sync)],
+    ) -> Result<u64, ServerStoreError> {
+        let client = self.connection.client()?;
+        self.unfinished.fetch_add(1, Ordering::Relaxed);
+        let count = client.execute(sql, values).await?;
+        self.unfinished.fetch_sub(1, Ordering::Relaxed);
+        Ok(count)
+    }
+
     /// Runs statements without values.
     pub(super) async fn batch(&self, sql: &str) -> Result<(), ServerStoreError> {
         let client = self.connection.client()?;

@@ -22,14 +22,15 @@ CREATE TABLE lease_clock (
 ) WITH (fillfactor = 10);
 INSERT INTO lease_clock VALUES (1, 0, NULL, 0, NULL);
 
--- The running servers of the database.
+-- The running servers of the database. `redis_run` is the run of Redis to which the server is
+-- connected.
 CREATE TABLE nodes (
   node       text COLLATE "C" NOT NULL PRIMARY KEY,
   name       text COLLATE "C" NOT NULL,
   version    text COLLATE "C" NOT NULL,
   started_at bigint NOT NULL,
   seen_lease bigint NOT NULL CHECK (seen_lease >= 0),
-  redis_ok   bigint NOT NULL DEFAULT 0 CHECK (redis_ok IN (0, 1))
+  redis_run  text COLLATE "C"
 ) WITH (fillfactor = 50);
 
 -- One row: whether renewals may be in Redis, and the run of Redis that has them. The epoch increases

@@ -103,7 +103,21 @@ impl SeatStore for PostgresStore {
     ) -> Result<Page<LeaseRow>, ServerStoreError> {
         let db = self.database.begin_read(tenant).await?;
         let result = seat_rows::lease_page(&db, pool, page).await;
-        db.end(result).await
+        let mut page = db.end(result).await?;
+        let key = (tenant.clone(), pool.clone());
+        let leases: Vec<_> = page
+            .items
+            .iter()
+            .map(|row| Arc::clone(&row.lease))
+            .collect();
+        let renewals = self.pools.context().renewals.current(&key, &leases).await;
+        for row in &mut page.items {
+            let session = row.lease.holder.session;
+            for renewal in renewals.iter().filter(|renewal| renewal.session == session) {
+                Arc::make_mut(&mut row.lease).fold(renewal);
+            }
+        }
+        Ok(page)
     }
 
     async fn tickets(

@@ -13,11 +13,12 @@ use super::{KnownPool, PoolAnswer, PoolContext, PoolKey, PoolWork};
 use crate::domain::NewAuditEntry;
 use crate::store::postgres::changes::{self, LoggedBatch, MergedChanges};
 use crate::store::postgres::events::NewEvents;
-use crate::store::postgres::lease_clock::Reading;
+use crate::store::postgres::lease_clock::{self, Reading};
 use crate::store::postgres::renewals::StoredBatch;
 use crate::store::postgres::seat_rows::{self, BatchRows, PoolRow};
 use crate::store::postgres::transaction::Transaction;
 use crate::store::postgres::{audit, tickets};
+use crate::store::redis::{FoldCursor, Reservation};
 use crate::store::{PoolReply, PoolRequest, PoolView, ServerStoreError};
 
 /// Does work in one transaction, and returns the results after the commit. `known` is the pool in
@@ -46,10 +47,11 @@ pub(super) async fn run(
             return Err(error);
         }
     };
-    let (pool, reading) = (batch.pool, batch.reading);
-    let (base, version) = (batch.row.version, batch.version);
+    let (pool, at) = (batch.pool, batch.at);
+    let version = batch.version;
     let (changes, lifted_to) = (batch.stored, batch.lifted_to);
     let has_commands = batch.has_commands;
+    let (reservation, mut cursor) = (batch.reservation, batch.cursor);
     if batch.must_commit {
         transaction.commit().await?;
     } else {
@@ -57,16 +59,18 @@ pub(super) async fn run(
     }
     if has_commands {
         let stored = StoredBatch {
-            base,
             version,
             pool: &pool,
             changes: &changes,
+            at,
         };
-        context.renewals.confirm(key, stored, &reading).await;
+        let renewals = &context.renewals;
+        renewals.confirm(reservation, stored, &mut cursor).await;
     }
     *known = Some(KnownPool {
         pool,
         version,
+        cursor,
         lifted_to,
     });
     Ok(answers)
@@ -90,6 +94,10 @@ struct Batch<'a> {
     /// The row of the pool before the batch.
     row: PoolRow,
     pool: Pool,
+    reservation: Reservation,
+    cursor: FoldCursor,
+    /// The time of the last command.
+    at: CommandTime,
     changes: MergedChanges,
     has_new_terms: bool,
     lifted_to: u64,
@@ -154,9 +162,13 @@ impl<'a> Batch<'a> {
             _ => None,
         };
         if pool.is_none() {
-            pool = Some(seat_rows::read(db, &key.1, &row).await?);
+            let read = seat_rows::read(db, &key.1, &row).await?;
+            pool = Some((read, FoldCursor::default()));
         }
-        let Some(pool) = pool else { return Ok(None) };
+        let Some((pool, cursor)) = pool else {
+            return Ok(None);
+        };
+        let at = CommandTime::at(reading.now);
         let mut batch = Self {
             context,
             db,
@@ -167,6 +179,9 @@ impl<'a> Batch<'a> {
             version: row.version,
             row,
             pool,
+            reservation: Reservation::default(),
+            cursor,
+            at,
             changes: MergedChanges::default(),
             has_new_terms: false,
             events: NewEvents::default(),
@@ -177,20 +192,26 @@ impl<'a> Batch<'a> {
             has_commands: first.is_some(),
             must_commit,
         };
-        if let Some(first) = first {
-            batch.take_over(first).await?;
+        match first {
+            Some(first) => batch.take_over(first).await?,
+            None => batch.look_up_renewals().await,
         }
         Ok(Some(batch))
     }
 
     /// Takes over the renewals that are outside the database, and the effects of a restore.
     async fn take_over(&mut self, first: &PoolRequest) -> Result<(), ServerStoreError> {
-        let (epoch, version) = (self.row.redis_epoch, self.row.version);
         let renewals = &self.context.renewals;
         let reserved = renewals
-            .reserve(self.key, epoch, version, &self.reading)
+            .reserve(self.key, &self.row, &self.reading, &mut self.cursor)
             .await?;
         self.pool.fold_renewals(&reserved.renewals);
+        let is_lost = reserved.must_extend;
+        self.reservation = reserved;
+        if is_lost {
+            // Renewals can have been answered after the first reading.
+            self.reading.now = lease_clock::stored(self.db).await?;
+        }
         let first_seq = self.reading.first_seq;
         let is_restored = first_seq > self.lifted_to;
         let at = self.at(first);
@@ -203,16 +224,22 @@ impl<'a> Batch<'a> {
             self.pool = seat_rows::rebuild(terms, rows, self.row.now)?;
             self.lifted_to = first_seq;
         }
-        if is_restored || reserved.is_lost {
-            let extra = if reserved.is_lost {
-                LOST
-            } else {
-                LeaseSpan::ZERO
-            };
+        if is_restored || is_lost {
+            let extra = if is_lost { LOST } else { LeaseSpan::ZERO };
             let changes = self.pool.extend_leases(extra, at);
             self.changes.add(&changes);
         }
         Ok(())
+    }
+
+    /// Takes over the renewals that are outside the database, as far as Redis answers, for questions
+    /// about the pool. They need no reservation, because no renewal makes a lease shorter.
+    async fn look_up_renewals(&mut self) {
+        if self.row.redis_epoch != 0 {
+            let leases: Vec<_> = self.pool.leases().cloned().collect();
+            let renewals = self.context.renewals.current(self.key, &leases).await;
+            self.pool.fold_renewals(&renewals);
+        }
     }
 
     /// Returns the time of a command.
@@ -269,6 +296,7 @@ impl<'a> Batch<'a> {
             events = outcome.events;
         }
         let at = self.at(request);
+        self.at = at;
         let mut outcome = self.pool.apply(request.command.clone(), at);
         self.changes.add(&outcome.changes);
         outcome.events.splice(0..0, events);
@@ -409,8 +437,8 @@ fn up_to_date(
     mut known: KnownPool,
     row: &PoolRow,
     log: &[tokio_postgres::Row],
-) -> Result<Option<Pool>, ServerStoreError> {
+) -> Result<Option<(Pool, FoldCursor)>, ServerStoreError> {
     let is_followed = changes::follow(&mut known.pool, known.version, row.version, log)?;
     let is_same = is_followed && *known.pool.counters() == row.counters;
-    Ok(is_same.then_some(known.pool))
+    Ok(is_same.then_some((known.pool, known.cursor)))
 }

@@ -11,7 +11,7 @@ use crate::store::postgres::{PostgresConfig, PostgresStore};
 use crate::store::{LicenseStore, ServerStore, ServerStoreError};
 
 async fn refused(config: &PostgresConfig) -> ServerStoreError {
-    let opened = PostgresStore::open(config, Arc::new(SystemServerClock), Arc::new(()));
+    let opened = PostgresStore::open(config, None, Arc::new(SystemServerClock), Arc::new(()));
     opened.await.unwrap_err()
 }
 
