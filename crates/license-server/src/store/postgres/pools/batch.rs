@@ -168,6 +168,7 @@ impl<'a> Batch<'a> {
         let Some((pool, cursor)) = pool else {
             return Ok(None);
         };
+        let at = CommandTime::at(reading.now);
         let mut batch = Self {
             context,
             db,
@@ -180,7 +181,7 @@ impl<'a> Batch<'a> {
             pool,
             reservation: Reservation::default(),
             cursor,
-            at: CommandTime::at(reading.now),
+            at,
             changes: MergedChanges::default(),
             has_new_terms: false,
             events: NewEvents::default(),
