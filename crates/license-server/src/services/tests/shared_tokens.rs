@@ -32,7 +32,7 @@ async fn servers_share_a_token_for_a_minute_and_refuse_one_that_they_cannot_veri
     let clock = Arc::new(ManualClock::new(at("2027-01-15T09:00:00Z")));
     let open = || async {
         let config = PostgresConfig::parse(database.url(), None).unwrap();
-        let address = RedisConfig::parse(&redis.url(), None).unwrap();
+        let address = RedisConfig::parse(&redis.url(), None).unwrap().patient();
         let own: Arc<ManualClock> = Arc::clone(&clock);
         let store = PostgresStore::open(&config, Some(&address), own, Arc::new(()));
         Arc::new(store.await.unwrap())
