@@ -1,14 +1,19 @@
 //! The address of Redis.
 
 use std::fmt;
+use std::time::Duration;
 
 use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo};
 use zeroize::Zeroizing;
+
+/// The longest time of a command.
+const COMMAND_LIMIT: Duration = Duration::from_millis(200);
 
 /// The address of a Redis, and how the server logs in. No output shows the password.
 #[derive(Clone)]
 pub struct RedisConfig {
     info: ConnectionInfo,
+    command_limit: Duration,
 }
 
 impl RedisConfig {
@@ -44,12 +49,27 @@ impl RedisConfig {
             }
             None => info,
         };
-        Ok(Self { info })
+        Ok(Self {
+            info,
+            command_limit: COMMAND_LIMIT,
+        })
     }
 
     /// Returns whether the URL or a file gave a password.
     pub fn has_password(&self) -> bool {
         self.info.redis_settings().password().is_some()
+    }
+
+    /// Gives commands a minute, for tests on a machine that is busy.
+    #[cfg(test)]
+    pub(crate) fn patient(mut self) -> Self {
+        self.command_limit = Duration::from_secs(60);
+        self
+    }
+
+    /// Returns the longest time of a command.
+    pub(super) const fn command_limit(&self) -> Duration {
+        self.command_limit
     }
 
     /// Returns what the client needs to connect.

@@ -15,9 +15,6 @@ use super::config::RedisConfig;
 use super::error::RedisStoreError;
 use crate::log_limit;
 
-/// The longest time of a command.
-const COMMAND_LIMIT: Duration = Duration::from_millis(200);
-
 /// The longest time of a connection attempt.
 const CONNECT_LIMIT: Duration = Duration::from_secs(1);
 
@@ -38,6 +35,7 @@ pub(super) struct RedisLink {
 
 struct LinkState {
     client: Client,
+    command_limit: Duration,
     current: Mutex<Result<RedisConnection, RedisStoreError>>,
 }
 
@@ -57,6 +55,7 @@ impl RedisLink {
     pub(super) async fn open(config: &RedisConfig) -> Result<Self, RedisStoreError> {
         let state = Arc::new(LinkState {
             client: Client::open(config.info().clone())?,
+            command_limit: config.command_limit(),
             current: Mutex::new(Err(RedisStoreError::NotConnected)),
         });
         let connected = state.connect().await;
@@ -134,7 +133,7 @@ impl LinkState {
     async fn connect(&self) -> Result<RedisConnection, RedisStoreError> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT_LIMIT))
-            .set_response_timeout(Some(COMMAND_LIMIT));
+            .set_response_timeout(Some(self.command_limit));
         let connection = self
             .client
             .get_multiplexed_async_connection_with_config(&config)

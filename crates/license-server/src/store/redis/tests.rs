@@ -107,7 +107,10 @@ struct Node {
 
 impl Node {
     async fn open(server: &RedisServer, database: &Database) -> Self {
-        let config = RedisConfig::parse(&server.url(), None).unwrap();
+        Self::open_with(database, server_config(server).patient()).await
+    }
+
+    async fn open_with(database: &Database, config: RedisConfig) -> Self {
         let start = DateTime::from_timestamp_millis(0).unwrap();
         let clock = Arc::new(ManualClock::new(start));
         let (renewals, _) = open(&config, Arc::<ManualClock>::clone(&clock))
@@ -250,7 +253,11 @@ fn until(reply: &PoolReply) -> u64 {
     }
 }
 
-/// Starts Redis, and a server with one granted seat of session 1 at 10 s in epoch 5.
+fn server_config(server: &RedisServer) -> RedisConfig {
+    RedisConfig::parse(&server.url(), None).unwrap()
+}
+
+/// Starts a server with one granted seat of session 1 at 10 s in epoch 5.
 async fn one_seat(server: &RedisServer) -> (Database, Node, RedisEpoch) {
     let mut database = Database::new(PoolTerms::with_capacity(2));
     let mut node = Node::open(server, &database).await;

@@ -120,8 +120,11 @@ async fn a_redis_that_does_not_answer_delays_a_heartbeat_only_a_little() {
     let Some(server) = RedisServer::start(&[]) else {
         return;
     };
-    let (mut database, mut node, epoch) = one_seat(&server).await;
+    let (mut database, _, epoch) = one_seat(&server).await;
+    let mut node = Node::open_with(&database, server_config(&server)).await;
+    node.reload(&database);
     let beat = heartbeat(1, 1, 1);
+    node.permit(&epoch, at(20));
     server.pause();
     assert!(is_missed(&node.answer(&beat, at(20)).await));
     let batch = node.batch(
@@ -155,7 +158,7 @@ async fn tokens_are_kept_for_one_to_two_generations() {
     let Some(server) = RedisServer::start(&[]) else {
         return;
     };
-    let config = RedisConfig::parse(&server.url(), None).unwrap();
+    let config = server_config(&server).patient();
     let (_, tokens) = open(&config, clock()).await.unwrap();
     assert_eq!(tokens.token("name").await, None);
     tokens.put_token("name", "token").await;
