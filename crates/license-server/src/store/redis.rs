@@ -11,7 +11,8 @@ mod keys;
 mod renewals;
 mod scripts;
 mod seat;
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests;
 mod tokens;
 
