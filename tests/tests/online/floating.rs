@@ -5,7 +5,8 @@ use std::path::Path;
 
 use license_client::testing::TestMachine;
 use license_client::{Client, FeatureMatrix, HeldSeat, TrustSet};
-use license_tests::tools::{faketime, license_at_time};
+use license_tests::server::Server;
+use license_tests::tools::{self, faketime, license_at_time};
 use license_tests::{Run, RunOutput, Scratch, copy_files, programs};
 use serde_json::{Value, json};
 
@@ -298,6 +299,7 @@ fn a_borrowed_seat_works_without_the_server_until_it_is_returned_with_a_receipt(
     let seat = |arguments: &[&str]| license_in(&workplace, "one", arguments).run();
     let refused = seat(&["seat", "borrow", "--for", "8d"]).expect_failure(1);
     assert_eq!(refused.code, "BORROW_DURATION", "{refused:?}");
+    assert!(refused.hint.contains("--for 7d"), "{refused:?}");
     assert_eq!(
         super::site::pool(&administrator)["held"],
         0,
@@ -312,6 +314,10 @@ fn a_borrowed_seat_works_without_the_server_until_it_is_returned_with_a_receipt(
     );
     let longer = seat(&["seat", "borrow", "--for", "3d", "--json"]).expect_code(0);
     assert_eq!(longer.json()["mode"], "borrowed");
+    // A repetition never shortens the loan.
+    let longer = seat(&["seat", "borrow", "--for", "1d", "--json"]).expect_code(0);
+    let left = longer.json()["valid_for_seconds"].as_u64().unwrap();
+    assert!(left > 2 * 24 * 60 * 60, "{left}");
     let other = license_in(&workplace, "two", &["seat", "borrow", "--for", "1d"]).run();
     assert_eq!(other.expect_failure(1).code, "BORROW_LIMIT");
     let pool = super::site::pool(&administrator);
@@ -323,6 +329,7 @@ fn a_borrowed_seat_works_without_the_server_until_it_is_returned_with_a_receipt(
     run_in(&workplace, "one", &["LICENSE", "check", FEATURE]).expect_code(0);
     let status = seat(&["seat", "status", "--json"]).expect_code(0).json();
     assert_eq!(status["lease"], longer.json()["lease"], "{status}");
+    assert_eq!(status["unconfirmed"], "SERVER_UNREACHABLE", "{status}");
     assert_eq!(
         seat(&["seat", "release"]).expect_failure(1).code,
         "SEAT_BORROWED"
@@ -364,7 +371,10 @@ fn a_borrowed_seat_works_without_the_server_until_it_is_returned_with_a_receipt(
     let server = site.restart(&address);
     let administrator = server.as_administrator(&token);
     let body = json!({ "file": receipt });
-    let returned = server.post("/api/v1/deactivations", &body).expect(200);
+    let returned = match tools::curl() {
+        Some(_) => send_receipt(&server, &workplace),
+        None => server.post("/api/v1/deactivations", &body).expect(200),
+    };
     assert_eq!(returned, json!({ "freed": true }));
     assert_eq!(super::site::pool(&administrator)["borrowed"], 0);
     let again = server.post("/api/v1/deactivations", &body);
@@ -372,6 +382,20 @@ fn a_borrowed_seat_works_without_the_server_until_it_is_returned_with_a_receipt(
     // The session gets a seat like any other again.
     seat(&["seat", "acquire"]).expect_code(0);
     assert_eq!(check_in(&workplace, "one"), Some(0));
+}
+
+/// Sends the receipt with the command of the guide.
+fn send_receipt(server: &Server, workplace: &Workplace) -> Value {
+    let guide = std::fs::read_to_string(programs::workspace().join("docs/server.md")).unwrap();
+    let mut lines = guide.lines();
+    let command = lines.find(|line| line.starts_with("    curl") && line.contains("receipt"));
+    let sent = std::process::Command::new("sh")
+        .args(["-c", command.unwrap()])
+        .current_dir(workplace.machine.file("one"))
+        .env("SERVER", server.url())
+        .output()
+        .unwrap();
+    serde_json::from_slice(&sent.stdout).unwrap_or_else(|error| panic!("{error}: {sent:?}"))
 }
 
 #[test]
@@ -392,6 +416,14 @@ fn a_borrowed_seat_is_returned_to_its_server() {
     assert_eq!(returned["freed"], true);
     assert_eq!(super::site::pool(&administrator)["held"], 0);
     workplace.machine.write("state/seats.json", &file);
+    assert_eq!(check_in(&workplace, "one"), Some(1));
+    // An administrator ends a loan, and the user learns why.
+    seat(&["seat", "borrow", "--for", "1d"]).expect_code(0);
+    seat(&["seat", "status"]).expect_code(0);
+    end_lease(&administrator);
+    let ended = seat(&["seat", "borrow", "--for", "2d"]).expect_failure(1);
+    assert_eq!(ended.code, "LEASE_LOST", "{ended:?}");
+    assert!(ended.message.contains("laptop lost"), "{ended:?}");
     assert_eq!(check_in(&workplace, "one"), Some(1));
 }
 
