@@ -5,14 +5,13 @@ use std::path::Path;
 
 use license_client::testing::TestMachine;
 use license_client::{Client, FeatureMatrix, HeldSeat, TrustSet};
-use license_tests::server::Server;
 use license_tests::tools::{self, faketime, license_at_time};
 use license_tests::{Run, RunOutput, Scratch, copy_files, programs};
 use serde_json::{Value, json};
 
 use super::fake::wait_for;
 use super::site::{Site, client_on};
-use super::workplace::{Workplace, end_lease};
+use super::workplace::{Workplace, end_lease, send_receipt};
 
 const TERMS: &str = "--tier team --seats 2 --offline --perpetual --floating";
 
@@ -382,20 +381,6 @@ fn a_borrowed_seat_works_without_the_server_until_it_is_returned_with_a_receipt(
     // The session gets a seat like any other again.
     seat(&["seat", "acquire"]).expect_code(0);
     assert_eq!(check_in(&workplace, "one"), Some(0));
-}
-
-/// Sends the receipt with the command of the guide.
-fn send_receipt(server: &Server, workplace: &Workplace) -> Value {
-    let guide = std::fs::read_to_string(programs::workspace().join("docs/server.md")).unwrap();
-    let mut lines = guide.lines();
-    let command = lines.find(|line| line.starts_with("    curl") && line.contains("receipt"));
-    let sent = std::process::Command::new("sh")
-        .args(["-c", command.unwrap()])
-        .current_dir(workplace.machine.file("one"))
-        .env("SERVER", server.url())
-        .output()
-        .unwrap();
-    serde_json::from_slice(&sent.stdout).unwrap_or_else(|error| panic!("{error}: {sent:?}"))
 }
 
 #[test]
