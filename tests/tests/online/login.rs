@@ -181,7 +181,7 @@ fn a_provider_with_another_issuer_is_refused() {
     let refused = workplace.license(&["login"]).expect_failure(4);
     assert_eq!(refused.code, "LOGIN_PROVIDER");
     let (expected, found) = (&other, &provider.issuer);
-    let part = format!("expected the issuer {expected}, found {found}");
+    let part = format!("it calls itself {found}, but `login-issuer` is {expected}");
     assert!(refused.message.contains(&part), "{}", refused.message);
 }
 

@@ -96,7 +96,7 @@ fn status(telemetry: &Telemetry<'_>, terminal: &Terminal) -> Result<(), Failure>
 /// Names the server that gets the events.
 fn recipient(status: &TelemetryStatus) -> String {
     match &status.recipient {
-        Some(url) => format!("the license server {}", escape(url)),
+        Some(url) => format!("events go to the license server {}", escape(url)),
         None => "no license server is configured, so events wait on this machine".to_owned(),
     }
 }
@@ -134,18 +134,16 @@ fn turn_on(telemetry: &Telemetry<'_>, yes: bool, terminal: &Terminal) -> Result<
         return Err(Failure::usage(message).hint(hint));
     }
     if !terminal.is_json() {
-        terminal.note(&format!(
-            "this event would be sent first, and one like it for each day with use, to {}:",
-            recipient(&status)
-        ));
+        terminal.note("this event would be sent first, and one like it for each day with use:");
         terminal.data(&if has_screen {
             indented(&body)
         } else {
             body.clone()
         })?;
-        terminal.note(
-            "the administrator of the server sets for how long it keeps events, usually 400 days",
-        );
+        terminal.note(&format!(
+            "{}; the administrator of the server sets for how long it keeps events, usually 400 days",
+            recipient(&status)
+        ));
     }
     if may_ask {
         confirm(terminal)?;
