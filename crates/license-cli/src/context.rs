@@ -15,7 +15,7 @@ use license_client::{
 use license_core::encoding::decode_text;
 use license_core::jose::MAX_FILE_BYTES;
 use license_core::license::{Rotation, StatementResult, VerifiedLicensesError};
-use license_core::policy::{Quota, UsageType};
+use license_core::policy::{Quota, SERVER_QUOTAS, UsageType};
 use license_core::{
     Code, Decision, FeatureMatrix, License, LicenseFile, TokenKind, TrustSet, VerifiedLicenses,
 };
@@ -346,7 +346,8 @@ impl AppContext {
     pub(crate) fn denial_of_quotas(&self, decision: &Decision) -> Option<QuotaError> {
         let numbers = [self.matrix.seats_quota(), self.matrix.devices_quota()];
         let is_counted = |(name, limit): (&str, Quota)| {
-            limit != Quota::Unlimited && !numbers.contains(&Some(name))
+            let is_daily = !numbers.contains(&Some(name)) && !SERVER_QUOTAS.contains(&name);
+            limit != Quota::Unlimited && is_daily
         };
         let is_any_counted = decision.entitlements().quotas().any(is_counted);
         is_any_counted

@@ -235,10 +235,10 @@ pub use manager::{
 };
 #[cfg(feature = "online")]
 pub use online::{
-    CertificateFault, DeviceLogin, LoginError, LoginStatus, LogoutOutcome, OnlineClient,
-    OnlineError, OnlineSetting, OnlineSettings, OnlineSource, OnlineStatus, OnlineValue,
-    QueuePlace, Seat, SeatEvent, SeatRequest, ServerProblem, ServerVerdict, StoredSeat, Telemetry,
-    TelemetryProposal, TelemetryStatus, UnreachableReason,
+    CertificateFault, DeviceLogin, LoginError, LoginStatus, LogoutOutcome, MissingLogin,
+    OnlineClient, OnlineError, OnlineSetting, OnlineSettings, OnlineSource, OnlineStatus,
+    OnlineValue, QueuePlace, Seat, SeatEvent, SeatRequest, ServerProblem, ServerVerdict,
+    StoredSeat, Telemetry, TelemetryProposal, TelemetryStatus, UnreachableReason,
 };
 pub use paths::Paths;
 pub use problem::{ListFault, ListProblem, StaleList, StateProblem, StatementProblem};

@@ -43,7 +43,7 @@ mod verdict;
 pub use self::connection::OnlineClient;
 pub(crate) use self::connection::RefreshLimit;
 pub use self::error::{
-    CertificateFault, LoginError, OnlineError, ServerProblem, UnreachableReason,
+    CertificateFault, LoginError, MissingLogin, OnlineError, ServerProblem, UnreachableReason,
 };
 pub use self::login::{DeviceLogin, LoginStatus, LogoutOutcome};
 pub(crate) use self::own_seats::OwnSeats;

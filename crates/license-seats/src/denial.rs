@@ -101,6 +101,8 @@ pub enum DenialReason {
     BorrowNotPermitted,
     /// The maximum number of seats is borrowed.
     BorrowLimit {
+        /// The number of borrowed seats.
+        borrowed: u32,
         /// The maximum number of borrowed seats, after the low-water mark.
         max_seats: u32,
     },
@@ -184,8 +186,13 @@ impl DenialReason {
             Self::SecretMismatch => "send the secret of the instance that acquired the seat",
             Self::UnknownTicket => "acquire again to get a new ticket",
             Self::BorrowNotPermitted => "ask the license manager for a license with borrowing",
-            Self::BorrowLimit { .. } => "wait until a borrowed seat is returned",
-            Self::BorrowDuration { .. } => "choose a permitted duration",
+            Self::BorrowLimit { max_seats: 0, .. } => {
+                "ask the administrator, whose policy keeps all seats"
+            }
+            Self::BorrowLimit { .. } => {
+                "wait until a borrowed seat is returned, or ask the administrator"
+            }
+            Self::BorrowDuration { .. } => "borrow the seat for a shorter time",
             Self::NotBorrowed => "release the seat instead",
             Self::NoLease => "list the leases of the pool, and name an open one",
             Self::InvalidReason { .. } => "state the reason for the users and the audit trail",
@@ -240,20 +247,25 @@ impl fmt::Display for DenialReason {
             Self::SecretMismatch => f.write_str("the secret does not match the commitment"),
             Self::UnknownTicket => f.write_str("the session has no such ticket"),
             Self::BorrowNotPermitted => f.write_str("the license does not permit borrowing"),
-            Self::BorrowLimit { max_seats } => {
-                write!(
-                    f,
-                    "{max_seats} seats are borrowed, which is the maximum number"
-                )
+            Self::BorrowLimit { max_seats: 0, .. } => {
+                f.write_str("the policy of the administrator permits no borrowed seat")
             }
+            Self::BorrowLimit {
+                borrowed,
+                max_seats,
+            } => write!(
+                f,
+                "expected fewer than {max_seats} borrowed seats, which is the maximum number, \
+                 found {borrowed}"
+            ),
             Self::BorrowDuration {
                 requested,
                 max_duration,
             } => write!(
                 f,
-                "expected a duration of 1 to {} seconds, found {} seconds",
-                max_duration.as_millis() / 1000,
-                requested.as_millis().div_ceil(1000)
+                "expected a loan of at most {}, found {}",
+                worded(max_duration.as_millis() / 1000),
+                worded(requested.as_millis().div_ceil(1000))
             ),
             Self::NotBorrowed => f.write_str("the seat is not borrowed"),
             Self::NoLease => f.write_str("the session holds no seat with this number"),
@@ -265,4 +277,14 @@ impl fmt::Display for DenialReason {
             }
         }
     }
+}
+
+/// Returns a duration in seconds with the largest unit that divides it.
+fn worded(seconds: u64) -> String {
+    const UNITS: [(u64, &str); 3] = [(24 * 60 * 60, "day"), (60 * 60, "hour"), (60, "minute")];
+    let divides = |(unit, _): &&(u64, &str)| seconds > 0 && seconds.is_multiple_of(*unit);
+    let (unit, name) = UNITS.iter().find(divides).copied().unwrap_or((1, "second"));
+    let count = seconds / unit;
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {name}{plural}")
 }

@@ -240,6 +240,14 @@ fn refused(fault: LoginFault) -> Refusal {
                 "log in again; the client and the server need the same provider and client id",
             )
         }
+        LoginFault::Unverified => {
+            let detail = "the login is not valid: the provider does not call the e-mail address \
+                          verified (`email_verified`)";
+            Refusal::new(RefusalKind::Unauthorized, ServerCode::LoginInvalid, detail).hint(
+                "verify the address at the provider; the administrator of the server can choose \
+                 another claim with login_claim",
+            )
+        }
         LoginFault::Expired { seconds } => {
             let detail = format!("the login has expired {seconds} s ago");
             Refusal::new(RefusalKind::Unauthorized, ServerCode::LoginExpired, detail)

@@ -5,13 +5,13 @@ use std::path::Path;
 
 use license_client::testing::TestMachine;
 use license_client::{Client, FeatureMatrix, HeldSeat, TrustSet};
-use license_tests::tools::{faketime, license_at_time};
+use license_tests::tools::{self, faketime, license_at_time};
 use license_tests::{Run, RunOutput, Scratch, copy_files, programs};
 use serde_json::{Value, json};
 
 use super::fake::wait_for;
 use super::site::{Site, client_on};
-use super::workplace::{Workplace, end_lease};
+use super::workplace::{Workplace, end_lease, send_receipt};
 
 const TERMS: &str = "--tier team --seats 2 --offline --perpetual --floating";
 
@@ -298,6 +298,7 @@ fn a_borrowed_seat_works_without_the_server_until_it_is_returned_with_a_receipt(
     let seat = |arguments: &[&str]| license_in(&workplace, "one", arguments).run();
     let refused = seat(&["seat", "borrow", "--for", "8d"]).expect_failure(1);
     assert_eq!(refused.code, "BORROW_DURATION", "{refused:?}");
+    assert!(refused.hint.contains("--for 7d"), "{refused:?}");
     assert_eq!(
         super::site::pool(&administrator)["held"],
         0,
@@ -312,6 +313,10 @@ fn a_borrowed_seat_works_without_the_server_until_it_is_returned_with_a_receipt(
     );
     let longer = seat(&["seat", "borrow", "--for", "3d", "--json"]).expect_code(0);
     assert_eq!(longer.json()["mode"], "borrowed");
+    // A repetition never shortens the loan.
+    let longer = seat(&["seat", "borrow", "--for", "1d", "--json"]).expect_code(0);
+    let left = longer.json()["valid_for_seconds"].as_u64().unwrap();
+    assert!(left > 2 * 24 * 60 * 60, "{left}");
     let other = license_in(&workplace, "two", &["seat", "borrow", "--for", "1d"]).run();
     assert_eq!(other.expect_failure(1).code, "BORROW_LIMIT");
     let pool = super::site::pool(&administrator);
@@ -323,6 +328,7 @@ fn a_borrowed_seat_works_without_the_server_until_it_is_returned_with_a_receipt(
     run_in(&workplace, "one", &["LICENSE", "check", FEATURE]).expect_code(0);
     let status = seat(&["seat", "status", "--json"]).expect_code(0).json();
     assert_eq!(status["lease"], longer.json()["lease"], "{status}");
+    assert_eq!(status["unconfirmed"], "SERVER_UNREACHABLE", "{status}");
     assert_eq!(
         seat(&["seat", "release"]).expect_failure(1).code,
         "SEAT_BORROWED"
@@ -364,7 +370,10 @@ fn a_borrowed_seat_works_without_the_server_until_it_is_returned_with_a_receipt(
     let server = site.restart(&address);
     let administrator = server.as_administrator(&token);
     let body = json!({ "file": receipt });
-    let returned = server.post("/api/v1/deactivations", &body).expect(200);
+    let returned = match tools::curl() {
+        Some(_) => send_receipt(&server, &workplace),
+        None => server.post("/api/v1/deactivations", &body).expect(200),
+    };
     assert_eq!(returned, json!({ "freed": true }));
     assert_eq!(super::site::pool(&administrator)["borrowed"], 0);
     let again = server.post("/api/v1/deactivations", &body);
@@ -392,6 +401,14 @@ fn a_borrowed_seat_is_returned_to_its_server() {
     assert_eq!(returned["freed"], true);
     assert_eq!(super::site::pool(&administrator)["held"], 0);
     workplace.machine.write("state/seats.json", &file);
+    assert_eq!(check_in(&workplace, "one"), Some(1));
+    // An administrator ends a loan, and the user learns why.
+    seat(&["seat", "borrow", "--for", "1d"]).expect_code(0);
+    seat(&["seat", "status"]).expect_code(0);
+    end_lease(&administrator);
+    let ended = seat(&["seat", "borrow", "--for", "2d"]).expect_failure(1);
+    assert_eq!(ended.code, "LEASE_LOST", "{ended:?}");
+    assert!(ended.message.contains("laptop lost"), "{ended:?}");
     assert_eq!(check_in(&workplace, "one"), Some(1));
 }
 

@@ -48,12 +48,24 @@ fn a_seat_has_the_user_who_logged_in_at_the_pages_of_the_provider() {
     assert!(shown.stdout.contains(ANN), "{shown:?}");
     assert_no_token(&tokens, &shown);
     // Only the configured server gets the login.
-    let elsewhere = ["seat", "acquire", "--server-url", server.url()];
+    let other_name = server.url().replace("127.0.0.1", "localhost");
+    let elsewhere = ["seat", "acquire", "--server-url", other_name.as_str()];
     let refused = workplace.license(&elsewhere).expect_failure(1);
     assert_eq!(refused.code, "LOGIN_REQUIRED");
+    assert!(refused.hint.contains("--server-url"), "{}", refused.hint);
 
-    let acquired = workplace.license(&["seat", "acquire"]).expect_code(0);
+    let same = ["seat", "acquire", "--server-url", server.url()];
+    let acquired = workplace.license(&same).expect_code(0);
     assert_no_token(&tokens, &acquired);
+    // The status agrees with what a request would send.
+    let client_id = |id: &str| {
+        let set = ["config", "set", "login-client-id", id];
+        workplace.license(&set).expect_code(0);
+    };
+    client_id("another");
+    let status = workplace.license(&["login", "--status"]).expect_failure(1);
+    assert_eq!(status.code, "LOGIN_OTHER_PROVIDER");
+    client_id("license");
     let id = pool(&administrator)["pool"].as_str().unwrap().to_owned();
     let leases = administrator
         .get(&format!("/api/v1/pools/{id}/leases"))
@@ -169,7 +181,7 @@ fn a_provider_with_another_issuer_is_refused() {
     let refused = workplace.license(&["login"]).expect_failure(4);
     assert_eq!(refused.code, "LOGIN_PROVIDER");
     let (expected, found) = (&other, &provider.issuer);
-    let part = format!("expected the issuer {expected}, found {found}");
+    let part = format!("it calls itself {found}, but `login-issuer` is {expected}");
     assert!(refused.message.contains(&part), "{}", refused.message);
 }
 

@@ -1,10 +1,12 @@
 //! Report of an issued license, or of a dry run.
 
-use license_cli_support::{Destination, Failure, OutputFile, Terminal, escape, plural, wrap};
+use license_cli_support::{
+    Destination, Failure, OutputFile, Terminal, closest, escape, plural, wrap,
+};
 use license_core::claims::LicenseClaims;
 use license_core::machine::Machine;
 use license_core::matrix::TierPolicy;
-use license_core::policy::UsageType;
+use license_core::policy::{BORROW_SEATS, SERVER_QUOTAS, UsageType, describe_borrowing};
 use license_core::time::rfc3339;
 use license_core::{FeatureMatrix, time};
 use license_issuer::members::MemberLayout;
@@ -206,16 +208,37 @@ pub(super) fn warnings(
         let message = format!("no tier of {} has the feature {feature}", matrix.product());
         ("UNKNOWN_FEATURE", message)
     }));
-    let is_known = |name: &str| {
-        let mut tiers = matrix.tiers().iter();
-        tiers.any(|tier| tier.entitlements().quota(name).is_some())
-    };
-    let unknown = entitlements.quotas().filter(|(name, _)| !is_known(name));
+    let known = || matrix.quotas().chain(SERVER_QUOTAS);
+    let is_unknown = |name: &str| known().all(|known| known != name);
+    let unknown = entitlements.quotas().filter(|(name, _)| is_unknown(name));
     found.extend(unknown.map(|(quota, _)| {
-        let message = format!("no tier of {} has the quota {quota}", matrix.product());
+        let similar = closest(quota, known());
+        let hint = similar.map_or_else(String::new, |similar| format!("; did you mean {similar}?"));
+        let product = matrix.product();
+        let message = format!("no tier of {product} has the quota {quota}{hint}");
         ("UNKNOWN_QUOTA", message)
     }));
+    found.extend(ineffective_quotas(claims));
     found
+}
+
+/// Returns warnings about quotas for license servers that have no effect in this license.
+fn ineffective_quotas(claims: &LicenseClaims) -> Vec<(&'static str, String)> {
+    let entitlements = claims.entitlements();
+    let quotas = SERVER_QUOTAS.iter();
+    let quotas = quotas.filter(|name| entitlements.quota(name).is_some());
+    let messages = quotas.filter_map(|name| {
+        if claims.confirmation.is_none() {
+            let reason = "the license names no license server";
+            return Some(format!("the quota {name} has no effect, because {reason}"));
+        }
+        let is_alone = *name == BORROW_SEATS && describe_borrowing(&entitlements).is_none();
+        is_alone
+            .then(|| format!("the quota {name} has no effect, because borrow_days permits no loan"))
+    });
+    messages
+        .map(|message| ("INEFFECTIVE_QUOTA", message))
+        .collect()
 }
 
 /// Returns warnings about names in quotation marks.
@@ -283,6 +306,9 @@ fn restriction_lines(claims: &LicenseClaims) -> Vec<String> {
     if claims.requires_seat {
         lines.push("floating   a seat of the license server is required".to_owned());
     }
+    let borrowing = describe_borrowing(&claims.entitlements());
+    let borrowing = borrowing.filter(|_| claims.confirmation.is_some());
+    lines.extend(borrowing.map(|bounds| format!("borrowing  {bounds}")));
     let usage = claims.usage_type.map(UsageType::as_str);
     lines.extend(usage.map(|usage| format!("usage      only {usage}")));
     let built = claims.maintenance_until;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
-use license_cli_support::Destination;
+use license_cli_support::{Destination, closest};
 use license_client::OnlineSetting;
 use license_core::Version;
 use license_core::chrono::{DateTime, Utc};
@@ -175,7 +175,7 @@ pub(crate) enum SeatAction {
     /// Release the seat that `seat acquire` took
     Release(SeatArgs),
     /// Borrow a seat for days, for a machine that leaves the network; repeat the command to extend
-    /// the loan
+    /// the loan, which is never shortened
     Borrow(SeatBorrow),
     /// Return a borrowed seat before the end of the loan
     Return(SeatReturn),
@@ -204,7 +204,7 @@ pub(crate) struct SeatArgs {
 #[derive(Debug, Args)]
 pub(crate) struct SeatBorrow {
     /// Time for which the seat is borrowed, such as 12h or 3d
-    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    #[arg(long = "for", value_name = "TIME", value_parser = loan)]
     pub(crate) duration: Duration,
     #[command(flatten)]
     pub(crate) seat: SeatArgs,
@@ -290,8 +290,19 @@ fn settings_help() -> String {
 fn setting(name: &str) -> Result<OnlineSetting, String> {
     OnlineSetting::parse(name).ok_or_else(|| {
         let names: Vec<&str> = OnlineSetting::ALL.iter().map(|one| one.as_str()).collect();
-        format!("expected one of {}", names.join(", "))
+        match closest(name, names.iter().copied()) {
+            Some(similar) => format!("did you mean `{similar}`?"),
+            None => format!("expected one of {}", names.join(", ")),
+        }
     })
+}
+
+/// Parses the time of a loan, which is not zero.
+fn loan(text: &str) -> Result<Duration, &'static str> {
+    let time = duration(text)?;
+    Some(time)
+        .filter(|time| !time.is_zero())
+        .ok_or("expected a time above zero, such as 12h or 3d")
 }
 
 /// Parses a time of at most 366 days.
@@ -334,5 +345,7 @@ mod tests {
         ] {
             assert!(duration(text).is_err(), "{text}");
         }
+        assert_eq!(loan("1s"), Ok(Duration::from_secs(1)));
+        assert!(loan("0d").is_err());
     }
 }

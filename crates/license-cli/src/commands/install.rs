@@ -202,7 +202,7 @@ fn install(
         evaluation.notices = notices;
         evaluation.statements = statements;
         evaluation.installed = Some(report_to_json(&checked, true));
-        return evaluation.print(terminal);
+        return print(&evaluation, terminal);
     }
     let installed = app.manager.install(&candidate, &context, replace, moment);
     let installed = installed.map_err(|error| refused(app, &error))?;
@@ -233,7 +233,18 @@ fn install(
     }
     evaluation.statements = statements;
     evaluation.installed = Some(report_to_json(&installed, false));
-    evaluation.print(terminal)
+    print(&evaluation, terminal)
+}
+
+/// Prints the decision on the installed license, and returns the exit code. A license that lacks
+/// only its floating seat is installed as it should be: a program acquires the seat later.
+fn print(evaluation: &Evaluation<'_>, terminal: &Terminal) -> Result<Exit, Failure> {
+    let exit = evaluation.print(terminal)?;
+    if evaluation.decide().code() != Code::SeatRequired {
+        return Ok(exit);
+    }
+    terminal.note("the license is complete; only a floating seat is missing");
+    Ok(Exit::Success)
 }
 
 /// Returns the evaluation of the installed licenses with the new ones.

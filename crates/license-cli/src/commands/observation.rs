@@ -3,7 +3,7 @@
 use license_cli_support::Failure;
 use license_core::chrono::{DateTime, TimeDelta, Utc};
 use license_core::evaluate::Evidence;
-use license_core::policy::Quota;
+use license_core::policy::{Quota, SERVER_QUOTAS};
 use license_core::state::QuotaUse;
 use license_core::{Decision, License};
 
@@ -57,7 +57,9 @@ impl<'a> Observation<'a> {
             limit,
             usage: used.and_then(|used| used.quota_use(name, limit)),
         };
-        let quotas = decision.entitlements().quotas().map(quota).collect();
+        let quotas = decision.entitlements().quotas();
+        let quotas = quotas.filter(|(name, _)| !SERVER_QUOTAS.contains(name));
+        let quotas = quotas.map(quota).collect();
         Ok(Self {
             evaluation,
             decision,

@@ -6,7 +6,7 @@ use license_core::chrono::{DateTime, Utc};
 use license_core::evaluate::RuleResult;
 use license_core::license::RevocationList;
 use license_core::machine::Machine;
-use license_core::policy::UsageType;
+use license_core::policy::{SERVER_QUOTAS, UsageType};
 use license_core::{Code, Context, Decision, License, VerifiedLicenses};
 use serde_json::Value;
 
@@ -268,6 +268,9 @@ impl<'a> Evaluation<'a> {
         });
         // Programs count seats and devices differently, and usually not here.
         let is_daily = |quota: &NamedQuotaUse| {
+            if SERVER_QUOTAS.contains(&quota.quota.as_str()) {
+                return false;
+            }
             let is_used = quota.quota_use.as_ref().is_some_and(|found| found.used > 0);
             is_used || !numbers.contains(&Some(quota.quota.as_str()))
         };

@@ -434,7 +434,11 @@ fn effective(license: &License, decision: &Decision, matrix: &FeatureMatrix) -> 
     let tier = labels::effective_tier(decision, matrix);
     match decision.outcome() {
         Outcome::Denied if decision.entitlements().tier() != license.tier() => {
-            format!("{tier}, because the license is not valid")
+            let reason = match decision.code() {
+                Code::SeatRequired => "because no seat is held",
+                _ => "because the license is not valid",
+            };
+            format!("{tier}, {reason}")
         }
         _ => tier,
     }

@@ -25,7 +25,7 @@ pub(crate) use self::installation::{
 };
 #[cfg(feature = "online")]
 pub(crate) use self::online::{
-    no_borrowed_seat, no_stored_seat, not_logged_in, not_returned, online,
+    no_borrowed_seat, no_stored_seat, not_borrowed, not_logged_in, not_returned, online,
 };
 pub(crate) use self::project::{project, usage_type};
 pub(crate) use self::state_directory::{

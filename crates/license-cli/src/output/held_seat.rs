@@ -10,7 +10,11 @@ use crate::embedded::command;
 /// Describes a seat: its session, its end, and the command that stored it.
 pub(crate) fn line(seat: &HeldSeat, now: DateTime<Utc>) -> String {
     let (session, until) = (seat.session(), seat.until());
-    let end = if until > now { "until" } else { "ended at" };
+    let end = match (until > now, seat.origin()) {
+        (false, _) => "ended at",
+        (true, SeatOrigin::Borrow) => "borrowed until",
+        (true, _) => "until",
+    };
     let command = match seat.origin() {
         SeatOrigin::Acquire => command!("seat acquire"),
         SeatOrigin::Borrow => command!("seat borrow"),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use license_cli_support::{Fields, escape, plural, show_path};
 use license_core::chrono::{DateTime, Utc};
 use license_core::evaluate::{Evidence, Outcome, RuleResult};
-use license_core::policy::Quota;
+use license_core::policy::{Quota, describe_borrowing};
 use license_core::time::{self, rfc3339};
 use license_core::{Decision, FeatureMatrix, License, VerifiedLicenses};
 use serde_json::{Value, json};
@@ -69,6 +69,10 @@ impl<'a> LicenseDetails<'a> {
         }
         if license.requires_seat() {
             fields.add("floating", "a seat of the license server is required");
+        }
+        let borrowing = describe_borrowing(license.entitlements());
+        if let Some(borrowing) = borrowing.filter(|_| license.confirmation_key().is_some()) {
+            fields.add("borrowing", borrowing);
         }
         if let Some(devices) = self.devices {
             fields.add("devices", devices.to_string());

@@ -8,7 +8,7 @@ use license_core::{Context, FeatureMatrix};
 use ureq::http::Method;
 
 use super::error::OnlineError;
-use super::login::UserLogin;
+use super::login::RequestLogin;
 use super::seat_request::SeatRequest;
 use super::settings::OnlineSettings;
 use super::transport::{Call, Limit, Route, Transport};
@@ -38,7 +38,7 @@ use crate::manager::LicenseManager;
 /// seconds for all servers together.
 pub struct OnlineClient {
     transport: Arc<Transport>,
-    login: Option<Arc<UserLogin>>,
+    login: RequestLogin,
     start: Limit,
 }
 
@@ -83,10 +83,10 @@ impl OnlineClient {
     /// setting if a value or a file cannot be used.
     pub fn new(manager: &LicenseManager, settings: &OnlineSettings) -> Result<Self, OnlineError> {
         let resolved = manager.resolve_online(settings)?;
-        let login = UserLogin::new(&resolved, manager.readable_paths().user().clone())?;
+        let login = RequestLogin::new(&resolved, manager.readable_paths().user().clone())?;
         Ok(Self {
             transport: Arc::new(Transport::new(&resolved)?),
-            login: login.map(Arc::new),
+            login,
             start: Limit::AtMost(resolved.start_timeout),
         })
     }

@@ -15,7 +15,7 @@ use thiserror::Error;
 
 pub(super) use self::fault::WAITING;
 pub use self::fault::{CertificateFault, UnreachableReason};
-pub use self::login::LoginError;
+pub use self::login::{LoginError, MissingLogin};
 pub use self::problem::ServerProblem;
 pub(super) use self::problem::one_line;
 use super::queue::QueuePlace;
@@ -83,6 +83,8 @@ pub enum OnlineError {
         server: String,
         /// The reason.
         fault: CertificateFault,
+        /// The file of `ca-file`, if the setting names one.
+        ca_file: Option<PathBuf>,
     },
     /// The proxy does not connect to the server.
     #[error("the proxy refuses to connect to {server}: {reason}")]
@@ -180,6 +182,12 @@ pub enum OnlineError {
         /// The end of the loan.
         until: DateTime<Utc>,
     },
+    /// The loan of the borrowed seat has ended, by the clock of this machine.
+    #[error("the loan of the seat ended at {}", rfc3339(*at))]
+    LoanEnded {
+        /// The end of the loan.
+        at: DateTime<Utc>,
+    },
     /// The settings do not name the server that granted a stored seat, and the servers that they
     /// name do not know the seat.
     #[error("expected a setting for {server}, which granted the seat, found none")]
@@ -267,6 +275,7 @@ impl OnlineError {
             Self::EachServer { last, .. } => last.code(),
             Self::WaitEnded { .. } => "WAIT_ENDED",
             Self::Borrowed { .. } => "SEAT_BORROWED",
+            Self::LoanEnded { .. } => "LOAN_ENDED",
             Self::OtherServer { .. } => "OTHER_SERVER",
             Self::NoLicense => "NO_LICENSE",
             Self::NotCertified { .. } => "NOT_CERTIFIED",
@@ -301,6 +310,17 @@ impl OnlineError {
                 "correct the setting in the place that the message names"
             }
             Self::Unreachable { reason, .. } => reason.hint(),
+            Self::Certificate {
+                fault: CertificateFault::UnknownIssuer,
+                ca_file: Some(path),
+                ..
+            } => {
+                let path = path.display();
+                return Some(format!(
+                    "`ca-file` is {path}; it needs the certificate of your authority, or of the \
+                     server itself"
+                ));
+            }
             Self::Certificate { fault, .. } => fault.hint(),
             Self::ProxyRefused { .. } => {
                 "check HTTPS_PROXY and its user name and password, or add the server to NO_PROXY"
@@ -323,6 +343,7 @@ impl OnlineError {
             Self::EachServer { last, .. } => return last.hint(),
             Self::WaitEnded { .. } => "wait longer, or ask a colleague to release a seat",
             Self::Borrowed { .. } => "return the seat",
+            Self::LoanEnded { .. } => "acquire a seat, or borrow one again",
             Self::OtherServer { .. } => "name the server of the seat in `server-url` again",
             Self::NoLicense => "install the license first",
             Self::NotCertified { .. } => {

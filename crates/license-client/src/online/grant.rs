@@ -22,7 +22,7 @@ pub(super) struct SeatReply {
     valid_for_seconds: u64,
     renew_after_seconds: Option<u64>,
     #[serde(default)]
-    soft_end: Option<String>,
+    pub(super) soft_end: Option<String>,
     #[serde(default)]
     pub(super) is_overage: bool,
 }

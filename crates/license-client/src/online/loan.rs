@@ -1,5 +1,6 @@
 //! Borrowed seats: for machines that leave the network for days.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use license_core::Unverified;
@@ -8,7 +9,7 @@ use license_core::requests::{ActivationSecret, DeactivationReceipt, MachineReque
 use license_core::time;
 use serde_json::json;
 
-use super::error::OnlineError;
+use super::error::{OnlineError, one_line};
 use super::grant::{Grant, SeatReply, unverified};
 use super::random;
 use super::seat::Seat;
@@ -31,7 +32,8 @@ impl SeatRequest {
     /// machine.
     ///
     /// Uses the seat that the session has stored, or acquires one. `acquire`, `wait` and `store` of
-    /// the same project return the borrowed seat until its end.
+    /// the same project return the borrowed seat until its end. A repetition never shortens the
+    /// loan: the lease then states the later end.
     ///
     /// The vendor's license and the settings of the server bound the duration and the number of
     /// borrowed seats.
@@ -43,7 +45,8 @@ impl SeatRequest {
     /// # Errors
     ///
     /// Returns [`OnlineError::Problem`] with the code `BORROW_NOT_PERMITTED`, `BORROW_DURATION` or
-    /// `BORROW_LIMIT` if the license or the server does not permit the loan, and the errors of
+    /// `BORROW_LIMIT` if the license or the server does not permit the loan, with the code
+    /// `LEASE_LOST` if an administrator has ended the earlier loan, and the errors of
     /// [`Self::store`].
     ///
     /// ```no_run
@@ -59,6 +62,18 @@ impl SeatRequest {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn borrow(mut self, duration: Duration) -> Result<StoredSeat, OnlineError> {
+        // The lease of the loan is extended, so that a loan that an administrator has ended is an
+        // error, and not a second seat.
+        let earlier = self.borrowed()?;
+        if let Some(earlier) = earlier.filter(|one| one.grant.lease.session() == self.session) {
+            let instance = earlier.entry.instance.clone();
+            let secret = earlier.secret;
+            match self.borrow_seat(earlier.entry, &Attempt { instance, secret }, duration) {
+                // The server has forgotten the process, and the lease may still be there.
+                Err(error) if error.code() == "UNKNOWN_INSTANCE" => {}
+                extended => return extended,
+            }
+        }
         let (attempt, is_known) = self.stored_or_new_attempt()?;
         let seat = match self.acquire_as(&attempt) {
             Ok(seat) => seat,
@@ -216,6 +231,28 @@ impl SeatRequest {
         })))
     }
 
+    /// Asks the server about a borrowed seat. If no server is reached, the loan counts as its lease
+    /// states it.
+    pub(super) fn confirm(&self, borrowed: BorrowedSeat) -> Result<StoredSeat, OnlineError> {
+        let BorrowedSeat {
+            entry, mut grant, ..
+        } = borrowed;
+        let mut unconfirmed = None;
+        match self.send_heartbeat(&entry, random::nonce()?) {
+            Ok(answer) => {
+                let reply: SeatReply = answer.parse(self.transport.url(answer.server))?;
+                grant.soft_end = reply.soft_end.as_deref().map(one_line);
+            }
+            // The loan does not depend on the process that borrowed the seat.
+            Err(error) if error.code() == "UNKNOWN_INSTANCE" => {}
+            Err(error) if error.is_unreachable() => unconfirmed = Some(Arc::new(error)),
+            Err(error) => return Err(error),
+        }
+        let mut seat = self.stored_seat(&entry, grant);
+        seat.unconfirmed = unconfirmed;
+        Ok(seat)
+    }
+
     fn send_return(
         &self,
         entry: &SeatEntry,
@@ -233,6 +270,17 @@ impl SeatRequest {
             let is_returned = || returned_seats::is_returned(&self.store, &self.seal, commitment);
             borrowed.grant.lease.expires_at() > self.now && !is_returned()
         }))
+    }
+
+    /// Refuses a stored seat whose loan has ended, and that was not acquired again.
+    pub(super) fn check_loan_end(&self) -> Result<(), OnlineError> {
+        let stored = self.entry()?;
+        let is_loan = stored.is_some_and(|(entry, _)| entry.stored_by == SeatOrigin::Borrow);
+        let ended = self.find_borrowed()?.filter(|_| is_loan);
+        match ended.map(|ended| ended.grant.lease.expires_at()) {
+            Some(at) if at <= self.now => Err(OnlineError::LoanEnded { at }),
+            _ => Ok(()),
+        }
     }
 
     /// Starts to use the borrowed seat of the session, if there is one.

@@ -10,6 +10,8 @@ mod id_token;
 mod poll;
 mod provider;
 
+use std::sync::Arc;
+
 use zeroize::Zeroizing;
 
 pub use self::device::DeviceLogin;
@@ -17,7 +19,7 @@ pub use self::id_token::LoginStatus;
 
 use self::file::StoredLogin;
 use self::provider::Provider;
-use super::error::{LoginError, OnlineError};
+use super::error::{LoginError, MissingLogin, OnlineError};
 use super::settings::{OnlineSettings, Resolved};
 use crate::clock;
 use crate::manager::LicenseManager;
@@ -81,24 +83,42 @@ impl LicenseManager {
         DeviceLogin::start(provider, self.readable_paths().user().clone())
     }
 
-    /// Returns the stored login of the user, from any provider. Uses no network.
+    /// Returns the stored login of the user, if requests to license servers would have it now, or
+    /// after a renewal. Uses no network.
     ///
     /// ```
     /// # let scratch = tempfile::tempdir()?;
-    /// use license_client::{FeatureMatrix, LicenseManager, StateDir};
+    /// use license_client::{FeatureMatrix, LicenseManager, OnlineSettings, StateDir};
     ///
     /// let dir = StateDir::at(scratch.path().join("state"));
     /// let manager = LicenseManager::at(FeatureMatrix::built_in().product(), dir);
-    /// assert_eq!(manager.login_status()?, None);
+    /// assert_eq!(manager.login_status(&OnlineSettings::new())?, None);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
     ///
-    /// Returns [`OnlineError::Store`] if the state directory cannot be read.
-    pub fn login_status(&self) -> Result<Option<LoginStatus>, OnlineError> {
-        let stored = file::read(self.readable_paths().user())?;
-        Ok(stored.and_then(|stored| stored.status()))
+    /// Returns [`LoginError::NotConfigured`] or [`LoginError::OtherProvider`] if the settings do
+    /// not name the provider of the login, and [`LoginError::Expired`] if the login has ended and
+    /// cannot be renewed.
+    pub fn login_status(
+        &self,
+        settings: &OnlineSettings,
+    ) -> Result<Option<LoginStatus>, OnlineError> {
+        let Some(stored) = file::read(self.readable_paths().user())? else {
+            return Ok(None);
+        };
+        let Some(status) = stored.status() else {
+            return Ok(None);
+        };
+        let provider = Provider::new(&self.resolve_online(settings)?)?;
+        let provider = provider.ok_or(LoginError::NotConfigured)?;
+        stored.check_provider(&provider)?;
+        if !status.is_renewable && !stored.is_fresh(clock::now()) {
+            let (provider, source) = (status.issuer, None);
+            return Err(LoginError::Expired { provider, source }.into());
+        }
+        Ok(Some(status))
     }
 
     /// Deletes the stored login of the user, and then asks the provider to revoke its refresh
@@ -132,37 +152,60 @@ impl LicenseManager {
     }
 }
 
-/// The login of a user, for requests to license servers.
-pub(super) struct UserLogin {
-    provider: Provider,
-    store: Store,
+/// The login for requests to license servers, or the reason why they have none.
+#[derive(Clone)]
+pub(super) enum RequestLogin {
+    User(Arc<UserLogin>),
+    Missing(MissingLogin),
 }
 
-impl UserLogin {
-    /// Reads the settings. Returns `None` if they name no provider, or if the servers may not get
-    /// the login.
-    pub(super) fn new(resolved: &Resolved, store: Store) -> Result<Option<Self>, OnlineError> {
+impl RequestLogin {
+    /// Reads the settings.
+    pub(super) fn new(resolved: &Resolved, store: Store) -> Result<Self, OnlineError> {
         if !resolved.is_login_for_servers() {
-            return Ok(None);
+            return Ok(Self::Missing(MissingLogin::OtherServer));
         }
         let provider = Provider::new(resolved)?;
-        Ok(provider.map(|provider| Self { provider, store }))
+        Ok(match provider {
+            Some(provider) => Self::User(Arc::new(UserLogin { provider, store })),
+            None => Self::Missing(MissingLogin::NotConfigured),
+        })
     }
 
     /// Returns the ID token for requests, if the user has a login.
     ///
     /// # Errors
     ///
-    /// Same as [`Self::id_token`].
-    pub(super) fn token_of(login: Option<&Self>) -> Result<Option<Zeroizing<String>>, OnlineError> {
-        login.map_or(Ok(None), Self::id_token)
+    /// Same as [`UserLogin::id_token`].
+    pub(super) fn token(&self) -> Result<Option<Zeroizing<String>>, OnlineError> {
+        match self {
+            Self::User(login) => login.id_token(),
+            Self::Missing(_) => Ok(None),
+        }
     }
 
+    /// Returns why a request had no login.
+    pub(super) fn missing(&self) -> MissingLogin {
+        match self {
+            Self::User(_) => MissingLogin::NotLoggedIn,
+            Self::Missing(reason) => *reason,
+        }
+    }
+}
+
+/// The login of a user.
+pub(super) struct UserLogin {
+    provider: Provider,
+    store: Store,
+}
+
+impl UserLogin {
     /// Returns the ID token, if the user is logged in. Renews it if it ends within a minute.
     ///
     /// # Errors
     ///
-    /// Returns [`LoginError::Expired`] if it has ended and cannot be renewed.
+    /// Returns [`LoginError::Expired`] if it has ended and cannot be renewed, and
+    /// [`LoginError::OtherProvider`] if it is not one of the configured provider and client id.
     fn id_token(&self) -> Result<Option<Zeroizing<String>>, OnlineError> {
         let Some(stored) = self.read()? else {
             return Ok(None);
@@ -196,8 +239,11 @@ impl UserLogin {
 
     /// Returns the login at the configured provider.
     fn read(&self) -> Result<Option<StoredLogin>, OnlineError> {
-        let stored = file::read(&self.store)?;
-        Ok(stored.filter(|stored| stored.is_from(&self.provider)))
+        let Some(stored) = file::read(&self.store)? else {
+            return Ok(None);
+        };
+        stored.check_provider(&self.provider)?;
+        Ok(Some(stored))
     }
 }
 

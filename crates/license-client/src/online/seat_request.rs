@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 use super::caller::{self, Installed};
 use super::error::OnlineError;
 use super::grant::{Expected, Grant, SeatReply, unverified};
-use super::login::UserLogin;
+use super::login::RequestLogin;
 use super::own_seats::OwnSeats;
 use super::queue::QueueReply;
 use super::random;
@@ -54,7 +54,7 @@ const PATH: &str = "/api/v1/seats";
 #[must_use = "a request does nothing until `acquire` or `wait` is called"]
 pub struct SeatRequest {
     pub(super) transport: Arc<Transport>,
-    login: Option<Arc<UserLogin>>,
+    login: RequestLogin,
     pub(super) store: Store,
     pub(super) license: License,
     pub(super) license_key: String,
@@ -107,7 +107,7 @@ enum Acquired {
 
 impl SeatRequest {
     pub(super) fn new(
-        (transport, login): (Arc<Transport>, Option<Arc<UserLogin>>),
+        (transport, login): (Arc<Transport>, RequestLogin),
         manager: &LicenseManager,
         matrix: &FeatureMatrix,
         context: &Context<'_>,

@@ -2,7 +2,7 @@
 
 mod resolved;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -243,6 +243,7 @@ impl OnlineSettings {
         let user = settings_file::read_from(user)?;
         let administrator = settings_file::read_from(paths.system())?;
         let mut values = BTreeMap::new();
+        let mut configured_servers = BTreeSet::new();
         for setting in OnlineSetting::ALL.iter().copied() {
             let variable = setting.variable(product);
             let from_variable = || {
@@ -265,6 +266,12 @@ impl OnlineSettings {
                 from_file(&administrator, OnlineSource::Administrator),
             ];
             let mut places: Vec<_> = places.into_iter().flatten().collect();
+            if setting == OnlineSetting::ServerUrl {
+                let is_option = |source: &OnlineSource| matches!(source, OnlineSource::Option);
+                let configured = places.iter().find(|(_, source)| !is_option(source));
+                let configured = configured.into_iter().flat_map(|(text, _)| urls(text));
+                configured_servers = configured.map(resolved::canonical).collect();
+            }
             if setting == OnlineSetting::ForbidTelemetry {
                 // No other place can permit what one place forbids.
                 places.sort_by_key(|(value, _)| value.trim() != "true");
@@ -278,6 +285,7 @@ impl OnlineSettings {
         let start_timeout = self.start_timeout.unwrap_or(START_TIMEOUT);
         Ok(Resolved {
             values,
+            configured_servers,
             start_timeout,
         })
     }

@@ -3,11 +3,13 @@
 mod requests;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use license_core::license::Lease;
 use license_core::session::{ProjectRoot, SessionId};
 
+use super::error::OnlineError;
 use super::grant::Grant;
 use crate::boot_time::BootTime;
 use crate::seat_file::SeatOrigin;
@@ -34,6 +36,8 @@ pub struct StoredSeat {
     root: ProjectRoot,
     origin: SeatOrigin,
     grant: Grant,
+    /// Why no server was asked about a borrowed seat.
+    pub(super) unconfirmed: Option<Arc<OnlineError>>,
 }
 
 impl fmt::Debug for StoredSeat {
@@ -148,6 +152,23 @@ impl StoredSeat {
     /// ```
     pub fn is_overage(&self) -> bool {
         self.grant.is_overage
+    }
+
+    /// Returns why no license server confirmed a borrowed seat, if none was reached. The seat then
+    /// counts until the end that its lease states.
+    ///
+    /// ```no_run
+    /// # fn seat() -> Result<license_client::StoredSeat, Box<dyn std::error::Error>> {
+    /// #     Err("only compiled".into())
+    /// # }
+    /// let seat = seat()?;
+    /// if let Some(error) = seat.unconfirmed() {
+    ///     eprintln!("the loan may have been ended at the server: {error}");
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn unconfirmed(&self) -> Option<&OnlineError> {
+        self.unconfirmed.as_deref()
     }
 
     /// Returns the reason of an administrator why the lease cannot be renewed, if there is one.

@@ -126,7 +126,10 @@ impl<'a> Telemetry<'a> {
         let resolved = self.manager.resolve_online(&self.settings)?;
         let file = TelemetryFile::read(self.store())?;
         let forbidden_by = resolved.telemetry_forbidden_by().cloned();
-        Ok(TelemetryStatus::new(&file, forbidden_by))
+        // A URL that cannot be used is an error of the commands that need it.
+        let servers = resolved.servers().unwrap_or_default();
+        let recipient = servers.first().map(|server| server.as_str().to_owned());
+        Ok(TelemetryStatus::new(&file, forbidden_by, recipient))
     }
 
     /// Creates an installation and its first event, which has no counts. Stores and sends nothing.

@@ -3,6 +3,7 @@
 mod failure;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
@@ -45,6 +46,8 @@ pub(super) struct Server {
     /// The URL, with the proxy if there is one.
     label: String,
     agent: Agent,
+    /// The file with the trusted certificates, if a setting names one.
+    ca_file: Option<PathBuf>,
 }
 
 /// A response of a server, with any status.
@@ -110,8 +113,10 @@ impl Transport {
         environment: impl Fn(&str) -> Option<OsString>,
     ) -> Result<Self, OnlineError> {
         let tls = tls::config(settings)?;
-        let server =
-            |url: ServerUrl| Server::new(url, &tls, OnlineSetting::ServerUrl, &environment);
+        let server = |url: ServerUrl| {
+            let server = Server::new(url, &tls, OnlineSetting::ServerUrl, &environment)?;
+            Ok(server.with_ca_file(settings.ca_file()))
+        };
         let servers = settings.servers()?.into_iter().map(server);
         let token = settings.get(OnlineSetting::EnrollmentToken);
         Ok(Self {
@@ -294,7 +299,17 @@ impl Server {
             .build();
         let connector = ureq::unversioned::transport::DefaultConnector::default();
         let agent = Agent::with_parts(config, connector, TimedResolver);
-        Ok(Self { url, label, agent })
+        Ok(Self {
+            url,
+            label,
+            agent,
+            ca_file: None,
+        })
+    }
+
+    /// Names the file with the trusted certificates in errors.
+    pub(super) fn with_ca_file(self, ca_file: Option<PathBuf>) -> Self {
+        Self { ca_file, ..self }
     }
 
     /// Sends a request within the time limits for a connection and for everything, and reads the
@@ -308,6 +323,7 @@ impl Server {
             server: &self.label,
             connect,
             total,
+            ca_file: self.ca_file.as_deref(),
         };
         let response = run(&self.agent, request, (connect, total));
         let mut response = response.map_err(|error| attempt.before_answer(&error))?;

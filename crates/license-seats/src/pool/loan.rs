@@ -58,8 +58,12 @@ impl Turn<'_> {
         }
         let above_low_water = terms.capacity.saturating_sub(bounds.low_water);
         let max_seats = bounds.max_seats.min(above_low_water);
-        if lease.loan.is_none() && self.table().borrowed() >= max_seats {
-            return Err(DenialReason::BorrowLimit { max_seats });
+        let borrowed = self.table().borrowed();
+        if lease.loan.is_none() && borrowed >= max_seats {
+            return Err(DenialReason::BorrowLimit {
+                borrowed,
+                max_seats,
+            });
         }
         Ok(*instance)
     }
@@ -94,8 +98,9 @@ impl Turn<'_> {
             until: loan.until,
         };
         self.emit(Some(lease.holder.session), kind);
+        // A repetition never shortens a loan.
         let validity = SeatValidity {
-            valid_for: duration,
+            valid_for: duration.max(loan.until.since(now)),
             renew_after: None,
         };
         self.put_and_grant(lease, instance, validity, false)

@@ -23,6 +23,8 @@ const MAX_USER: usize = 256;
 pub(super) enum LoginFault {
     /// The token, its signature or a claim is wrong.
     Invalid(String),
+    /// The provider does not call the e-mail address of the user verified.
+    Unverified,
     /// The token ended this number of seconds ago.
     Expired { seconds: i64 },
 }
@@ -176,9 +178,7 @@ impl LoginClaims {
         })?;
         // Without this check, a user could enter the address of another one at the provider.
         if claim == "email" && self.others.get("email_verified") != Some(&Value::Bool(true)) {
-            return Err(invalid(
-                "expected an e-mail address that the provider has verified, found another one",
-            ));
+            return Err(LoginFault::Unverified);
         }
         Ok(name.to_owned())
     }

@@ -114,13 +114,20 @@ impl ActivationService {
             return vendor::deactivate(&self.site, receipt).await;
         }
         let nonce = receipt.nonce.to_string();
-        let stored = self.get(&nonce).await.map_err(|refusal| match refusal.kind {
-            RefusalKind::NotFound => refusal.hint(
-                "send the receipt to the server or vendor that has the activation or lent the seat; \
-                 a seat whose loan has ended needs no receipt",
-            ),
-            _ => refusal,
-        })?;
+        let stored = self
+            .get(&nonce)
+            .await
+            .map_err(|refusal| match refusal.kind {
+                RefusalKind::NotFound => {
+                    let detail = "no borrowed seat and no activation has this receipt";
+                    Refusal::new(RefusalKind::NotFound, ServerCode::NotFound, detail).hint(
+                    "a seat whose loan has ended, or that was returned before, is free and needs \
+                     no receipt; otherwise send the receipt to the server or vendor that has the \
+                     activation or lent the seat",
+                )
+                }
+                _ => refusal,
+            })?;
         let is_same = match parse(&stored.request)? {
             MachineRequest::Activation(request) => {
                 request.license == receipt.license

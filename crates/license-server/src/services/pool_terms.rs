@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use license_core::License;
-use license_core::policy::Quota;
+use license_core::policy::{BORROW_DAYS, BORROW_SEATS, OVERAGE_SEATS, Quota};
 use license_seats::{BorrowTerms, LeaseSpan, Overage, PoolTerms};
 
 use super::cache::Cache;
@@ -14,15 +14,6 @@ use crate::domain::{PoolId, Refusal, RefusalKind, SeatPolicy, ServerCode};
 
 /// The number of pools in each generation of the cache.
 const CACHED_POOLS: usize = 1000;
-
-/// The quota that permits borrowing, and bounds its duration in days.
-const BORROW_DAYS: &str = "borrow_days";
-
-/// The quota that bounds the number of borrowed seats. Without it, all seats may be borrowed.
-const BORROW_SEATS: &str = "borrow_seats";
-
-/// The quota that bounds the seats beyond the number of the license.
-const OVERAGE_SEATS: &str = "overage_seats";
 
 /// The bounds of the lifetime of a lease, in seconds.
 const LIFETIME_SECONDS: std::ops::RangeInclusive<u64> = 10..=3600;
@@ -219,14 +210,21 @@ fn overage(license: &License, policy: &SeatPolicy, capacity: u32) -> Overage {
     }
 }
 
-/// Returns the bounds of borrowing. The license must permit it.
+/// Returns the bounds of borrowing, or `None` if the license does not permit it. If only the policy
+/// forbids it, no seat may be borrowed.
 fn borrow(license: &License, policy: &SeatPolicy, capacity: u32) -> Option<BorrowTerms> {
-    let days = quota(license, BORROW_DAYS)?;
-    let days = days.min(policy.max_borrow_days.unwrap_or(days));
+    let days = quota(license, BORROW_DAYS).filter(|days| *days > 0)?;
     let seats = quota(license, BORROW_SEATS).unwrap_or(capacity);
-    let max_seats = seats.min(policy.max_borrowed.unwrap_or(seats));
-    let max_duration = LeaseSpan::from_secs(u64::from(days).saturating_mul(DAY_SECONDS));
-    (days > 0 && max_seats > 0).then_some(BorrowTerms {
+    let seats = Some(seats).filter(|seats| *seats > 0)?;
+    let (max_seats, max_days) = match policy.max_borrow_days {
+        Some(0) => (0, days),
+        most => (
+            seats.min(policy.max_borrowed.unwrap_or(seats)),
+            days.min(most.unwrap_or(days)),
+        ),
+    };
+    let max_duration = LeaseSpan::from_secs(u64::from(max_days).saturating_mul(DAY_SECONDS));
+    Some(BorrowTerms {
         max_seats,
         max_duration,
         low_water: policy.borrow_low_water,

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use license_core::chrono::{Days, NaiveDate};
 use license_core::requests::ActivationSecret;
 use license_core::telemetry::{TelemetryBatch, TelemetryDay, TelemetryId};
+use tracing::info;
 
 use super::site::Site;
 use crate::domain::{
@@ -169,7 +170,16 @@ impl TelemetryService {
             days => earlier(self.today(), days),
         };
         // Each call deletes a part, so that other requests do not wait for long.
-        while store.forget_telemetry(tenant, before).await? > 0 {}
+        let mut deleted = 0_usize;
+        loop {
+            match store.forget_telemetry(tenant, before).await? {
+                0 => break,
+                rows => deleted = deleted.saturating_add(rows),
+            }
+        }
+        if deleted > 0 {
+            info!(deleted, "deleted telemetry whose retention has ended");
+        }
         let left = store.telemetry_size(tenant).await?;
         let rows = left.events.saturating_add(left.installations);
         let bytes = rows.saturating_mul(ROW_BYTES);

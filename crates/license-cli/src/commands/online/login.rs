@@ -1,8 +1,9 @@
 //! `license login` and `license logout`: the user, for license servers that require a login.
 
 use std::ops::ControlFlow;
+use std::time::Duration;
 
-use license_cli_support::{Exit, Failure, Meaning, Terminal, escape};
+use license_cli_support::{Cell, Exit, Failure, Fields, Meaning, Terminal, escape};
 use license_client::{DeviceLogin, LoginStatus, LogoutOutcome, OnlineSettings};
 use license_core::time::{humanize_more, rfc3339};
 use license_core::with_causes;
@@ -31,7 +32,7 @@ pub(super) fn run(
     let failed = |error| failure::online(&error);
     let login = app.manager.start_login(&OnlineSettings::new());
     let login = login.map_err(failed)?;
-    print_code(&login, terminal)?;
+    print_code(&login, arguments.limit, terminal)?;
     let status = login.wait(arguments.limit, || {
         if signals.has_pending() {
             ControlFlow::Break(())
@@ -44,10 +45,10 @@ pub(super) fn run(
 }
 
 /// Prints the page and the code, also for a user who asked for quiet output.
-fn print_code(login: &DeviceLogin, terminal: &Terminal) -> Result<(), Failure> {
+fn print_code(login: &DeviceLogin, limit: Duration, terminal: &Terminal) -> Result<(), Failure> {
     let (page, code) = (login.verification_uri(), login.user_code());
     let complete = login.verification_uri_complete();
-    let seconds = login.expires_in().as_secs();
+    let seconds = login.expires_in().min(limit).as_secs();
     if terminal.is_json() {
         return terminal.json(&json!({
             "verification_uri": page,
@@ -56,21 +57,26 @@ fn print_code(login: &DeviceLogin, terminal: &Terminal) -> Result<(), Failure> {
             "expires_in_seconds": seconds,
         }));
     }
-    let minutes = seconds.div_ceil(60);
-    let mut text = format!(
-        "Open this page in a browser, on any machine, and enter the code within {minutes} min:\n  \
-         {}\n  {}",
-        escape(page),
-        escape(code)
-    );
+    let time = match seconds {
+        0..120 => format!("{seconds} s"),
+        seconds => format!("{} min", seconds / 60),
+    };
+    let mut fields = Fields::new();
+    fields.add("page", escape(page).into_owned());
+    fields.add("code", Cell::new(Meaning::Heading, code));
     if let Some(complete) = complete {
-        text.push_str(&format!("\nOr open this page:\n  {}", escape(complete)));
+        fields.add("page with the code", escape(complete).into_owned());
     }
-    terminal.data(&text)
+    terminal.data(&format!(
+        "Open the page in a browser, on any machine, and enter the code within {time}:\n\n{}\n",
+        fields.to_text(terminal.columns())
+    ))?;
+    terminal.note("waiting for the login; Ctrl-C ends the wait");
+    Ok(())
 }
 
 fn show(app: &AppContext, terminal: &Terminal) -> Result<Exit, Failure> {
-    let status = app.manager.login_status();
+    let status = app.manager.login_status(&OnlineSettings::new());
     let status = status.map_err(|error| failure::online(&error))?;
     print(&status.ok_or_else(failure::not_logged_in)?, terminal)?;
     Ok(Exit::Success)
@@ -92,13 +98,14 @@ fn print(status: &LoginStatus, terminal: &Terminal) -> Result<(), Failure> {
         }));
     }
     let (name, issuer) = (escape(status.name()), escape(&status.issuer));
-    let (meaning, rest) = match (is_expired, status.is_renewable) {
-        (_, true) => (Meaning::Good, "renewed when it is needed".to_owned()),
-        (false, false) => (Meaning::Good, format!("for {}", humanize_more(left))),
-        (true, false) => (Meaning::Bad, "which has expired; log in again".to_owned()),
+    let rest = if status.is_renewable {
+        "the login is renewed when a command needs it".to_owned()
+    } else {
+        format!("the login is valid for {}", humanize_more(left))
     };
-    let text = format!("as {name} at {issuer}, {rest}");
-    terminal.data(&terminal.screen().sentence(meaning, "logged in", &text))
+    let text = format!("{name} at {issuer}; {rest}");
+    let screen = terminal.screen();
+    terminal.data(&screen.sentence(Meaning::Good, "logged in", &text))
 }
 
 /// Deletes the login, and revokes it at the provider.

@@ -1,10 +1,13 @@
 //! `license seat`: a seat for the lifetime of one lease, for shell scripts.
 
+use std::time::Duration;
+
 use license_cli_support::{
     Audience, Destination, Exit, Failure, Fields, Meaning, Overwrite, Terminal, escape, show_path,
 };
-use license_client::{SeatOrigin, SeatRequest, StoredSeat};
+use license_client::{OnlineError, SeatOrigin, SeatRequest, StoredSeat};
 use license_core::time::rfc3339;
+use license_core::with_causes;
 use serde_json::json;
 
 use super::{connect, seat_request};
@@ -40,11 +43,26 @@ pub(super) fn run(
             print_release(freed, terminal)?;
         }
         SeatAction::Borrow(borrow) => {
-            print(&request.borrow(borrow.duration).map_err(failed)?, terminal)?;
+            let seat = request.borrow(borrow.duration);
+            let seat = seat.map_err(|error| failure::not_borrowed(&error))?;
+            print(&seat, terminal)?;
+            note_longer_loan(&seat, borrow.duration, terminal);
         }
         SeatAction::Return(returned) => return_seat(request, returned, terminal)?,
     }
     Ok(Exit::Success)
+}
+
+/// Notes that the seat stays borrowed for longer than this command asked for.
+fn note_longer_loan(seat: &StoredSeat, requested: Duration, terminal: &Terminal) {
+    /// The difference that two clocks and a slow answer explain.
+    const TOLERANCE: Duration = Duration::from_secs(60);
+    if seat.expires_in() > requested.saturating_add(TOLERANCE) {
+        terminal.note(
+            "the earlier loan lasts longer than the requested one, and a repetition never \
+             shortens a loan",
+        );
+    }
 }
 
 /// Returns a borrowed seat to its server, or writes the receipt for it.
@@ -77,9 +95,15 @@ fn return_seat(
             "path": path,
         }));
     }
+    if is_file {
+        terminal.data(&format!(
+            "wrote the receipt to {}",
+            escape(&file.to_string())
+        ))?;
+    }
     terminal.note(
-        "this machine does not use the seat any more; send the receipt to the license server with \
-         `POST /api/v1/deactivations`, which frees the seat",
+        "this machine does not use the seat any more; send the receipt to the administrator of \
+         the license server, who frees the seat with it",
     );
     Ok(())
 }
@@ -101,6 +125,7 @@ fn print(seat: &StoredSeat, terminal: &Terminal) -> Result<(), Failure> {
             "renew_after_seconds": lease.renew_after().num_seconds(),
             "is_overage": seat.is_overage(),
             "end_reason": seat.end_reason(),
+            "unconfirmed": seat.unconfirmed().map(OnlineError::code),
             "lease": lease.as_str(),
         }));
     }
@@ -129,7 +154,13 @@ fn print(seat: &StoredSeat, terminal: &Terminal) -> Result<(), Failure> {
     }
     let text = screen.sentence(Meaning::Good, verdict, &rest);
     terminal.data(&format!("{text}\n{}", fields.to_text(screen.columns())))?;
-    if is_borrowed {
+    if let Some(error) = seat.unconfirmed() {
+        terminal.note(&format!(
+            "no license server confirmed the loan, which is not needed: {}",
+            with_causes(error)
+        ));
+    }
+    if is_borrowed && seat.end_reason().is_none() {
         terminal.note(concat!(
             "programs of this project use the seat until then; ",
             command!("seat return"),

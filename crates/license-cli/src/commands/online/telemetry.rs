@@ -2,9 +2,9 @@
 
 use std::io::{BufRead, IsTerminal, stdin};
 
-use license_cli_support::{Exit, Failure, Fields, Meaning, Terminal, escape, plural};
+use license_cli_support::{Exit, Failure, Fields, Meaning, Terminal, escape, plural, show_name};
 use license_client::{OnlineError, OnlineSettings, Telemetry, TelemetryStatus};
-use serde_json::{Value, json};
+use serde_json::{Value, from_str, json};
 
 use crate::args::{ContextArgs, Telemetry as TelemetryArgs, TelemetryAction};
 use crate::context::AppContext;
@@ -54,6 +54,8 @@ fn status(telemetry: &Telemetry<'_>, terminal: &Terminal) -> Result<(), Failure>
     let mut fields = Fields::new();
     if let Some(origin) = &status.forbidden_by {
         fields.add("forbidden by", escape(&origin.to_string()).into_owned());
+    } else {
+        fields.add("recipient", recipient(&status));
     }
     if status.is_on {
         fields.add("waiting", plural(status.queued, "event", "events"));
@@ -77,6 +79,9 @@ fn status(telemetry: &Telemetry<'_>, terminal: &Terminal) -> Result<(), Failure>
     let sentence = screen.sentence(Meaning::Heading, word, rest);
     let fields = fields.to_text(screen.columns());
     terminal.data(format!("{sentence}\n{fields}").trim_end())?;
+    if status.forbidden_by.is_some() {
+        return Ok(());
+    }
     terminal.note(&if status.is_on {
         format!("{} prints what would be sent", command!("telemetry show"))
     } else {
@@ -88,10 +93,19 @@ fn status(telemetry: &Telemetry<'_>, terminal: &Terminal) -> Result<(), Failure>
     Ok(())
 }
 
+/// Names the server that gets the events.
+fn recipient(status: &TelemetryStatus) -> String {
+    match &status.recipient {
+        Some(url) => format!("events go to the license server {}", escape(url)),
+        None => "no license server is configured, so events wait on this machine".to_owned(),
+    }
+}
+
 fn to_json(status: &TelemetryStatus) -> Value {
     json!({
         "is_on": status.is_on,
         "forbidden_by": status.forbidden_by.as_ref().map(ToString::to_string),
+        "recipient": status.recipient,
         "installation": status.installation,
         "queued": status.queued,
         "dropped": status.dropped,
@@ -102,7 +116,8 @@ fn to_json(status: &TelemetryStatus) -> Value {
 }
 
 fn turn_on(telemetry: &Telemetry<'_>, yes: bool, terminal: &Terminal) -> Result<(), Failure> {
-    if telemetry.status().map_err(failed)?.is_on {
+    let status = telemetry.status().map_err(failed)?;
+    if status.is_on && status.forbidden_by.is_none() {
         if terminal.is_json() {
             return terminal.json(&json!({ "is_on": true, "body": null }));
         }
@@ -120,10 +135,18 @@ fn turn_on(telemetry: &Telemetry<'_>, yes: bool, terminal: &Terminal) -> Result<
     }
     if !terminal.is_json() {
         terminal.note("this event would be sent first, and one like it for each day with use:");
-        terminal.data(&body)?;
+        terminal.data(&if has_screen {
+            indented(&body)
+        } else {
+            body.clone()
+        })?;
+        terminal.note(&format!(
+            "{}; the administrator of the server sets for how long it keeps events, usually 400 days",
+            recipient(&status)
+        ));
     }
-    if may_ask && !is_confirmed(terminal)? {
-        return terminal.data("telemetry stays off; nothing was stored or sent");
+    if may_ask {
+        confirm(terminal)?;
     }
     telemetry.turn_on(proposal).map_err(failed)?;
     if terminal.is_json() {
@@ -137,21 +160,44 @@ fn turn_on(telemetry: &Telemetry<'_>, yes: bool, terminal: &Terminal) -> Result<
     Ok(())
 }
 
-/// Asks the user. Every answer except `yes` is a refusal.
-fn is_confirmed(terminal: &Terminal) -> Result<bool, Failure> {
-    terminal.data("turn telemetry on? Type yes to agree:")?;
+/// Returns a JSON text with one member in each line.
+fn indented(body: &str) -> String {
+    let value = from_str::<Value>(body);
+    value.map_or_else(|_| body.to_owned(), |value| format!("{value:#}"))
+}
+
+/// Asks the user.
+///
+/// # Errors
+///
+/// Returns `NO_CONSENT` for every answer except `yes`.
+fn confirm(terminal: &Terminal) -> Result<(), Failure> {
+    terminal.data("Turn telemetry on? Type yes to agree:")?;
     let mut answer = String::new();
-    let is_read = stdin().lock().read_line(&mut answer).is_ok();
-    Ok(is_read && answer.trim().eq_ignore_ascii_case("yes"))
+    // Without an answer, the user does not agree.
+    let _ = stdin().lock().read_line(&mut answer);
+    if answer.trim().eq_ignore_ascii_case("yes") {
+        return Ok(());
+    }
+    let message = format!(
+        "expected yes, found {}; telemetry stays off, and nothing was stored or sent",
+        show_name(answer.trim())
+    );
+    Err(Failure::new(Exit::Denied, "NO_CONSENT", message))
 }
 
 fn turn_off(telemetry: &Telemetry<'_>, terminal: &Terminal) -> Result<(), Failure> {
+    let was_on = telemetry.status().map_err(failed)?.is_on;
     telemetry.turn_off().map_err(failed)?;
     let status = telemetry.status().map_err(failed)?;
     if terminal.is_json() {
         return terminal.json(&to_json(&status));
     }
-    terminal.data("telemetry is off; what waited was deleted")?;
+    terminal.data(if was_on {
+        "telemetry is off; what waited was deleted"
+    } else {
+        "telemetry was off already"
+    })?;
     if !status.servers.is_empty() {
         terminal.note(&format!(
             "what was sent stays on the server until its retention ends; {} deletes it there",
@@ -167,7 +213,15 @@ fn show(telemetry: &Telemetry<'_>, terminal: &Terminal) -> Result<(), Failure> {
         return terminal.json(&json!({ "bodies": bodies }));
     }
     if bodies.is_empty() {
-        terminal.note("nothing waits to be sent");
+        terminal.note(if telemetry.status().map_err(failed)?.is_on {
+            "nothing waits to be sent"
+        } else {
+            concat!(
+                "telemetry is off, so nothing waits to be sent; ",
+                command!("telemetry on"),
+                " shows the first event before it asks"
+            )
+        });
         return Ok(());
     }
     terminal.data(&bodies.join("\n"))

@@ -99,7 +99,12 @@ fn cached(decision: &Decision) -> Option<String> {
         grace_until, now, ..
     }) = decision.check_in()
     else {
-        return None;
+        let needs_seat = decision.code() == Code::SeatRequired;
+        let is_valid = decision.license().is_some() && decision.outcome() != Outcome::Denied;
+        return (is_valid || needs_seat).then(|| {
+            let status = command!("status");
+            format!("the installed license needs no check-in, and stays valid; see {status}")
+        });
     };
     if decision.outcome() == Outcome::Denied {
         return Some("the cached license is no longer valid".to_owned());

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use license_cli_support::{Exit, Failure, escape, plural};
-use license_client::{LoginError, OnlineError, OnlineSource};
+use license_client::{LoginError, MissingLogin, OnlineError, OnlineSource};
 use license_core::with_causes;
 use serde_json::Value;
 
@@ -48,6 +48,7 @@ fn exit(error: &OnlineError) -> Exit {
         OnlineError::Problem(_)
         | OnlineError::WaitEnded { .. }
         | OnlineError::Borrowed { .. }
+        | OnlineError::LoanEnded { .. }
         | OnlineError::NoLicense
         | OnlineError::NotCertified { .. }
         | OnlineError::Login(_)
@@ -114,13 +115,43 @@ fn hint(error: &OnlineError) -> Option<String> {
             command!("config set login-client-id ID"),
             "; the administrator of the server has both"
         ),
-        OnlineError::Login(LoginError::Expired { .. }) => {
+        OnlineError::Login(LoginError::Expired { .. } | LoginError::OtherProvider { .. }) => {
             concat!("log in again with ", command!("login"))
         }
-        OnlineError::Problem(problem)
-            if ["LOGIN_REQUIRED", "LOGIN_INVALID", "LOGIN_EXPIRED"]
-                .contains(&problem.code.as_str()) =>
-        {
+        OnlineError::Login(LoginError::Required { reason, .. }) => match reason {
+            MissingLogin::NotConfigured => concat!(
+                "run ",
+                command!("config set login-issuer URL"),
+                " and ",
+                command!("config set login-client-id ID"),
+                ", and then ",
+                command!("login"),
+                "; the administrator of the server has both values"
+            ),
+            MissingLogin::NotLoggedIn => concat!("log in with ", command!("login")),
+            MissingLogin::OtherServer => concat!(
+                "omit --server-url, or name the server with ",
+                command!("config set server-url URL")
+            ),
+            _ => return error.hint(),
+        },
+        OnlineError::Problem(problem) if problem.code == "LOGIN_MISMATCH" => concat!(
+            "omit --user, because the seat has the name of the login; ",
+            command!("login --status"),
+            " shows it"
+        ),
+        OnlineError::Problem(problem) if problem.code == "BORROW_DURATION" => {
+            let longest = problem.facts.get("max_borrow_seconds");
+            let longest = longest
+                .and_then(Value::as_u64)
+                .filter(|seconds| *seconds > 0);
+            let time = short_time(longest?);
+            return Some(format!(
+                "borrow the seat with {}",
+                command!("seat borrow --for TIME").replace("TIME", &time)
+            ));
+        }
+        OnlineError::Problem(problem) if problem.code == "LOGIN_EXPIRED" => {
             concat!(
                 "log in with ",
                 command!("login"),
@@ -129,6 +160,12 @@ fn hint(error: &OnlineError) -> Option<String> {
                 " shows the login"
             )
         }
+        OnlineError::LoanEnded { .. } => concat!(
+            "take a seat with ",
+            command!("seat acquire"),
+            ", or borrow one again with ",
+            command!("seat borrow --for TIME")
+        ),
         OnlineError::NoLicense => concat!("install the license with ", command!("install FILE")),
         OnlineError::Borrowed { .. } => concat!("return it with ", command!("seat return")),
         OnlineError::NoMachine => concat!("set an id for this machine, see ", command!("machine")),
@@ -159,6 +196,23 @@ fn hint(error: &OnlineError) -> Option<String> {
         error => return error.hint(),
     };
     Some(hint.to_owned())
+}
+
+/// Returns a time as an option takes it, such as `7d`.
+fn short_time(seconds: u64) -> String {
+    const UNITS: [(u64, char); 3] = [(24 * 60 * 60, 'd'), (60 * 60, 'h'), (60, 'm')];
+    let unit = UNITS.iter().find(|(unit, _)| seconds.is_multiple_of(*unit));
+    let (unit, letter) = unit.copied().unwrap_or((1, 's'));
+    format!("{}{letter}", seconds / unit)
+}
+
+/// Returns the failure of a loan.
+pub(crate) fn not_borrowed(error: &OnlineError) -> Failure {
+    let failure = online(error);
+    if error.code() != "NO_SEAT" {
+        return failure;
+    }
+    failure.hint("try again when a seat is free, or ask a colleague to release one")
 }
 
 /// Returns the failure of `license login --status` without a login.

@@ -59,11 +59,11 @@ impl UnreachableReason {
 
     pub(super) fn hint(&self) -> &'static str {
         match self {
-            Self::NameNotFound => "check the host name in the URL of the server, and the DNS",
-            Self::Refused => "check the port in the URL of the server, and whether it runs",
+            Self::NameNotFound => "check the host name in the URL, and the DNS",
+            Self::Refused => "check the port in the URL, and whether the server runs",
             Self::Closed => {
-                "check whether the URL of the server needs https, or the server needs the \
-                 certificate of this client"
+                "check whether the URL needs https, or the server needs the certificate of this \
+                 client"
             }
             Self::TimedOut { .. } | Self::System(_) => {
                 "check the network, the firewall and the proxy settings (HTTPS_PROXY, NO_PROXY)"

@@ -22,7 +22,7 @@ pub enum LoginError {
     #[error("no login is configured: expected the settings `login-issuer` and `login-client-id`")]
     NotConfigured,
     /// The answer is not one of the configured OpenID provider.
-    #[error("{provider} is not the configured OpenID provider: {reason}")]
+    #[error("{provider} does not answer as the configured OpenID provider: {reason}")]
     Provider {
         /// The issuer in the settings.
         provider: String,
@@ -58,6 +58,22 @@ pub enum LoginError {
     /// The user ended the wait.
     #[error("the login was canceled")]
     Canceled,
+    /// The server requires a login, and got none.
+    #[error("{server} requires a login: {reason}")]
+    Required {
+        /// The URL of the server.
+        server: String,
+        /// Why the request had no login.
+        reason: MissingLogin,
+    },
+    /// The stored login is not one of the provider and client id in the settings.
+    #[error("expected a login for {expected}, found one for {found}")]
+    OtherProvider {
+        /// The client id and the issuer in the settings.
+        expected: String,
+        /// The client id and the issuer of the login.
+        found: String,
+    },
     /// The login has expired, and was not renewed.
     #[error("the login at {provider} has expired, and was not renewed")]
     Expired {
@@ -67,6 +83,53 @@ pub enum LoginError {
         #[source]
         source: Option<Box<OnlineError>>,
     },
+}
+
+/// Why a request to a license server had no login.
+///
+/// ```
+/// use license_client::MissingLogin;
+///
+/// assert_eq!(MissingLogin::NotLoggedIn.to_string(), "no user is logged in");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MissingLogin {
+    /// The settings name no provider.
+    NotConfigured,
+    /// The user is not logged in.
+    NotLoggedIn,
+    /// The program names a server that is not in the settings, and such a server gets no login.
+    OtherServer,
+    /// The server is reached over `http`, over which no login is sent.
+    Http,
+}
+
+impl std::fmt::Display for MissingLogin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::NotConfigured => {
+                "expected the settings `login-issuer` and `login-client-id`, found none"
+            }
+            Self::NotLoggedIn => "no user is logged in",
+            Self::OtherServer => "a login is sent only to the servers of the settings",
+            Self::Http => "no login is sent over http",
+        })
+    }
+}
+
+impl MissingLogin {
+    fn hint(self) -> &'static str {
+        match self {
+            Self::NotConfigured => {
+                "set `login-issuer` and `login-client-id`, and log in; the administrator of the \
+                 server has both"
+            }
+            Self::NotLoggedIn => "log in",
+            Self::OtherServer => "name the server in the setting `server-url`",
+            Self::Http => "use https for the URL of the server",
+        }
+    }
 }
 
 impl LoginError {
@@ -84,6 +147,8 @@ impl LoginError {
             Self::CodeExpired { .. } => "LOGIN_CODE_EXPIRED",
             Self::TimedOut { .. } => "LOGIN_TIMED_OUT",
             Self::Canceled => "LOGIN_CANCELED",
+            Self::Required { .. } => "LOGIN_REQUIRED",
+            Self::OtherProvider { .. } => "LOGIN_OTHER_PROVIDER",
             Self::Expired { .. } => "LOGIN_EXPIRED",
         }
     }
@@ -103,7 +168,8 @@ impl LoginError {
             Self::Denied { .. } => "log in again and permit the login, or ask the administrator",
             Self::CodeExpired { .. } => "log in again, and enter the new code in time",
             Self::TimedOut { .. } => "log in again, or with a longer time limit",
-            Self::Canceled => "log in again",
+            Self::Required { reason, .. } => reason.hint(),
+            Self::Canceled | Self::OtherProvider { .. } => "log in again",
             Self::Expired { source, .. } => match source {
                 Some(source) if is_outage(source) => {
                     "try again when the provider can be reached, or log in again"

@@ -112,7 +112,11 @@ impl OnlineError {
         let code = self.code();
         matches!(
             code,
-            "LOGIN_EXPIRED" | "LOGIN_REQUIRED" | "LOGIN_UNAVAILABLE" | "SESSION_MISMATCH"
+            "LOGIN_EXPIRED"
+                | "LOGIN_OTHER_PROVIDER"
+                | "LOGIN_REQUIRED"
+                | "LOGIN_UNAVAILABLE"
+                | "SESSION_MISMATCH"
         )
     }
 }

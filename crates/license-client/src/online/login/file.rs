@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::id_token::{IdClaims, LoginStatus};
 use super::provider::{LoginGrant, Provider};
 use crate::clock;
-use crate::online::error::OnlineError;
+use crate::online::error::{LoginError, OnlineError};
 use crate::state_dir::StateFile;
 use crate::store::{Store, StoreLock};
 
@@ -77,6 +77,18 @@ impl StoredLogin {
 
     pub(super) fn is_from(&self, provider: &Provider) -> bool {
         self.issuer == provider.issuer() && self.client_id == provider.client_id()
+    }
+
+    /// Refuses a login that is not one of the configured provider and client id.
+    pub(super) fn check_provider(&self, provider: &Provider) -> Result<(), LoginError> {
+        if self.is_from(provider) {
+            return Ok(());
+        }
+        let describe = |client_id: &str, issuer: &str| format!("client `{client_id}` at {issuer}");
+        Err(LoginError::OtherProvider {
+            expected: describe(provider.client_id(), provider.issuer()),
+            found: describe(&self.client_id, &self.issuer),
+        })
     }
 
     pub(super) fn id_token(&self) -> Zeroizing<String> {

@@ -35,11 +35,11 @@ enum TokenAudience {
 ///
 /// ```
 /// # let scratch = tempfile::tempdir()?;
-/// use license_client::{FeatureMatrix, LicenseManager, StateDir};
+/// use license_client::{FeatureMatrix, LicenseManager, OnlineSettings, StateDir};
 ///
 /// let dir = StateDir::at(scratch.path().join("state"));
 /// let manager = LicenseManager::at(FeatureMatrix::built_in().product(), dir);
-/// match manager.login_status()? {
+/// match manager.login_status(&OnlineSettings::new())? {
 ///     Some(status) => println!("{} until {}", status.name(), status.expires_at),
 ///     None => println!("not logged in"),
 /// }

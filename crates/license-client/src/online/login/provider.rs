@@ -1,5 +1,6 @@
 //! Requests to an OpenID provider.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use license_core::chrono::{DateTime, Utc};
@@ -38,6 +39,7 @@ pub(super) struct Provider {
     tls: Vec<TlsConfig>,
     connect: Duration,
     total: Duration,
+    ca_file: Option<PathBuf>,
 }
 
 /// The members of a discovery document that this program reads (OpenID Connect Discovery 1.0).
@@ -105,6 +107,7 @@ impl Provider {
             tls: tls::with_public_authorities(resolved)?,
             connect: resolved.connect_timeout(),
             total: resolved.timeout(),
+            ca_file: resolved.ca_file(),
         }))
     }
 
@@ -130,7 +133,8 @@ impl Provider {
         };
         if found.issuer != self.issuer() {
             let (expected, found) = (self.issuer(), one_line(&found.issuer));
-            return Err(self.unexpected(format!("expected the issuer {expected}, found {found}")));
+            let reason = format!("it calls itself {found}, but `login-issuer` is {expected}");
+            return Err(self.unexpected(reason));
         }
         Ok(found)
     }
@@ -254,6 +258,11 @@ impl Provider {
             Some(refused) => Ok(Err(refused)),
             None => server.judge(received).map(Ok).map_err(|error| match error {
                 OnlineError::NotALicenseServer { reason, .. } => self.unexpected(reason),
+                // Another server answers, such as a license server.
+                OnlineError::Problem(problem) if problem.status < 500 => {
+                    let (status, detail) = (problem.status, problem.detail);
+                    self.unexpected(format!("status {status}: {detail}"))
+                }
                 error => error,
             }),
         }
@@ -277,6 +286,7 @@ impl Provider {
         for tls in &self.tls {
             let variable = |name: &str| std::env::var_os(name);
             let server = Server::new(parsed.clone(), tls, OnlineSetting::LoginIssuer, variable)?;
+            let server = server.with_ca_file(self.ca_file.clone());
             let request = Request::builder()
                 .uri(url)
                 .header(header::ACCEPT, "application/json");

@@ -51,8 +51,8 @@ fn logged_in(left: TimeDelta) -> (tempfile::TempDir, LicenseManager) {
 /// Returns the ID token that requests get with these settings.
 fn sent(manager: &LicenseManager, settings: &OnlineSettings) -> Result<bool, OnlineError> {
     let store = manager.readable_paths().user().clone();
-    let login = UserLogin::new(&manager.resolve_online(settings)?, store)?;
-    Ok(UserLogin::token_of(login.as_ref())?.is_some())
+    let login = RequestLogin::new(&manager.resolve_online(settings)?, store)?;
+    Ok(login.token()?.is_some())
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn a_stored_login_is_readable_for_its_user_only_and_never_printed() {
         let mode = fs::metadata(path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }
-    let status = manager.login_status().unwrap().unwrap();
+    let status = manager.login_status(&settings()).unwrap().unwrap();
     assert_eq!(status.name(), "ann@acme.example");
     assert!(!status.is_renewable);
 }
@@ -80,7 +80,11 @@ fn a_damaged_file_counts_as_no_login_and_logout_removes_it() {
     let path = manager.readable_paths().user().dir().file(StateFile::Login);
     for damaged in ["", "{}", "[]", r#"{"issuer": 1}"#, "\u{0}"] {
         fs::write(&path, damaged).unwrap();
-        assert_eq!(manager.login_status().unwrap(), None, "{damaged}");
+        assert_eq!(
+            manager.login_status(&settings()).unwrap(),
+            None,
+            "{damaged}"
+        );
     }
     let outcome = manager.logout(&settings()).unwrap();
     assert!(matches!(outcome, LogoutOutcome::NotLoggedIn));
@@ -94,9 +98,16 @@ fn only_configured_servers_get_the_login_and_only_that_of_the_configured_provide
     let other = settings()
         .set(OnlineSetting::LoginClientId, "another")
         .unwrap();
-    assert!(!sent(&manager, &other).unwrap());
+    let refused = |settings: &OnlineSettings| {
+        let error = sent(&manager, settings).unwrap_err();
+        assert_eq!(error.code(), "LOGIN_OTHER_PROVIDER", "{error}");
+        // The status agrees with the requests.
+        let status = manager.login_status(settings).unwrap_err();
+        assert_eq!(status.to_string(), error.to_string());
+    };
+    refused(&other);
     let other = settings().set(OnlineSetting::LoginIssuer, "https://other.example");
-    assert!(!sent(&manager, &other.unwrap()).unwrap());
+    refused(&other.unwrap());
     // The provider is in the file of the user, and only an option names the server.
     manager
         .set_online(OnlineSetting::LoginIssuer, Some(ISSUER))
@@ -109,6 +120,13 @@ fn only_configured_servers_get_the_login_and_only_that_of_the_configured_provide
     let url = Some("https://licenses.acme.example");
     manager.set_online(OnlineSetting::ServerUrl, url).unwrap();
     assert!(sent(&manager, &OnlineSettings::new()).unwrap());
+    let same = OnlineSettings::new().server("https://licenses.acme.example/");
+    assert!(
+        sent(&manager, &same).unwrap(),
+        "the settings name this server"
+    );
+    let more = same.server("https://elsewhere.example");
+    assert!(!sent(&manager, &more).unwrap());
 }
 
 #[test]
@@ -118,6 +136,8 @@ fn an_expired_login_that_cannot_be_renewed_is_an_error_and_not_sent() {
         let error = sent(&manager, &settings()).unwrap_err();
         assert_eq!(error.code(), "LOGIN_EXPIRED");
         assert!(!error.is_unreachable());
+        let status = manager.login_status(&settings()).unwrap_err();
+        assert_eq!(status.code(), "LOGIN_EXPIRED");
     }
     let (_scratch, manager) = logged_in(TimeDelta::seconds(90));
     assert!(sent(&manager, &settings()).unwrap());

@@ -5,8 +5,7 @@ use serde_json::json;
 use ureq::http::Method;
 use zeroize::Zeroizing;
 
-use super::super::error::{LoginError, OnlineError};
-use super::super::login::UserLogin;
+use super::super::error::{LoginError, MissingLogin, OnlineError};
 use super::super::random;
 use super::super::transport::{Answer, Call, Limit, Route};
 use super::{Attempt, PATH, SeatRequest};
@@ -20,10 +19,14 @@ impl SeatRequest {
         is_waiting: bool,
         nonce: Nonce,
     ) -> Result<Answer, OnlineError> {
-        let (login, expired) = match UserLogin::token_of(self.login.as_deref()) {
+        let (login, unusable) = match self.login.token() {
             Ok(login) => (login, None),
             // The server knows whether it needs a login.
-            Err(error @ OnlineError::Login(LoginError::Expired { .. })) => (None, Some(error)),
+            Err(
+                error @ OnlineError::Login(
+                    LoginError::Expired { .. } | LoginError::OtherProvider { .. },
+                ),
+            ) => (None, Some(error)),
             Err(error) => return Err(error),
         };
         let login = login.as_deref().map(String::as_str);
@@ -54,7 +57,28 @@ impl SeatRequest {
         if is_omitted && let Some(server) = self.malformed_for(&error) {
             return send(None, Some(name_of_this_user()), Route::Only(server));
         }
-        Err(expired.filter(|_| error.is_about_login()).unwrap_or(error))
+        match unusable {
+            Some(unusable) if error.is_about_login() => Err(unusable),
+            _ => Err(self.explain_missing(error, login.is_some())),
+        }
+    }
+
+    /// Returns the error of a request for a seat. If the server requires a login and got none, the
+    /// error says why the request had none.
+    fn explain_missing(&self, error: OnlineError, has_login: bool) -> OnlineError {
+        let problem = error
+            .problem()
+            .filter(|problem| problem.code == "LOGIN_REQUIRED");
+        let Some(problem) = problem else {
+            return error;
+        };
+        let reason = if has_login {
+            MissingLogin::Http
+        } else {
+            self.login.missing()
+        };
+        let server = problem.server.clone();
+        LoginError::Required { server, reason }.into()
     }
 
     /// Returns the number of the server that calls the request malformed.

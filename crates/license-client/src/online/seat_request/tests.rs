@@ -89,9 +89,7 @@ fn request(
     let resolved = manager(scratch).resolve_online(settings).unwrap();
     SeatRequest {
         transport: Arc::new(Transport::new(&resolved).unwrap()),
-        login: UserLogin::new(&resolved, holder.store.clone())
-            .unwrap()
-            .map(Arc::new),
+        login: RequestLogin::new(&resolved, holder.store.clone()).unwrap(),
         store: holder.store,
         license: holder.license,
         license_key: holder.license_key,
@@ -160,6 +158,42 @@ fn a_server_that_does_not_know_a_seat_does_not_end_it() {
         assert_eq!(error.code(), "OTHER_SERVER", "{error}");
         assert_eq!(seat_file::of_session(&store, session).unwrap().len(), 1);
     }
+}
+
+#[test]
+fn a_question_about_a_loan_asks_the_server_and_names_the_reason_of_its_end() {
+    let ended = r#"{"code": "LEASE_LOST", "detail": "the lease 7 has ended: lost laptop"}"#;
+    let forgotten = r#"{"code": "UNKNOWN_INSTANCE", "detail": "no such instance"}"#;
+    let scratch = tempfile::tempdir().unwrap();
+    let answers = [
+        ("409 Conflict", forgotten),
+        ("", ""),
+        ("409 Conflict", ended),
+    ];
+    let (url, _requests) = server(answers);
+    let settings = OnlineSettings::new().server(url.as_str());
+    let ask = || request(&scratch, &settings, &url).stored();
+    // The loan does not depend on the process that borrowed the seat.
+    assert!(ask().unwrap().unwrap().unconfirmed().is_none());
+    // Without an answer, the loan counts.
+    let unconfirmed = ask().unwrap().unwrap();
+    assert_eq!(
+        unconfirmed.unconfirmed().unwrap().code(),
+        "SERVER_UNREACHABLE"
+    );
+    let error = ask().unwrap_err();
+    assert!(error.to_string().contains("lost laptop"), "{error}");
+}
+
+#[test]
+fn a_question_after_the_end_of_a_loan_acquires_nothing() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (url, requests) = server([]);
+    let settings = OnlineSettings::new().server(url.as_str());
+    let mut request = request(&scratch, &settings, &url);
+    request.now += license_core::chrono::TimeDelta::days(400);
+    assert_eq!(request.stored().unwrap_err().code(), "LOAN_ENDED");
+    assert!(requests.try_recv().is_err(), "nothing was sent");
 }
 
 const ISSUER: &str = "https://login.acme.example";

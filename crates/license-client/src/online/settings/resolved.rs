@@ -1,6 +1,7 @@
 //! The settings that are in effect.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use zeroize::Zeroizing;
@@ -13,6 +14,8 @@ use super::{CONNECT_TIMEOUT, LOGIN_SCOPES, TIMEOUT, invalid, seconds, urls};
 /// The settings that are in effect. Every value has the form of its setting.
 pub(in crate::online) struct Resolved {
     pub(super) values: BTreeMap<OnlineSetting, (Zeroizing<String>, OnlineSource)>,
+    /// The servers that the environment or a file names, also if an option names others.
+    pub(super) configured_servers: BTreeSet<String>,
     pub(in crate::online) start_timeout: Duration,
 }
 
@@ -76,6 +79,12 @@ impl Resolved {
         })
     }
 
+    /// Returns the file with the trusted certificates, if a setting names one.
+    pub(in crate::online) fn ca_file(&self) -> Option<PathBuf> {
+        self.get(OnlineSetting::CaFile)
+            .map(|(path, _)| PathBuf::from(path))
+    }
+
     /// Returns whether the servers may get the login of the user. A server that only an option of
     /// the program names may not, unless the program names the provider too.
     pub(in crate::online) fn is_login_for_servers(&self) -> bool {
@@ -83,7 +92,15 @@ impl Resolved {
             let source = self.get(setting).map(|(_, source)| source);
             matches!(source, Some(OnlineSource::Option))
         };
-        !is_option(OnlineSetting::ServerUrl) || is_option(OnlineSetting::LoginIssuer)
+        let are_configured = || {
+            let servers = self.get(OnlineSetting::ServerUrl);
+            servers.is_some_and(|(text, _)| {
+                urls(text).all(|url| self.configured_servers.contains(&canonical(url)))
+            })
+        };
+        !is_option(OnlineSetting::ServerUrl)
+            || is_option(OnlineSetting::LoginIssuer)
+            || are_configured()
     }
 
     pub(in crate::online) fn connect_timeout(&self) -> Duration {
@@ -118,4 +135,9 @@ impl Resolved {
             source,
         }
     }
+}
+
+/// Returns a URL of a server in the form in which two are compared.
+pub(super) fn canonical(url: &str) -> String {
+    ServerUrl::parse(url).map_or_else(|_| url.to_owned(), |server| server.as_str().to_owned())
 }

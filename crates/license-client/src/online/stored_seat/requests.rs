@@ -1,5 +1,6 @@
 //! Requests about stored seats.
 
+use license_core::ids::Nonce;
 use license_core::requests::ActivationSecret;
 use serde_json::json;
 use ureq::http::Method;
@@ -60,11 +61,13 @@ impl SeatRequest {
             root: self.root.clone(),
             origin: SeatOrigin::Acquire,
             grant: seat.detach(),
+            unconfirmed: None,
         })
     }
 
     /// Asks the server about the stored seat of the session, which renews its lease. Returns `None`
-    /// if the session has stored no seat. A borrowed seat needs no server.
+    /// if the session has stored no seat. A borrowed seat is not changed, and needs no server:
+    /// [`StoredSeat::unconfirmed`] says why none was asked.
     ///
     /// # Blocking
     ///
@@ -73,8 +76,8 @@ impl SeatRequest {
     /// # Errors
     ///
     /// Returns [`OnlineError::Problem`] with the code `LEASE_LOST` if the lease has ended for good.
-    /// The seat is then no longer stored. Returns other errors if no server answers, or if the new
-    /// lease cannot be stored.
+    /// The seat is then no longer stored. Returns [`OnlineError::LoanEnded`] after the end of a
+    /// loan. Returns other errors if no server answers, or if the new lease cannot be stored.
     ///
     /// ```no_run
     /// # fn client() -> Result<license_client::Client, Box<dyn std::error::Error>> {
@@ -89,8 +92,9 @@ impl SeatRequest {
     /// ```
     pub fn stored(self) -> Result<Option<StoredSeat>, OnlineError> {
         if let Some(borrowed) = self.borrowed()? {
-            return Ok(Some(self.stored_seat(&borrowed.entry, borrowed.grant)));
+            return self.confirm(borrowed).map(Some);
         }
+        self.check_loan_end()?;
         self.renew_stored()
     }
 
@@ -100,14 +104,7 @@ impl SeatRequest {
             return Ok(None);
         };
         let nonce = random::nonce()?;
-        // No token has this id, so the answer always has a token.
-        let body = json!({
-            "instance": entry.instance,
-            "seq": entry.seq,
-            "nonce": nonce.to_string(),
-            "token": "none",
-        });
-        let answer = self.send_stored(&entry, "heartbeat", body.to_string())?;
+        let answer = self.send_heartbeat(&entry, nonce)?;
         let url = self.transport.url(answer.server);
         let reply: SeatReply = answer.parse(url)?;
         let expected = self.expected(&secret);
@@ -120,6 +117,21 @@ impl SeatRequest {
         renewed.stored_by = SeatOrigin::Acquire;
         self.put(&renewed)?;
         Ok(Some(self.stored_seat(&renewed, grant)))
+    }
+
+    pub(in crate::online) fn send_heartbeat(
+        &self,
+        entry: &SeatEntry,
+        nonce: Nonce,
+    ) -> Result<Answer, OnlineError> {
+        // No token has this id, so the answer always has a token.
+        let body = json!({
+            "instance": entry.instance,
+            "seq": entry.seq,
+            "nonce": nonce.to_string(),
+            "token": "none",
+        });
+        self.send_stored(entry, "heartbeat", body.to_string())
     }
 
     /// Releases the stored seat of the session. Returns whether this freed it, or `None` if the
@@ -193,6 +205,7 @@ impl SeatRequest {
             root: self.root.clone(),
             origin: entry.stored_by,
             grant,
+            unconfirmed: None,
         }
     }
 
@@ -259,7 +272,13 @@ impl SeatRequest {
             let server = entry.server.clone();
             return Err(OnlineError::OtherServer { server });
         }
-        if problem.is_some_and(|problem| problem.is_authenticated && problem.is_lease_lost()) {
+        // A loan does not depend on its process, so an unknown process does not end it.
+        let is_borrowed = entry.stored_by == SeatOrigin::Borrow;
+        let is_lost = |problem: &ServerProblem| {
+            let is_lost = problem.is_lease_lost();
+            is_lost && !(is_borrowed && problem.code == "UNKNOWN_INSTANCE")
+        };
+        if problem.is_some_and(|problem| problem.is_authenticated && is_lost(problem)) {
             self.remove(entry)?;
         }
         answer

@@ -81,7 +81,12 @@ impl Telemetry<'_> {
         counts: &DayCounts,
     ) -> Result<TelemetryEvent, OnlineError> {
         // A license can have a tier that the product file does not have.
-        let tier = self.matrix.tier(decision.entitlements().tier());
+        let entitlements = match decision.license() {
+            // A session without a seat changes nothing about the license.
+            Some(license) if decision.code() == Code::SeatRequired => license.entitlements(),
+            _ => decision.entitlements(),
+        };
+        let tier = self.matrix.tier(entitlements.tier());
         let tier = tier.unwrap_or_else(|| self.matrix.base_tier());
         Ok(TelemetryEvent {
             id: random::telemetry_id()?,

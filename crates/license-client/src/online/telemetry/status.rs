@@ -28,6 +28,8 @@ pub struct TelemetryStatus {
     /// The place of the setting that forbids telemetry, if there is one. Nothing is then collected
     /// or sent, even if telemetry is on.
     pub forbidden_by: Option<OnlineSource>,
+    /// The URL of the license server that gets events: the first one of the settings.
+    pub recipient: Option<String>,
     /// The random id of the installation.
     pub installation: Option<TelemetryId>,
     /// The number of events that wait to be sent.
@@ -44,13 +46,18 @@ pub struct TelemetryStatus {
 }
 
 impl TelemetryStatus {
-    pub(super) fn new(file: &TelemetryFile, forbidden_by: Option<OnlineSource>) -> Self {
+    pub(super) fn new(
+        file: &TelemetryFile,
+        forbidden_by: Option<OnlineSource>,
+        recipient: Option<String>,
+    ) -> Self {
         let installation = file.installation.as_ref();
         let servers = installation.map(|one| one.servers.clone());
         let deletions = file.deletions.iter();
         Self {
             is_on: file.is_on,
             forbidden_by,
+            recipient,
             installation: installation.map(|one| one.id),
             queued: file.events.len(),
             dropped: file.dropped,

@@ -53,15 +53,16 @@ impl Telemetry<'_> {
         let url = transport.url(0).to_owned();
         // From here on, the server may have events, even if its answer is lost.
         let day = today(&self.decision());
-        let batches = self.change(|file| {
+        let (batches, is_new_server) = self.change(|file| {
             file.attempted = Some(day);
             let Some(installation) = file.installation.as_mut().filter(|_| file.is_on) else {
-                return Ok(Vec::new());
+                return Ok((Vec::new(), false));
             };
-            if !file.events.is_empty() && !installation.servers.contains(&url) {
-                installation.servers.push(url);
+            let is_new = !file.events.is_empty() && !installation.servers.contains(&url);
+            if is_new {
+                installation.servers.push(url.clone());
             }
-            Ok(installation.batches(&file.events))
+            Ok((installation.batches(&file.events), is_new))
         })?;
         let mut sent = 0;
         for batch in batches {
@@ -80,6 +81,15 @@ impl Telemetry<'_> {
                 self.change(|file| {
                     file.installation = None;
                     file.turn_off();
+                    Ok(())
+                })?;
+            }
+            let is_unsent = sent == 0 && is_new_server;
+            if is_unsent && answer.as_ref().is_err_and(OnlineError::is_without_effect) {
+                self.change(|file| {
+                    if let Some(installation) = file.installation.as_mut() {
+                        installation.servers.retain(|server| *server != url);
+                    }
                     Ok(())
                 })?;
             }

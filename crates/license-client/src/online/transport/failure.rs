@@ -1,6 +1,7 @@
 //! Errors of the HTTP client as errors of a server.
 
 use std::io::{self, ErrorKind};
+use std::path::Path;
 use std::time::Duration;
 
 use rustls::{AlertDescription, CertificateError};
@@ -17,6 +18,7 @@ pub(super) struct ServerAttempt<'a> {
     pub(super) server: &'a str,
     pub(super) connect: Duration,
     pub(super) total: Duration,
+    pub(super) ca_file: Option<&'a Path>,
 }
 
 impl ServerAttempt<'_> {
@@ -24,7 +26,11 @@ impl ServerAttempt<'_> {
     pub(super) fn before_answer(&self, error: &Error) -> OnlineError {
         let server = self.server.to_owned();
         if let Some(fault) = tls_error(error).map(certificate_fault) {
-            return OnlineError::Certificate { server, fault };
+            return OnlineError::Certificate {
+                server,
+                fault,
+                ca_file: self.ca_file.map(Path::to_owned),
+            };
         }
         let reason = match error {
             Error::Timeout(timeout) => self.timed_out(*timeout),

@@ -89,6 +89,12 @@ fn the_duration_of_a_loan_is_bounded_by_terms_and_license() {
         code(site.apply(borrow("ann", seq, LeaseSpan::ZERO))),
         "BORROW_DURATION"
     );
+    let denial = site.apply(borrow("ann", seq, week_and_more)).unwrap_err();
+    let message = denial.reason.to_string();
+    assert_eq!(
+        message,
+        "expected a loan of at most 7 days, found 604801 seconds"
+    );
     let hour = LeaseSpan::from_secs(3_600);
     site.at.license_left = Some(hour);
     assert_eq!(grant(site.apply(borrow("ann", seq, DAY))).valid_for, hour);
@@ -96,6 +102,49 @@ fn the_duration_of_a_loan_is_bounded_by_terms_and_license() {
     assert_eq!(
         code(site.apply(borrow("ann", seq, DAY))),
         "BORROW_NOT_PERMITTED"
+    );
+}
+
+#[test]
+fn a_repetition_extends_a_loan_and_never_shortens_it() {
+    let mut site = site(1, 0);
+    let seq = site.acquire("ann").lease.seq;
+    let days = |count| LeaseSpan::from_millis(DAY.as_millis() * count);
+    grant(site.apply(borrow("ann", seq, days(3))));
+    for (asked, expected) in [(1, 3), (3, 3), (5, 5)] {
+        let again = grant(site.apply(borrow("ann", seq, days(asked))));
+        assert_eq!(again.valid_for, days(expected), "{asked} days");
+    }
+    site.at.now = LeaseTime::START.saturating_add(days(2));
+    let later = grant(site.apply(borrow("ann", seq, days(1))));
+    assert_eq!(
+        later.valid_for,
+        days(3),
+        "the loan ends five days after its start"
+    );
+}
+
+#[test]
+fn a_denied_loan_says_whether_waiting_helps() {
+    let mut site = site(1, 0);
+    let ann = site.acquire("ann").lease.seq;
+    let bob = site.acquire("bob").lease.seq;
+    grant(site.apply(borrow("ann", ann, DAY)));
+    let denied = |site: &mut Site| site.apply(borrow("bob", bob, DAY)).unwrap_err().reason;
+    let limit = denied(&mut site);
+    assert!(limit.to_string().ends_with("found 1"), "{limit}");
+    assert!(limit.hint().starts_with("wait"), "{}", limit.hint());
+    site.set_terms(|terms| terms.borrow.as_mut().unwrap().low_water = 3);
+    let kept = denied(&mut site);
+    assert_eq!(kept.code(), "BORROW_LIMIT");
+    assert!(
+        kept.to_string().contains("the policy of the administrator"),
+        "{kept}"
+    );
+    assert!(
+        kept.hint().starts_with("ask the administrator"),
+        "{}",
+        kept.hint()
     );
 }
 

@@ -337,7 +337,7 @@ impl Naive {
         lease.until = lease.until.max(loan.until);
         lease.free_at = lease.free_at.max(loan.free_at);
         lease.loan = Some(loan);
-        Ok(seat(false, lease.seq, duration))
+        Ok(seat(false, lease.seq, duration.max(loan.until.since(now))))
     }
 
     pub(super) fn return_loan(&mut self, returned: &ReturnLoan) -> Result<String, &'static str> {

@@ -110,6 +110,9 @@ fn facts(denial: &Denial, ended_at: Option<DateTime<Utc>>) -> Map<String, Value>
         });
         facts.insert("holders".to_owned(), holders.collect());
     }
+    if let DenialReason::BorrowDuration { max_duration, .. } = &denial.reason {
+        facts.insert("max_borrow_seconds".to_owned(), seconds(*max_duration));
+    }
     if let DenialReason::LeaseLost(Some(ended)) = &denial.reason {
         facts.insert("ended".to_owned(), ended_facts(ended, ended_at));
     }

@@ -33,12 +33,12 @@ async fn a_seat_is_borrowed_for_days_if_the_license_permits_it() {
     server.acquire(&plain, 1).await.unwrap();
     let refusal = borrow(&plain, 1, 1, 1).await.unwrap_err();
     assert_eq!(refusal.code, "BORROW_NOT_PERMITTED");
+    assert!(refusal.detail.contains("license"), "{}", refusal.detail);
     server.acquire(&borrowing, 2).await.unwrap();
     server.acquire(&borrowing, 3).await.unwrap();
-    assert_eq!(
-        borrow(&borrowing, 2, 1, 8).await.unwrap_err().code,
-        "BORROW_DURATION"
-    );
+    let refusal = borrow(&borrowing, 2, 1, 8).await.unwrap_err();
+    assert_eq!(refusal.code, "BORROW_DURATION");
+    assert_eq!(refusal.facts["max_borrow_seconds"], 7 * 24 * 60 * 60);
     let seat = borrow(&borrowing, 2, 1, 7).await.unwrap();
     let lease = verified(&seat, &borrowing);
     assert_eq!(
