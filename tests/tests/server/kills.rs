@@ -1,6 +1,6 @@
 //! A server that is killed forgets no grant that it acknowledged over HTTP.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
@@ -9,10 +9,23 @@ use std::time::Duration;
 use license_tests::server::Server;
 
 use super::histories::live::Live;
-use super::site::{Site, number};
+use super::site::{SeatRequest, Site, number};
 
 /// The number of concurrent clients.
 const CLIENTS: u32 = 8;
+
+/// The number of seats that a client keeps. It releases its oldest seat for another one, because a
+/// server with many seats takes long to start.
+const KEPT: usize = 100;
+
+/// The acknowledged grants.
+#[derive(Default)]
+struct Acknowledged {
+    /// The sessions that hold a seat, by fencing number.
+    open: BTreeMap<u64, u32>,
+    /// The number of grants, including those that were released.
+    grants: usize,
+}
 
 /// Returns all leases of the only pool: sessions by fencing number.
 fn leases(server: &Server, authorization: &str) -> BTreeMap<u64, String> {
@@ -48,30 +61,41 @@ fn every_acknowledged_grant_survives_kills_of_the_server() {
     let authorization = live.with(|server| server.administrator().authorization);
     let next = AtomicU32::new(1);
     let is_done = AtomicBool::new(false);
-    let acknowledged = Mutex::new(BTreeMap::new());
+    let acknowledged = Mutex::new(Acknowledged::default());
     let repeated = AtomicU32::new(0);
-    let count = || acknowledged.lock().unwrap().len();
+    let count = || acknowledged.lock().unwrap().grants;
     thread::scope(|scope| {
         for _ in 0..CLIENTS {
             scope.spawn(|| {
+                // A request without a response is repeated. It never costs a second seat.
+                let send = |request: SeatRequest<'_>| loop {
+                    if let Some(response) = live.try_send(|server| request.try_send(server)) {
+                        return response;
+                    }
+                };
+                let mut kept = VecDeque::new();
                 while !is_done.load(Ordering::SeqCst) {
                     let number = next.fetch_add(1, Ordering::SeqCst);
-                    let session = site.session(number);
-                    // A request without a response is repeated. It never costs a second seat.
-                    let granted = loop {
-                        let request = session.acquire_request(false);
-                        if let Some(granted) = live.try_send(|server| request.try_send(server)) {
-                            break granted;
-                        }
-                    };
+                    let granted = send(site.session(number).acquire_request(false));
                     match granted.status {
                         200 => repeated.fetch_add(1, Ordering::SeqCst),
                         201 => 0,
                         _ => panic!("{granted:?}"),
                     };
                     let seq = granted.json()["seq"].as_u64().unwrap();
-                    let former = acknowledged.lock().unwrap().insert(seq, number);
-                    assert_eq!(former, None, "{seq} was granted twice");
+                    {
+                        let mut acknowledged = acknowledged.lock().unwrap();
+                        let former = acknowledged.open.insert(seq, number);
+                        assert_eq!(former, None, "{seq} was granted twice");
+                        acknowledged.grants += 1;
+                    }
+                    kept.push_back((seq, number));
+                    if kept.len() > KEPT {
+                        let (seq, number) = kept.pop_front().unwrap();
+                        let released = send(site.session(number).release_request(&seq.into()));
+                        released.expect(200);
+                        acknowledged.lock().unwrap().open.remove(&seq);
+                    }
                 }
             });
         }
@@ -84,7 +108,7 @@ fn every_acknowledged_grant_survives_kills_of_the_server() {
             live.kill_and_start();
             let newest: Vec<(u64, u32)> = {
                 let acknowledged = acknowledged.lock().unwrap();
-                let newest = acknowledged.iter().rev().take(60);
+                let newest = acknowledged.open.iter().rev().take(60);
                 newest.map(|(seq, number)| (*seq, *number)).collect()
             };
             // The newest grants are there: the same seats again. The end of the test compares all.
@@ -95,26 +119,26 @@ fn every_acknowledged_grant_survives_kills_of_the_server() {
         }
         is_done.store(true, Ordering::SeqCst);
     });
-    let acknowledged = acknowledged.into_inner().unwrap().into_iter();
-    let acknowledged: BTreeMap<u64, String> = acknowledged
+    let Acknowledged { open, grants } = acknowledged.into_inner().unwrap();
+    let last = open.keys().next_back().copied();
+    assert_eq!(
+        last,
+        u64::try_from(grants).ok(),
+        "the fencing numbers have gaps"
+    );
+    let open = open.into_iter();
+    let open: BTreeMap<u64, String> = open
         .map(|(seq, number)| (seq, site.session(number).id()))
         .collect();
     let found = live.with(|server| leases(server, &authorization));
-    assert_eq!(found, acknowledged);
-    let sessions: std::collections::BTreeSet<&String> = found.values().collect();
+    assert_eq!(found, open);
+    let sessions: BTreeSet<&String> = found.values().collect();
     assert_eq!(sessions.len(), found.len(), "a session has two seats");
-    let last = found.keys().next_back().copied();
-    assert_eq!(
-        last,
-        u64::try_from(found.len()).ok(),
-        "the fencing numbers have gaps"
-    );
     let headers = [("authorization", authorization.as_str())];
     let audit = live.with(|server| server.send("GET", "/api/v1/audit/verification", &headers, ""));
     assert_eq!(audit.expect(200)["is_intact"], true);
     let repeated = repeated.into_inner();
     println!(
-        "{kills} kills, {} acknowledged grants, {repeated} of them after a lost response",
-        found.len()
+        "{kills} kills, {grants} acknowledged grants, {repeated} of them after a lost response"
     );
 }
