@@ -31,7 +31,7 @@ fn clients_of_several_nodes_keep_their_seats_whatever_fails() {
 
 /// Lets clients work while one fault after the other happens.
 fn run(round: u64) {
-    let has_redis = round % 2 == 0;
+    let has_redis = round.is_multiple_of(2);
     let Some(mut cluster) = Cluster::start(2, has_redis) else {
         return;
     };

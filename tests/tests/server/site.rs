@@ -13,7 +13,7 @@ pub(super) struct Site {
     pub(super) vendor: Scratch,
     pub(super) license: IssuedLicense,
     /// Settings of the server, as variables.
-    variables: Vec<(&'static str, String)>,
+    pub(super) variables: Vec<(&'static str, String)>,
 }
 
 /// The terms of the license of most tests.

@@ -118,8 +118,7 @@ fn stall_redis(cluster: &mut Cluster, clients: &Clients) {
 }
 
 fn redis_link(cluster: &Cluster, node: usize) -> &Link {
-    let link = cluster.nodes[node].to_redis.as_ref();
-    link.expect("faults of Redis need Redis")
+    cluster.nodes[node].to_redis.as_ref().unwrap()
 }
 
 /// Interrupts a link of a node. The other node works meanwhile.
@@ -188,7 +187,7 @@ fn restore(cluster: &mut Cluster, clients: &Clients) {
 }
 
 fn redis(cluster: &Cluster) -> &RedisServer {
-    cluster.redis.as_ref().expect("faults of Redis need Redis")
+    cluster.redis.as_ref().unwrap()
 }
 
 fn address(url: &str) -> SocketAddr {

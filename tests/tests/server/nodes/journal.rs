@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 #[derive(Clone, Copy, Debug)]
 struct Use {
     session: u32,
-    seq: u64,
     from: Instant,
     until: Instant,
 }
@@ -50,7 +49,6 @@ impl Journal {
         let mut uses = self.uses.lock().unwrap();
         let found = uses.entry(granted.seq).or_insert(Use {
             session,
-            seq: granted.seq,
             from: granted.received,
             until: granted.until(),
         });
@@ -76,8 +74,10 @@ impl Journal {
         let uses = self.uses.lock().unwrap();
         for begun in uses.values() {
             let at = begun.from;
-            let in_use = uses.values().filter(|one| one.from <= at && at < one.until);
-            let in_use: Vec<&Use> = in_use.collect();
+            let in_use = uses
+                .iter()
+                .filter(|(_, one)| one.from <= at && at < one.until);
+            let in_use: Vec<(&u64, &Use)> = in_use.collect();
             let capacity = self.capacity;
             assert!(
                 in_use.len() <= capacity,
