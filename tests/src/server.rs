@@ -65,12 +65,11 @@ impl Server {
         }
         let mut child = run.start_with_stderr(log.into());
         let stdout = child.stdout.take().expect("the output is a pipe");
-        let Some(start) = first_object(stdout) else {
+        let printed = first_object(stdout);
+        let Some(start) = printed.clone().filter(|start| start["error"].is_null()) else {
             let status = child.wait().expect("the process ends");
-            panic!(
-                "the server ended with {status}\n{}",
-                scratch.read("server.log")
-            );
+            let log = scratch.read("server.log");
+            panic!("the server ended with {status}\n{printed:#?}\n{log}");
         };
         Self {
             child,

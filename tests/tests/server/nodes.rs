@@ -8,6 +8,7 @@ mod faults;
 mod journal;
 mod link;
 
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Instant;
 
@@ -58,12 +59,14 @@ fn run(round: u64) {
         }
     });
     clients.journal.check();
+    let repeated = clients.repeated.load(Ordering::SeqCst);
     println!(
-        "round {round}: {} grants, {} repeated on another node, {} requests without an answer",
-        clients.journal.len(),
-        clients.repeated.into_inner(),
-        clients.failed.into_inner()
+        "{} grants, {repeated} repeated on another node",
+        clients.journal.len()
     );
+    for (reason, count) in clients.failed.lock().unwrap().iter() {
+        println!("  {count} requests without an answer: {reason}");
+    }
     let headers = [("authorization", cluster.administrator.as_str())];
     for node in &cluster.nodes {
         let audit =

@@ -1,5 +1,7 @@
 //! Clients that use the nodes of a server in turn, and check what they learn.
 
+use std::collections::BTreeMap;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -34,8 +36,9 @@ pub(super) struct Clients {
     next_session: AtomicU32,
     /// Requests that were repeated on another node after a response.
     pub(super) repeated: AtomicU64,
-    /// Requests without a response, and those that a node could not process.
-    pub(super) failed: AtomicU64,
+    /// The numbers of requests without a response, and of those that a node could not process, by
+    /// reason.
+    pub(super) failed: Mutex<BTreeMap<String, u64>>,
 }
 
 impl Clients {
@@ -48,7 +51,7 @@ impl Clients {
             may_forget: AtomicBool::new(false),
             next_session: AtomicU32::new(1),
             repeated: AtomicU64::new(0),
-            failed: AtomicU64::new(0),
+            failed: Mutex::default(),
         }
     }
 
@@ -71,6 +74,7 @@ impl Clients {
             clients: self,
             agent: agent(PATIENCE),
             random: Random(seed),
+            node: 0,
         };
         client.run();
     }
@@ -81,6 +85,8 @@ struct Client<'c> {
     clients: &'c Clients,
     agent: Agent,
     random: Random,
+    /// The node that answered last.
+    node: usize,
 }
 
 /// A response, and when it was sent and received.
@@ -192,12 +198,15 @@ impl Client<'_> {
     /// until the clients stop.
     fn insist(&mut self, request: &SeatRequest<'_>, end: Instant) -> Option<Answer> {
         let count = self.clients.urls.len();
-        let mut node = usize::try_from(self.random.below(2)).unwrap() % count;
+        // Behind one address, a request can reach any node.
+        if self.random.below(4) == 0 {
+            self.node = (self.node + 1) % count;
+        }
         while Instant::now() < end && !self.clients.is_done() {
-            if let Some(answer) = self.send(request, node) {
+            if let Some(answer) = self.send(request, self.node) {
                 return Some(answer);
             }
-            node = (node + 1) % count;
+            self.node = (self.node + 1) % count;
             thread::sleep(PAUSE);
         }
         None
@@ -209,16 +218,22 @@ impl Client<'_> {
         let sent = Instant::now();
         let response = request.try_send_to(&self.agent, &self.clients.urls[node]);
         let received = Instant::now();
-        let response = response.ok().filter(|response| response.status != 503);
-        if response.is_none() {
-            self.clients.failed.fetch_add(1, Ordering::SeqCst);
-        }
-        Some(Answer {
-            response: response?,
-            sent,
-            received,
-            node,
-        })
+        let reason = match response {
+            Ok(response) if response.status != 503 => {
+                return Some(Answer {
+                    response,
+                    sent,
+                    received,
+                    node,
+                });
+            }
+            Ok(response) => code(&response),
+            Err(ureq::Error::Timeout(_)) => "time limit".to_owned(),
+            Err(_) => "no connection".to_owned(),
+        };
+        let mut failed = self.clients.failed.lock().unwrap();
+        *failed.entry(reason).or_default() += 1;
+        None
     }
 }
 

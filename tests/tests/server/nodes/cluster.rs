@@ -1,13 +1,15 @@
 //! Several nodes of a server, on one PostgreSQL and one Redis.
 
+use std::fs::{self, DirBuilder};
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
 use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use license_test_services::{PostgresServer, RedisServer, TestDatabase};
 use license_tests::server::{Server, agent, license_server};
-use license_tests::{Scratch, copy_files, words};
+use license_tests::{Scratch, words};
 use serde_json::json;
 
 use super::super::site::{Session, Site, issue, with};
@@ -133,7 +135,10 @@ impl Node {
     fn new(site: &Site, database: &str, redis: Option<&str>) -> Self {
         let scratch = Scratch::new();
         // The nodes have the same key.
-        copy_files(&site.scratch.file("data"), &scratch.file("data"));
+        let data = scratch.file("data");
+        DirBuilder::new().mode(0o700).create(&data).unwrap();
+        let key = site.scratch.file("data/server.key");
+        fs::copy(key, data.join("server.key")).unwrap();
         let (to_postgres, database) = linked(database);
         let (to_redis, redis) = redis.map(linked).unzip();
         let mut variables = vec![(DATABASE, database)];
@@ -200,7 +205,8 @@ impl Drop for Cluster {
             return;
         }
         for (number, node) in self.nodes.iter().enumerate() {
-            let log = node.scratch.read("server.log");
+            // A node that did not start has no log.
+            let log = fs::read_to_string(node.scratch.file("server.log")).unwrap_or_default();
             let lines: Vec<&str> = log.lines().collect();
             let last = &lines[lines.len().saturating_sub(40)..];
             println!("--- log of node {number}\n{}", last.join("\n"));

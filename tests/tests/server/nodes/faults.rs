@@ -14,6 +14,9 @@ use super::link::Link;
 /// replaced after three seconds.
 const SHORT: Duration = Duration::from_secs(2);
 
+/// The number of grants after which the clients are at work again.
+const GRANTS: usize = 6;
+
 /// A fault, and its name.
 pub(super) type Fault = (&'static str, fn(&mut Cluster, &Clients));
 
@@ -48,7 +51,7 @@ fn measure(cluster: &Cluster, of: &str, nodes: &[usize]) {
 pub(super) fn let_work(clients: &Clients) {
     let before = clients.journal.len();
     let start = Instant::now();
-    while clients.journal.len() < before + 10 {
+    while clients.journal.len() < before + GRANTS {
         assert!(
             start.elapsed() < Duration::from_secs(60),
             "no client gets a seat"
