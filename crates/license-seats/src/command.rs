@@ -26,6 +26,9 @@ pub struct CommandTime {
     /// How long the license lasts. `None` is a license without an end. Zero is a license that has
     /// ended, is revoked or has not started: nothing is granted or renewed.
     pub license_left: Option<LeaseSpan>,
+    /// Until when nothing new is granted, because the database may have forgotten leases. Offers
+    /// are withdrawn, and the queue is not served. Leases that are known are renewed as usual.
+    pub hold_until: Option<LeaseTime>,
 }
 
 impl CommandTime {
@@ -34,6 +37,7 @@ impl CommandTime {
         Self {
             now,
             license_left: None,
+            hold_until: None,
         }
     }
 
@@ -42,6 +46,34 @@ impl CommandTime {
     pub const fn with_license_left(mut self, left: LeaseSpan) -> Self {
         self.license_left = Some(left);
         self
+    }
+
+    /// Sets until when nothing new is granted.
+    ///
+    /// ```
+    /// use license_seats::{CommandTime, LeaseSpan, LeaseTime};
+    ///
+    /// let until = LeaseTime::from_millis(7_000);
+    /// let at = CommandTime::at(LeaseTime::from_millis(5_000)).with_hold_until(until);
+    /// assert_eq!(at.hold_left(), Some(LeaseSpan::from_millis(2_001)));
+    /// ```
+    #[must_use]
+    pub const fn with_hold_until(mut self, until: LeaseTime) -> Self {
+        self.hold_until = Some(until);
+        self
+    }
+
+    /// Returns the time until seats can be granted again, or `None` if they can be granted now. The
+    /// end of the hold itself belongs to the hold, as for [`OpenLease::free_at`].
+    ///
+    /// [`OpenLease::free_at`]: crate::OpenLease::free_at
+    pub fn hold_left(&self) -> Option<LeaseSpan> {
+        let until = self.hold_until.filter(|until| *until >= self.now)?;
+        Some(
+            until
+                .since(self.now)
+                .saturating_add(LeaseSpan::from_millis(1)),
+        )
     }
 
     /// Returns whether the license lasts longer than now.

@@ -19,8 +19,8 @@ pub struct Denial {
     /// The seats of the pool.
     pub usage: PoolUsage,
     /// The sessions that have held their seats for the longest time, as the terms permit. Only
-    /// [`DenialReason::NoSeat`], [`DenialReason::UserLimit`] and [`DenialReason::QueueFull`] have
-    /// holders, at most [`MAX_HOLDERS`].
+    /// [`DenialReason::NoSeat`], [`DenialReason::UserLimit`], [`DenialReason::OnHold`] and
+    /// [`DenialReason::QueueFull`] have holders, at most [`MAX_HOLDERS`].
     pub holders: Vec<SeatHolder>,
     /// When a seat can be expected, if there is any information. Only the same reasons have it.
     pub next_seat_in: Option<LeaseSpan>,
@@ -66,6 +66,12 @@ pub enum DenialReason {
     QueueFull {
         /// The maximum number of tickets.
         max_length: u32,
+    },
+    /// Nothing new is granted after a restore of the database, until the leases that it has
+    /// forgotten have certainly ended.
+    OnHold {
+        /// The time until seats can be granted again.
+        left: LeaseSpan,
     },
     /// The license has ended, is revoked or has not started.
     LicenseEnded,
@@ -130,6 +136,7 @@ impl DenialReason {
             Self::NoSeat => "NO_SEAT",
             Self::UserLimit { .. } => "USER_LIMIT",
             Self::QueueFull { .. } => "QUEUE_FULL",
+            Self::OnHold { .. } => "ON_HOLD",
             Self::LicenseEnded => "LICENSE_ENDED",
             Self::LeaseLost(_) => "LEASE_LOST",
             Self::NotRenewable { .. } => "NOT_RENEWABLE",
@@ -164,6 +171,7 @@ impl DenialReason {
                 "wait in the queue, or ask one of the holders to release a seat"
             }
             Self::QueueFull { .. } => "try again later, or ask the license manager for more seats",
+            Self::OnHold { .. } => "wait in the queue, or try again later",
             Self::LicenseEnded => "ask the license manager to renew the license",
             Self::LeaseLost(_) => "stop using the seat, and acquire a new one",
             Self::NotRenewable { .. } => {
@@ -199,6 +207,11 @@ impl fmt::Display for DenialReason {
             Self::QueueFull { max_length } => {
                 write!(f, "{max_length} sessions wait, which is the maximum number")
             }
+            Self::OnHold { left } => write!(
+                f,
+                "the database was restored, and no seat is granted for {} seconds",
+                left.as_millis().div_ceil(1000)
+            ),
             Self::LicenseEnded => f.write_str("the license is not in effect"),
             Self::LeaseLost(None) => f.write_str("the lease has ended"),
             // The caller adds the wall-clock time, which the pool does not know.

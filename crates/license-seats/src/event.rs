@@ -94,7 +94,8 @@ pub enum SeatEventKind {
         /// The end of the offer.
         until: LeaseTime,
     },
-    /// An offer was withdrawn, because the terms allow fewer seats. The ticket keeps its place.
+    /// An offer was withdrawn, because the terms allow fewer seats, or because nothing is granted
+    /// after a restore of the database. The ticket keeps its place.
     OfferWithdrawn {
         /// The ticket.
         ticket: TicketId,

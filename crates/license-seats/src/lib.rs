@@ -68,6 +68,7 @@ mod event;
 mod ids;
 mod outcome;
 mod pool;
+mod renewal;
 mod rows;
 mod terms;
 mod time;
@@ -82,6 +83,7 @@ pub use event::{PoolEvent, SeatEventKind, TicketEnd};
 pub use ids::{InstanceId, SeatSecret, Seq, TicketId};
 pub use outcome::{QueuePosition, SeatChange, SeatGrant, SeatOutcome, SeatReply};
 pub use pool::{Pool, RowsError};
+pub use renewal::{SeatRenewal, SeatValidity};
 pub use rows::{
     EndReason, EndedLease, Holder, Instance, Loan, OpenLease, PoolCounters, PoolRows, Ticket,
 };

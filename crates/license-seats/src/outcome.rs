@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use license_core::ids::Commitment;
 use license_core::session::SessionId;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::denial::Denial;
 use crate::event::PoolEvent;
@@ -29,7 +29,22 @@ pub struct SeatOutcome {
 
 /// A changed row. The key of each row occurs at most once in an outcome. Deletions come first, so
 /// that unique indexes hold after each change.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// The JSON form is for other servers that follow the changes: see [`Pool::follow`].
+///
+/// ```
+/// use license_seats::{SeatChange, TicketId};
+///
+/// let change = SeatChange::DeleteTicket(TicketId::from_bytes([7; 16]));
+/// let json = serde_json::to_string(&change)?;
+/// assert_eq!(json, format!(r#"{{"delete_ticket":"tick_{}"}}"#, "07".repeat(16)));
+/// assert_eq!(serde_json::from_str::<SeatChange>(&json)?, change);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+///
+/// [`Pool::follow`]: crate::Pool::follow
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum SeatChange {
     /// Deletes the open lease of a session.
     DeleteLease(SessionId),

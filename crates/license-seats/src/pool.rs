@@ -4,11 +4,13 @@ mod acquire;
 mod administration;
 mod advance;
 mod class;
+mod follow;
 mod invariants;
 mod lease;
 mod loan;
 mod queue;
 mod reclaim;
+mod renewals;
 mod report;
 mod table;
 #[cfg(test)]
@@ -22,7 +24,7 @@ use std::sync::Arc;
 use license_core::session::SessionId;
 
 use crate::command::{CommandTime, SeatCommand};
-use crate::ids::TicketId;
+use crate::ids::{Seq, TicketId};
 use crate::outcome::{SeatChange, SeatOutcome};
 use crate::rows::{EndedLease, OpenLease, PoolCounters, PoolRows, Ticket};
 use crate::terms::PoolTerms;
@@ -231,21 +233,32 @@ fn check_rows(rows: &PoolRows) -> Result<(), RowsError> {
     unique("tickets of one session", waiting.len(), rows.tickets.len())?;
     let numbers: BTreeSet<_> = rows.tickets.iter().map(|ticket| ticket.number).collect();
     unique("tickets with one number", numbers.len(), rows.tickets.len())?;
-    let held = rows.counters.held;
-    if count(rows.leases.len()) != held {
-        let found = rows.leases.len();
+    let last_seq = seqs.last().copied();
+    let last_number = numbers.last().copied();
+    check_counters(&rows.counters, rows.leases.len(), last_seq, last_number)
+}
+
+/// Checks that the counters are those of the leases and tickets.
+fn check_counters(
+    counters: &PoolCounters,
+    leases: usize,
+    last_seq: Option<Seq>,
+    last_ticket: Option<u64>,
+) -> Result<(), RowsError> {
+    let held = counters.held;
+    if count(leases) != held {
         return Err(RowsError(format!(
-            "expected {held} open leases, found {found}"
+            "expected {held} open leases, found {leases}"
         )));
     }
-    let next_seq = rows.counters.next_seq;
-    if let Some(seq) = seqs.last().filter(|seq| **seq >= next_seq) {
+    let next_seq = counters.next_seq;
+    if let Some(seq) = last_seq.filter(|seq| *seq >= next_seq) {
         return Err(RowsError(format!(
             "expected fencing numbers below {next_seq}, found {seq}"
         )));
     }
-    let next_ticket = rows.counters.next_ticket;
-    if let Some(number) = numbers.last().filter(|number| **number >= next_ticket) {
+    let next_ticket = counters.next_ticket;
+    if let Some(number) = last_ticket.filter(|number| *number >= next_ticket) {
         let expected = format!("expected ticket numbers below {next_ticket}");
         return Err(RowsError(format!("{expected}, found {number}")));
     }

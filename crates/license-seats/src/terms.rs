@@ -235,6 +235,21 @@ pub struct LeaseTerms {
     pub remembered_for: LeaseSpan,
 }
 
+impl LeaseTerms {
+    /// Returns the longest time from a grant or a renewal to the next grant of the seat: the
+    /// lifetime and its margin.
+    ///
+    /// ```
+    /// use license_seats::{LeaseSpan, LeaseTerms};
+    ///
+    /// let terms = LeaseTerms::default();
+    /// assert_eq!(terms.longest_hold(), LeaseSpan::from_millis(122_120));
+    /// ```
+    pub fn longest_hold(&self) -> LeaseSpan {
+        self.lifetime.saturating_add(self.margin.of(self.lifetime))
+    }
+}
+
 impl Default for LeaseTerms {
     fn default() -> Self {
         Self {

@@ -1,9 +1,10 @@
 //! The number of seats that a pool uses.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// How many seats of a pool are used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PoolUsage {
     /// The number of seats that the license states.
     pub capacity: u32,

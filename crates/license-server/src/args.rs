@@ -45,6 +45,11 @@ const SETTINGS_HELP: &str = "\
 Settings, each as an option such as --peer-rate, a variable such as
 LICENSE_SERVER_PEER_RATE, and a member of license-server.toml such as peer_rate:
   data_dir                  directory for the database, the keys and the license
+  database                  PostgreSQL database of several servers, as
+                            postgres://USER@HOST/DATABASE
+  database_password_file    file with the password of the database
+  redis                     Redis beside the database, as rediss://HOST:6379/0
+  redis_password_file       file with the password of Redis
   key                       key in an HSM, as pkcs11:token=TOKEN;object=NAME
   pin_file                  file with the PIN of the HSM
   pkcs11_module             PKCS#11 module of the HSM
@@ -87,8 +92,9 @@ LICENSE_SERVER_PEER_RATE, and a member of license-server.toml such as peer_rate:
   log_format                auto (JSON unless on a terminal), json or text
 
 An option takes precedence over a variable, and a variable over the file. An
-empty variable counts as not set. Paths in the file are relative to its
-directory. Only you and root may be able to change the file.
+empty variable counts as not set. Only variables may contain passwords. Paths
+in the file are relative to its directory. Only you and root may be able to
+change the file.
 
 Example of a file:
   listen = \"0.0.0.0:8443\"
@@ -102,7 +108,7 @@ pub(crate) const COMMAND_GROUPS: [CommandGroup; 4] = [
     },
     CommandGroup {
         heading: "Run a server",
-        commands: &["run", "status", "backup"],
+        commands: &["run", "status", "backup", "migrate"],
     },
     CommandGroup {
         heading: "Administer a server",
@@ -128,6 +134,8 @@ pub(crate) enum Command {
     Status,
     /// Copy the data directory, also while the server runs
     Backup(Backup),
+    /// Move the database of a stopped server to PostgreSQL
+    Migrate(Migrate),
     /// Check the configuration, and show each setting and where it comes from
     #[command(after_help = SETTINGS_HELP)]
     CheckConfig,
@@ -165,6 +173,18 @@ pub(crate) struct Backup {
     /// New directory for the copy
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
+}
+
+/// Options of `license-server migrate`.
+#[derive(Debug, Args)]
+#[command(about = None, long_about = None)]
+pub(crate) struct Migrate {
+    /// Data directory with the SQLite database [default: the setting data_dir]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) from: Option<PathBuf>,
+    /// URL of the empty PostgreSQL database [default: the setting database]
+    #[arg(long, value_name = "URL")]
+    pub(crate) to: Option<String>,
 }
 
 /// Options of `license-server install`.
@@ -234,6 +254,17 @@ macro_rules! setting_args {
 setting_args! {
     /// Directory for the database, the keys and the license
     data_dir: "DIR";
+    /// PostgreSQL database of several servers, as postgres://USER@HOST/DATABASE
+    database: "URL";
+    /// File with the password of the database
+    #[arg(hide = true)]
+    database_password_file: "FILE";
+    /// Redis beside the PostgreSQL database, as rediss://HOST:6379/0
+    #[arg(hide = true)]
+    redis: "URL";
+    /// File with the password of Redis
+    #[arg(hide = true)]
+    redis_password_file: "FILE";
     /// Key in an HSM, as pkcs11:token=TOKEN;object=NAME
     key: "URI";
     /// File with the PIN of the HSM

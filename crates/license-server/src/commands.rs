@@ -2,12 +2,15 @@
 
 mod backup;
 mod check_config;
+mod database;
 mod init;
 mod install;
+mod migrate;
 mod opened;
 mod run;
 mod status;
 mod token;
+mod trust;
 
 use clap::CommandFactory;
 use license_cli_support::{Audience, Exit, Failure, Terminal};
@@ -15,7 +18,7 @@ use license_core::License;
 use license_core::chrono::TimeDelta;
 
 use crate::api;
-use crate::args::{Cli, Command};
+use crate::args::{Cli, Command, Migrate};
 use crate::config::{Config, Settings};
 
 /// Runs a command.
@@ -24,7 +27,13 @@ pub(crate) fn run(cli: Cli, terminal: &Terminal) -> Result<Exit, Failure> {
         // These commands need no configuration.
         Command::Openapi(output) => output.write(api::document().as_bytes(), Audience::Everyone),
         Command::Description(description) => description.write(Cli::command()),
-        command => run_configured(command, &Settings::load(&cli.settings)?, terminal),
+        command => {
+            let mut settings = Settings::load(&cli.settings)?;
+            if let Command::Migrate(Migrate { to: Some(url), .. }) = &command {
+                settings.set("database", url);
+            }
+            run_configured(command, &settings, terminal)
+        }
     };
     done.map(|()| Exit::Success)
 }
@@ -49,6 +58,7 @@ fn run_configured(
         Command::Init(arguments) => init::run(&arguments, &config?, terminal),
         Command::Run => run::run(config?, terminal),
         Command::Status => status::run(&config?, terminal),
+        Command::Migrate(arguments) => migrate::run(&arguments, &config?, terminal),
         Command::Backup(arguments) => backup::run(&arguments, &config?, terminal),
         Command::Install(arguments) => install::run(&arguments, &config?, terminal),
         Command::Token(command) => token::run(&command, &config?, terminal),

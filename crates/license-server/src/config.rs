@@ -2,6 +2,7 @@
 
 mod file;
 mod reader;
+mod service;
 mod setting;
 mod settings;
 
@@ -16,6 +17,7 @@ use license_issuer::signer::KeyLocation;
 use crate::network::Network;
 
 use reader::{Reader, log_filter, log_format, public_url, server_name};
+pub(crate) use service::{ServiceConfig, without_password};
 pub(crate) use setting::{SETTINGS, Setting};
 pub(crate) use settings::Settings;
 
@@ -28,6 +30,10 @@ pub(crate) struct Config {
     /// The options of this command line that name the server, with a space before each, for the
     /// commands that hints show.
     pub(crate) options: String,
+    /// The PostgreSQL database. `None`: SQLite in the data directory.
+    pub(crate) database: Option<ServiceConfig>,
+    /// Redis beside the PostgreSQL database.
+    pub(crate) redis: Option<ServiceConfig>,
     /// The key of the server in an HSM. `None`: a file in the data directory.
     pub(crate) key: Option<TokenKey>,
     pub(crate) listen: SocketAddr,
@@ -148,6 +154,15 @@ impl Config {
                 format!("listen and metrics_listen: expected two ports, found {listen} twice");
             return Err(Failure::usage(message).hint("choose another port with --metrics-listen"));
         }
+        let (database, redis) = reader.databases()?;
+        let vendor = reader.vendor()?;
+        if vendor.is_some() && database.is_some() {
+            let message = "expected the settings ledger or database, found both: a vendor's server \
+                           keeps its database beside the ledger";
+            return Err(Failure::usage(message).hint(
+                "remove database for a vendor's server, or ledger and signing_key for a site server",
+            ));
+        }
         let config = Self {
             is_default_dir: data_dir.is_none(),
             options: settings.server_options(),
@@ -155,6 +170,8 @@ impl Config {
                 Some(path) => path,
                 None => default_data_dir()?,
             },
+            database,
+            redis,
             key: reader.token_key()?,
             listen,
             tls: reader.tls(listen, public_url.as_deref())?,
@@ -162,7 +179,7 @@ impl Config {
             metrics_listen,
             trust: reader.path("trust"),
             product_file: reader.path("product_file"),
-            vendor: reader.vendor()?,
+            vendor,
             name: match reader.optional("name", server_name)? {
                 Some(name) => name,
                 None => host_name(),

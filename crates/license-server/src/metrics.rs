@@ -61,6 +61,8 @@ pub(crate) struct Metrics {
     /// The end of the licenses of each pool without days of grace.
     license_expiry: IntGaugeVec,
     tls_certificate_end: IntGaugeVec,
+    /// A server without Redis has no value.
+    redis_up: IntGaugeVec,
     /// The pools with metrics.
     pools: Mutex<BTreeSet<String>>,
 }
@@ -211,6 +213,7 @@ impl Metrics {
                 "The end of the TLS certificate.",
                 &[],
             )?,
+            redis_up: gauges("license_redis_up", "Whether Redis answers renewals.", &[])?,
             pools: Mutex::default(),
             registry,
         })
@@ -232,11 +235,15 @@ impl Metrics {
         }
     }
 
-    /// Publishes the lease clock.
+    /// Publishes the lease clock, and whether Redis answers renewals.
     pub(crate) fn tick(&self, report: &TickReport) {
         let seconds = |millis: u64| Duration::from_millis(millis).as_secs_f64();
         self.lease_clock.set(seconds(report.lease_clock_ms));
         self.lease_clock_lag.set(seconds(report.lease_clock_lag_ms));
+        if let Some(is_on) = report.redis_is_on {
+            let gauge = self.redis_up.with_label_values::<&str>(&[]);
+            gauge.set(is_on.into());
+        }
     }
 
     /// Publishes the end of the TLS certificate.

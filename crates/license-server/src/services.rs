@@ -19,6 +19,7 @@ mod roots;
 mod seat_tokens;
 mod seats;
 mod setup;
+mod shared_tokens;
 mod signer;
 mod site;
 mod telemetry;
@@ -151,6 +152,8 @@ pub struct TickReport {
     pub lease_clock_lag_ms: u64,
     /// The pools that had work to do.
     pub due_pools: usize,
+    /// Whether Redis answers renewals. `None`: the server has no Redis.
+    pub redis_is_on: Option<bool>,
     /// Whether licenses, lists or policies have changed since the last tick.
     pub has_new_content: bool,
 }
@@ -215,6 +218,7 @@ impl Services {
             lease_clock_ms: lease_ms,
             lease_clock_lag_ms: passed.saturating_sub(lease_ms.saturating_sub(lease_start)),
             due_pools,
+            redis_is_on: self.site.store.redis_is_on(),
             has_new_content,
         })
     }

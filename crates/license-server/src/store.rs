@@ -11,23 +11,34 @@ mod conformance;
 mod error;
 mod ledger;
 mod licenses;
+mod limits;
 mod machines;
 mod pool;
+pub mod postgres;
+pub mod redis;
+mod rows;
 mod seats;
+mod shared;
+mod shared_tokens;
 pub mod sqlite;
 mod telemetry;
+mod values;
 
 use std::path::Path;
 
 use async_trait::async_trait;
 
+use crate::domain::NodeStatus;
+
 pub use administration::AdministrationStore;
-pub use error::ServerStoreError;
+pub use error::{PostgresError, ServerStoreError};
 pub use ledger::LedgerStore;
 pub use licenses::LicenseStore;
 pub use machines::MachineStore;
 pub use pool::{LeaseRow, PoolReply, PoolRequest, PoolView, TicketRow};
-pub use seats::SeatStore;
+pub use seats::{SeatStore, TicketWaker};
+pub use shared::SharedStore;
+pub use shared_tokens::SharedTokens;
 pub use telemetry::TelemetryStore;
 
 /// A database of the server.
@@ -41,6 +52,22 @@ pub trait ServerStore:
     /// Reads and writes the database, to show that it works. Returns [`ServerStoreError::DiskFull`]
     /// for a minute after a change did not fit on the disk.
     async fn check(&self) -> Result<(), ServerStoreError>;
+
+    /// Returns whether Redis answers renewals. `None`: the server has no Redis.
+    fn redis_is_on(&self) -> Option<bool> {
+        None
+    }
+
+    /// Returns the validation tokens that the servers of the database share, if they share any.
+    fn shared_tokens(&self) -> Option<&dyn SharedTokens> {
+        None
+    }
+
+    /// Returns the running servers of the database, the oldest first. A database of one server has
+    /// no list.
+    async fn nodes(&self) -> Result<Vec<NodeStatus>, ServerStoreError> {
+        Ok(Vec::new())
+    }
 
     /// Commits all requests that are waiting, and accepts no more.
     async fn close(&self) -> Result<(), ServerStoreError>;

@@ -18,9 +18,17 @@ pub(crate) fn read_trust(path: &Path) -> Result<TrustSet, Failure> {
     if !path.exists() {
         return Ok(TrustSet::default());
     }
-    let text = read(path)?;
-    TrustSet::parse(&text).map_err(|error| {
-        Failure::malformed(format!("{}: {}", show_path(path), with_causes(&error)))
+    parse_trust(&read(path)?, &show_path(path))
+}
+
+/// Parses the vendor's public keys. `place` is the name of the file or of another place.
+///
+/// # Errors
+///
+/// Returns `MALFORMED` if the text does not contain public keys.
+pub(crate) fn parse_trust(text: &str, place: &str) -> Result<TrustSet, Failure> {
+    TrustSet::parse(text).map_err(|error| {
+        Failure::malformed(format!("{place}: {}", with_causes(&error)))
             .hint("use the trust set that the vendor wrote with `keygen trust`")
     })
 }

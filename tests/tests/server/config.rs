@@ -216,3 +216,97 @@ fn a_provider_of_logins_needs_a_client_id_and_keys_that_can_be_used() {
     check(&scratch, &with_keys).run().expect_code(0);
     check(&scratch, &both).run().expect_code(0);
 }
+
+#[test]
+fn a_password_comes_from_a_variable_or_a_private_file() {
+    let scratch = Scratch::new();
+    let url = "postgres://server:hunter2@db.example/licenses";
+    let database = [
+        "--json",
+        "--database",
+        "postgres://server@db.example/licenses",
+    ];
+    let redis = ["--redis", "rediss://:hunter2@cache.example"];
+    let refused = |run: Run<'_>, exit, code: &str| {
+        let refused = run.run();
+        assert_eq!(refused.expect_json_failure(exit), code);
+        assert!(!refused.all_output().contains("hunter2"), "{refused:?}");
+        refused.json()["error"]["message"].to_string()
+    };
+    // Other users can read the options of a process and the settings file.
+    let message = refused(check(&scratch, &["--json", "--database", url]), 2, "USAGE");
+    assert!(
+        message.contains("postgres://server:…@db.example"),
+        "{message}"
+    );
+    refused(check(&scratch, &database).args(redis), 2, "USAGE");
+    scratch.write_private("server.toml", format!("database = \"{url}\"\n"));
+    let run = check(&scratch, &["--json", "--config", "server.toml"]);
+    refused(run, 3, "MALFORMED");
+    scratch.write_private("server.toml", "database_password = \"hunter2\"\n");
+    let run = check(&scratch, &["--json", "--config", "server.toml"]);
+    let message = refused(run, 3, "MALFORMED");
+    assert!(message.contains("contain no secret"), "{message}");
+
+    let with_variable = |arguments: &[&str]| {
+        let run = check(&scratch, arguments);
+        run.env("LICENSE_SERVER_DATABASE", url)
+    };
+    let accepted = with_variable(&["--json"]).run().expect_code(0);
+    let shown = "postgres://server:…@db.example/licenses";
+    let found = setting(&accepted.json(), "database");
+    assert_eq!(found, (shown.into(), "variable".into(), Value::Null));
+    assert!(!accepted.all_output().contains("hunter2"), "{accepted:?}");
+    let accepted = with_variable(&[]).run().expect_code(0);
+    assert!(accepted.stdout.contains(shown), "{accepted:?}");
+    assert!(!accepted.all_output().contains("hunter2"), "{accepted:?}");
+
+    scratch.write("open", "hunter2");
+    scratch.write_private("private", "hunter2");
+    let with_file = |file| check(&scratch, &database).args(["--database-password-file", file]);
+    refused(with_file("open"), 2, "INSECURE_FILE");
+    let accepted = with_file("private").run().expect_code(0);
+    assert!(!accepted.all_output().contains("hunter2"), "{accepted:?}");
+    let both = with_variable(&["--json", "--database-password-file", "private"]);
+    refused(both, 2, "USAGE");
+}
+
+#[test]
+fn databases_of_several_servers_need_each_other() {
+    let scratch = Scratch::new();
+    let database = "postgres://server@db.example/licenses";
+    for (arguments, part) in [
+        (
+            &["--redis", "redis://127.0.0.1"][..],
+            "expected database with redis",
+        ),
+        (
+            &["--database", "mysql://db.example/licenses"],
+            "a URL such as postgres://",
+        ),
+        (
+            &["--database", database, "--redis", "http://cache"],
+            "a URL such as rediss://",
+        ),
+        (
+            &["--redis-password-file", "file"],
+            "expected redis with redis_password_file",
+        ),
+        (
+            &[
+                "--database",
+                database,
+                "--ledger",
+                "ledger.db",
+                "--signing-key",
+                "vendor.key",
+            ],
+            "a vendor's server keeps its database beside the ledger",
+        ),
+    ] {
+        let refused = check(&scratch, &["--json"]).args(arguments).run();
+        assert_eq!(refused.expect_json_failure(2), "USAGE");
+        let message = refused.json()["error"]["message"].to_string();
+        assert!(message.contains(part), "{message}");
+    }
+}

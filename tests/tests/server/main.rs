@@ -19,6 +19,7 @@ mod hostile;
 mod hsm;
 mod kills;
 mod metrics;
+mod migrate;
 mod nodes;
 mod openapi;
 mod raw;

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use license_core::session::SessionId;
 
 use super::class::SeatClass;
-use super::lease::Validity;
 use super::reclaim::SeatKind;
 use super::turn::{Reply, Turn};
 use crate::command::Acquire;
@@ -13,6 +12,7 @@ use crate::denial::DenialReason;
 use crate::event::SeatEventKind;
 use crate::ids::Seq;
 use crate::outcome::SeatReply;
+use crate::renewal::SeatValidity;
 use crate::rows::{Holder, Instance, OpenLease, Ticket};
 use crate::time::{LeaseSpan, LeaseTime};
 
@@ -41,6 +41,9 @@ impl Turn<'_> {
         }
         if !self.at.is_licensed() {
             return Err(self.deny(DenialReason::LicenseEnded));
+        }
+        if let Some(left) = self.at.hold_left() {
+            return self.wait(acquire, DenialReason::OnHold { left });
         }
         match self.plan_without_overtaking(&acquire.holder) {
             Ok(ended) => {
@@ -143,9 +146,9 @@ impl Turn<'_> {
     ) -> SeatReply {
         let now = self.now();
         let terms = &self.terms().lease;
-        let validity = Validity::renewed(terms, self.at);
-        let until = now.saturating_add(validity.valid_for);
-        let free_at = until.saturating_add(terms.margin.of(validity.valid_for));
+        let validity = SeatValidity::renewed(terms, self.at);
+        let until = validity.until(now);
+        let free_at = validity.free_at(now, &terms.margin);
         let usage = self.pool.usage();
         let overage = usage.held.saturating_add(usage.offered) >= usage.capacity;
         let waited = ticket.map_or(LeaseSpan::ZERO, |ticket| now.since(ticket.created));

@@ -67,6 +67,11 @@ impl Turn<'_> {
         }
         let table = self.table().with_terms(Arc::clone(&terms));
         *self.table_mut() = table;
+        if terms.lease.longest_hold() < before.lease.longest_hold() {
+            // `Pool::extend_leases` extends by the new terms, which would not cover lost renewals
+            // under the old ones. Therefore no renewal stays out of the rows.
+            self.table_mut().mark_leases_changed();
+        }
         let kind = SeatEventKind::TermsChanged {
             capacity_before: before.capacity,
             capacity: terms.capacity,

@@ -19,6 +19,10 @@ impl Turn<'_> {
             }
         }
         self.end_overdue_leases();
+        // An offer that could not be claimed does not end its ticket.
+        if self.at.hold_left().is_some() {
+            self.withdraw_offers();
+        }
         self.end_overdue_tickets();
         self.withdraw_excess_offers();
         self.forget_ended();
@@ -82,11 +86,23 @@ impl Pool {
     /// assert_eq!(Pool::new(PoolTerms::with_capacity(5)).next_deadline(), None);
     /// ```
     pub fn next_deadline(&self) -> Option<LeaseTime> {
-        let terms = self.terms();
         let table = &self.table;
         let deadlines = [
             table.next_late().map(|(until, _)| until),
             table.next_overdue().map(|(deadline, _)| deadline),
+            self.next_of_others(),
+            self.next_reclaim(),
+        ];
+        let first = deadlines.into_iter().flatten().min();
+        // Each of these times is the last moment of the old state.
+        first.map(|deadline| deadline.saturating_add(LeaseSpan::from_millis(1)))
+    }
+
+    /// Returns when the next offer, waiting ticket or memory of an ended lease ends.
+    pub(super) fn next_of_others(&self) -> Option<LeaseTime> {
+        let terms = self.terms();
+        let table = &self.table;
+        let ends = [
             table.next_offer().map(|(until, _)| until),
             table
                 .oldest_poll()
@@ -94,11 +110,8 @@ impl Pool {
             table
                 .oldest_ended()
                 .map(|(at, _)| at.saturating_add(terms.lease.remembered_for)),
-            self.next_reclaim(),
         ];
-        let first = deadlines.into_iter().flatten().min();
-        // Each of these times is the last moment of the old state.
-        first.map(|deadline| deadline.saturating_add(LeaseSpan::from_millis(1)))
+        ends.into_iter().flatten().min()
     }
 
     /// Returns when the next seat can be reclaimed for a session that waits.

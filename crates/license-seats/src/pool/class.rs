@@ -37,11 +37,7 @@ impl SeatClass {
 
     /// Returns when the next seat can be granted again, at this time or later.
     pub(super) fn next_free(&self, now: LeaseTime) -> Option<LeaseTime> {
-        let (_, any_session) = self.leases.first()?;
-        let before = LeaseTime::from_millis(now.as_millis().saturating_sub(1));
-        let leases = self.leases.range((before, *any_session)..);
-        let mut times = leases.map(|(free_at, _)| *free_at);
-        times.find(|free_at| *free_at >= now)
+        first_from(&self.leases, now)
     }
 
     /// Adds a ticket to the offers or to the queue.
@@ -72,6 +68,17 @@ impl SeatClass {
         let earliest = others.next().map_or(*number, |((_, other), _)| *other);
         Some((earliest.min(*number), *ticket))
     }
+}
+
+/// Returns the first time in a set, at this time or later.
+pub(super) fn first_from(
+    times: &BTreeSet<(LeaseTime, SessionId)>,
+    now: LeaseTime,
+) -> Option<LeaseTime> {
+    let (_, any_session) = times.first()?;
+    let before = LeaseTime::from_millis(now.as_millis().saturating_sub(1));
+    let mut times = times.range((before, *any_session)..).map(|(time, _)| *time);
+    times.find(|time| *time >= now)
 }
 
 /// Returns a length as the type of seat counts.

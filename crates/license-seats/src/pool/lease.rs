@@ -5,44 +5,17 @@ use std::sync::Arc;
 use license_core::session::SessionId;
 
 use super::turn::{Reply, Turn};
-use crate::command::{CommandTime, Heartbeat, Release};
+use crate::command::{Heartbeat, Release};
 use crate::denial::DenialReason;
 use crate::event::SeatEventKind;
 use crate::ids::{InstanceId, SeatSecret, Seq};
 use crate::outcome::{SeatGrant, SeatReply};
+use crate::renewal::{SeatRenewal, SeatValidity};
 use crate::rows::{EndReason, EndedLease, Instance, OpenLease};
-use crate::terms::LeaseTerms;
 use crate::time::{LeaseSpan, LeaseTime};
 
 /// The weight of a new hold time in the moving average is one in this number.
 const AVERAGE_OVER: u32 = 8;
-
-/// How long a client may use a seat, and when it should renew.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Validity {
-    pub(super) valid_for: LeaseSpan,
-    pub(super) renew_after: Option<LeaseSpan>,
-}
-
-impl Validity {
-    /// Returns the validity of a lease that is not extended.
-    pub(super) fn rest(lease: &OpenLease, now: LeaseTime) -> Self {
-        Self {
-            valid_for: lease.until.since(now),
-            renew_after: None,
-        }
-    }
-
-    /// Returns the validity of a new or renewed lease.
-    pub(super) fn renewed(terms: &LeaseTerms, at: CommandTime) -> Self {
-        let left = at.license_left.unwrap_or(LeaseSpan::MAX);
-        let valid_for = terms.lifetime.min(left);
-        Self {
-            valid_for,
-            renew_after: Some(terms.renew_after.min(valid_for.times(1, 3))),
-        }
-    }
-}
 
 impl Turn<'_> {
     /// Processes a heartbeat.
@@ -118,20 +91,17 @@ impl Turn<'_> {
     }
 
     /// Extends a lease for an instance, and returns how long the instance may use the seat.
-    fn extend(&self, lease: &mut OpenLease, instance: &InstanceId) -> Validity {
+    fn extend(&self, lease: &mut OpenLease, instance: &InstanceId) -> SeatValidity {
         let now = self.now();
         let terms = &self.terms().lease;
         if lease.soft_end.is_some() || !self.at.is_licensed() {
             let free_at = lease.free_at;
             keep_until(lease, instance, free_at);
-            return Validity::rest(lease, now);
+            return SeatValidity::rest(lease, now);
         }
-        let validity = Validity::renewed(terms, self.at);
-        let until = now.saturating_add(validity.valid_for);
-        let free_at = until.saturating_add(terms.margin.of(validity.valid_for));
-        lease.until = lease.until.max(until);
-        lease.free_at = lease.free_at.max(free_at);
-        keep_until(lease, instance, free_at);
+        let validity = SeatValidity::renewed(terms, self.at);
+        let renewal = SeatRenewal::new(lease, *instance, &validity, &terms.margin, now);
+        lease.fold(&renewal);
         validity
     }
 
@@ -140,7 +110,7 @@ impl Turn<'_> {
         &mut self,
         lease: OpenLease,
         instance: &Instance,
-        validity: Validity,
+        validity: SeatValidity,
         is_new: bool,
     ) -> SeatReply {
         let lease = Arc::new(lease);

@@ -6,12 +6,13 @@
 
 use std::sync::Arc;
 
-use super::lease::{Validity, instance_of, is_in_use, matches_commitment};
+use super::lease::{instance_of, is_in_use, matches_commitment};
 use super::turn::{Reply, Turn};
 use crate::command::{Borrow, ReturnLoan};
 use crate::denial::DenialReason;
 use crate::event::SeatEventKind;
 use crate::outcome::SeatReply;
+use crate::renewal::SeatValidity;
 use crate::rows::{EndReason, Instance, Loan, OpenLease};
 use crate::time::LeaseSpan;
 
@@ -93,7 +94,7 @@ impl Turn<'_> {
             until: loan.until,
         };
         self.emit(Some(lease.holder.session), kind);
-        let validity = Validity {
+        let validity = SeatValidity {
             valid_for: duration,
             renew_after: None,
         };

@@ -25,7 +25,7 @@ const POLL_RESOLUTION: u32 = 4;
 impl Turn<'_> {
     /// Offers seats to the sessions that wait, as long as there are seats for them.
     pub(super) fn serve_queue(&mut self) {
-        if !self.at.is_licensed() {
+        if !self.at.is_licensed() || self.at.hold_left().is_some() {
             return;
         }
         while self.table().waiting() > 0 && self.offer_next() {}
@@ -65,9 +65,13 @@ impl Turn<'_> {
     /// keep their places, and get new offers as far as the seats suffice.
     pub(super) fn withdraw_excess_offers(&mut self) {
         let usage = self.pool.usage();
-        if usage.offered == 0 || usage.held.saturating_add(usage.offered) <= usage.allowed {
-            return;
+        if usage.held.saturating_add(usage.offered) > usage.allowed {
+            self.withdraw_offers();
         }
+    }
+
+    /// Withdraws all offers.
+    pub(super) fn withdraw_offers(&mut self) {
         let now = self.now();
         while let Some((_, id)) = self.table().next_offer() {
             let Some(ticket) = self.table_mut().remove_ticket(&id) else {

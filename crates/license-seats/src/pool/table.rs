@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use license_core::session::SessionId;
 
-use super::class::{SeatClass, count};
+use super::class::{SeatClass, count, first_from};
 use super::users::Users;
 use crate::ids::{Seq, TicketId};
 use crate::outcome::SeatChange;
@@ -38,6 +38,9 @@ struct Index {
     live: BTreeSet<(LeaseTime, SessionId)>,
     /// All leases, by the time after which they end even if no other session needs the seat.
     deadlines: BTreeSet<(LeaseTime, SessionId)>,
+    /// The times at which leases change that only the pool can renew. Times that have passed remain
+    /// until the lease changes.
+    fixed: BTreeSet<(LeaseTime, SessionId)>,
     borrowed: u32,
     ticket_of_session: BTreeMap<SessionId, TicketId>,
     /// The tickets with an offer, by its end.
@@ -143,6 +146,15 @@ impl Table {
         self.index.by_seq.len()
     }
 
+    /// Returns the largest fencing number of an open lease.
+    pub(super) fn last_seq(&self) -> Option<Seq> {
+        self.index.by_seq.last_key_value().map(|(seq, _)| *seq)
+    }
+
+    pub(super) fn sessions_with_ticket(&self) -> usize {
+        self.index.ticket_of_session.len()
+    }
+
     pub(super) fn late(&self) -> u32 {
         count(self.leases.len().saturating_sub(self.index.live.len()))
     }
@@ -174,6 +186,11 @@ impl Table {
         self.index.deadlines.first().copied()
     }
 
+    /// Returns the first time, now or later, at which a lease changes that only the pool can renew.
+    pub(super) fn next_fixed(&self) -> Option<LeaseTime> {
+        first_from(&self.index.fixed, self.now)
+    }
+
     /// Returns the offer that ends first.
     pub(super) fn next_offer(&self) -> Option<(LeaseTime, TicketId)> {
         self.index.offers.first().copied()
@@ -195,6 +212,10 @@ impl Table {
         let mut late = Vec::new();
         while let Some((until, session)) = self.next_late().filter(|(until, _)| *until < now) {
             self.index.live.remove(&(until, session));
+            if let Some(lease) = self.leases.get(&session) {
+                let times = self.times(lease).map(|time| (time, session));
+                self.index.fixed.extend(times);
+            }
             late.push(session);
         }
         late
@@ -217,6 +238,10 @@ impl Table {
         self.index
             .deadlines
             .insert((self.deadline(&lease), session));
+        if !lease.is_renewable_outside(self.now) {
+            let times = self.times(&lease).map(|time| (time, session));
+            self.index.fixed.extend(times);
+        }
         self.index.borrowed += u32::from(lease.loan.is_some());
         self.leases.insert(session, lease);
     }
@@ -237,8 +262,16 @@ impl Table {
         self.index
             .deadlines
             .remove(&(self.deadline(&lease), *session));
+        for time in self.times(&lease) {
+            self.index.fixed.remove(&(time, *session));
+        }
         self.index.borrowed -= u32::from(lease.loan.is_some());
         Some(lease)
+    }
+
+    /// Returns the times after which a lease changes without a command.
+    fn times(&self, lease: &OpenLease) -> [LeaseTime; 3] {
+        [lease.until, lease.free_at, self.deadline(lease)]
     }
 
     /// Returns the time after which a lease ends even if no other session needs the seat. A lease
@@ -336,7 +369,13 @@ impl Table {
         deletions
     }
 
-    /// Forgets which rows changed. The rows come from the store.
+    /// Counts all leases as changed.
+    pub(super) fn mark_leases_changed(&mut self) {
+        let sessions = self.leases.keys().map(|session| (*session, true));
+        self.changed.leases.extend(sessions);
+    }
+
+    /// Forgets which rows changed. The rows come from the store, or are not for it.
     pub(super) fn mark_stored(&mut self) {
         self.changed = ChangedKeys::default();
     }

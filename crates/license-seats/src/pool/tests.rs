@@ -8,7 +8,9 @@
 
 mod administration;
 mod borrowing;
+mod hold;
 mod queue;
+mod renewals;
 mod seats;
 
 use std::sync::Arc;

@@ -166,6 +166,7 @@ impl World {
         CommandTime {
             now: LeaseTime::from_millis(now),
             license_left: self.license_left,
+            hold_until: None,
         }
     }
 

@@ -7,13 +7,24 @@ use std::path::Path;
 use license_cli_support::{Audience, Destination, Exit, Failure, Overwrite, Terminal, show_path};
 use serde_json::json;
 
-use super::opened::{DatabaseAccess, not_opened, open, runtime};
+use super::database::{DatabaseAccess, not_opened};
+use super::opened::{open, runtime};
 use crate::args::Backup;
 use crate::config::Config;
 use crate::data_dir::DataDir;
 
 pub(super) fn run(arguments: &Backup, config: &Config, terminal: &Terminal) -> Result<(), Failure> {
     let directory = DataDir::open(&config.data_dir)?;
+    if let Some(service) = &config.database {
+        let message = format!(
+            "expected a server with SQLite, found the database {}",
+            service.url
+        );
+        return Err(Failure::usage(message).hint(
+            "back up the database with pg_dump or a base backup, and the data directory with the \
+             server's key by a copy of its files",
+        ));
+    }
     if arguments.out.exists() {
         let message = format!("{} already exists", show_path(&arguments.out));
         return Err(Failure::new(Exit::Usage, "EXISTS", message)
@@ -47,8 +58,8 @@ pub(super) fn run(arguments: &Backup, config: &Config, terminal: &Terminal) -> R
 fn copy_all(config: &Config, from: &DataDir, to: &DataDir) -> Result<Vec<String>, Failure> {
     runtime()?.block_on(async {
         let server = open(config, from, DatabaseAccess::Beside).await?;
-        let copied = server.store.back_up(&to.database()).await;
-        copied.map_err(|error| not_opened(to, &error))
+        let copied = server.database.store.back_up(&to.database()).await;
+        copied.map_err(|error| not_opened(config, &error))
     })?;
     copy_files(from, to)
 }

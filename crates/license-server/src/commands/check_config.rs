@@ -5,8 +5,9 @@ use license_cli_support::{
 };
 use serde_json::{Map, Value, json};
 
+use super::database::{postgres, redis};
 use crate::certificate::CertificateFiles;
-use crate::config::{self, Config, SETTINGS, Setting, Settings, Tls};
+use crate::config::{self, Config, SETTINGS, Setting, Settings, Tls, without_password};
 use crate::data_dir::DataDir;
 use crate::login;
 
@@ -51,6 +52,12 @@ fn check_files(config: &Config, terminal: &Terminal) -> Result<(), Failure> {
             .map(drop)
             .map_err(|error| Failure::io("read", path, &error).with_remark(name))?;
     }
+    if let Some(service) = &config.database {
+        postgres(service)?;
+    }
+    if let Some(service) = &config.redis {
+        redis(service)?;
+    }
     if let Tls::Files { cert, key } = &config.tls {
         let files = CertificateFiles {
             cert: cert.clone(),
@@ -90,14 +97,21 @@ fn to_text(settings: &Settings, data_dir: Option<&str>, terminal: &Terminal) -> 
     format!("file: {file}\n\n{}", table.to_text(terminal.columns()))
 }
 
-/// Returns the text of a value, if there is one. Omits the parts of a URI that may contain a PIN.
+/// Returns the text of a value, if there is one. Omits the parts of a URI that may contain a PIN,
+/// and the password of a URL.
 fn shown(setting: Setting, value: &SettingValue<String>) -> Option<String> {
     let text = &value.value;
     let is_key = matches!(setting.name, "key" | "signing_key");
     if is_key && text.to_ascii_lowercase().contains("pin-value") {
         return Some("pkcs11:…".to_owned());
     }
-    Some(text.clone()).filter(|text| !text.is_empty())
+    if text.is_empty() {
+        return None;
+    }
+    Some(match setting.name {
+        "database" | "redis" => without_password(text),
+        _ => text.clone(),
+    })
 }
 
 fn to_json(settings: &Settings) -> Value {

@@ -6,7 +6,8 @@ use license_cli_support::{Failure, Terminal, show_path};
 use license_core::issue::{KeyBits, Signer};
 use serde_json::json;
 
-use super::opened::{not_opened, prepare, write_request};
+use super::database::{not_opened, record_key};
+use super::opened::{prepare, runtime, write_request};
 use crate::args::Init;
 use crate::config::Config;
 use crate::data_dir::DataDir;
@@ -74,7 +75,7 @@ pub(super) fn run(arguments: &Init, config: &Config, terminal: &Terminal) -> Res
 fn replace_key(config: &Config, bits: KeyBits) -> Result<(), Failure> {
     let directory = DataDir::open(&config.data_dir)?;
     SqliteStore::refuse_running(directory.path()).map_err(|error| {
-        not_opened(&directory, &error).hint("stop the server, create the key, and start it again")
+        not_opened(config, &error).hint("stop the server, create the key, and start it again")
     })?;
     let (key, next) = (directory.key(), directory.next_key());
     let failed = |path: &Path, error: &std::io::Error| Failure::io("rename", path, error);
@@ -89,5 +90,6 @@ fn replace_key(config: &Config, bits: KeyBits) -> Result<(), Failure> {
         }
     }
     std::fs::rename(&next, &key).map_err(|error| failed(&next, &error))?;
-    write_request(&directory, config, &directory.request())
+    write_request(&directory, config, &directory.request())?;
+    runtime()?.block_on(record_key(config, &directory))
 }

@@ -1,15 +1,13 @@
 //! `license-server install`: licenses, signed lists and the vendor's public keys from files.
 
-use license_cli_support::{
-    Audience, Destination, Exit, Failure, Overwrite, Source, Terminal, escape, plural, show_path,
-};
+use license_cli_support::{Exit, Failure, Source, Terminal, escape, plural, show_path};
 use license_core::encoding::{TextKind, decode_text};
-use license_core::trust::TrustedKey;
-use license_core::{TrustSet, with_causes};
 use serde_json::json;
 
+use super::database::{DatabaseAccess, not_opened};
 use super::last_day;
-use super::opened::{DatabaseAccess, OpenedServer, not_opened, open, refused, runtime};
+use super::opened::{OpenedServer, open, refused, runtime};
+use super::trust::TrustPlace;
 use crate::args::Install;
 use crate::config::Config;
 use crate::data_dir::DataDir;
@@ -46,40 +44,33 @@ pub(super) fn run(
             texts.push((file, text));
         }
     }
-    // The keys come first, because the licenses may need them.
-    for (file, text) in &trusts {
-        let keys = install_trust(file, text, config, &directory)?;
-        installed.keys.extend(keys);
-    }
-    if !texts.is_empty() || !installed.keys.is_empty() {
-        let result = runtime()?.block_on(install(&texts, config, &directory, &mut installed));
-        if let Err(failure) = result {
-            roll_back(&installed, &directory, terminal)?;
-            return Err(failure);
+    let is_done = runtime()?.block_on(async {
+        // The keys come first, because the licenses may need them.
+        let mut new_trust = None;
+        for (file, text) in &trusts {
+            let place = TrustPlace::new(config, &directory).await?;
+            let keys = place.install(file, text, config).await?;
+            if !keys.is_empty() {
+                new_trust = Some((place, text));
+            }
+            installed.keys.extend(keys);
         }
+        if texts.is_empty() && installed.keys.is_empty() {
+            return Ok(());
+        }
+        let result = install(&texts, config, &directory, &mut installed).await;
+        // Keys stay if files before the refused one are installed.
+        if let (Err(_), Some((place, text)), false) = (&result, new_trust, installed.has_content())
+        {
+            place.remove(text, config).await?;
+        }
+        result
+    });
+    if is_done.is_ok() || (installed.has_content() && !terminal.is_json()) {
+        // After a refusal, the report names the files that are installed.
+        installed.print(&directory, terminal)?;
     }
-    installed.print(&directory, terminal)
-}
-
-/// Removes new public keys after a refusal. If earlier files are installed already, their keys stay
-/// and the report names both.
-fn roll_back(
-    installed: &Installed,
-    directory: &DataDir,
-    terminal: &Terminal,
-) -> Result<(), Failure> {
-    if installed.has_content() {
-        return if terminal.is_json() {
-            Ok(())
-        } else {
-            installed.print(directory, terminal)
-        };
-    }
-    if !installed.keys.is_empty() {
-        let path = directory.trust();
-        std::fs::remove_file(&path).map_err(|error| Failure::io("remove", &path, &error))?;
-    }
-    Ok(())
+    is_done
 }
 
 async fn install(
@@ -114,8 +105,8 @@ async fn install(
         let recorded = trust.record_keys(&Actor::Console, &installed.keys).await;
         recorded.map_err(|refusal| refused(&refusal))?;
     }
-    let closed = server.store.close().await;
-    closed.map_err(|error| not_opened(directory, &error))?;
+    let closed = server.database.store.close().await;
+    closed.map_err(|error| not_opened(config, &error))?;
     result
 }
 
@@ -203,48 +194,4 @@ fn describe(installed: &InstalledLicense, state: LicenseState) -> String {
         last_day(license),
         state.code
     )
-}
-
-/// Installs the vendor's public keys, and returns the ids of new ones. The keys are never replaced:
-/// a trust statement changes them.
-fn install_trust(
-    file: &Source,
-    text: &str,
-    config: &Config,
-    directory: &DataDir,
-) -> Result<Vec<String>, Failure> {
-    let trust = TrustSet::parse(text).map_err(|error| {
-        Failure::malformed(format!("{file}: {}", with_causes(&error)))
-            .hint("use the trust set that the vendor wrote with `keygen trust`")
-    })?;
-    if let Some(path) = &config.trust {
-        let message = format!("the public keys come from {}", show_path(path));
-        return Err(Failure::usage(message).hint("omit the file, or the setting trust"));
-    }
-    if let Some(known) = crate::embedded::trust()? {
-        let is_known = |key: &TrustedKey| known.get(key.id().as_str()).is_some();
-        if trust.iter().all(is_known) {
-            return Ok(Vec::new());
-        }
-        let message = "the public keys are embedded in this program, and the file has other keys";
-        return Err(Failure::usage(message)
-            .hint("omit the file; or, if the vendor's keys have changed, name it with --trust"));
-    }
-    let path = directory.trust();
-    if path.exists() {
-        let known = crate::trust_file::read_trust(&path)?;
-        if trust
-            .iter()
-            .all(|key| known.get(key.id().as_str()).is_some())
-        {
-            return Ok(Vec::new());
-        }
-        let message = format!("{} exists, and has other keys", show_path(&path));
-        return Err(Failure::new(Exit::Usage, "EXISTS", message).hint(
-            "ask the vendor for a trust statement, which introduces new keys; or, if the keys are wrong, remove the file",
-        ));
-    }
-    let target = Destination::File(path);
-    target.write(text.as_bytes(), Overwrite::Refuse, Audience::OwnerOnly)?;
-    Ok(trust.iter().map(|key| key.id().to_string()).collect())
 }

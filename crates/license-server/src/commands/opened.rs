@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use license_cli_support::{Audience, Destination, Exit, Failure, Overwrite, show_path};
 use license_core::chrono::{DateTime, Utc};
 use license_core::issue::{KeyBits, ServerKey, ServerRequestDraft, Signer, VerifyingSigner};
@@ -13,32 +14,25 @@ use license_issuer::ledger::sqlite::{LedgerFile, SqliteLedger};
 use license_issuer::ledger::{Ledger, LedgerReader};
 use license_issuer::services::issue::own_trust_set;
 
+use super::database::{
+    DatabaseAccess, OpenedDatabase, create_tables, open_database, refuse_new_key,
+};
 use crate::clock::{ServerClock, SystemServerClock};
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::domain::{Refusal, RefusalKind, ServerCode, TenantId};
 use crate::embedded;
 use crate::keys::{self, SigningServer};
-use crate::observer::Observer;
 use crate::services::{ServerRole, Services, ServicesConfig, TrustRoots, VendorConfig};
-use crate::store::sqlite::SqliteStore;
-use crate::store::{ServerStore, ServerStoreError};
+use crate::store::{ServerStore, SharedStore};
 use crate::trust_file;
-
-/// How a command uses the database.
-pub(super) enum DatabaseAccess {
-    /// As the server, which no other process may be. The observer gets its measurements.
-    Serve(Arc<dyn Observer>),
-    /// Beside a server that may run.
-    Beside,
-}
 
 /// An opened server.
 pub(super) struct OpenedServer {
     pub(super) services: Arc<Services>,
-    pub(super) store: Arc<dyn ServerStore>,
     pub(super) clock: Arc<dyn ServerClock>,
     pub(super) has_trust: bool,
+    pub(super) database: OpenedDatabase,
 }
 
 /// The result of the preparation of a data directory.
@@ -48,11 +42,12 @@ pub(super) struct Prepared {
     pub(super) is_new: bool,
 }
 
-/// Creates what is missing of a server: the data directory, the key and the request to the vendor.
+/// Creates what is missing of a server: the data directory, the tables of PostgreSQL, the key and the
+/// request to the vendor.
 ///
 /// # Errors
 ///
-/// Returns the errors of [`DataDir::create`] and [`keys::create`].
+/// Returns the errors of [`DataDir::create`], [`keys::create`] and the database.
 pub(super) fn prepare(config: &Config, bits: KeyBits) -> Result<Prepared, Failure> {
     if let Some(parent) = config.data_dir.parent().filter(|_| config.is_default_dir) {
         let created = std::fs::create_dir_all(parent);
@@ -65,6 +60,15 @@ pub(super) fn prepare(config: &Config, bits: KeyBits) -> Result<Prepared, Failur
     if is_new && directory.database().exists() {
         // A new key would not be certified by the licenses in the database.
         keys::load(config, &directory)?;
+    }
+    if config.database.is_some() {
+        runtime()?.block_on(async {
+            create_tables(config).await?;
+            if is_new {
+                refuse_new_key(config, &directory).await?;
+            }
+            Ok::<_, Failure>(())
+        })?;
     }
     if is_new {
         keys::create(&key, bits)?;
@@ -114,8 +118,17 @@ pub(super) async fn open(
     access: DatabaseAccess,
 ) -> Result<OpenedServer, Failure> {
     let key = keys::load(config, directory)?;
-    let roots = roots(config, directory)?;
-    let trust = roots.keys()?;
+    let clock: Arc<dyn ServerClock> = Arc::new(SystemServerClock);
+    let open = || open_database(config, directory, &access, Arc::clone(&clock));
+    // Servers with PostgreSQL have the trust set in the database. SQLite is opened later, because a
+    // server that cannot start must not change it.
+    let opened = match &config.database {
+        Some(_) => Some(open().await?),
+        None => None,
+    };
+    let shared = opened.as_ref().and_then(|database| database.shared.clone());
+    let roots = roots(config, directory, shared)?;
+    let trust = roots.keys().await?;
     let matrix = trust_file::read_product(config.product_file.as_ref())?;
     let has_trust = !trust.is_empty();
     let role = role(config, &access, &matrix)?;
@@ -128,24 +141,19 @@ pub(super) async fn open(
     let earlier = earlier
         .iter()
         .map(|path| server_key(keys::load_file(path)?, &trust));
-    let earlier = earlier.collect::<Result<_, _>>()?;
-    let clock: Arc<dyn ServerClock> = Arc::new(SystemServerClock);
+    let earlier: Vec<ServerKey> = earlier.collect::<Result<_, _>>()?;
+    let database = match opened {
+        Some(database) => database,
+        None => open().await?,
+    };
     let observer = match &access {
-        DatabaseAccess::Serve(observer) => Arc::clone(observer),
+        DatabaseAccess::Serve(observer) => {
+            database.check_key(config, &key, &earlier).await?;
+            Arc::clone(observer)
+        }
         DatabaseAccess::Beside => Arc::new(()),
     };
-    let opened = match &access {
-        // The first command creates the database.
-        DatabaseAccess::Beside if directory.database().exists() => {
-            SqliteStore::open_beside(directory.path(), Arc::clone(&clock))
-        }
-        _ => {
-            let (clock, observer) = (Arc::clone(&clock), Arc::clone(&observer));
-            SqliteStore::open_observed(directory.path(), clock, observer)
-        }
-    };
-    let store: Arc<dyn ServerStore> =
-        Arc::new(opened.map_err(|error| not_opened(directory, &error))?);
+    let store = Arc::clone(&database.store);
     let signer = match &config.key {
         Some(_) => SigningServer::in_token(key, earlier, observer),
         None => SigningServer::in_memory(key, earlier, observer),
@@ -172,9 +180,9 @@ pub(super) async fn open(
     let services = services.await.map_err(|refusal| refused(&refusal))?;
     Ok(OpenedServer {
         services,
-        store,
         clock,
         has_trust,
+        database,
     })
 }
 
@@ -307,9 +315,13 @@ fn ledger_failed(path: &Path, error: &LedgerError) -> Failure {
         .hint("name the ledger of keygen with --ledger; `keygen ledger verify` checks it")
 }
 
-/// Returns the vendor's public keys: those of the configuration, of the program or of the data
-/// directory, and those of the ledger.
-fn roots(config: &Config, directory: &DataDir) -> Result<VendorKeys, Failure> {
+/// Returns the vendor's public keys: those of the configuration, of the program, of the data
+/// directory or of a PostgreSQL database, and those of the ledger.
+fn roots(
+    config: &Config,
+    directory: &DataDir,
+    shared: Option<Arc<dyn SharedStore>>,
+) -> Result<VendorKeys, Failure> {
     if let Some(path) = &config.trust {
         let found = path.metadata();
         found.map_err(|error| Failure::io("read", path, &error))?;
@@ -325,11 +337,11 @@ fn roots(config: &Config, directory: &DataDir) -> Result<VendorKeys, Failure> {
             }
         },
     };
-    let file = || directory.trust();
-    let source = match (&config.trust, embedded::trust()?) {
-        (Some(path), _) => TrustSource::File(path.clone()),
-        (None, Some(keys)) => TrustSource::Embedded(keys),
-        (None, None) => TrustSource::File(file()),
+    let source = match (&config.trust, embedded::trust()?, shared) {
+        (Some(path), ..) => TrustSource::File(path.clone()),
+        (None, Some(keys), _) => TrustSource::Embedded(keys),
+        (None, None, Some(shared)) => TrustSource::Database(shared),
+        (None, None, None) => TrustSource::File(directory.trust()),
     };
     Ok(VendorKeys {
         source,
@@ -343,6 +355,8 @@ enum TrustSource {
     File(PathBuf),
     /// The keys that are embedded in the program.
     Embedded(TrustSet),
+    /// The keys that `license-server install` stored for all servers of a database.
+    Database(Arc<dyn SharedStore>),
 }
 
 /// The vendor's public keys.
@@ -353,42 +367,28 @@ struct VendorKeys {
 }
 
 impl VendorKeys {
-    fn keys(&self) -> Result<TrustSet, Failure> {
+    async fn keys(&self) -> Result<TrustSet, Failure> {
         let keys = match &self.source {
             TrustSource::File(path) => trust_file::read_trust(path)?,
             TrustSource::Embedded(keys) => keys.clone(),
+            TrustSource::Database(shared) => {
+                let text = shared.trust_set(&TenantId::site()).await;
+                let text = text.map_err(|error| refused(&error.into()))?;
+                let parsed = text.map(|text| trust_file::parse_trust(&text, "the database"));
+                parsed.transpose()?.unwrap_or_default()
+            }
         };
         Ok(keys.joined(&self.ledger))
     }
 }
 
+#[async_trait]
 impl TrustRoots for VendorKeys {
-    fn read(&self) -> Result<TrustSet, Refusal> {
-        self.keys().map_err(|failure| {
+    async fn read(&self) -> Result<TrustSet, Refusal> {
+        self.keys().await.map_err(|failure| {
             let detail = failure.message();
             Refusal::new(RefusalKind::Unavailable, ServerCode::StorageFailed, detail)
         })
-    }
-}
-
-/// Maps an error of the database.
-pub(super) fn not_opened(directory: &DataDir, error: &ServerStoreError) -> Failure {
-    let message = match error {
-        // The cause names the lock file in the directory.
-        ServerStoreError::Locked(_) => with_causes(error),
-        _ => format!("{}: {}", show_path(directory.path()), with_causes(error)),
-    };
-    let failure = match error {
-        ServerStoreError::Locked(_) => Failure::new(Exit::System, "BUSY", message),
-        ServerStoreError::Missing { .. } => Failure::new(Exit::System, "NOT_INITIALIZED", message),
-        ServerStoreError::Damaged(_)
-        | ServerStoreError::NotAServer { .. }
-        | ServerStoreError::Newer { .. } => Failure::malformed(message),
-        _ => Failure::new(Exit::System, "STORAGE_FAILED", message),
-    };
-    match error.hint() {
-        Some(hint) => failure.hint(hint),
-        None => failure.hint("check the permissions and the free space of the data directory"),
     }
 }
 

@@ -13,7 +13,8 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 
-use super::opened::{DatabaseAccess, OpenedServer, not_opened, open, prepare, refused, runtime};
+use super::database::{DatabaseAccess, not_opened};
+use super::opened::{OpenedServer, open, prepare, refused, runtime};
 use crate::api::{App, AppSettings};
 use crate::certificate::CertificateFiles;
 use crate::config::Config;
@@ -47,7 +48,8 @@ async fn serve(config: Config, directory: DataDir, terminal: &Terminal) -> Resul
     let tls = tls.transpose()?;
     let enrollment_token = enrollment_token(&config)?;
     // The ports come before the database, because a server that cannot start must not change it.
-    let bind = |name, address| bind(name, address).map_err(|failure| in_use(&directory, failure));
+    let bind =
+        |name, address| bind(name, address).map_err(|failure| in_use(&config, &directory, failure));
     let listener = bind("listen", config.listen)?;
     let metrics_listener = config
         .metrics_listen
@@ -99,9 +101,9 @@ async fn serve(config: Config, directory: DataDir, terminal: &Terminal) -> Resul
         terminal.warning(code, problem);
     }
     let ended = server.run(signals).await;
-    let closed = opened.store.close().await;
+    let closed = opened.database.store.close().await;
     ended.map_err(|error| Failure::io("serve", Path::new(&address.to_string()), &error))?;
-    closed.map_err(|error| not_opened(&directory, &error))
+    closed.map_err(|error| not_opened(&config, &error))
 }
 
 fn assemble(
@@ -173,9 +175,9 @@ fn not_bound(name: &str, address: SocketAddr, error: &std::io::Error) -> Failure
 }
 
 /// Names the other server that uses the directory, which is the usual reason why a port is taken.
-fn in_use(directory: &DataDir, failure: Failure) -> Failure {
+fn in_use(config: &Config, directory: &DataDir, failure: Failure) -> Failure {
     match SqliteStore::refuse_running(directory.path()) {
-        Err(error @ ServerStoreError::Locked(_)) => not_opened(directory, &error),
+        Err(error @ ServerStoreError::Locked(_)) => not_opened(config, &error),
         _ => failure,
     }
 }

@@ -6,19 +6,24 @@ use std::time::Duration;
 
 use license_cli_support::{Cell, Column, Failure, Fields, Meaning, Table, Terminal, show_path};
 use license_core::issue::Signer;
+use license_core::time::rfc3339;
 use license_issuer::files::LockError;
 use serde_json::{Value, json};
 
+use super::database::{DatabaseAccess, database_name, not_opened};
 use super::last_day;
-use super::opened::{DatabaseAccess, not_opened, open, refused, runtime};
+use super::opened::{open, refused, runtime};
 use crate::certificate::CertificateFiles;
 use crate::config::{Config, Tls};
 use crate::data_dir::DataDir;
-use crate::domain::PageRequest;
+use crate::domain::{DatabaseStatus, NodeStatus, PageRequest};
 use crate::keys;
 use crate::services::{InstalledLicense, LicenseState, PoolStatus, Readiness};
 use crate::store::ServerStoreError;
 use crate::store::sqlite::SqliteStore;
+
+/// After how many seconds of silence a server is marked. A server reports itself every second.
+const SILENT_SECONDS: i64 = 5;
 
 /// The time for the answer of a running server.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -26,7 +31,7 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 pub(super) fn run(config: &Config, terminal: &Terminal) -> Result<(), Failure> {
     let directory = DataDir::open(&config.data_dir)?;
     let key = keys::load(config, &directory)?.public().id().to_string();
-    let (licenses, pools, readiness) = runtime()?.block_on(async {
+    let (licenses, pools, readiness, database) = runtime()?.block_on(async {
         let server = open(config, &directory, DatabaseAccess::Beside).await?;
         let failed = |refusal| refused(&refusal);
         let page = PageRequest::new(None, Some(PageRequest::MAX_LIMIT));
@@ -49,10 +54,25 @@ pub(super) fn run(config: &Config, terminal: &Terminal) -> Result<(), Failure> {
             (license, state)
         });
         let readiness = server.services.readiness().await.map_err(failed)?;
-        Ok::<_, Failure>((licenses.collect(), pools, readiness))
+        let database = match &server.database.shared {
+            Some(shared) => {
+                let failed = |error| not_opened(config, &error);
+                Some(DatabaseReport {
+                    url: database_name(config),
+                    status: shared.status().await.map_err(failed)?,
+                    nodes: server.database.store.nodes().await.map_err(failed)?,
+                })
+            }
+            None => None,
+        };
+        Ok::<_, Failure>((licenses.collect(), pools, readiness, database))
     })?;
     let answers = answers(config);
-    let process = if answers { None } else { process(&directory)? };
+    let process = if answers {
+        None
+    } else {
+        process(config, &directory)?
+    };
     let certificate = CertificateFiles::existing(&config.tls, &directory);
     let certificate = certificate.map(|files| files.load()).transpose()?;
     let status = Status {
@@ -62,6 +82,7 @@ pub(super) fn run(config: &Config, terminal: &Terminal) -> Result<(), Failure> {
         fingerprint: certificate.as_ref().map(|found| found.fingerprint.clone()),
         url: config.url(config.listen),
         data_dir: show_path(directory.path()),
+        database,
         key,
         licenses,
         pools,
@@ -80,7 +101,7 @@ pub(super) fn run(config: &Config, terminal: &Terminal) -> Result<(), Failure> {
 }
 
 /// Returns the description of the server process that uses a data directory.
-fn process(directory: &DataDir) -> Result<Option<String>, Failure> {
+fn process(config: &Config, directory: &DataDir) -> Result<Option<String>, Failure> {
     match SqliteStore::refuse_running(directory.path()) {
         Ok(()) => Ok(None),
         Err(ServerStoreError::Locked(error)) => Ok(Some(match &*error {
@@ -90,7 +111,7 @@ fn process(directory: &DataDir) -> Result<Option<String>, Failure> {
             } => holder.to_string(),
             _ => "another process".to_owned(),
         })),
-        Err(error) => Err(not_opened(directory, &error)),
+        Err(error) => Err(not_opened(config, &error)),
     }
 }
 
@@ -105,6 +126,8 @@ struct Status {
     fingerprint: Option<String>,
     url: String,
     data_dir: String,
+    /// The database that several servers use.
+    database: Option<DatabaseReport>,
     key: String,
     licenses: Vec<(InstalledLicense, LicenseState)>,
     pools: Vec<PoolStatus>,
@@ -136,7 +159,27 @@ impl Status {
         }
         fields.add("data", self.data_dir.as_str());
         fields.add("key", self.key.as_str());
+        if let Some(database) = &self.database {
+            fields.add("database", database.url.as_str());
+            fields.add("PostgreSQL", database.status.version.as_str());
+            if let Some(redis) = &database.status.redis {
+                let since = rfc3339(redis.since);
+                fields.add(
+                    "Redis",
+                    match redis.is_on {
+                        true => {
+                            Cell::new(Meaning::Good, &format!("answers renewals since {since}"))
+                        }
+                        false => Cell::new(Meaning::Warning, &format!("off since {since}")),
+                    },
+                );
+            }
+        }
         let mut text = fields.to_text(columns);
+        if let Some(database) = &self.database {
+            text.push_str("\n\n");
+            text.push_str(&database.node_table().to_text(columns));
+        }
         if self.licenses.is_empty() && self.readiness.problem().is_some() {
             return text;
         }
@@ -228,9 +271,73 @@ impl Status {
             "certificate_sha256": self.fingerprint,
             "url": self.url,
             "data_dir": self.data_dir,
+            "database": self.database.as_ref().map(DatabaseReport::to_json),
             "kid": self.key,
             "licenses": licenses.collect::<Vec<_>>(),
             "pools": pools.collect::<Vec<_>>(),
+        })
+    }
+}
+
+/// A database that several servers use, and its servers.
+struct DatabaseReport {
+    /// The URL without its password.
+    url: String,
+    status: DatabaseStatus,
+    nodes: Vec<NodeStatus>,
+}
+
+impl DatabaseReport {
+    fn node_table(&self) -> Table {
+        let mut table = Table::new([
+            Column::new("SERVER"),
+            Column::new("VERSION"),
+            Column::new("STARTED").without_wrapping(),
+            Column::new("LAST SEEN"),
+            Column::new("LEASE CLOCK"),
+        ]);
+        for node in &self.nodes {
+            let seconds = node.seen_ago.num_seconds();
+            let is_silent = seconds > SILENT_SECONDS;
+            let meaning = if is_silent {
+                Meaning::Warning
+            } else {
+                Meaning::Good
+            };
+            table.row([
+                node.name.as_str().into(),
+                node.version.as_str().into(),
+                rfc3339(node.started_at).to_string().into(),
+                Cell::new(meaning, &format!("{seconds} s ago")),
+                if node.is_owner { "advances it" } else { "" }.into(),
+            ]);
+        }
+        table
+    }
+
+    fn to_json(&self) -> Value {
+        let nodes = self.nodes.iter().map(|node| {
+            json!({
+                "id": node.node.as_str(),
+                "name": node.name,
+                "version": node.version,
+                "started_at": rfc3339(node.started_at).to_string(),
+                "seen_seconds_ago": node.seen_ago.num_seconds(),
+                "is_clock_owner": node.is_owner,
+                "has_redis": node.has_redis,
+            })
+        });
+        let redis = self.status.redis.map(|redis| {
+            json!({
+                "is_on": redis.is_on,
+                "since": rfc3339(redis.since).to_string(),
+            })
+        });
+        json!({
+            "url": self.url,
+            "version": self.status.version,
+            "nodes": nodes.collect::<Vec<_>>(),
+            "redis": redis,
         })
     }
 }

@@ -5,7 +5,8 @@ use license_core::chrono::TimeDelta;
 use license_core::time::rfc3339;
 use serde_json::{Map, Value, json};
 
-use super::opened::{DatabaseAccess, OpenedServer, now, open, refused, runtime};
+use super::database::DatabaseAccess;
+use super::opened::{OpenedServer, now, open, refused, runtime};
 use crate::args::TokenCommand;
 use crate::config::Config;
 use crate::data_dir::DataDir;

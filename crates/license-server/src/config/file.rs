@@ -18,11 +18,13 @@ use super::setting::{SETTINGS, Setting};
 pub(super) type FileValues = Vec<(Setting, SettingValue<String>)>;
 
 /// Names of members that would contain a secret.
-const SECRETS: [&str; 5] = [
+const SECRETS: [&str; 7] = [
+    "database_password",
     "enrollment_token",
     "passphrase",
     "password",
     "pin",
+    "redis_password",
     "secret",
 ];
 

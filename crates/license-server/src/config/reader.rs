@@ -10,6 +10,7 @@ use std::time::Duration;
 use license_cli_support::{Exit, Failure, Origin, SettingValue, escape};
 use license_issuer::signer::KeyLocation;
 
+use super::service::without_password;
 use super::settings::Settings;
 use super::{Limits, LogFormat, LoginConfig, Tls, TokenKey, VendorSettings, host_name};
 use crate::network::Network;
@@ -291,7 +292,11 @@ pub(super) fn no_tls(listen: SocketAddr) -> Failure {
 
 /// Returns the failure of a value that is not acceptable.
 pub(super) fn refused(name: &str, expected: &str, value: &SettingValue<String>) -> Failure {
-    let shown: String = value.value.chars().take(60).collect();
+    let shown = match name {
+        "database" | "redis" => without_password(&value.value),
+        _ => value.value.clone(),
+    };
+    let shown: String = shown.chars().take(60).collect();
     let message = format!("{name}: {expected}, found {}", escape(&shown));
     let failure = match value.origin {
         Origin::File { .. } => Failure::malformed(message),

@@ -51,8 +51,12 @@ impl Setting {
 }
 
 /// All settings, in the order in which `license-server check-config` shows them.
-pub(crate) const SETTINGS: [Setting; 38] = [
+pub(crate) const SETTINGS: [Setting; 42] = [
     Setting::path("data_dir", "license-server in the user data directory"),
+    Setting::optional("database", "SQLite in the data directory"),
+    Setting::path("database_password_file", "none"),
+    Setting::optional("redis", "none"),
+    Setting::path("redis_password_file", "none"),
     Setting::optional("key", "server.key in the data directory"),
     Setting::path("pin_file", "the file that the key names"),
     Setting::path("pkcs11_module", "the module that the key names"),

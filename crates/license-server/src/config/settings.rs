@@ -52,6 +52,15 @@ impl Settings {
         })
     }
 
+    /// Sets the value of a setting, as its option does.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        let setting = SETTINGS.into_iter().find(|setting| setting.name == name);
+        if let Some(setting) = setting {
+            let value = SettingValue::option(value.to_owned());
+            self.values.insert(0, (setting, value));
+        }
+    }
+
     /// Returns the value in effect.
     pub(crate) fn get(&self, name: &str) -> SettingValue<String> {
         let mut found = self.values.iter();
@@ -78,6 +87,13 @@ impl Settings {
         let directory = self.get("data_dir");
         if directory.origin == Origin::Option {
             options.push_str(&format!(" --data-dir {}", shell_word(&directory.value)));
+        }
+        for name in ["database", "database_password_file"] {
+            let value = self.get(name);
+            if value.origin == Origin::Option {
+                let option = name.replace('_', "-");
+                options.push_str(&format!(" --{option} {}", shell_word(&value.value)));
+            }
         }
         options
     }
@@ -189,5 +205,14 @@ mod tests {
             ..Settings::default()
         };
         assert_eq!(settings.server_options(), " --data-dir 'my data'");
+        let named = |name: &str| SETTINGS.into_iter().find(|one| one.name == name).unwrap();
+        let settings = Settings {
+            values: vec![(
+                named("database"),
+                SettingValue::option("postgres://db/l".to_owned()),
+            )],
+            ..Settings::default()
+        };
+        assert_eq!(settings.server_options(), " --database postgres://db/l");
     }
 }

@@ -94,6 +94,48 @@ pub struct AuditReport {
     pub fault: Option<AuditFault>,
 }
 
+impl AuditReport {
+    /// Creates the report of an empty trail.
+    pub fn new() -> Self {
+        Self {
+            entries: 0,
+            head: AuditEntry::FIRST_PREVIOUS,
+            fault: None,
+        }
+    }
+
+    /// Verifies the next entry. Returns whether the trail has no fault so far.
+    pub fn verify(&mut self, entry: &AuditEntry) -> bool {
+        let expected = self.entries.saturating_add(1);
+        if entry.seq != expected {
+            let found = entry.seq;
+            self.fault = Some(AuditFault::Missing { expected, found });
+            return false;
+        }
+        if entry.hash != entry.expected_hash(&self.head) {
+            self.fault = Some(AuditFault::Changed { seq: entry.seq });
+            return false;
+        }
+        self.entries = entry.seq;
+        self.head = entry.hash;
+        true
+    }
+
+    /// Compares the last entry with the recorded end of the trail.
+    pub fn verify_end(&mut self, expected: u64, head: &[u8; 32]) {
+        if (expected, head) != (self.entries, &self.head) {
+            let found = self.entries;
+            self.fault = Some(AuditFault::Cut { expected, found });
+        }
+    }
+}
+
+impl Default for AuditReport {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 /// A fault of an audit trail.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

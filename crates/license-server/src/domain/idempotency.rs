@@ -29,8 +29,10 @@ pub enum IdempotencyState {
     New,
     /// The request was answered with this response.
     Answered(StoredResponse),
-    /// The first request is still running.
+    /// The first request is still running, or a server has lost its response.
     Running,
+    /// The first request is still running on another server.
+    RunningElsewhere,
     /// The key belongs to a request with another body.
     Conflict,
 }

@@ -87,7 +87,8 @@ impl IdempotencyService {
             (IdempotencyState::New | IdempotencyState::Running, Some(own)) => {
                 RequestStart::New(own)
             }
-            (IdempotencyState::New | IdempotencyState::Running, None) => RequestStart::Running,
+            (IdempotencyState::New | IdempotencyState::Running, None)
+            | (IdempotencyState::RunningElsewhere, _) => RequestStart::Running,
             (IdempotencyState::Answered(response), _) => RequestStart::Answered(response),
             (IdempotencyState::Conflict, _) => RequestStart::Conflict,
         })

@@ -49,11 +49,18 @@ pub struct SeatService {
 
 impl SeatService {
     pub(super) fn new(site: Arc<Site>) -> Self {
+        let waiting = Arc::<Waiting>::default();
+        let others = Arc::clone(&waiting);
+        site.store
+            .on_ticket_change(Arc::new(move |ticket| match ticket {
+                Some(ticket) => others.wake(ticket),
+                None => others.wake_all(),
+            }));
         Self {
             site,
             sources: Arc::default(),
             tokens: Arc::default(),
-            waiting: Arc::default(),
+            waiting,
         }
     }
 

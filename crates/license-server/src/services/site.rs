@@ -55,7 +55,7 @@ impl Site {
             ServerRole::Vendor(vendor) => Some(Arc::new(VendorLedger::open(*vendor)?)),
             ServerRole::Site | ServerRole::VendorConsole => None,
         };
-        let roots = config.roots.read()?;
+        let roots = config.roots.read().await?;
         let roots = with_keys_of(vendor.as_deref(), roots);
         let content = read_content(&*config.store, &config.tenant, roots).await?;
         Ok(Self {
@@ -93,10 +93,18 @@ impl Site {
     pub(super) async fn refresh(&self) -> Result<bool, Refusal> {
         let version = self.store.content_version(&self.tenant).await?;
         let content = self.content();
-        // A trust set that was missing can come back without a change of the database.
-        let is_found = || self.roots.read().is_ok_and(|roots| !roots.is_empty());
-        if version == content.version && !(content.roots.is_empty() && is_found()) {
-            return Ok(false);
+        if version == content.version {
+            // A trust set that was missing can come back without a change of the database.
+            let is_missing = content.roots.is_empty();
+            if !is_missing
+                || self
+                    .roots
+                    .read()
+                    .await
+                    .map_or(true, |roots| roots.is_empty())
+            {
+                return Ok(false);
+            }
         }
         self.reload().await?;
         Ok(true)
@@ -104,20 +112,21 @@ impl Site {
 
     /// Reads the content, and forgets everything that was derived from the old content.
     pub(super) async fn reload(&self) -> Result<(), Refusal> {
-        let content = read_content(&*self.store, &self.tenant, self.current_roots()).await?;
+        let roots = self.current_roots().await;
+        let content = read_content(&*self.store, &self.tenant, roots).await?;
         *self.content.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(content);
         self.credentials.clear();
         Ok(())
     }
 
     /// Returns the vendor's keys of now. Keys that cannot be used change nothing.
-    fn current_roots(&self) -> TrustSet {
+    async fn current_roots(&self) -> TrustSet {
         let is_own = |roots: &TrustSet| {
             let keys = self.signer.keys();
             keys.iter()
                 .any(|key| roots.get(key.id().as_str()).is_some())
         };
-        let roots = self.roots.read();
+        let roots = self.roots.read().await;
         match roots.map(|roots| with_keys_of(self.vendor.as_deref(), roots)) {
             Ok(roots) if !is_own(&roots) => roots,
             Ok(_) => {

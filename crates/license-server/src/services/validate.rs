@@ -11,9 +11,11 @@ use license_core::license::Activation;
 use license_core::machine::Machine;
 use license_core::policy::Entitlements;
 use license_core::{Code, Context, License, LicenseFile, LicenseId, Version, with_causes};
+use serde::Serialize;
 
 use super::cache::Cache;
 use super::licenses::InstalledLicense;
+use super::shared_tokens;
 use super::site::Site;
 use super::vendor::{self, Standing};
 use super::verdict::Verdict;
@@ -90,7 +92,7 @@ pub struct ValidateReply {
 }
 
 /// The parts of a request that decide the answer.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash, Serialize)]
 struct CacheKey {
     license: LicenseId,
     machine: String,
@@ -138,7 +140,7 @@ impl ValidateService {
             machine: machine.to_string(),
             user: request.user,
             version: request.version,
-            minute: now.timestamp().div_euclid(60),
+            minute: shared_tokens::minute_of(now),
             content: self.site.content().version,
         };
         let cached = request
@@ -157,8 +159,14 @@ impl ValidateService {
         let is_cached = request.nonce.is_none() && verdict.code != Code::NotActivated;
         let renewal = self.renewal(&installed);
         let nonce = request.nonce.as_deref();
-        let reply = self.reply(&installed.license, &machine, &verdict, nonce, renewal, now);
-        let reply = reply.await?;
+        let validation = match status_of(&verdict) {
+            None => None,
+            Some(status) => {
+                let draft = self.draft(&installed.license, &machine, status, nonce, now)?;
+                Some(shared_tokens::token(&self.site, &key, &draft).await?)
+            }
+        };
+        let reply = self.reply(&installed.license, &verdict, validation, renewal);
         let reply = Arc::new(reply);
         if is_cached {
             self.replies.insert(key, Arc::clone(&reply));
@@ -236,27 +244,21 @@ impl ValidateService {
         valid.map(|found| found.record.token.clone())
     }
 
-    async fn reply(
+    fn reply(
         &self,
         license: &License,
-        machine: &Machine,
         verdict: &Verdict,
-        nonce: Option<&str>,
+        validation: Option<String>,
         renewal: Option<String>,
-        now: DateTime<Utc>,
-    ) -> Result<ValidateReply, Refusal> {
+    ) -> ValidateReply {
         let base = self.site.matrix.base_tier().entitlements();
         let entitlements: &Entitlements = if verdict.is_valid {
             license.entitlements()
         } else {
             base
         };
-        let validation = match status_of(verdict) {
-            None => None,
-            Some(status) => Some(self.sign(license, machine, status, nonce, now).await?),
-        };
         let quotas = entitlements.quotas();
-        Ok(ValidateReply {
+        ValidateReply {
             valid: verdict.is_valid,
             code: verdict.code,
             license: license.id().clone(),
@@ -270,17 +272,17 @@ impl ValidateService {
             expected: verdict.evidence.expected(),
             actual: verdict.evidence.actual(),
             renewal,
-        })
+        }
     }
 
-    async fn sign(
+    fn draft<'a>(
         &self,
-        license: &License,
+        license: &'a License,
         machine: &Machine,
         status: Status,
         nonce: Option<&str>,
         now: DateTime<Utc>,
-    ) -> Result<String, Refusal> {
+    ) -> Result<ValidationDraft<'a>, Refusal> {
         let id = self.site.new_id()?;
         let issuer = self.site.issuer.clone();
         let mut draft = ValidationDraft::for_license(license, issuer, id, now);
@@ -288,11 +290,7 @@ impl ValidateService {
         draft.machine = Some(digest.unwrap_or_else(|| machine.to_string()));
         draft.nonce = nonce.map(str::to_owned);
         draft.status = status;
-        self.site
-            .signer
-            .sign_validation(&draft)
-            .await
-            .map_err(|error| signing_failed(&error))
+        Ok(draft)
     }
 
     /// Remembers the use of a machine, until the next tick stores it.

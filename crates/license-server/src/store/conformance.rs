@@ -12,7 +12,10 @@ mod telemetry;
 use super::ServerStore;
 
 pub(super) use acquires::concurrent_acquires;
-pub(super) use sample::{acquire, acquire_command, grant, session};
+pub(super) use replay::replay;
+pub(super) use sample::{
+    acquire, acquire_command, audit, grant, id, instance, license, secret, session, tenant,
+};
 
 /// Checks an empty store.
 ///
@@ -24,6 +27,6 @@ pub(super) async fn check(store: &dyn ServerStore) {
     administration::check(store).await;
     ledger::check(store).await;
     seats::check(store).await;
-    replay::check(store).await;
+    replay::replay(&[store], async |_| {}).await;
     telemetry::check(store).await;
 }

@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use license_issuer::files::LockError;
+use tokio_postgres::error::SqlState;
 
-use crate::domain::{Refusal, RefusalKind, ServerCode};
+use crate::domain::{AuditFault, Refusal, RefusalKind, ServerCode};
 use crate::log_limit;
+use crate::store::redis::RedisStoreError;
 
 /// The reason why the database cannot be opened, read or written.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -70,6 +72,21 @@ pub enum ServerStoreError {
         /// The value.
         found: String,
     },
+    /// The database was moved to another one.
+    #[error("the database was moved to {to}")]
+    Moved {
+        /// The name of the other database.
+        to: String,
+    },
+    /// The database that is to get the rows of another one has rows.
+    #[error("expected an empty database, found rows in the table {table}")]
+    NotEmpty {
+        /// The table.
+        table: &'static str,
+    },
+    /// The audit trail is damaged.
+    #[error("the audit trail is damaged")]
+    Audit(#[source] AuditFault),
     /// Only the running server may change seats.
     #[error("only the running server may change seats")]
     NotOwner,
@@ -91,6 +108,9 @@ pub enum ServerStoreError {
         /// The destination.
         path: PathBuf,
     },
+    /// The database is backed up with the tools of PostgreSQL.
+    #[error("expected a SQLite database, found a PostgreSQL database")]
+    BackupElsewhere,
     /// The server keeps no more rows of this kind.
     #[error("expected {limit}, found {found}")]
     LimitReached {
@@ -110,9 +130,72 @@ pub enum ServerStoreError {
         /// The error of the system.
         source: Arc<io::Error>,
     },
+    /// Redis cannot be used.
+    #[error("Redis cannot be used")]
+    Redis(#[source] RedisStoreError),
     /// SQLite cannot read or write the database.
     #[error("cannot read or write the database")]
     Database(#[source] Arc<rusqlite::Error>),
+    /// No connection to PostgreSQL can be established, or all connections are in use.
+    #[error("cannot reach the database {database}")]
+    Unreachable {
+        /// The address of the database, without the role and the password.
+        database: String,
+        /// The error of the connection. `None` if all connections are in use.
+        source: Option<PostgresError>,
+    },
+    /// The database, its role or its TLS has a setting with which the server does not work.
+    #[error("expected {expected}, found {found}")]
+    Setting {
+        /// The accepted setting.
+        expected: String,
+        /// The setting.
+        found: String,
+        /// The next step of the operator.
+        hint: &'static str,
+    },
+    /// PostgreSQL cannot read or write the database.
+    #[error("cannot read or write the database")]
+    Postgres(#[source] PostgresError),
+    /// The connection to PostgreSQL was lost during the commit, so the change may be stored.
+    #[error("the connection to the database was lost during the commit; the change may be stored")]
+    CommitUnknown(#[source] PostgresError),
+    /// The database lacks changes that this server has seen, because it was restored from a backup.
+    #[error("the database lacks changes that this server has seen")]
+    Restored,
+    /// A statement of the transaction failed, so PostgreSQL did not commit it.
+    #[error("a statement of the transaction has failed")]
+    Aborted,
+}
+
+/// An error of PostgreSQL or of the connection to it, without the values of rows.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+#[non_exhaustive]
+pub struct PostgresError {
+    /// The message.
+    pub message: String,
+    /// The SQLSTATE, if the database has sent the error.
+    pub code: Option<String>,
+}
+
+impl From<tokio_postgres::Error> for PostgresError {
+    /// Converts the error. Its details can contain a whole row, so they are omitted.
+    fn from(error: tokio_postgres::Error) -> Self {
+        match error.as_db_error() {
+            Some(found) => {
+                let code = found.code().code();
+                Self {
+                    message: format!("{} (SQLSTATE {code})", found.message()),
+                    code: Some(code.to_owned()),
+                }
+            }
+            None => Self {
+                message: license_core::with_causes(&error).to_string(),
+                code: None,
+            },
+        }
+    }
 }
 
 impl ServerStoreError {
@@ -140,6 +223,7 @@ impl ServerStoreError {
             Self::DiskFull => "disk_full",
             Self::Damaged(_) | Self::BadRow { .. } => "damaged",
             Self::Closed => "closed",
+            Self::Unreachable { .. } => "unreachable",
             _ => "storage",
         }
     }
@@ -155,6 +239,11 @@ impl ServerStoreError {
                  that network file systems do not provide"
             }
             Self::Missing { .. } => "create the data directory with `license-server init`",
+            Self::Moved { .. } => {
+                "name that database with --database; this directory only has the files beside it"
+            }
+            Self::NotEmpty { .. } => "give a new database, in which no server has started",
+            Self::Audit(_) => "restore the latest backup whose audit trail can be verified",
             Self::Newer { .. } => "use the newer version of license-server",
             Self::Older { .. } => "restart the server with this version first",
             Self::NotAServer { .. } => {
@@ -163,9 +252,20 @@ impl ServerStoreError {
             Self::Damaged(_) | Self::BadRow { .. } => {
                 "stop the server, and restore the latest backup"
             }
-            Self::DiskFull => "free space on the disk of the data directory",
+            Self::DiskFull => "free space on the disk of the database",
+            Self::Unreachable { source: None, .. } => {
+                "the database is slow, or a transaction holds its locks; repeat the command"
+            }
+            Self::Unreachable { .. } => {
+                "start PostgreSQL, and check the address, the role and the password"
+            }
+            Self::Setting { hint, .. } => hint,
             Self::BackupExists { .. } => "give the name of a new file",
+            Self::BackupElsewhere => {
+                "back up the database with pg_dump as a superuser, or with pg_basebackup"
+            }
             Self::Cursor { .. } => "start from the first page",
+            Self::Redis(error) => return error.hint().map(str::to_owned),
             _ => return None,
         };
         Some(hint.to_owned())
@@ -178,6 +278,16 @@ impl From<rusqlite::Error> for ServerStoreError {
             Some(rusqlite::ErrorCode::DatabaseCorrupt) => Self::Damaged(Arc::new(error)),
             Some(rusqlite::ErrorCode::DiskFull) => Self::DiskFull,
             _ => Self::Database(Arc::new(error)),
+        }
+    }
+}
+
+impl From<tokio_postgres::Error> for ServerStoreError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        if error.code() == Some(&SqlState::DISK_FULL) {
+            Self::DiskFull
+        } else {
+            Self::Postgres(error.into())
         }
     }
 }

@@ -7,7 +7,7 @@ use license_seats::{
     LeaseSpan, LeaseTime, OpenLease, PoolTerms, PoolUsage, SeatCommand, SeatOutcome, Ticket,
 };
 
-use crate::domain::PoolId;
+use crate::domain::{Page, PageRequest, PoolId};
 
 /// A command for a pool.
 #[derive(Clone, Debug)]
@@ -64,4 +64,30 @@ pub struct TicketRow {
     pub position: u64,
     /// The reading of the lease clock.
     pub now: LeaseTime,
+}
+
+impl TicketRow {
+    /// Returns a page of a whole queue. The length of a queue is bounded, so it is sorted here.
+    pub(super) fn page(
+        mut tickets: Vec<Arc<Ticket>>,
+        now: LeaseTime,
+        page: &PageRequest,
+    ) -> Page<Self> {
+        tickets.sort_by_key(|ticket| (!ticket.front, ticket.number));
+        let rows = (1u64..).zip(tickets).map(|(position, ticket)| Self {
+            ticket,
+            position,
+            now,
+        });
+        let is_after = |row: &Self| page.after.is_none() || row.key().as_str() > page.after_key();
+        let rows = rows.filter(is_after);
+        let rows = rows.take(page.limit().saturating_add(1)).collect();
+        Page::from_excess(rows, page.limit(), Self::key)
+    }
+
+    /// Returns the position of the ticket in the order of the queue.
+    fn key(&self) -> String {
+        let class = u8::from(!self.ticket.front);
+        format!("{class}-{:020}", self.ticket.number)
+    }
 }

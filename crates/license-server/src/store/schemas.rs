@@ -11,9 +11,11 @@ use super::sqlite::SqliteStore;
 use crate::clock::SystemServerClock;
 
 /// Beginnings of the lines that only the SQLite store has.
-const ONLY_SQLITE: [&str; 2] = [
+const ONLY_SQLITE: [&str; 3] = [
     // Backups of PostgreSQL are made with its own programs.
     "backup_marks: ",
+    // Only a move from SQLite to PostgreSQL exists.
+    "moves: ",
     // A statement can be longer than an index entry of PostgreSQL.
     "trust_statements: unique (tenant, armor)",
 ];
@@ -53,7 +55,7 @@ fn of_sqlite() -> BTreeSet<String> {
 async fn postgres() -> Option<TestDatabase> {
     let database = TestDatabase::create()?;
     let config = PostgresConfig::parse(database.url(), None).unwrap();
-    let opened = PostgresStore::open(&config, Arc::new(SystemServerClock), Arc::new(())).await;
+    let opened = PostgresStore::open(&config, None, Arc::new(SystemServerClock), Arc::new(())).await;
     opened.unwrap();
     Some(database)
 }

@@ -4,11 +4,15 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use license_core::ids::Commitment;
-use license_seats::{LeaseTime, OpenLease};
+use license_seats::{LeaseTime, OpenLease, TicketId};
 
 use super::ServerStoreError;
 use super::pool::{LeaseRow, PoolReply, PoolRequest, PoolView, TicketRow};
 use crate::domain::{NewAuditEntry, Page, PageRequest, PoolId, SeatPolicy, TenantId};
+
+/// Wakes the callers that wait for a ticket, after another server has offered it a seat or ended it.
+/// `None` wakes all callers, because changes may have been missed.
+pub type TicketWaker = Arc<dyn Fn(Option<TicketId>) + Send + Sync>;
 
 /// The part of a [`ServerStore`](super::ServerStore) for floating seats.
 #[async_trait]
@@ -21,6 +25,10 @@ pub trait SeatStore: Send + Sync {
         request: PoolRequest,
         audit: Option<NewAuditEntry>,
     ) -> Result<PoolReply, ServerStoreError>;
+
+    /// Sets what wakes the callers that wait for a ticket. Other servers of the same database change
+    /// tickets too. A store of one server has nothing to do.
+    fn on_ticket_change(&self, _waker: TicketWaker) {}
 
     /// Returns the stored reading of the lease clock.
     async fn lease_clock(&self, tenant: &TenantId) -> Result<LeaseTime, ServerStoreError>;

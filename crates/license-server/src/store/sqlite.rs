@@ -8,6 +8,7 @@ mod ledger;
 mod licenses;
 mod location;
 mod machines;
+mod moves;
 mod operations;
 mod pools;
 mod queries;
@@ -27,6 +28,7 @@ use std::time::Duration;
 use license_issuer::files::LockedFile;
 
 use self::connection::Access;
+pub use self::moves::MovingDatabase;
 use self::readers::Readers;
 use self::writer::Writer;
 use crate::clock::ServerClock;
@@ -53,7 +55,8 @@ impl SqliteStore {
     ///
     /// # Errors
     ///
-    /// Returns [`ServerStoreError::Locked`] if another server uses the directory, and
+    /// Returns [`ServerStoreError::Moved`] if the database was moved to another one,
+    /// [`ServerStoreError::Locked`] if another server uses the directory, and
     /// [`ServerStoreError::NetworkFileSystem`] if the directory is not on a local disk. Returns
     /// other errors if the database cannot be opened or was written by another program.
     pub fn open(directory: &Path, clock: Arc<dyn ServerClock>) -> Result<Self, ServerStoreError> {
@@ -77,6 +80,7 @@ impl SqliteStore {
         location::create_private(&path)?;
         let mut db = connection::open(&path, Access::Create)?;
         schema::migrate(&mut db)?;
+        moves::forget(&db)?;
         requests::forget_interrupted(&db)?;
         backup::resume(&mut db, clock.wall())?;
         Ok(Self {
@@ -111,6 +115,7 @@ impl SqliteStore {
                 .map_err(|_| ServerStoreError::Older { found, supported })?;
             schema::migrate(&mut db)?;
         }
+        moves::refuse_moved(&db)?;
         Ok(Self {
             writer: Writer::start(db, clock, false, Arc::new(()))?,
             readers: Readers::new(&path),
@@ -119,6 +124,16 @@ impl SqliteStore {
             is_owner: false,
             observer: Arc::new(()),
         })
+    }
+
+    /// Takes the lock of a data directory, which a running server holds.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ServerStoreError::Locked`] if a server runs, and other errors if the lock file
+    /// cannot be used.
+    pub fn lock_directory(directory: &Path) -> Result<LockedFile, ServerStoreError> {
+        location::lock(directory, START_PATIENCE)
     }
 
     /// Refuses a data directory that a running server uses.

@@ -39,6 +39,7 @@ pub(super) fn refusal(denial: &Denial, ended_at: Option<DateTime<Utc>>) -> Refus
                 .retry_after(retry(denial.next_seat_in))
         }
         DenialReason::QueueFull { .. } => refusal.retry_after(retry(denial.next_seat_in)),
+        DenialReason::OnHold { left } => refusal.retry_after(retry(Some(*left))),
         _ => refusal,
     }
 }
@@ -63,6 +64,7 @@ fn retry(next_seat_in: Option<LeaseSpan>) -> Duration {
 fn kind(reason: &DenialReason) -> RefusalKind {
     match reason {
         DenialReason::UnknownTicket => RefusalKind::NotFound,
+        DenialReason::OnHold { .. } => RefusalKind::Unavailable,
         DenialReason::SecretMismatch => RefusalKind::Forbidden,
         DenialReason::InvalidReason { .. } | DenialReason::BorrowDuration { .. } => {
             RefusalKind::BadRequest
@@ -74,7 +76,7 @@ fn kind(reason: &DenialReason) -> RefusalKind {
 /// Returns what the caller can do over HTTP.
 fn hint(reason: &DenialReason) -> &'static str {
     match reason {
-        DenialReason::NoSeat | DenialReason::UserLimit { .. } => {
+        DenialReason::NoSeat | DenialReason::UserLimit { .. } | DenialReason::OnHold { .. } => {
             "wait in the queue with `\"wait\": true`, or repeat the request later"
         }
         DenialReason::BorrowNotPermitted => {

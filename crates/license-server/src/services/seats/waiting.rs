@@ -34,6 +34,13 @@ impl Waiting {
         }
     }
 
+    /// Wakes all callers.
+    pub(super) fn wake_all(&self) {
+        for sender in self.lock().values() {
+            let _ = sender.send(());
+        }
+    }
+
     /// Wakes the callers of a ticket.
     pub(super) fn wake(&self, ticket: TicketId) {
         if let Some(sender) = self.lock().get(&ticket) {

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use async_trait::async_trait;
 use license_core::TrustSet;
 use license_core::issue::{ServerKey, Signer};
 
@@ -15,8 +16,9 @@ use crate::store::sqlite::SqliteStore;
 #[derive(Default)]
 struct TrustFile(Mutex<TrustSet>);
 
+#[async_trait]
 impl TrustRoots for TrustFile {
-    fn read(&self) -> Result<TrustSet, Refusal> {
+    async fn read(&self) -> Result<TrustSet, Refusal> {
         Ok(self.0.lock().unwrap().clone())
     }
 }

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use license_core::requests::ActivationSecret;
-use license_seats::{PoolTerms, Release, SeatCommand, SeatReply, SeatSecret};
+use license_seats::{PoolTerms, Release, SeatCommand, SeatReply};
 use tokio::sync::watch;
 
-use super::sample::{acquire_command, id, instance, session, tenant};
+use super::sample::{acquire_command, id, instance, secret, session, tenant};
 use crate::domain::PoolId;
 use crate::store::{PoolReply, PoolRequest, ServerStore};
 
@@ -28,9 +27,10 @@ pub(in crate::store) struct AcquireCounts {
 /// without gaps. A task counts its seat after the reply and stops counting it before the release,
 /// so that the count is never above the true number. It keeps its seat until another task is
 /// denied, so that the pool is full again and again. There must be more tasks than seats.
-/// `progress` gets the number of acquires that have begun, ten times.
+/// `progress` gets the number of acquires that have begun, ten times. The tasks use the stores in
+/// turn, which are nodes of one database.
 pub(in crate::store) async fn concurrent_acquires(
-    store: Arc<dyn ServerStore>,
+    stores: &[Arc<dyn ServerStore>],
     tasks: u32,
     seats: u32,
     acquires: u32,
@@ -44,8 +44,8 @@ pub(in crate::store) async fn concurrent_acquires(
     let is_used: Arc<[AtomicBool]> = (0..=acquires).map(|_| AtomicBool::new(false)).collect();
     let terms = Arc::new(PoolTerms::with_capacity(seats));
     let mut running = tokio::task::JoinSet::new();
-    for task in 0..tasks {
-        let (store, tenant, pool) = (Arc::clone(&store), tenant.clone(), pool.clone());
+    for (task, store) in (0..tasks).zip(stores.iter().cycle()) {
+        let (store, tenant, pool) = (Arc::clone(store), tenant.clone(), pool.clone());
         let (held, most_held, next) = (held.clone(), most_held.clone(), next.clone());
         let (denied, is_used, terms) = (denied.clone(), is_used.clone(), terms.clone());
         running.spawn(async move {
@@ -85,12 +85,11 @@ pub(in crate::store) async fn concurrent_acquires(
                     denials.changed().await.unwrap();
                 }
                 held.fetch_sub(1, Ordering::SeqCst);
-                let secret = ActivationSecret::from_random([7; 32]).reveal();
                 let release = SeatCommand::Release(Release {
                     session: session(task),
                     instance: instance(task),
                     seq,
-                    secret: SeatSecret::parse(&secret).unwrap(),
+                    secret: secret(),
                 });
                 apply(release).await.unwrap().outcome.reply.unwrap();
             }
@@ -104,8 +103,10 @@ pub(in crate::store) async fn concurrent_acquires(
     let used = is_used.iter().filter(|is_used| **is_used).count();
     let is_dense = !is_used[0] && is_used[1..=used].iter().all(|is_used| *is_used);
     assert!(is_dense, "the fencing numbers have gaps");
-    let view = store.pool(&tenant, &pool).await.unwrap().unwrap();
-    assert_eq!(view.usage.held, 0);
+    for store in stores {
+        let view = store.pool(&tenant, &pool).await.unwrap().unwrap();
+        assert_eq!(view.usage.held, 0);
+    }
     AcquireCounts {
         granted: u32::try_from(used).unwrap(),
         denied: *denied.borrow(),

@@ -2,26 +2,28 @@
 
 use std::sync::Arc;
 
-use license_core::requests::ActivationSecret;
 use license_seats::{
-    CommandTime, Heartbeat, Pool, PoolTerms, Release, SeatCommand, SeatSecret, Seq, TicketId,
-    TicketRef,
+    CommandTime, Heartbeat, Pool, PoolTerms, Release, SeatCommand, Seq, TicketId, TicketRef,
 };
 
-use super::sample::{acquire_command, id, instance, session, tenant};
-use crate::domain::PoolId;
+use super::sample::{acquire_command, id, instance, secret, session, tenant};
+use crate::domain::{PageRequest, PoolId, TenantId};
 use crate::store::{PoolRequest, ServerStore};
 
 /// The number of commands.
 const COMMANDS: u32 = 400;
 
-/// Replays a stream of commands at the lease times of the store.
-pub(super) async fn check(store: &dyn ServerStore) {
+/// Replays a stream of commands at the lease times of the stores, which are nodes of one database.
+/// A random one of them gets each command. `pass` is called before each command, and can let lease
+/// time pass.
+pub(in crate::store) async fn replay(stores: &[&dyn ServerStore], pass: impl AsyncFn(u32)) {
     let (tenant, pool) = (tenant(), PoolId::new(&id(1)));
     let mut random = 0x9E37_79B9_7F4A_7C15_u64;
-    let mut model = Pool::new(PoolTerms::with_capacity(4));
+    let mut model = Pool::new(PoolTerms::with_capacity(3));
+    let mut stored = Vec::new();
     for number in 0..COMMANDS {
         random = next(random);
+        pass(number).await;
         // The license changes its number of seats from time to time.
         let seats = 3 + number / 100 % 2;
         let terms = Arc::new(PoolTerms::with_capacity(seats));
@@ -32,17 +34,42 @@ pub(super) async fn check(store: &dyn ServerStore) {
             license_left: None,
             command: command.clone(),
         };
-        let reply = store.apply(&tenant, request, None).await.unwrap();
+        let chosen = usize::try_from(random >> 40).unwrap() % stores.len();
+        let reply = stores[chosen].apply(&tenant, request, None).await.unwrap();
         let at = CommandTime::at(reply.now);
+        let mut events = Vec::new();
         if *model.terms() != *terms {
-            let _ = model.apply(SeatCommand::SetTerms(terms), at);
+            events = model.apply(SeatCommand::SetTerms(terms), at).events;
         }
         let expected = model.apply(command.clone(), at);
+        events.extend(expected.events);
         assert_eq!(reply.outcome.reply, expected.reply, "{number}: {command:?}");
+        assert_eq!(reply.outcome.events, events, "{number}: {command:?}");
+        stored.extend(
+            events
+                .iter()
+                .map(|event| serde_json::to_value(event).unwrap()),
+        );
     }
-    let view = store.pool(&tenant, &pool).await.unwrap().unwrap();
-    assert_eq!(view.usage, model.usage());
+    for store in stores {
+        let view = store.pool(&tenant, &pool).await.unwrap().unwrap();
+        assert_eq!(view.usage, model.usage());
+        assert_eq!(all_events(*store, &tenant).await, stored);
+    }
     assert!(model.usage().held > 0);
+}
+
+/// Returns the details of all events of a tenant.
+async fn all_events(store: &dyn ServerStore, tenant: &TenantId) -> Vec<serde_json::Value> {
+    let (mut events, mut page) = (Vec::new(), PageRequest::new(None, Some(500)));
+    loop {
+        let found = store.events(tenant, &page).await.unwrap();
+        if found.items.is_empty() {
+            return events;
+        }
+        events.extend(found.items.into_iter().map(|event| event.details));
+        page = PageRequest::new(found.next, Some(500));
+    }
 }
 
 /// Returns a command of one of eight sessions.
@@ -68,7 +95,7 @@ fn command(random: u64) -> SeatCommand {
             session,
             instance,
             seq,
-            secret: SeatSecret::parse(&ActivationSecret::from_random([7; 32]).reveal()).unwrap(),
+            secret: secret(),
         }),
         6 => SeatCommand::Poll(ticket_ref),
         _ => SeatCommand::Cancel(ticket_ref),

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use license_core::requests::ActivationSecret;
 use license_core::session::SessionId;
 use license_core::{LicenseId, time};
 use license_seats::{
-    Acquire, Holder, InstanceId, PoolTerms, SeatCommand, SeatGrant, SeatReply, TicketId,
+    Acquire, Holder, InstanceId, PoolTerms, SeatCommand, SeatGrant, SeatReply, SeatSecret, TicketId,
 };
 use serde_json::json;
 
@@ -14,12 +13,12 @@ use crate::domain::{Actor, LicenseRecord, NewAuditEntry, PoolId, TenantId};
 use crate::store::{PoolReply, PoolRequest, ServerStore};
 
 /// Returns a tenant that no other check uses.
-pub(super) fn tenant() -> TenantId {
+pub(in crate::store) fn tenant() -> TenantId {
     TenantId::new(uuid::Uuid::new_v4())
 }
 
 /// Returns an audit entry.
-pub(super) fn audit(action: &'static str) -> NewAuditEntry {
+pub(in crate::store) fn audit(action: &'static str) -> NewAuditEntry {
     NewAuditEntry {
         actor: Actor::Console,
         action,
@@ -30,13 +29,13 @@ pub(super) fn audit(action: &'static str) -> NewAuditEntry {
 }
 
 /// Returns a license id.
-pub(super) fn id(number: u8) -> LicenseId {
+pub(in crate::store) fn id(number: u8) -> LicenseId {
     let at = time::parse_instant("2027-01-01").unwrap();
     LicenseId::from_random(at, &[number; 10])
 }
 
 /// Returns the record of a license that replaces others.
-pub(super) fn license(number: u8, pool: u8, supersedes: &[u8]) -> LicenseRecord {
+pub(in crate::store) fn license(number: u8, pool: u8, supersedes: &[u8]) -> LicenseRecord {
     LicenseRecord {
         id: id(number),
         pool: PoolId::new(&id(pool)),
@@ -57,10 +56,15 @@ pub(in crate::store) fn session(number: u32) -> SessionId {
 }
 
 /// Returns the process of a session.
-pub(super) fn instance(number: u32) -> InstanceId {
+pub(in crate::store) fn instance(number: u32) -> InstanceId {
     let mut bytes = [0; 16];
     bytes[..4].copy_from_slice(&number.to_be_bytes());
     InstanceId::from_bytes(bytes)
+}
+
+/// Returns the secret of every process.
+pub(in crate::store) fn secret() -> SeatSecret {
+    SeatSecret::from_bytes([7; 32])
 }
 
 /// Returns the command that acquires a seat for a session, and waits with this ticket.
@@ -68,7 +72,7 @@ pub(in crate::store) fn acquire_command(number: u32, wait: Option<TicketId>) -> 
     SeatCommand::Acquire(Acquire {
         holder: Holder::new(session(number), "ann"),
         instance: instance(number),
-        commitment: ActivationSecret::from_random([7; 32]).commitment(),
+        commitment: secret().commitment(),
         wait,
     })
 }

@@ -5,9 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::events;
 use super::queries::query;
 use super::values::{after_number, bad_row, collect_page, column, excess, number};
-use crate::domain::{
-    AuditEntry, AuditFault, AuditReport, NewAuditEntry, Page, PageRequest, TenantId,
-};
+use crate::domain::{AuditEntry, AuditReport, NewAuditEntry, Page, PageRequest, TenantId};
 use crate::store::ServerStoreError;
 
 /// Appends an entry and its event, in the transaction of the change.
@@ -64,35 +62,16 @@ pub(super) fn page(
 
 /// Verifies the chain from its first entry.
 pub(super) fn verify(db: &Connection, tenant: &TenantId) -> Result<AuditReport, ServerStoreError> {
-    let mut report = AuditReport {
-        entries: 0,
-        head: AuditEntry::FIRST_PREVIOUS,
-        fault: None,
-    };
+    let mut report = AuditReport::new();
     let mut statement = db.prepare_cached(query!("audit_page"))?;
     let mut rows = statement.query(params![tenant.as_str(), 0, -1])?;
     while let Some(row) = rows.next()? {
-        let entry = read(row)?;
-        let expected = report.entries.saturating_add(1);
-        if entry.seq != expected {
-            let found = entry.seq;
-            report.fault = Some(AuditFault::Missing { expected, found });
+        if !report.verify(&read(row)?) {
             return Ok(report);
         }
-        if entry.hash != entry.expected_hash(&report.head) {
-            report.fault = Some(AuditFault::Changed { seq: entry.seq });
-            return Ok(report);
-        }
-        report.entries = entry.seq;
-        report.head = entry.hash;
     }
     let (last, hash) = head(db, tenant)?;
-    if (last, hash) != (report.entries, report.head) {
-        report.fault = Some(AuditFault::Cut {
-            expected: last,
-            found: report.entries,
-        });
-    }
+    report.verify_end(last, &hash);
     Ok(report)
 }
 

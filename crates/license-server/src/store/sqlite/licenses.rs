@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::queries::query;
 use super::values::{
-    after_number, bad_row, collect, collect_page, column, excess, millis, number, time,
+    after_number, bad_row, collect, collect_page, column, excess, license_id, millis, number, time,
 };
 use crate::domain::{
     LicenseRecord, Page, PageRequest, PoolId, RevocationRecord, StatementRecord, TenantId,
@@ -165,11 +165,6 @@ fn license_ids(json: &str) -> Result<Vec<LicenseId>, ServerStoreError> {
         .iter()
         .map(|text| license_id("superseded_licenses", text));
     ids.collect()
-}
-
-/// Reads a license id.
-pub(super) fn license_id(table: &'static str, text: &str) -> Result<LicenseId, ServerStoreError> {
-    LicenseId::parse(text).ok_or_else(|| bad_row(table, text))
 }
 
 /// Stores a revocation list, unless the stored list is as new. Returns whether it was stored.

@@ -6,16 +6,15 @@ use chrono::{DateTime, Utc};
 use license_core::LicenseId;
 use rusqlite::{Connection, Row, params};
 
-use super::licenses::license_id;
 use super::queries::query;
 use super::values::{
-    after_number, bad_row, collect, collect_page, column, excess, millis, number, time,
+    after_number, bad_row, collect, collect_page, column, excess, license_id, millis, number, time,
 };
 use crate::domain::{
     ActivationRecord, ActivationState, MachineRecord, MachineSighting, Page, PageRequest, TenantId,
     UsageLimits, UsageRecord,
 };
-use crate::store::ServerStoreError;
+use crate::store::{ServerStoreError, limits};
 
 /// Records uses of licenses on machines, and deletes the machines that were not seen for the
 /// longest time if a license has more than `keep`.
@@ -104,17 +103,12 @@ pub(super) fn store_activation(
     if let Some(stored) = self::activation(db, tenant, &activation.nonce)? {
         return Ok(stored);
     }
-    let waiting: u32 = db
+    let waiting = db
         .prepare_cached(query!("activation_waiting"))?
         .query_row([tenant.as_str(), activation.license.as_str()], |row| {
             row.get(0)
         })?;
-    if waiting >= max_waiting {
-        return Err(ServerStoreError::LimitReached {
-            limit: format!("at most {max_waiting} waiting activation requests of a license"),
-            found: format!("{waiting} requests"),
-        });
-    }
+    limits::check_waiting(number("activations", waiting)?, max_waiting)?;
     db.prepare_cached(query!("activation_insert"))?
         .execute(params![
             tenant.as_str(),
@@ -225,15 +219,7 @@ pub(super) fn store_usage(
         number("usage_reports", bytes)?,
     );
     let length = u64::try_from(report.report.len()).unwrap_or(u64::MAX);
-    if reports >= limits.reports || bytes.saturating_add(length) > limits.bytes {
-        return Err(ServerStoreError::LimitReached {
-            limit: format!(
-                "at most {} usage reports of a license, with {} bytes together",
-                limits.reports, limits.bytes
-            ),
-            found: format!("{reports} reports with {bytes} bytes, and one with {length} bytes"),
-        });
-    }
+    limits::check_usage(reports, bytes, length, limits)?;
     let number: i64 = db
         .prepare_cached(query!("usage_number"))?
         .query_row([tenant], |row| row.get(0))?;

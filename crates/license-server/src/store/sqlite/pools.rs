@@ -47,6 +47,7 @@ impl Pools {
         let at = CommandTime {
             now,
             license_left: request.license_left,
+            hold_until: None,
         };
         let mut events = Vec::new();
         if *pool.terms() != *request.terms {

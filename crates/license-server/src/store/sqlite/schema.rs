@@ -8,14 +8,15 @@ use crate::store::ServerStoreError;
 
 /// The migrations. Each migration creates version N from version N-1, in one transaction. A
 /// released migration never changes.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("migrations/001-first.sql"),
     include_str!("migrations/002-ledger.sql"),
     include_str!("migrations/003-telemetry.sql"),
+    include_str!("migrations/004-moves.sql"),
 ];
 
 /// The version that the last migration creates.
-pub(super) const SUPPORTED: i64 = 3;
+pub(super) const SUPPORTED: i64 = 4;
 
 /// The id that distinguishes the databases of servers (`PRAGMA application_id`).
 const APPLICATION_ID: i64 = 0x4C69_6353;

@@ -266,7 +266,7 @@ pub(super) fn lease_page(
     Ok(leases.map(|lease| LeaseRow { lease, now }))
 }
 
-/// Returns the queue of a pool. Its length is bounded, so the rows are sorted here.
+/// Returns the queue of a pool.
 pub(super) fn ticket_page(
     db: &Connection,
     tenant: &TenantId,
@@ -274,23 +274,8 @@ pub(super) fn ticket_page(
     page: &PageRequest,
 ) -> Result<Page<TicketRow>, ServerStoreError> {
     let now = stored_clock(db)?;
-    let mut tickets = all_tickets(db, [tenant.as_str(), pool.as_str()])?;
-    tickets.sort_by_key(|ticket| (!ticket.front, ticket.number));
-    let rows = (1u64..).zip(tickets).map(|(position, ticket)| TicketRow {
-        ticket,
-        position,
-        now,
-    });
-    let rows =
-        rows.filter(|row| page.after.is_none() || ticket_key(row).as_str() > page.after_key());
-    let rows = rows.take(page.limit().saturating_add(1)).collect();
-    Ok(Page::from_excess(rows, page.limit(), ticket_key))
-}
-
-/// Returns the position of a ticket in the order of the queue.
-fn ticket_key(row: &TicketRow) -> String {
-    let class = u8::from(!row.ticket.front);
-    format!("{class}-{:020}", row.ticket.number)
+    let tickets = all_tickets(db, [tenant.as_str(), pool.as_str()])?;
+    Ok(TicketRow::page(tickets, now, page))
 }
 
 /// Returns the stored reading of the lease clock.

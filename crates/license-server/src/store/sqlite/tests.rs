@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use super::SqliteStore;
 use crate::clock::{ManualClock, SystemServerClock};
-use crate::store::conformance;
+use crate::store::{ServerStore, conformance};
 
 /// Returns a directory on a local disk.
 fn directory() -> TempDir {
@@ -50,12 +50,12 @@ async fn concurrent_acquires_never_exceed_the_capacity() {
         MEMORY.lock().unwrap().push(memory);
     };
     let directory = directory();
-    let store = Arc::new(open(directory.path()));
+    let stores: [Arc<dyn ServerStore>; 1] = [Arc::new(open(directory.path()))];
     // The full proof uses a million acquires of 20,000 tasks on 10,000 seats.
     let setting = std::env::var("LICENSE_SERVER_ACQUIRES").ok();
     let acquires = setting.map_or(20_000, |text| text.parse().unwrap());
     let seats = (acquires / 100).max(1);
-    let counts = conformance::concurrent_acquires(store, 2 * seats, seats, acquires, progress);
+    let counts = conformance::concurrent_acquires(&stores, 2 * seats, seats, acquires, progress);
     let counts = counts.await;
     println!("{counts:?} of {acquires} acquires, {seats} seats");
     assert_eq!(counts.granted + counts.denied, acquires);

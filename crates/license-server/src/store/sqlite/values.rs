@@ -1,53 +1,13 @@
 //! Conversion between values of the domain and columns.
 
-use chrono::{DateTime, Utc};
 use rusqlite::Row;
 
-use crate::domain::{Cursor, Page, PageRequest};
+use crate::domain::{Page, PageRequest};
 use crate::store::ServerStoreError;
 
-/// Returns a time in milliseconds since 1970.
-pub(super) fn millis(at: DateTime<Utc>) -> i64 {
-    at.timestamp_millis()
-}
-
-/// Reads a time in milliseconds since 1970.
-pub(super) fn time(millis: i64) -> DateTime<Utc> {
-    DateTime::from_timestamp_millis(millis).unwrap_or(license_core::time::MAX)
-}
-
-/// Returns a number as a column. Numbers above 2^63 - 1 become the maximum.
-pub(super) fn column(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-/// Reads a number that is not negative.
-pub(super) fn number(table: &'static str, column: i64) -> Result<u64, ServerStoreError> {
-    u64::try_from(column).map_err(|_| bad_row(table, column))
-}
-
-/// Returns the error for a value that the program did not write.
-pub(super) fn bad_row(table: &'static str, found: impl ToString) -> ServerStoreError {
-    ServerStoreError::BadRow {
-        table,
-        found: found.to_string(),
-    }
-}
-
-/// Returns the number after which a page starts.
-pub(super) fn after_number(page: &PageRequest) -> Result<i64, ServerStoreError> {
-    page.after_number(0)
-        .ok_or_else(|| ServerStoreError::Cursor {
-            found: page.after.as_ref().map_or("", Cursor::as_str).to_owned(),
-        })
-}
-
-/// Returns the number of rows to read for a page: one more than its limit.
-pub(super) fn excess(page: &PageRequest) -> i64 {
-    i64::try_from(page.limit())
-        .unwrap_or(i64::MAX)
-        .saturating_add(1)
-}
+pub(super) use crate::store::values::{
+    after_number, bad_row, column, excess, license_id, millis, number, time,
+};
 
 /// Collects rows.
 pub(super) fn collect<T>(

@@ -1,0 +1,35 @@
+//! The limits of stored rows.
+
+use super::ServerStoreError;
+use crate::domain::UsageLimits;
+
+/// Refuses an activation request if `max_waiting` requests of its license wait for an answer.
+pub(super) fn check_waiting(waiting: u64, max_waiting: u32) -> Result<(), ServerStoreError> {
+    if waiting < u64::from(max_waiting) {
+        return Ok(());
+    }
+    Err(ServerStoreError::LimitReached {
+        limit: format!("at most {max_waiting} waiting activation requests of a license"),
+        found: format!("{waiting} requests"),
+    })
+}
+
+/// Refuses a usage report of `length` bytes if the stored reports of its license and this one exceed
+/// the limits.
+pub(super) fn check_usage(
+    reports: u64,
+    bytes: u64,
+    length: u64,
+    limits: UsageLimits,
+) -> Result<(), ServerStoreError> {
+    if reports < limits.reports && bytes.saturating_add(length) <= limits.bytes {
+        return Ok(());
+    }
+    Err(ServerStoreError::LimitReached {
+        limit: format!(
+            "at most {} usage reports of a license, with {} bytes together",
+            limits.reports, limits.bytes
+        ),
+        found: format!("{reports} reports with {bytes} bytes, and one with {length} bytes"),
+    })
+}

@@ -1,0 +1,118 @@
+//! The audit trail.
+
+use futures_util::future::try_join;
+use tokio_postgres::Row;
+
+use super::events::NewEvents;
+use super::queries::query;
+use super::transaction::Transaction;
+use super::values::{after_number, column, digest, excess, number, read_page};
+use crate::domain::{AuditEntry, AuditReport, NewAuditEntry, Page, PageRequest};
+use crate::store::ServerStoreError;
+
+/// The number of entries that a verification reads at once.
+const VERIFIED_AT_ONCE: i64 = 1000;
+
+/// Appends an entry and its event, in the transaction of the change. The row of the tenant is locked
+/// until the end of the transaction.
+pub(super) async fn append(
+    db: &Transaction,
+    entry: &NewAuditEntry,
+) -> Result<(), ServerStoreError> {
+    let mut event = NewEvents::default();
+    event.add_change(entry);
+    let last = event.take_numbers(db).await?;
+    try_join(event.append(db, last), append_entry(db, entry)).await?;
+    Ok(())
+}
+
+/// Appends an entry without an event. The transaction has locked the row of the tenant before, so
+/// that the chain of entries has no branch.
+pub(super) async fn append_entry(
+    db: &Transaction,
+    entry: &NewAuditEntry,
+) -> Result<(), ServerStoreError> {
+    let (last, previous) = head(db).await?;
+    let entry = AuditEntry::chained(entry, last.saturating_add(1), &previous);
+    let (tenant, seq, hash) = (db.tenant(), column(entry.seq), entry.hash.as_slice());
+    let AuditEntry {
+        at,
+        actor,
+        action,
+        subject,
+        details,
+        ..
+    } = &entry;
+    try_join(
+        db.execute(
+            query!("audit_insert"),
+            &[&tenant, &seq, at, actor, action, subject, details, &hash],
+        ),
+        db.execute(query!("audit_head_put"), &[&tenant, &seq, &hash]),
+    )
+    .await?;
+    Ok(())
+}
+
+/// Returns the number and the hash of the last entry.
+async fn head(db: &Transaction) -> Result<(u64, [u8; 32]), ServerStoreError> {
+    let row = db.query_opt(query!("audit_head"), &[&db.tenant()]).await?;
+    match row {
+        None => Ok((0, AuditEntry::FIRST_PREVIOUS)),
+        Some(row) => Ok((
+            number("audit_heads", row.try_get(0)?)?,
+            digest("audit_heads", &row, 1)?,
+        )),
+    }
+}
+
+/// Returns entries, the oldest first.
+pub(super) async fn page(
+    db: &Transaction,
+    page: &PageRequest,
+) -> Result<Page<AuditEntry>, ServerStoreError> {
+    let rows = db
+        .query(
+            query!("audit_page"),
+            &[&db.tenant(), &after_number(page)?, &excess(page)],
+        )
+        .await?;
+    read_page(&rows, read, page, |entry| entry.seq.to_string())
+}
+
+/// Verifies the chain from its first entry, in one snapshot.
+pub(super) async fn verify(db: &Transaction) -> Result<AuditReport, ServerStoreError> {
+    let mut report = AuditReport::new();
+    loop {
+        let after = column(report.entries);
+        let rows = db
+            .query(
+                query!("audit_page"),
+                &[&db.tenant(), &after, &VERIFIED_AT_ONCE],
+            )
+            .await?;
+        if rows.is_empty() {
+            break;
+        }
+        for row in &rows {
+            if !report.verify(&read(row)?) {
+                return Ok(report);
+            }
+        }
+    }
+    let (last, hash) = head(db).await?;
+    report.verify_end(last, &hash);
+    Ok(report)
+}
+
+fn read(row: &Row) -> Result<AuditEntry, ServerStoreError> {
+    Ok(AuditEntry {
+        seq: number("audit", row.try_get(0)?)?,
+        at: row.try_get(1)?,
+        actor: row.try_get(2)?,
+        action: row.try_get(3)?,
+        subject: row.try_get(4)?,
+        details: row.try_get(5)?,
+        hash: digest("audit", row, 6)?,
+    })
+}

@@ -1,0 +1,206 @@
+//! Licenses and the lists that the vendor signs.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use license_core::LicenseId;
+
+use crate::domain::{
+    LicenseRecord, NewAuditEntry, Page, PageRequest, PoolId, RevocationRecord, StatementRecord,
+    TenantId,
+};
+use crate::store::postgres::transaction::Transaction;
+use crate::store::postgres::{PostgresStore, audit, licenses, tenants};
+use crate::store::{LicenseStore, ServerStoreError};
+
+#[async_trait]
+impl LicenseStore for PostgresStore {
+    async fn install_licenses(
+        &self,
+        tenant: &TenantId,
+        records: Vec<LicenseRecord>,
+        audit: NewAuditEntry,
+    ) -> Result<usize, ServerStoreError> {
+        let db = self.database.begin(tenant).await?;
+        let result = install(&db, &records, &audit).await;
+        db.end(result).await
+    }
+
+    async fn licenses(
+        &self,
+        tenant: &TenantId,
+        page: &PageRequest,
+    ) -> Result<Page<LicenseRecord>, ServerStoreError> {
+        let db = self.database.begin_read(tenant).await?;
+        let result = licenses::page(&db, page).await;
+        db.end(result).await
+    }
+
+    async fn had_license(&self, tenant: &TenantId) -> Result<bool, ServerStoreError> {
+        let db = self.database.begin_read(tenant).await?;
+        let result = licenses::had_any(&db).await;
+        db.end(result).await
+    }
+
+    async fn license(
+        &self,
+        tenant: &TenantId,
+        id: &LicenseId,
+    ) -> Result<Option<LicenseRecord>, ServerStoreError> {
+        let db = self.database.begin_read(tenant).await?;
+        let result = licenses::get(&db, id).await;
+        db.end(result).await
+    }
+
+    async fn licenses_by_key(
+        &self,
+        tenant: &TenantId,
+        key: &str,
+    ) -> Result<Vec<LicenseRecord>, ServerStoreError> {
+        let db = self.database.begin_read(tenant).await?;
+        let result = licenses::by_key(&db, key).await;
+        db.end(result).await
+    }
+
+    async fn licenses_of_pool(
+        &self,
+        tenant: &TenantId,
+        pool: &PoolId,
+    ) -> Result<Vec<LicenseRecord>, ServerStoreError> {
+        let db = self.database.begin_read(tenant).await?;
+        let result = licenses::of_pool(&db, pool).await;
+        db.end(result).await
+    }
+
+    async fn successors(
+        &self,
+        tenant: &TenantId,
+        id: &LicenseId,
+    ) -> Result<Vec<LicenseRecord>, ServerStoreError> {
+        let db = self.database.begin_read(tenant).await?;
+        let result = licenses::successors(&db, id).await;
+        db.end(result).await
+    }
+
+    async fn content_version(&self, tenant: &TenantId) -> Result<u64, ServerStoreError> {
+        let db = self.database.begin_read(tenant).await?;
+        let result = tenants::content_version(&db).await;
+        db.end(result).await
+    }
+
+    async fn remove_license(
+        &self,
+        tenant: &TenantId,
+        id: &LicenseId,
+        audit: NewAuditEntry,
+    ) -> Result<bool, ServerStoreError> {
+        let db = self.database.begin(tenant).await?;
+        let result = remove(&db, id, &audit).await;
+        db.end(result).await
+    }
+
+    async fn import_revocations(
+        &self,
+        tenant: &TenantId,
+        list: RevocationRecord,
+        audit: NewAuditEntry,
+    ) -> Result<bool, ServerStoreError> {
+        let db = self.database.begin(tenant).await?;
+        let result = import_revocations(&db, &list, &audit).await;
+        db.end(result).await
+    }
+
+    async fn revocations(
+        &self,
+        tenant: &TenantId,
+    ) -> Result<Vec<RevocationRecord>, ServerStoreError> {
+        let db = self.database.begin_read(tenant).await?;
+        let result = licenses::revocations(&db).await;
+        db.end(result).await
+    }
+
+    async fn import_statements(
+        &self,
+        tenant: &TenantId,
+        armors: Vec<String>,
+        audit: NewAuditEntry,
+    ) -> Result<usize, ServerStoreError> {
+        let now = self.clock.wall();
+        let db = self.database.begin(tenant).await?;
+        let result = import_statements(&db, &armors, now, &audit).await;
+        db.end(result).await
+    }
+
+    async fn trust_changed(
+        &self,
+        tenant: &TenantId,
+        audit: NewAuditEntry,
+    ) -> Result<(), ServerStoreError> {
+        let db = self.database.begin(tenant).await?;
+        let result = content_changed(&db, &audit).await;
+        db.end(result).await
+    }
+
+    async fn statements(
+        &self,
+        tenant: &TenantId,
+    ) -> Result<Vec<StatementRecord>, ServerStoreError> {
+        let db = self.database.begin_read(tenant).await?;
+        let result = licenses::statements(&db).await;
+        db.end(result).await
+    }
+}
+
+async fn install(
+    db: &Transaction,
+    records: &[LicenseRecord],
+    audit: &NewAuditEntry,
+) -> Result<usize, ServerStoreError> {
+    let count = licenses::install(db, records).await?;
+    if count > 0 {
+        content_changed(db, audit).await?;
+    }
+    Ok(count)
+}
+
+async fn remove(
+    db: &Transaction,
+    id: &LicenseId,
+    audit: &NewAuditEntry,
+) -> Result<bool, ServerStoreError> {
+    let is_removed = licenses::remove(db, id).await?;
+    if is_removed {
+        content_changed(db, audit).await?;
+    }
+    Ok(is_removed)
+}
+
+async fn import_revocations(
+    db: &Transaction,
+    list: &RevocationRecord,
+    audit: &NewAuditEntry,
+) -> Result<bool, ServerStoreError> {
+    let is_new = licenses::put_revocations(db, list).await?;
+    if is_new {
+        content_changed(db, audit).await?;
+    }
+    Ok(is_new)
+}
+
+async fn import_statements(
+    db: &Transaction,
+    armors: &[String],
+    now: DateTime<Utc>,
+    audit: &NewAuditEntry,
+) -> Result<usize, ServerStoreError> {
+    let count = licenses::put_statements(db, armors, now).await?;
+    if count > 0 {
+        content_changed(db, audit).await?;
+    }
+    Ok(count)
+}
+
+/// Records a change of the content that servers cache.
+async fn content_changed(db: &Transaction, audit: &NewAuditEntry) -> Result<(), ServerStoreError> {
+    tenants::content_changed(db).await?;
+    audit::append(db, audit).await
+}

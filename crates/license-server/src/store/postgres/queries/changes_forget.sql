@@ -1,0 +1,1 @@
+DELETE FROM pool_changes WHERE tenant = $1 AND pool = $2 AND version <= $3

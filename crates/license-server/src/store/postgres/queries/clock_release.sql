@@ -1,0 +1,1 @@
+UPDATE lease_clock SET owner = NULL WHERE owner = $1

@@ -1,0 +1,1 @@
+SELECT body FROM ended_leases WHERE tenant = $1 AND pool = $2

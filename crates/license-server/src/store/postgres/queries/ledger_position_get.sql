@@ -1,0 +1,1 @@
+SELECT seq, hash FROM ledger_positions WHERE tenant = $1

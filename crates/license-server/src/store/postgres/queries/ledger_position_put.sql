@@ -1,0 +1,2 @@
+INSERT INTO ledger_positions (tenant, seq, hash) VALUES ($1, $2, $3)
+ON CONFLICT (tenant) DO UPDATE SET seq = excluded.seq, hash = excluded.hash

@@ -1,0 +1,1 @@
+DELETE FROM licenses WHERE tenant = $1 AND id = $2

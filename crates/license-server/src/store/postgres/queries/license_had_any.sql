@@ -1,0 +1,1 @@
+SELECT had_license FROM tenants WHERE tenant = $1

@@ -1,0 +1,1 @@
+DELETE FROM machines WHERE tenant = $1 AND last_seen < $2

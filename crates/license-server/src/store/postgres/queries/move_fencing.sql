@@ -1,0 +1,1 @@
+UPDATE fencing SET first_seq = $1

@@ -1,0 +1,1 @@
+SELECT 1 FROM audit WHERE tenant = $1 AND action = $2 AND subject = $3

@@ -1,0 +1,1 @@
+SELECT policy FROM seat_policies WHERE tenant = $1 AND pool = $2

@@ -1,0 +1,2 @@
+SELECT product, issuer, seq, armor, digest, imported_at
+FROM revocation_lists WHERE tenant = $1 ORDER BY product, issuer

@@ -1,0 +1,1 @@
+SELECT set_config('license_server.tenant', $1, true)

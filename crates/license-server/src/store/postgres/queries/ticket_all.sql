@@ -1,0 +1,1 @@
+SELECT body FROM tickets WHERE tenant = $1 AND pool = $2

@@ -1,0 +1,1 @@
+SELECT pg_notify('license_server_tickets', $1)

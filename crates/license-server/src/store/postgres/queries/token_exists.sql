@@ -1,0 +1,1 @@
+SELECT 1 FROM api_tokens WHERE tenant = $1 AND id = $2

@@ -1,0 +1,2 @@
+SELECT id, name, scope, digest, created_at, expires_at, revoked_at
+FROM api_tokens WHERE tenant = $1 AND digest = $2

@@ -1,0 +1,1 @@
+SELECT trust_set FROM tenants WHERE tenant = $1

@@ -1,0 +1,1 @@
+DELETE FROM usage_reports WHERE tenant = $1 AND number <= $2

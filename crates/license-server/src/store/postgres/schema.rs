@@ -1,0 +1,102 @@
+//! The migrations of the database.
+
+use super::database::Database;
+use super::queries::query;
+use super::transaction::Transaction;
+use crate::store::ServerStoreError;
+
+/// The migrations. Each migration creates version N from version N-1. A released migration never
+/// changes.
+const MIGRATIONS: [&str; 1] = [include_str!("migrations/001-first.sql")];
+
+/// The version that the last migration creates.
+pub(super) const SUPPORTED: i64 = 1;
+
+/// The advisory lock of migrations and of other maintenance: the id of the databases of servers.
+pub(super) const ADVISORY_LOCK: i64 = 0x4C69_6353;
+
+/// Takes the advisory lock until the end of the transaction. Maintenance can take longer than other
+/// transactions.
+pub(super) async fn lock(transaction: &Transaction) -> Result<(), ServerStoreError> {
+    let limits = "SET LOCAL lock_timeout = '60s'; SET LOCAL statement_timeout = '10min'";
+    transaction.batch(limits).await?;
+    transaction
+        .query(query!("schema_lock"), &[&ADVISORY_LOCK])
+        .await?;
+    Ok(())
+}
+
+/// Migrates an empty or older database to the supported version. Servers that start at the same
+/// time wait for each other.
+pub(super) async fn migrate(database: &Database) -> Result<(), ServerStoreError> {
+    let transaction = database.begin_for_all().await?;
+    let migrated = run(&transaction).await;
+    transaction.end(migrated).await
+}
+
+async fn run(transaction: &Transaction) -> Result<(), ServerStoreError> {
+    lock(transaction).await?;
+    let found = version(transaction).await?;
+    for (number, step) in (1..=SUPPORTED).zip(MIGRATIONS) {
+        if found < number {
+            transaction.batch(step).await?;
+            transaction
+                .execute(query!("schema_version_put"), &[&number])
+                .await?;
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a database that has another version than the supported one.
+pub(super) async fn refuse_other(database: &Database) -> Result<(), ServerStoreError> {
+    let transaction = database.begin_for_all().await?;
+    let found = version(&transaction).await;
+    let found = transaction.end(found).await?;
+    let supported = SUPPORTED;
+    match found {
+        0 => Err(ServerStoreError::Setting {
+            expected: "the tables of a license server".to_owned(),
+            found: "an empty database".to_owned(),
+            hint: "create the tables with `license-server init`",
+        }),
+        _ if found < supported => Err(ServerStoreError::Older { found, supported }),
+        _ => Ok(()),
+    }
+}
+
+/// Returns the version of a database. 0 means an empty database in which the role can create tables.
+///
+/// # Errors
+///
+/// Returns an error if another program or a newer version of this program created the tables.
+async fn version(transaction: &Transaction) -> Result<i64, ServerStoreError> {
+    let state = transaction.query_one(query!("schema_state"), &[]).await?;
+    let (has_version, tables): (bool, i64) = (state.try_get(0)?, state.try_get(1)?);
+    if !has_version {
+        let (can_create, role): (bool, String) = (state.try_get(2)?, state.try_get(3)?);
+        let schema: String = state.try_get(4)?;
+        if tables > 0 {
+            return Err(ServerStoreError::Setting {
+                expected: format!("the tables of a license server in the schema {schema}"),
+                found: format!("{tables} other tables"),
+                hint: "give the URL of another database",
+            });
+        }
+        if !can_create {
+            return Err(ServerStoreError::Setting {
+                expected: format!("a role that can create tables in the schema {schema}"),
+                found: format!("the role {role}, which cannot"),
+                hint: "make the role the owner of the database: ALTER DATABASE … OWNER TO …",
+            });
+        }
+        return Ok(0);
+    }
+    let row = transaction.query_one(query!("schema_version"), &[]).await?;
+    let found = row.try_get(0)?;
+    let supported = SUPPORTED;
+    if found > supported {
+        return Err(ServerStoreError::Newer { found, supported });
+    }
+    Ok(found)
+}

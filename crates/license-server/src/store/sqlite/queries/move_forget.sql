@@ -1,0 +1,1 @@
+DELETE FROM moves WHERE moved_at IS NULL

@@ -1,0 +1,1 @@
+SELECT target FROM moves WHERE moved_at IS NOT NULL

@@ -1,0 +1,55 @@
+//! Conversion between values of the domain and columns, which are alike in all databases.
+
+use chrono::{DateTime, Utc};
+use license_core::LicenseId;
+
+use super::ServerStoreError;
+use crate::domain::{Cursor, PageRequest};
+
+/// Returns a time in milliseconds since 1970.
+pub(super) fn millis(at: DateTime<Utc>) -> i64 {
+    at.timestamp_millis()
+}
+
+/// Reads a time in milliseconds since 1970.
+pub(super) fn time(millis: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp_millis(millis).unwrap_or(license_core::time::MAX)
+}
+
+/// Returns a number as a column. Numbers above 2^63 - 1 become the maximum.
+pub(super) fn column(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// Reads a number that is not negative.
+pub(super) fn number(table: &'static str, column: i64) -> Result<u64, ServerStoreError> {
+    u64::try_from(column).map_err(|_| bad_row(table, column))
+}
+
+/// Reads a license id.
+pub(super) fn license_id(table: &'static str, text: &str) -> Result<LicenseId, ServerStoreError> {
+    LicenseId::parse(text).ok_or_else(|| bad_row(table, text))
+}
+
+/// Returns the error for a value that the program did not write.
+pub(super) fn bad_row(table: &'static str, found: impl ToString) -> ServerStoreError {
+    ServerStoreError::BadRow {
+        table,
+        found: found.to_string(),
+    }
+}
+
+/// Returns the number after which a page starts.
+pub(super) fn after_number(page: &PageRequest) -> Result<i64, ServerStoreError> {
+    page.after_number(0)
+        .ok_or_else(|| ServerStoreError::Cursor {
+            found: page.after.as_ref().map_or("", Cursor::as_str).to_owned(),
+        })
+}
+
+/// Returns the number of rows to read for a page: one more than its limit.
+pub(super) fn excess(page: &PageRequest) -> i64 {
+    i64::try_from(page.limit())
+        .unwrap_or(i64::MAX)
+        .saturating_add(1)
+}
