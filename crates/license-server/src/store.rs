@@ -17,6 +17,8 @@ mod pool;
 pub mod postgres;
 pub mod redis;
 mod rows;
+#[cfg(test)]
+mod schemas;
 mod seats;
 mod shared;
 mod shared_tokens;
