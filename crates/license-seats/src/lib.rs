@@ -61,6 +61,10 @@
 //! transaction with those of other commands, and replies after the commit. If the transaction
 //! fails, the store drops the pool and rebuilds it with [`Pool::from_rows`]. ADR-085 has the
 //! reasons.
+//!
+//! Several servers can share a pool. Each locks the pool in the database, follows the changes of the
+//! others with [`Pool::follow`], and applies its commands. A component in front of the database can
+//! answer heartbeats that only extend a lease: see [`SeatRenewal`] and ADR-107.
 
 mod command;
 mod denial;

@@ -31,15 +31,15 @@ impl Pool {
         self.table.mark_stored();
     }
 
-    /// Extends the leases as if each had been renewed now, because another component may have
-    /// acknowledged renewals that are lost. Returns the changed rows.
+    /// Extends the leases as if each instance had renewed now, because renewals may be lost: those of
+    /// another component, or those after the backup that a database was restored from. Returns the
+    /// changed rows.
     ///
     /// A seat is not granted again before the lifetime, `extra` and the margin of both have passed.
     /// The reading of a lost renewal must not be later than `extra` after `at.now`. While the license
     /// is not in effect, `until` is not extended, so a lost renewal never lets a session use a seat
-    /// for longer than it could have.
-    ///
-    /// Lent and softly ended leases do not change, because only the pool can renew them.
+    /// for longer than it could have. A softly ended lease ends as before, and each of its instances
+    /// counts as running until then.
     #[must_use = "the store writes the changed rows"]
     pub fn extend_leases(&mut self, extra: LeaseSpan, at: CommandTime) -> Vec<SeatChange> {
         let now = at.now.max(self.table.now());
@@ -51,16 +51,12 @@ impl Pool {
         let free_at = longest.free_at(now, &terms.margin);
         let renewed = SeatValidity::renewed(terms, at).until(now);
         let until = at.is_licensed().then_some(renewed);
-        let renewable = self.leases().filter(|lease| is_renewable(lease));
-        let renewable: Vec<_> = renewable.cloned().collect();
-        for lease in renewable {
-            let mut lease = Arc::unwrap_or_clone(lease);
-            lease.until = until.map_or(lease.until, |until| lease.until.max(until));
-            lease.free_at = lease.free_at.max(free_at);
-            for instance in &mut lease.instances {
-                instance.free_at = instance.free_at.max(free_at);
+        let leases: Vec<_> = self.leases().cloned().collect();
+        for before in leases {
+            let lease = extended(&before, until, free_at);
+            if lease != *before {
+                self.table.put_lease(Arc::new(lease));
             }
-            self.table.put_lease(Arc::new(lease));
         }
         let counters = self.counters;
         self.take_changes(counters)
@@ -85,13 +81,25 @@ impl Pool {
     /// assert_eq!(pool.renewable_until(at.with_license_left(LeaseSpan::ZERO)), None);
     /// ```
     pub fn renewable_until(&self, at: CommandTime) -> Option<LeaseTime> {
-        let times = [self.table.next_fixed(), self.next_of_others()];
+        // The queue is served after a hold.
+        let waits = self.table.waiting() > 0;
+        let hold = at.hold_until.filter(|_| waits && at.hold_left().is_some());
+        let times = [self.table.next_fixed(), self.next_of_others(), hold];
         let first = times.into_iter().flatten().min();
         at.is_licensed().then(|| first.unwrap_or(LeaseTime::MAX))
     }
 }
 
-/// Returns whether another component may have renewed a lease since the pool last stored it.
-fn is_renewable(lease: &OpenLease) -> bool {
-    lease.loan.is_none() && lease.soft_end.is_none()
+/// Returns a lease with later times.
+fn extended(lease: &OpenLease, until: Option<LeaseTime>, free_at: LeaseTime) -> OpenLease {
+    let mut lease = lease.clone();
+    if lease.soft_end.is_none() {
+        lease.until = lease.until.max(until.unwrap_or(lease.until));
+        lease.free_at = lease.free_at.max(free_at);
+    }
+    let free_at = free_at.min(lease.free_at);
+    for instance in &mut lease.instances {
+        instance.free_at = instance.free_at.max(free_at);
+    }
+    lease
 }

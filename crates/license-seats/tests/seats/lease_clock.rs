@@ -244,12 +244,12 @@ fn row(client: u8, until: u8, margin: LeaseSpan) -> OpenLease {
     }
 }
 
-fn holder(client: u8) -> Holder {
+pub(crate) fn holder(client: u8) -> Holder {
     let user = client.to_string();
     Holder::new(SessionId::new(None, None, &user, b"/project"), &user)
 }
 
-fn instance(client: u8, free_at: LeaseTime) -> Instance {
+pub(crate) fn instance(client: u8, free_at: LeaseTime) -> Instance {
     Instance {
         id: InstanceId::from_bytes([client; 16]),
         commitment: SeatSecret::from_bytes([client; 32]).commitment(),
@@ -257,11 +257,11 @@ fn instance(client: u8, free_at: LeaseTime) -> Instance {
     }
 }
 
-fn time(seconds: u8) -> LeaseTime {
+pub(crate) fn time(seconds: u8) -> LeaseTime {
     LeaseTime::from_millis(u64::from(seconds) * 1_000)
 }
 
-fn seconds(seconds: u8) -> LeaseSpan {
+pub(crate) fn seconds(seconds: u8) -> LeaseSpan {
     LeaseSpan::from_secs(u64::from(seconds))
 }
 

@@ -16,6 +16,8 @@ mod memory;
 
 mod naive;
 mod random;
+mod servers;
+mod shared_renewals;
 mod store;
 
 /// Returns the number in an environment variable.

@@ -1,5 +1,8 @@
 //! Random commands, ticks and crashes against the naive model.
 //!
+//! One pool processes all commands. Two servers that share a pool process the same commands, with the
+//! same replies and events. With every other seed, a component in front of them answers heartbeats.
+//!
 //! `LICENSE_TESTS_SEATS_STEPS` sets the number of commands, and `LICENSE_TESTS_SEATS_SEED` the
 //! first seed. A failure names the seed of its episode.
 
@@ -9,13 +12,14 @@ use std::sync::Arc;
 use license_core::ids::Commitment;
 use license_core::session::SessionId;
 use license_seats::{
-    CommandTime, EndMode, InstanceId, LeaseSpan, LeaseTime, Pool, PoolTerms, SeatCommand,
+    CommandTime, EndMode, InstanceId, LeaseSpan, LeaseTime, Pool, PoolRows, PoolTerms, SeatCommand,
     SeatOutcome, SeatReply, Seq,
 };
 
 use crate::generator::{self, Random};
 use crate::naive::{Naive, seat};
 use crate::number;
+use crate::servers::Servers;
 use crate::store::Store;
 
 /// The number of commands with one seed. A new pool starts with each seed.
@@ -47,7 +51,7 @@ fn random_commands_have_the_results_of_the_naive_model() {
 }
 
 /// The results that the commands must have had at least once.
-const KINDS: [&str; 28] = [
+const KINDS: [&str; 29] = [
     "canceled",
     "crash",
     "denied BORROW_DURATION",
@@ -73,6 +77,7 @@ const KINDS: [&str; 28] = [
     "queued",
     "released false",
     "released true",
+    "renewed outside",
     "seat new",
     "seat own",
     "shrunk below the held seats",
@@ -92,6 +97,7 @@ type Believer = (SessionId, Option<InstanceId>);
 /// The state that survives a crash.
 #[derive(Clone)]
 struct Committed {
+    servers: Servers,
     store: Store,
     naive: Naive,
     beliefs: BTreeMap<Believer, Belief>,
@@ -114,6 +120,7 @@ impl World {
         let terms = generator::terms(&mut random);
         let pool = Pool::new(terms.clone());
         let state = Committed {
+            servers: Servers::new(&pool, seed % 2 == 1),
             store: Store::new(*pool.counters()),
             naive: Naive::new(terms),
             beliefs: BTreeMap::new(),
@@ -154,12 +161,24 @@ impl World {
         assert_eq!(found, expected, "step {step}: {command:?}");
         self.count(&found);
         self.believe(&command, &outcome, at);
-        for change in outcome.changes {
-            self.state.store.write(change);
-        }
+        self.serve(step, &command, &outcome, at);
         self.state.store.check();
         self.compare(step, &command);
         self.check_deadline(at);
+    }
+
+    /// Processes the command with the servers, and writes their changes.
+    fn serve(&mut self, step: u64, command: &SeatCommand, outcome: &SeatOutcome, at: CommandTime) {
+        let servers = &mut self.state.servers;
+        let (served, by_pool) = servers.apply(command.clone(), at, &mut self.random);
+        assert_eq!(served.reply, outcome.reply, "step {step}: {command:?}");
+        assert_eq!(served.events, outcome.events, "step {step}: {command:?}");
+        if !by_pool {
+            *self.counts.entry("renewed outside".to_owned()).or_insert(0) += 1;
+        }
+        for change in served.changes {
+            self.state.store.write(change);
+        }
     }
 
     fn at(&self, now: u64) -> CommandTime {
@@ -216,12 +235,27 @@ impl World {
         assert_eq!(ended, naive.ended, "step {step}: {command:?}");
         assert_eq!(rows.counters.next_seq, Seq(naive.next_seq));
         assert_eq!(rows.counters.next_ticket, naive.next_ticket);
-        assert_eq!(self.state.store.rows(), rows, "step {step}: {command:?}");
+        if self.random.once_in(4) {
+            self.compare_servers(step, &rows);
+        }
         let violations = self.pool.check_invariants();
         assert!(
             violations.is_empty(),
             "step {step}: {command:?}: {violations:?}"
         );
+    }
+
+    /// Compares the rows of the pool with those of the servers and of their store.
+    fn compare_servers(&mut self, step: u64, rows: &PoolRows) {
+        let servers = &mut self.state.servers;
+        let pool = servers.pool();
+        assert_eq!(pool.rows(), *rows, "step {step}");
+        let violations = pool.check_invariants();
+        assert!(violations.is_empty(), "step {step}: {violations:?}");
+        let terms = self.pool.terms().clone();
+        let now = LeaseTime::from_millis(self.state.now);
+        let stored = servers.rebuilt(terms, self.state.store.rows(), now);
+        assert_eq!(stored.rows(), *rows, "step {step}");
     }
 
     /// Checks that a tick changes nothing before the deadline.
@@ -301,8 +335,9 @@ impl World {
         self.state = self.committed.clone();
         let terms: PoolTerms = self.state.naive.terms.clone();
         let now = LeaseTime::from_millis(self.state.now);
-        self.pool = Pool::from_rows(terms, self.state.store.rows(), now).unwrap();
-        assert_eq!(self.pool.rows(), self.state.store.rows());
+        let rows = self.state.store.rows();
+        self.pool = self.state.servers.rebuilt(terms.clone(), rows.clone(), now);
+        self.state.servers.restart(&terms, &rows, now);
     }
 }
 
@@ -324,18 +359,28 @@ fn summary(outcome: &SeatOutcome) -> String {
     }
 }
 
-/// Proves that the test detects a difference: the naive model grants one seat more.
-#[test]
-fn a_pool_with_another_capacity_differs_from_the_naive_model() {
-    let differs = (1..20).any(|seed| {
+/// Returns whether the test fails after a change of the world.
+fn is_detected(change: impl Fn(&mut World)) -> bool {
+    (1..20).any(|seed| {
         let run = std::panic::AssertUnwindSafe(|| {
             let mut world = World::new(seed);
-            world.state.naive.terms.capacity += 1;
+            change(&mut world);
             world.run(EPISODE)
         });
         std::panic::catch_unwind(run).is_err()
-    });
-    assert!(differs);
+    })
+}
+
+/// Proves that the test detects a difference: the naive model grants one seat more.
+#[test]
+fn a_pool_with_another_capacity_differs_from_the_naive_model() {
+    assert!(is_detected(|world| world.state.naive.terms.capacity += 1));
+}
+
+/// Proves that the test detects a difference: the servers do not take over renewals.
+#[test]
+fn servers_that_ignore_renewals_differ_from_one_pool() {
+    assert!(is_detected(|world| world.state.servers.ignore_renewals()));
 }
 
 /// The type of the terms in `SetTerms` is shared, so that a command is small.

@@ -48,3 +48,15 @@ fn the_queue_is_served_after_a_hold() {
     assert!(site.is_offered("bob"));
     assert!(grant(site.poll("bob")).is_new);
 }
+
+#[test]
+fn heartbeats_are_answered_outside_the_pool_at_most_to_the_end_of_a_hold_with_a_queue() {
+    let (mut site, _) = held_site();
+    site.tick();
+    let until = Some(LeaseTime::from_millis(123_000));
+    site.wait(100);
+    site.queue("bob");
+    assert_eq!(site.pool.renewable_until(site.at), until);
+    site.at.hold_until = None;
+    assert_ne!(site.pool.renewable_until(site.at), until);
+}

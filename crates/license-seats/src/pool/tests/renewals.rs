@@ -198,16 +198,34 @@ fn after_lost_renewals_a_seat_is_not_granted_before_their_end() {
 }
 
 #[test]
-fn an_extension_keeps_lent_and_softly_ended_leases() {
-    let mut site = Site::new(lendable(2));
+fn an_extension_keeps_the_end_of_a_softly_ended_lease_with_all_instances() {
+    let mut site = Site::with_seats(1);
     site.acquire("ann");
-    site.acquire("bob");
-    site.borrow("ann");
-    site.end_softly("bob");
+    site.wait(60);
+    site.apply(acquire(&holder("ann"), 2, None)).unwrap();
+    site.end_softly("ann");
+    let before = site.lease("ann").clone();
     site.wait(100);
-    let rows = site.pool.rows();
+    assert_eq!(site.pool.extend_leases(EXTRA, site.at).len(), 1);
+    let lease = site.lease("ann");
+    assert_eq!((lease.until, lease.free_at), (before.until, before.free_at));
+    let instances = lease.instances.iter().map(|instance| instance.free_at);
+    assert_eq!(instances.collect::<Vec<_>>(), [lease.free_at; 2]);
     assert_eq!(site.pool.extend_leases(EXTRA, site.at), []);
-    assert_eq!(site.pool.rows(), rows);
+}
+
+#[test]
+fn after_lost_renewals_the_instances_of_a_lent_lease_count_as_running() {
+    let mut site = Site::new(lendable(1));
+    site.acquire("ann");
+    site.borrow("ann");
+    site.apply(acquire(&holder("ann"), 2, None)).unwrap();
+    site.wait(599);
+    assert_eq!(site.pool.extend_leases(EXTRA, site.at).len(), 1);
+    let lease = site.lease("ann");
+    assert_eq!(lease.free_at.as_millis(), 723_122);
+    assert_eq!(lease.instances[1].free_at, lease.free_at);
+    assert_eq!(lease.loan.unwrap().until.as_millis(), 600_000);
 }
 
 #[test]

@@ -1,4 +1,5 @@
 mod identity;
+mod measure;
 mod opening;
 mod policies;
 mod pools;
