@@ -4,6 +4,8 @@ mod floating;
 mod installation;
 mod readiness;
 mod seat_answers;
+#[cfg(unix)]
+mod shared_tokens;
 mod telemetry;
 mod validation;
 
@@ -99,6 +101,23 @@ impl ServerSigner for TestSigner {
     }
 }
 
+/// Opens the services of a site over a store.
+async fn services(store: Arc<dyn ServerStore>, clock: &Arc<ManualClock>) -> Arc<Services> {
+    let signer = TestSigner(ServerKey::new(key(1), &trust()).unwrap());
+    let services = Services::open(ServicesConfig {
+        store,
+        clock: Arc::<ManualClock>::clone(clock),
+        signer: Arc::new(signer),
+        tenant: TenantId::site(),
+        roots: Arc::new(trust()),
+        matrix: Arc::new(matrix().clone()),
+        issuer: "licenses.acme.example".to_owned(),
+        role: ServerRole::Site,
+        telemetry_days: 400,
+    });
+    services.await.unwrap()
+}
+
 /// A server without HTTP.
 struct TestServer {
     services: Arc<Services>,
@@ -114,20 +133,9 @@ impl TestServer {
         let clock = Arc::new(ManualClock::new(at("2027-01-15T09:00:00Z")));
         let store = SqliteStore::open(directory.path(), Arc::<ManualClock>::clone(&clock)).unwrap();
         let store = Arc::new(store);
-        let signer = TestSigner(ServerKey::new(key(1), &trust()).unwrap());
-        let services = Services::open(ServicesConfig {
-            store: Arc::<SqliteStore>::clone(&store),
-            clock: Arc::<ManualClock>::clone(&clock),
-            signer: Arc::new(signer),
-            tenant: TenantId::site(),
-            roots: Arc::new(trust()),
-            matrix: Arc::new(matrix().clone()),
-            issuer: "licenses.acme.example".to_owned(),
-            role: ServerRole::Site,
-            telemetry_days: 400,
-        });
+        let services = services(Arc::<SqliteStore>::clone(&store), &clock).await;
         Self {
-            services: services.await.unwrap(),
+            services,
             store,
             clock,
             directory,

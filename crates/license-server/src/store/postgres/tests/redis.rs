@@ -9,16 +9,13 @@ use license_seats::{Heartbeat, PoolTerms, SeatCommand, SeatGrant, SeatReply, Seq
 use license_test_services::{RedisData, RedisServer, TestDatabase};
 
 use self::proxy::Proxy;
-use super::{config, manual_clock};
+use super::{add_lease_time, config, manual_clock};
 use crate::clock::{ManualClock, SystemServerClock};
 use crate::domain::{PageRequest, PoolId, TenantId};
 use crate::store::conformance::{self, acquire, acquire_command, grant, instance, session};
 use crate::store::postgres::PostgresStore;
 use crate::store::redis::RedisConfig;
 use crate::store::{AdministrationStore, PoolReply, PoolRequest, SeatStore, ServerStore};
-
-/// A step of the clock in milliseconds. A step of the lease clock is at most one second.
-const STEP_MS: u32 = 500;
 
 fn pool() -> PoolId {
     PoolId::parse("pool").unwrap()
@@ -50,13 +47,24 @@ impl Nodes {
         nodes
     }
 
-    /// Lets time pass.
-    async fn pass(&self, millis: u32) {
-        for _ in 0..millis / STEP_MS {
-            self.clock.advance_ms(STEP_MS);
-            for store in &self.stores {
-                store.keeper.step(true).await.unwrap();
-            }
+    /// Lets time pass on the lease clock.
+    async fn pass(&self, millis: i64) {
+        add_lease_time(&self.stores[0], millis).await;
+        self.step().await;
+    }
+
+    /// Lets each node read the lease clock, and report.
+    async fn step(&self) {
+        for store in &self.stores {
+            store.keeper.step(true).await.unwrap();
+        }
+    }
+
+    /// Lets time pass at all nodes.
+    async fn wait(&self, seconds: u32) {
+        for _ in 0..seconds {
+            self.clock.advance_ms(1_000);
+            self.step().await;
         }
     }
 
@@ -68,7 +76,7 @@ impl Nodes {
     /// Waits until all nodes are connected, and Redis is turned on.
     async fn turned_on(&self) {
         for _ in 0..60 {
-            self.pass(1_000).await;
+            self.wait(1).await;
             if self.is_on() {
                 return;
             }
@@ -212,8 +220,8 @@ async fn keeps_its_seat_after(redis: &mut RedisServer, lose: impl FnOnce(&mut Re
         nodes.pass(23_000).await;
         assert!(nodes.acquire(0, 3).await.outcome.reply.is_err());
     }
-    // Both holders have stopped.
-    nodes.pass(15_000).await;
+    // The loss was found 23 s later, and 124 s after that, all holders have certainly stopped.
+    nodes.pass(40_000).await;
     assert!(nodes.acquire(1, 3).await.outcome.reply.is_ok());
     nodes.turned_on().await;
     let version = nodes.version();
@@ -261,6 +269,7 @@ async fn a_seat_is_not_granted_again_after_a_failover_to_a_replica_that_lags() {
         assert!(nodes.acquire(0, 3).await.outcome.reply.is_err());
     }
     nodes.turned_on().await;
+    nodes.pass(40_000).await;
     assert!(nodes.acquire(1, 3).await.outcome.reply.is_ok());
     nodes.close().await;
 }
@@ -277,12 +286,12 @@ async fn a_node_that_cannot_reach_redis_turns_it_off_for_all() {
     // The other node continues until the first command that needs a reservation.
     nodes.heartbeat(0, 1, 1).await;
     assert!(nodes.acquire(1, 2).await.outcome.reply.is_ok());
-    nodes.pass(STEP_MS).await;
+    nodes.step().await;
     assert_eq!(nodes.stores[0].redis_is_on(), Some(false));
     nodes.heartbeat(0, 1, 1).await;
     nodes.heartbeat(1, 2, 2).await;
     // Redis stays off while one node does not reach it.
-    nodes.pass(20_000).await;
+    nodes.wait(12).await;
     assert_eq!(nodes.stores[0].redis_is_on(), Some(false));
     proxy.switch(Some(&redis.url()));
     nodes.turned_on().await;
@@ -303,7 +312,7 @@ async fn a_value_that_no_node_wrote_turns_redis_off() {
     // The client notices nothing.
     let renewed = nodes.heartbeat(0, 1, 1).await;
     assert_eq!(renewed.lease.seq, Seq(1));
-    nodes.pass(STEP_MS).await;
+    nodes.step().await;
     assert!(!nodes.is_on());
     nodes.turned_on().await;
     nodes.heartbeat(1, 1, 1).await;
