@@ -110,6 +110,17 @@ impl Cluster {
         start.elapsed()
     }
 
+    /// Waits until the nodes renew leases in Redis. They do so after Redis has worked for ten seconds.
+    #[track_caller]
+    pub(super) fn wait_for_redis(&self) {
+        let start = Instant::now();
+        while self.database.superuser_sql("SELECT is_on FROM redis_epoch") != "1" {
+            assert!(start.elapsed() < Duration::from_secs(60), "Redis is off");
+            thread::sleep(Duration::from_millis(100));
+        }
+        println!("  Redis is on after {} ms", start.elapsed().as_millis());
+    }
+
     fn serves(&self, url: &str) -> bool {
         let number = {
             let mut next = self.next_probe.lock().unwrap();

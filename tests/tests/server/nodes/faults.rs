@@ -10,35 +10,70 @@ use super::clients::Clients;
 use super::cluster::Cluster;
 use super::link::Link;
 
-/// How long a fault lasts that is neither instantaneous nor shorter. The owner of the lease clock is
-/// replaced after three seconds.
+/// How long a fault lasts, unless it is over at once.
 const SHORT: Duration = Duration::from_secs(2);
 
 /// The number of grants after which the clients are at work again.
 const GRANTS: usize = 6;
 
-/// A fault, and its name.
-pub(super) type Fault = (&'static str, fn(&mut Cluster, &Clients));
+/// A fault of the nodes, the services or the network.
+pub(super) struct Fault {
+    pub(super) name: &'static str,
+    pub(super) happen: fn(&mut Cluster, &Clients),
+    /// Whether the fault also happens in the short form of the test.
+    pub(super) is_short: bool,
+    /// Whether renewals must be in Redis before.
+    pub(super) is_of_redis: bool,
+}
 
-/// The faults, in the order in which they happen. The last ones take longest.
+/// The faults, in the order in which they happen.
 pub(super) const FAULTS: [Fault; 13] = [
-    ("a node is killed and started", kill_node),
-    ("a node is stopped and started", stop_node),
-    ("the owner of the lease clock is paused", pause_node),
-    ("clients lose a node", cut_clients),
-    ("a node loses PostgreSQL", cut_postgres),
-    (
+    short("a node is killed and started", kill_node),
+    long("a node is stopped and started", stop_node),
+    short(
+        "nodes are paused, one of which advances the lease clock",
+        pause_nodes,
+    ),
+    long("clients lose a node", cut_clients),
+    short("a node loses PostgreSQL", cut_postgres),
+    short(
         "packets between a node and PostgreSQL are dropped",
         stall_postgres,
     ),
-    ("PostgreSQL is killed and restarted", kill_postgres),
-    ("Redis is flushed", flush_redis),
-    ("a node loses Redis", cut_redis),
-    ("packets between a node and Redis are dropped", stall_redis),
-    ("Redis restarts without its data", restart_redis),
-    ("Redis fails over to an old replica", fail_over),
-    ("an old dump of the database is restored", restore),
+    short("PostgreSQL is killed and restarted", kill_postgres),
+    of_redis(short("Redis is flushed", flush_redis)),
+    of_redis(short("Redis fails over to an old replica", fail_over)),
+    of_redis(long("Redis restarts without its data", restart_redis)),
+    of_redis(long("a node loses Redis", cut_redis)),
+    of_redis(long(
+        "packets between a node and Redis are dropped",
+        stall_redis,
+    )),
+    short("an old dump of the database is restored", restore),
 ];
+
+const fn long(name: &'static str, happen: fn(&mut Cluster, &Clients)) -> Fault {
+    Fault {
+        name,
+        happen,
+        is_short: false,
+        is_of_redis: false,
+    }
+}
+
+const fn short(name: &'static str, happen: fn(&mut Cluster, &Clients)) -> Fault {
+    Fault {
+        is_short: true,
+        ..long(name, happen)
+    }
+}
+
+const fn of_redis(fault: Fault) -> Fault {
+    Fault {
+        is_of_redis: true,
+        ..fault
+    }
+}
 
 /// Prints how long it takes until these nodes serve again.
 fn measure(cluster: &Cluster, of: &str, nodes: &[usize]) {
@@ -75,11 +110,12 @@ fn stop_node(cluster: &mut Cluster, _: &Clients) {
     measure(cluster, "the started node", &[1]);
 }
 
-/// Each node in turn, because one of them is the owner.
-fn pause_node(cluster: &mut Cluster, clients: &Clients) {
+/// Each node in turn, because one of them advances the lease clock.
+fn pause_nodes(cluster: &mut Cluster, clients: &Clients) {
     for [paused, other] in [[0, 1], [1, 0]] {
         cluster.nodes[paused].with(|server| server.signal("STOP"));
         measure(cluster, "the other node", &[other]);
+        // Another node advances the clock after three seconds.
         thread::sleep(2 * SHORT);
         let_work(clients);
         cluster.nodes[paused].with(|server| server.signal("CONT"));
