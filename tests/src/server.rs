@@ -1,5 +1,7 @@
 //! A license server as a process of its own, and a client for it.
 
+mod response;
+
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -8,9 +10,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 use ureq::Agent;
-use ureq::http::{HeaderMap, Request};
 
 use crate::{Run, Scratch, programs};
+
+pub use response::{Response, agent, send};
 
 /// The time after which a test stops waiting and fails. No test asserts that something takes this
 /// long.
@@ -25,69 +28,6 @@ pub struct Server {
     /// The line that the server printed when it was ready.
     pub start: Value,
     agent: Agent,
-}
-
-/// A response of a server.
-#[derive(Clone, Debug)]
-pub struct Response {
-    /// The status.
-    pub status: u16,
-    /// The header fields.
-    pub headers: HeaderMap,
-    /// The body.
-    pub body: String,
-}
-
-impl Response {
-    /// Parses the body as JSON.
-    ///
-    /// # Panics
-    ///
-    /// Panics if the body is not JSON.
-    #[track_caller]
-    pub fn json(&self) -> Value {
-        let parsed = serde_json::from_str(&self.body);
-        parsed.unwrap_or_else(|error| panic!("{error}: {self:?}"))
-    }
-
-    /// Returns a header field, or an empty text.
-    pub fn header(&self, name: &str) -> &str {
-        let value = self.headers.get(name);
-        value.map_or("", |value| value.to_str().expect("header fields are ASCII"))
-    }
-
-    /// Checks the status, and returns the body as JSON.
-    ///
-    /// # Panics
-    ///
-    /// Panics if the response has another status.
-    #[track_caller]
-    pub fn expect(&self, status: u16) -> Value {
-        assert_eq!(self.status, status, "{self:?}");
-        self.json()
-    }
-
-    /// Checks that the response is a problem with this status and code, and returns the problem.
-    ///
-    /// # Panics
-    ///
-    /// Panics if the response is another one.
-    #[track_caller]
-    pub fn expect_problem(&self, status: u16, code: &str) -> Value {
-        assert_eq!(
-            self.header("content-type"),
-            "application/problem+json",
-            "{self:?}"
-        );
-        let problem = self.expect(status);
-        assert_eq!(problem["code"], code, "{self:?}");
-        assert_eq!(problem["status"], status, "{self:?}");
-        assert!(
-            problem["title"].is_string() && problem["detail"].is_string(),
-            "{self:?}"
-        );
-        problem
-    }
 }
 
 /// Returns a run of `license-server` with the data directory `data` of the scratch directory.
@@ -125,17 +65,16 @@ impl Server {
         }
         let mut child = run.start_with_stderr(log.into());
         let stdout = child.stdout.take().expect("the output is a pipe");
-        let Some(start) = first_object(stdout) else {
+        let printed = first_object(stdout);
+        let Some(start) = printed.clone().filter(|start| start["error"].is_null()) else {
             let status = child.wait().expect("the process ends");
-            panic!(
-                "the server ended with {status}\n{}",
-                scratch.read("server.log")
-            );
+            let log = scratch.read("server.log");
+            panic!("the server ended with {status}\n{printed:#?}\n{log}");
         };
         Self {
             child,
             start,
-            agent: agent(),
+            agent: agent(PATIENCE),
         }
     }
 
@@ -194,31 +133,7 @@ impl Server {
         } else {
             path.to_owned()
         };
-        let mut request = Request::builder().method(method).uri(url);
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        let is_json = !body.is_empty() && headers.iter().all(|(name, _)| *name != "content-type");
-        if is_json {
-            request = request.header("content-type", "application/json");
-        }
-        let mut response = if body.is_empty() {
-            self.agent
-                .run(request.body(()).expect("the request is valid"))?
-        } else {
-            self.agent
-                .run(request.body(body).expect("the request is valid"))?
-        };
-        let text = response
-            .body_mut()
-            .with_config()
-            .limit(64 << 20)
-            .read_to_string()?;
-        Ok(Response {
-            status: response.status().as_u16(),
-            headers: response.headers().clone(),
-            body: text,
-        })
+        send(&self.agent, method, &url, headers, body)
     }
 
     /// Sends a GET request.
@@ -410,16 +325,6 @@ pub fn read_to_end(mut stream: TcpStream) -> String {
         assert!(is_end, "{error}");
     }
     String::from_utf8_lossy(&bytes).into_owned()
-}
-
-/// Returns an HTTP client that reports every status, keeps connections and trusts no certificate.
-fn agent() -> Agent {
-    Agent::config_builder()
-        .http_status_as_error(false)
-        .timeout_global(Some(PATIENCE))
-        .max_redirects(0)
-        .build()
-        .into()
 }
 
 /// Reads lines until they are one JSON object. Returns `None` if the output ends before.

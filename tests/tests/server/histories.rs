@@ -12,7 +12,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use checker::{Operation, is_linearizable};
-use clients::{CLIENTS, COMMANDS, RESERVED, Random, Recorder, Target};
+pub(super) use clients::Random;
+use clients::{CLIENTS, COMMANDS, RESERVED, Recorder, Target};
 use license_tests::words;
 use live::{Live, LivePool};
 use memory::MemoryPool;

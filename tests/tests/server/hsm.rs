@@ -122,6 +122,7 @@ fn a_key_in_an_hsm_signs_leases_and_validations_and_never_leaves_it() {
         scratch: Scratch::new(),
         vendor: Scratch::new(),
         license,
+        variables: Vec::new(),
     };
     // Requests at the same time wait for the key, and each one gets its own lease.
     let granted: Vec<Value> = thread::scope(|scope| {

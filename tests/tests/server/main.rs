@@ -21,6 +21,7 @@ mod kills;
 mod metrics;
 mod migrate;
 mod monitoring;
+mod nodes;
 mod openapi;
 mod raw;
 mod seats;

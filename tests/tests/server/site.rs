@@ -1,9 +1,10 @@
 //! A site with a license, and sessions that use its seats.
 
-use license_tests::server::{Response, Server, license_server};
+use license_tests::server::{Response, Server, license_server, send};
 use license_tests::vendor::IssuedLicense;
 use license_tests::{Run, Scratch, Vendor, words};
 use serde_json::{Value, json};
+use ureq::Agent;
 
 /// A server with a license. `scratch` contains the data directory of the server.
 pub(super) struct Site {
@@ -11,6 +12,8 @@ pub(super) struct Site {
     /// The workstation of the vendor, with its ledger.
     pub(super) vendor: Scratch,
     pub(super) license: IssuedLicense,
+    /// Settings of the server, as variables.
+    pub(super) variables: Vec<(&'static str, String)>,
 }
 
 /// The terms of the license of most tests.
@@ -26,8 +29,15 @@ pub(super) fn number(variable: &str, default: u64) -> u64 {
 impl Site {
     /// Creates a server, and installs a license that certifies its key.
     pub(super) fn new(terms: &str) -> Self {
+        Self::with_variables(terms, Vec::new())
+    }
+
+    /// Creates a server with settings, such as that of the database, and installs a license that
+    /// certifies its key.
+    pub(super) fn with_variables(terms: &str, variables: Vec<(&'static str, String)>) -> Self {
         let scratch = Scratch::new();
-        license_server(&scratch).arg("init").run().expect_code(0);
+        let init = with(&variables, license_server(&scratch)).arg("init");
+        init.run().expect_code(0);
         let vendor = Vendor::shared().workstation();
         let license = issue(&vendor, &scratch, &words(terms));
         scratch.write("trust.jwks", &Vendor::shared().trust);
@@ -35,6 +45,7 @@ impl Site {
             scratch,
             vendor,
             license,
+            variables,
         };
         let file = site.license.file.clone();
         site.install(&file, &["trust.jwks"]);
@@ -44,7 +55,8 @@ impl Site {
     /// Installs a license with `license-server install`, not over HTTP.
     pub(super) fn install(&self, file: &str, others: &[&str]) -> Value {
         self.scratch.write("acme.lic", file);
-        let install = license_server(&self.scratch).args(["install", "--json"]);
+        let install = with(&self.variables, license_server(&self.scratch));
+        let install = install.args(["install", "--json"]);
         install
             .args(others)
             .arg("acme.lic")
@@ -54,7 +66,8 @@ impl Site {
     }
 
     pub(super) fn start(&self, arguments: &[&str]) -> Server {
-        Server::start(&self.scratch, arguments)
+        let run = with(&self.variables, license_server(&self.scratch));
+        Server::start_with(run, &self.scratch, arguments)
     }
 
     /// Returns the value of the header `Authorization` of its machines.
@@ -66,6 +79,12 @@ impl Site {
     pub(super) fn session(&self, number: u32) -> Session {
         Session::new(&self.authorization(), number)
     }
+}
+
+/// Sets variables for a run.
+pub(super) fn with<'s>(variables: &[(&'static str, String)], run: Run<'s>) -> Run<'s> {
+    let set = |run: Run<'s>, (name, value): &(&'static str, String)| run.env(name, value);
+    variables.iter().fold(run, set)
 }
 
 /// Returns the metrics of a server.
@@ -110,6 +129,14 @@ impl SeatRequest<'_> {
         let authorization = self.session.authorization.as_str();
         let headers = [("authorization", authorization), ("accept", self.accept)];
         server.try_send(self.method, &self.path, &headers, &self.body)
+    }
+
+    /// Sends the request to the server at `url`. Returns an error if there is no response.
+    pub(super) fn try_send_to(&self, agent: &Agent, url: &str) -> Result<Response, ureq::Error> {
+        let authorization = self.session.authorization.as_str();
+        let headers = [("authorization", authorization), ("accept", self.accept)];
+        let url = format!("{url}{}", self.path);
+        send(agent, self.method, &url, &headers, &self.body)
     }
 
     fn send(&self, server: &Server) -> Response {

@@ -69,6 +69,7 @@ fn open_site() -> (Site, Server, String) {
         scratch,
         vendor,
         license,
+        variables: Vec::new(),
     };
     site.install(&site.license.file, &["trust.jwks"]);
     wait_for(|| (server.get("/readyz").status == 200).then_some(()));

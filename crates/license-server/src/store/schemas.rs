@@ -55,7 +55,8 @@ fn of_sqlite() -> BTreeSet<String> {
 async fn postgres() -> Option<TestDatabase> {
     let database = TestDatabase::create()?;
     let config = PostgresConfig::parse(database.url(), None).unwrap();
-    let opened = PostgresStore::open(&config, None, Arc::new(SystemServerClock), Arc::new(())).await;
+    let opened =
+        PostgresStore::open(&config, None, Arc::new(SystemServerClock), Arc::new(())).await;
     opened.unwrap();
     Some(database)
 }

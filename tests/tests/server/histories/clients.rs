@@ -24,11 +24,11 @@ pub(super) trait Target: Sync {
 }
 
 /// A generator of random numbers (SplitMix64).
-pub(super) struct Random(pub(super) u64);
+pub(in super::super) struct Random(pub(in super::super) u64);
 
 impl Random {
     /// Returns a number below `limit`.
-    pub(super) fn below(&mut self, limit: u64) -> u64 {
+    pub(in super::super) fn below(&mut self, limit: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
