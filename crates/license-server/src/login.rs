@@ -241,8 +241,8 @@ fn refused(fault: LoginFault) -> Refusal {
             )
         }
         LoginFault::Unverified => {
-            let detail = "the login is not valid: the provider does not call the e-mail address \
-                          verified (`email_verified`)";
+            let detail = "the login is not valid: expected an e-mail address that the provider \
+                          calls verified (`email_verified`), found one that it does not";
             Refusal::new(RefusalKind::Unauthorized, ServerCode::LoginInvalid, detail).hint(
                 "verify the address at the provider; the administrator of the server can choose \
                  another claim with login_claim",

@@ -366,6 +366,14 @@ fn unusual_terms_are_issued_with_a_warning() {
             "UNKNOWN_FEATURE",
         ),
         (&["--perpetual", "--quota", "projects=5"], "UNKNOWN_QUOTA"),
+        (
+            &["--perpetual", "--quota", "borrow_day=7"],
+            "did you mean borrow_days?",
+        ),
+        (
+            &["--perpetual", "--quota", "borrow_days=7"],
+            "INEFFECTIVE_QUOTA",
+        ),
         (&["--days", "1", "--issued-at", "2020-01-01"], "EXPIRED"),
         (&["--perpetual", "--user", "'ann'"], "QUOTATION_MARK"),
     ] {
