@@ -66,7 +66,7 @@ impl CommandTime {
     /// Returns the time until seats can be granted again, or `None` if they can be granted now. The
     /// end of the hold itself belongs to the hold, as for [`OpenLease::free_at`].
     ///
-    /// [`OpenLease::free_at`]: crate::OpenLease::free_at
+    /// [`OpenLease::free_at`]: crate::rows::OpenLease::free_at
     pub fn hold_left(&self) -> Option<LeaseSpan> {
         let until = self.hold_until.filter(|until| *until >= self.now)?;
         Some(

@@ -30,7 +30,7 @@ pub struct SeatOutcome {
 /// A changed row. The key of each row occurs at most once in an outcome. Deletions come first, so
 /// that unique indexes hold after each change.
 ///
-/// The JSON form is for other servers that follow the changes: see [`Pool::follow`].
+/// The JSON form is for other servers that follow the changes: see `Pool::follow`.
 ///
 /// ```
 /// use license_seats::{SeatChange, TicketId};
@@ -41,8 +41,6 @@ pub struct SeatOutcome {
 /// assert_eq!(serde_json::from_str::<SeatChange>(&json)?, change);
 /// # Ok::<(), serde_json::Error>(())
 /// ```
-///
-/// [`Pool::follow`]: crate::Pool::follow
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SeatChange {

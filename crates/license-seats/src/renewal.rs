@@ -65,9 +65,9 @@ impl SeatValidity {
 ///
 /// A component in front of a pool can answer the heartbeats that only extend a lease. Such a
 /// heartbeat has this effect and no other, if [`OpenLease::renewal`] returns it, and if the reading
-/// of the lease clock is not after [`Pool::renewable_until`](crate::Pool::renewable_until) and not
-/// after the end of the lifetime of any lease that was live. The pool must know all renewals when
-/// it applies a command: see [`Pool::fold_renewals`](crate::Pool::fold_renewals).
+/// of the lease clock is not after `Pool::renewable_until` and not after the end of the lifetime of
+/// any lease that was live. The pool must know all renewals when it applies a command: see
+/// `Pool::fold_renewals`.
 ///
 /// ```
 /// use license_core::session::SessionId;
@@ -88,7 +88,7 @@ impl SeatValidity {
 /// let start = CommandTime::at(LeaseTime::from_millis(1_000));
 /// assert!(pool.apply(acquire, start).reply.is_ok());
 ///
-/// // Another component answers a heartbeat, and tells the pool.
+/// // Another component answers a heartbeat, and informs the pool.
 /// let heartbeat = Heartbeat { session, instance, seq: Seq(1) };
 /// let later = CommandTime::at(LeaseTime::from_millis(41_000));
 /// let lease = pool.lease(&session).ok_or("no lease")?;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::service::{Service, free_port, random_password, run, write_private};
 use crate::skipped::skip_without;
 
-/// What a Redis server finds when it starts again.
+/// The data that a Redis server finds when it starts again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RedisData {

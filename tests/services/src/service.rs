@@ -40,8 +40,8 @@ rm -rf "$1" || { sleep 1; rm -rf "$1"; }
 
 /// A program that runs in the background, and its directory.
 ///
-/// A shell watches this process through a pipe. When the value is dropped, or when this process ends
-/// in any way, the shell ends the program and removes the directory.
+/// A shell watches this process through a pipe. When the value is dropped, or when this process
+/// ends in any way, the shell ends the program and removes the directory.
 #[derive(Debug)]
 pub(crate) struct Service {
     directory: PathBuf,

@@ -1,5 +1,5 @@
-//! Several nodes of one server: never more seats than the license has, no acknowledged grant is lost,
-//! and a retry on another node costs no second seat, whatever fails.
+//! Several nodes of one server: never more seats than the license has, no acknowledged grant is
+//! lost, and a retry on another node costs no second seat, whatever fails.
 #![cfg(unix)]
 
 mod clients;

@@ -13,7 +13,7 @@ impl Pool {
     ///
     /// The changes are those of several commands in their order. `terms` are the new terms, if they
     /// changed. `now` is the reading of the lease clock of the last command. The events of the
-    /// commands, such as [`Late`](crate::SeatEventKind::Late), do not occur again.
+    /// commands, such as [`Late`](crate::event::SeatEventKind::Late), do not occur again.
     ///
     /// # Errors
     ///

@@ -66,7 +66,7 @@ struct Renewals {
     decisions: Decisions,
 }
 
-/// What the model explores.
+/// The bounds of the model.
 #[derive(Clone, Copy, Debug)]
 struct Bounds {
     /// The number of seconds that pass.
@@ -105,7 +105,7 @@ struct State {
     /// The first Redis, and the replica that can take over.
     redis: [Redis; 2],
     master: u8,
-    /// What the node knows that answers heartbeats.
+    /// The knowledge of the node that answers heartbeats.
     reading: Option<Reading>,
     /// The transactions of the nodes.
     batches: [Phase; 2],

@@ -32,7 +32,7 @@ pub(super) enum DatabaseAccess {
 /// An opened database.
 pub(super) struct OpenedDatabase {
     pub(super) store: Arc<dyn ServerStore>,
-    /// What the servers of a PostgreSQL database share.
+    /// The values that the servers of a PostgreSQL database share.
     pub(super) shared: Option<Arc<dyn SharedStore>>,
     /// The lock of the data directory of a server with PostgreSQL. A SQLite store has its own.
     _lock: Option<LockedFile>,
@@ -202,7 +202,8 @@ pub(super) async fn refuse_new_key(config: &Config, directory: &DataDir) -> Resu
     }
 }
 
-/// Opens what the servers of a PostgreSQL database share. `None`: the database belongs to one server.
+/// Opens what the servers of a PostgreSQL database share. `None`: the database belongs to one
+/// server.
 ///
 /// # Errors
 ///

@@ -95,8 +95,8 @@ pub(super) fn run(arguments: &Init, config: &Config, terminal: &Terminal) -> Res
 ///
 /// # Errors
 ///
-/// Returns `IO` if the file cannot be read, the errors of [`keys::load_file`] if it is not a private
-/// key, and `EXISTS` if the server has another key.
+/// Returns `IO` if the file cannot be read, the errors of [`keys::load_file`] if it is not a
+/// private key, and `EXISTS` if the server has another key.
 fn import_key(path: &Path, config: &Config) -> Result<bool, Failure> {
     let (directory, _) = DataDir::create(&config.data_dir)?;
     let failed = |error| Failure::io("read", path, &error);

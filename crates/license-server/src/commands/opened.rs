@@ -42,8 +42,8 @@ pub(super) struct Prepared {
     pub(super) is_new: bool,
 }
 
-/// Creates what is missing of a server: the data directory, the tables of PostgreSQL, the key and the
-/// request to the vendor.
+/// Creates what is missing of a server: the data directory, the tables of PostgreSQL, the key and
+/// the request to the vendor.
 ///
 /// # Errors
 ///

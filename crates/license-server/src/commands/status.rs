@@ -166,11 +166,10 @@ impl Status {
                 let since = rfc3339(redis.since);
                 fields.add(
                     "Redis",
-                    match redis.is_on {
-                        true => {
-                            Cell::new(Meaning::Good, &format!("answers renewals since {since}"))
-                        }
-                        false => Cell::new(Meaning::Warning, &format!("off since {since}")),
+                    if redis.is_on {
+                        Cell::new(Meaning::Good, &format!("answers renewals since {since}"))
+                    } else {
+                        Cell::new(Meaning::Warning, &format!("off since {since}"))
                     },
                 );
             }

@@ -14,8 +14,8 @@ pub(super) fn check_waiting(waiting: u64, max_waiting: u32) -> Result<(), Server
     })
 }
 
-/// Refuses a usage report of `length` bytes if the stored reports of its license and this one exceed
-/// the limits.
+/// Refuses a usage report of `length` bytes if the stored reports of its license and this one
+/// exceed the limits.
 pub(super) fn check_usage(
     reports: u64,
     bytes: u64,

@@ -10,7 +10,8 @@ use super::ServerStoreError;
 use super::pool::{LeaseRow, PoolReply, PoolRequest, PoolView, TicketRow};
 use crate::domain::{NewAuditEntry, Page, PageRequest, PoolId, SeatPolicy, TenantId};
 
-/// Wakes the callers that wait for a ticket, after another server has offered it a seat or ended it.
+/// Wakes the callers that wait for a ticket, after another server has offered it a seat or ended
+/// it.
 /// `None` wakes all callers, because changes may have been missed.
 pub type TicketWaker = Arc<dyn Fn(Option<TicketId>) + Send + Sync>;
 

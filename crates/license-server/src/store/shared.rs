@@ -1,11 +1,11 @@
-//! What several servers of a database share.
+//! Values that several servers of a database share.
 
 use async_trait::async_trait;
 
 use super::ServerStoreError;
 use crate::domain::{DatabaseStatus, NewAuditEntry, TenantId};
 
-/// What the servers of a database share, because they have no common directory.
+/// Values that the servers of a database share, because they have no common directory.
 ///
 /// A database that belongs to one server has no such store: the files are in its data directory.
 #[async_trait]

@@ -61,9 +61,10 @@ impl Cluster {
     /// are missing.
     pub(super) fn start(nodes: usize, has_redis: bool) -> Option<Self> {
         let postgres = PostgresServer::start()?;
-        let redis = match has_redis {
-            true => Some(RedisServer::start(&[])?),
-            false => None,
+        let redis = if has_redis {
+            Some(RedisServer::start(&[])?)
+        } else {
+            None
         };
         let database = postgres.create_database();
         let variables = vec![(DATABASE, database.url().to_owned())];
@@ -110,7 +111,8 @@ impl Cluster {
         start.elapsed()
     }
 
-    /// Waits until the nodes renew leases in Redis. They do so after Redis has worked for ten seconds.
+    /// Waits until the nodes renew leases in Redis. They do so after Redis has worked for ten
+    /// seconds.
     #[track_caller]
     pub(super) fn wait_for_redis(&self) {
         let start = Instant::now();

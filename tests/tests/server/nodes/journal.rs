@@ -1,4 +1,4 @@
-//! What clients know about their seats, and when.
+//! The knowledge of clients about their seats, with its times.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;

@@ -148,7 +148,7 @@ fn hint(error: &OnlineError) -> Option<String> {
             let time = short_time(longest?);
             return Some(format!(
                 "borrow the seat with {}",
-                command!("seat borrow --for TIME").replace("TIME", &time)
+                command!("seat borrow --for TIME").replace("--for TIME", &format!("--for {time}"))
             ));
         }
         OnlineError::Problem(problem) if problem.code == "LOGIN_EXPIRED" => {

@@ -13,8 +13,8 @@ use crate::store::ServerStoreError;
 /// The number of entries that a verification reads at once.
 const VERIFIED_AT_ONCE: i64 = 1000;
 
-/// Appends an entry and its event, in the transaction of the change. The row of the tenant is locked
-/// until the end of the transaction.
+/// Appends an entry and its event, in the transaction of the change. The row of the tenant is
+/// locked until the end of the transaction.
 pub(super) async fn append(
     db: &Transaction,
     entry: &NewAuditEntry,

@@ -152,7 +152,7 @@ impl fmt::Display for PostgresConfig {
                 #[cfg(unix)]
                 Host::Unix(path) => write!(f, "{}", path.display())?,
             }
-            // One port can stand for all hosts.
+            // One port can apply to all hosts.
             if let Some(port) = ports.get(index).or_else(|| ports.first()) {
                 write!(f, ":{port}")?;
             }

@@ -29,7 +29,7 @@ pub(super) struct Database {
     config: PostgresConfig,
     connector: Connector,
     observer: Arc<dyn Observer>,
-    /// What the process knows of the database, after its tables exist.
+    /// The facts that the process knows of the database, after its tables exist.
     identity: Arc<OnceLock<Arc<Identity>>>,
 }
 

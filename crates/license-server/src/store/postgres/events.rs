@@ -109,8 +109,8 @@ pub(super) async fn page(
     })
 }
 
-/// Deletes events that are older than `before`, and all but the newest `keep`. Returns how many were
-/// deleted.
+/// Deletes events that are older than `before`, and all but the newest `keep`. Returns how many
+/// were deleted.
 pub(super) async fn forget(
     db: &Transaction,
     before: DateTime<Utc>,

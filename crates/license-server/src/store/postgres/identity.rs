@@ -1,11 +1,12 @@
 //! The identity of the database, which shows that it was restored or failed over.
 //!
 //! A database that is restored from a backup, or a standby that was promoted, can lack the last
-//! grants and renewals. Its fencing numbers would repeat, and its seats would be granted again while
-//! their holders still use them. Two signs show it to the first node that connects: the database is
-//! another one than before, or its lease clock is behind a reading that the node has seen. The node
-//! then raises the first fencing number, which each pool takes over in its next batch, and which
-//! makes it extend its leases by a lifetime. New seats are granted after a lifetime.
+//! grants and renewals. Its fencing numbers would repeat, and its seats would be granted again
+//! while their holders still use them. Two signs show it to the first node that connects: the
+//! database is another one than before, or its lease clock is behind a reading that the node has
+//! seen. The node then raises the first fencing number, which each pool takes over in its next
+//! batch, and which makes it extend its leases by a lifetime. New seats are granted after a
+//! lifetime.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -31,7 +31,7 @@ const TAKE_OVER_MS: u64 = 3000;
 /// How often a node reports that it runs, in milliseconds.
 const REPORT_MS: u64 = 1000;
 
-/// What a transaction reads beside its rows.
+/// The values that a transaction reads beside its rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Reading {
     /// The lease clock.
@@ -71,7 +71,7 @@ pub(super) async fn stored(db: &Transaction) -> Result<LeaseTime, ServerStoreErr
     Ok(reading(&db.query_one(query!("clock_read"), &[]).await?)?.now)
 }
 
-/// What a node does with the lease clock.
+/// The part of a node in the lease clock.
 enum Role {
     /// The node has not read the clock since it started or since an error.
     Unknown,
@@ -247,8 +247,8 @@ impl ClockKeeper {
     }
 
     /// Returns the role after a reading. A node that takes the clock over counts from the moment at
-    /// which it asked for the reading. The step of a former owner that arrives later changes nothing,
-    /// because the epoch differs.
+    /// which it asked for the reading. The step of a former owner that arrives later changes
+    /// nothing, because the epoch differs.
     async fn next_role(
         &self,
         db: &Transaction,

@@ -19,7 +19,7 @@ use crate::store::sqlite::MovingDatabase;
 /// The action of the audit entry of a move.
 const ACTION: &str = "database.move";
 
-/// What moves with the rows of a SQLite database.
+/// The values that move with the rows of a SQLite database.
 #[derive(Clone, Copy, Debug)]
 pub struct MovedFiles<'a> {
     /// The id of the move.

@@ -12,7 +12,7 @@ use crate::store::ServerStoreError;
 /// After which lease time without a report a node counts as gone, in milliseconds.
 const FORGOTTEN_AFTER_MS: i64 = 60_000;
 
-/// What a node reports about itself.
+/// The report of a node about itself.
 #[derive(Clone, Debug)]
 pub(super) struct NodeInfo {
     pub(super) id: NodeId,
@@ -32,8 +32,8 @@ impl NodeInfo {
     }
 }
 
-/// Reports that a node runs, and to which Redis it is connected. Returns whether other nodes do. With `forgets`, nodes that have not
-/// reported for a minute are deleted.
+/// Reports that a node runs, and to which Redis it is connected. Returns whether other nodes do.
+/// With `forgets`, nodes that have not reported for a minute are deleted.
 pub(super) async fn report(
     db: &Transaction,
     node: &NodeInfo,

@@ -31,7 +31,7 @@ const IDLE: Duration = Duration::from_secs(60);
 /// The identity of a pool.
 pub(super) type PoolKey = (TenantId, PoolId);
 
-/// What the tasks of all pools share.
+/// The parts that the tasks of all pools share.
 pub(super) struct PoolContext {
     pub(super) database: Database,
     pub(super) keeper: Arc<ClockKeeper>,

@@ -65,7 +65,8 @@ pub(super) async fn refuse_other(database: &Database) -> Result<(), ServerStoreE
     }
 }
 
-/// Returns the version of a database. 0 means an empty database in which the role can create tables.
+/// Returns the version of a database. 0 means an empty database in which the role can create
+/// tables.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! What the servers of the database share.
+//! Values that the servers of the database share.
 
 use async_trait::async_trait;
 use futures_util::future::try_join;

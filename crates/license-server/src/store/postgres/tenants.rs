@@ -6,9 +6,9 @@ use super::values::number;
 use crate::domain::TenantId;
 use crate::store::ServerStoreError;
 
-/// Locks the row of the tenant until the end of the transaction, so that other changes of the tenant
-/// wait. A change that takes numbers, counts rows or changes several rows begins with this lock, so
-/// that two changes neither exceed a limit nor wait for each other in a circle.
+/// Locks the row of the tenant until the end of the transaction, so that other changes of the
+/// tenant wait. A change that takes numbers, counts rows or changes several rows begins with this
+/// lock, so that two changes neither exceed a limit nor wait for each other in a circle.
 pub(super) async fn lock(db: &Transaction) -> Result<(), ServerStoreError> {
     db.execute(query!("tenant_lock"), &[&db.tenant()]).await?;
     Ok(())

@@ -91,7 +91,7 @@ impl RedisLink {
         self.state.lock().clone()
     }
 
-    /// Runs a script. A connection that fails is given up.
+    /// Runs a script. A connection that fails is closed.
     pub(super) async fn invoke<T: FromRedisValue>(
         &self,
         on: &RedisConnection,
@@ -101,7 +101,7 @@ impl RedisLink {
         self.state.checked(on, reply)
     }
 
-    /// Runs a command or a pipeline of commands. A connection that fails is given up.
+    /// Runs a command or a pipeline of commands. A connection that fails is closed.
     pub(super) async fn query<T: FromRedisValue>(
         &self,
         on: &RedisConnection,
@@ -152,7 +152,7 @@ impl LinkState {
         self.keep_if(on, checked)
     }
 
-    /// Returns the result of a command. A connection that failed is given up.
+    /// Returns the result of a command. A connection that failed is closed.
     fn checked<T>(
         &self,
         on: &RedisConnection,

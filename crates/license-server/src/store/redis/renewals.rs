@@ -1,26 +1,30 @@
 //! Renewals of leases in Redis.
 
-use std::collections::BTreeSet;
+mod confirmation;
+mod heartbeat;
+mod reserved_page;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use license_core::encoding::hex;
-use license_core::session::SessionId;
 use license_seats::{
-    CommandTime, Heartbeat, LeaseTime, OpenLease, Pool, PoolTerms, PoolUsage, SeatChange,
-    SeatCommand, SeatGrant, SeatOutcome, SeatRenewal, SeatReply, SeatValidity,
+    CommandTime, Heartbeat, LeaseTime, OpenLease, Pool, PoolTerms, SeatChange, SeatCommand,
+    SeatRenewal, SeatValidity,
 };
-use redis::Script;
 use sha2::{Digest, Sha256};
 
 use super::connection::{RedisConnection, RedisLink};
 use super::error::RedisStoreError;
 use super::keys::PoolKeys;
 use super::scripts::Scripts;
-use super::seat::{SeatTimes, millis, number, time};
+use super::seat::{SeatTimes, millis};
 use crate::clock::ServerClock;
 use crate::domain::{PoolId, TenantId};
 use crate::store::{PoolReply, PoolRequest};
+use confirmation::{Confirmation, RedisChanges};
+use heartbeat::grant;
+use reserved_page::ReservedPage;
 
 /// How long a server may use Redis after it sent the query that read the epoch, in milliseconds.
 const PERMISSION_MS: u64 = 1000;
@@ -51,7 +55,7 @@ pub(in crate::store) struct RedisEpoch {
     pub(in crate::store) server: Arc<str>,
 }
 
-/// What a pool in PostgreSQL says about Redis.
+/// The columns of a pool in PostgreSQL about Redis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::store) struct PoolEpoch {
     /// The epoch in which Redis may have renewals of the pool. 0: none.
@@ -87,7 +91,7 @@ pub(in crate::store) struct Reservation {
     pub(in crate::store) must_extend: bool,
     /// The renewals that the pool in memory does not have yet.
     pub(in crate::store) renewals: Vec<SeatRenewal>,
-    /// What is needed to confirm. `None`: Redis does not take part.
+    /// The values for the confirmation. `None`: Redis does not take part.
     held: Option<Held>,
 }
 
@@ -408,209 +412,8 @@ impl Renewals {
     }
 }
 
-/// A page of the reply of the script `reserve`.
-enum ReservedPage {
-    Lost,
-    Held(HeldPage),
-}
-
-struct HeldPage {
-    version: u64,
-    generation: String,
-    position: u64,
-    renewals: Vec<SeatRenewal>,
-    leases: usize,
-}
-
-impl ReservedPage {
-    fn parse(reply: Vec<Option<String>>) -> Result<Self, RedisStoreError> {
-        let expected = "a reservation of this epoch";
-        Self::read(reply).ok_or(RedisStoreError::Value { expected })
-    }
-
-    fn read(reply: Vec<Option<String>>) -> Option<Self> {
-        let mut values = reply.into_iter();
-        let status = values.next()??;
-        if status == "LOST" {
-            return Some(Self::Lost);
-        }
-        if status != "HELD" {
-            return None;
-        }
-        let version = number(&values.next()??)?;
-        let generation = values.next()??;
-        let position = number(&values.next()??)?;
-        let (mut renewals, mut leases) = (Vec::new(), 0);
-        while let Some(session) = values.next() {
-            let session = SessionId::parse(&session?)?;
-            let times = SeatTimes::parse(&values.next()??)?;
-            renewals.extend(times.renewals(session));
-            leases += 1;
-        }
-        Some(Self::Held(HeldPage {
-            version,
-            generation,
-            position,
-            renewals,
-            leases,
-        }))
-    }
-}
-
-/// The state of a pool after a batch, for the script `confirm`.
-struct Confirmation {
-    version: String,
-    now: LeaseTime,
-    until: LeaseTime,
-    terms: String,
-    usage: String,
-}
-
-impl Confirmation {
-    fn call<'a>(
-        &self,
-        script: &'a Script,
-        held: &Held,
-        (is_replacing, is_last): (bool, bool),
-        deletions: &[String],
-        puts: &[LeasePut],
-    ) -> redis::ScriptInvocation<'a> {
-        let keys = &held.keys;
-        let mut call = script.prepare_invoke();
-        for key in [
-            &keys.meta,
-            &keys.until,
-            &keys.renewed,
-            &keys.seats,
-            &keys.leases,
-        ] {
-            call.key(key);
-        }
-        call.arg(&held.token)
-            .arg(u8::from(is_replacing))
-            .arg(u8::from(is_last))
-            .arg(&self.version)
-            .arg(millis(self.now))
-            .arg(millis(self.until))
-            .arg(&self.terms)
-            .arg(&self.usage)
-            .arg(deletions.len());
-        for session in deletions {
-            call.arg(session);
-        }
-        for put in puts {
-            call.arg(&put.session)
-                .arg(&put.times)
-                .arg(&put.lease)
-                .arg(&put.until);
-        }
-        call
-    }
-}
-
-/// The changes of leases that Redis takes over.
-#[derive(Default)]
-struct RedisChanges {
-    deletions: Vec<String>,
-    puts: Vec<LeasePut>,
-}
-
-/// A lease in the form of Redis.
-struct LeasePut {
-    session: String,
-    times: String,
-    lease: String,
-    /// Empty: a heartbeat of this lease needs PostgreSQL.
-    until: String,
-}
-
-impl RedisChanges {
-    fn all(pool: &Pool, now: LeaseTime) -> Self {
-        let mut changes = Self::default();
-        for lease in pool.leases() {
-            changes.put(lease, now);
-        }
-        changes
-    }
-
-    fn of(pool: &Pool, changes: &[SeatChange], now: LeaseTime) -> Self {
-        let sessions = changes.iter().filter_map(|change| match change {
-            SeatChange::DeleteLease(session) => Some(*session),
-            SeatChange::PutLease(lease) => Some(lease.holder.session),
-            _ => None,
-        });
-        let sessions: BTreeSet<_> = sessions.collect();
-        let mut changes = Self::default();
-        for session in sessions {
-            match pool.lease(&session) {
-                Some(lease) => changes.put(lease, now),
-                None => changes.deletions.push(session.to_string()),
-            }
-        }
-        changes
-    }
-
-    fn put(&mut self, lease: &OpenLease, now: LeaseTime) {
-        let session = lease.holder.session.to_string();
-        let written = SeatTimes::of(lease).zip(serde_json::to_string(lease).ok());
-        let Some((times, json)) = written else {
-            // A script cannot calculate with the times. PostgreSQL has all of them, because only
-            // PostgreSQL renews the lease.
-            self.deletions.push(session);
-            return;
-        };
-        let until = if lease.is_renewable_outside(now) {
-            times.until().to_string()
-        } else {
-            String::new()
-        };
-        self.puts.push(LeasePut {
-            session,
-            times: times.to_text(),
-            lease: json,
-            until,
-        });
-    }
-}
-
 /// Returns the digest of terms. Servers with the same terms get the same digest.
 fn terms_digest(terms: &PoolTerms) -> String {
     let json = serde_json::to_vec(terms).unwrap_or_default();
     hex::encode(&Sha256::digest(json))
-}
-
-/// Returns the reply to a heartbeat from the values of the script.
-fn grant(
-    heartbeat: &Heartbeat,
-    (now, times, lease, usage): (String, String, String, String),
-    validity: SeatValidity,
-) -> Option<PoolReply> {
-    let now = time(&now)?;
-    let times = SeatTimes::parse(&times)?;
-    let lease: OpenLease = serde_json::from_str(&lease).ok()?;
-    let usage: PoolUsage = serde_json::from_str(&usage).ok()?;
-    if lease.holder.session != heartbeat.session || lease.seq != heartbeat.seq {
-        return None;
-    }
-    let lease = times.renewed(&lease);
-    let mut instances = lease.instances.iter();
-    let instance = instances.find(|known| known.id == heartbeat.instance)?;
-    let grant = SeatGrant {
-        instance: instance.id,
-        commitment: instance.commitment,
-        is_new: false,
-        valid_for: validity.valid_for,
-        renew_after: validity.renew_after,
-        usage,
-        lease,
-    };
-    Some(PoolReply {
-        outcome: SeatOutcome {
-            changes: Vec::new(),
-            events: Vec::new(),
-            reply: Ok(SeatReply::Seat(grant)),
-        },
-        now,
-        ended_at: None,
-    })
 }

@@ -7,7 +7,8 @@ use license_core::policy::Quota;
 use license_core::requests::{DeactivationReceipt, MachineRequest};
 use license_seats::Seq;
 
-use super::{MACHINE, TestServer, at, id, instance, nonce, secret, session, token, verified};
+use super::{MACHINE, TestServer, at, id, instance, nonce, pool, secret, session, token, verified};
+use crate::domain::{Actor, SeatPolicy};
 use crate::services::{BorrowRequest, ReleaseReply, ReturnRequest};
 
 #[tokio::test]
@@ -38,7 +39,30 @@ async fn a_seat_is_borrowed_for_days_if_the_license_permits_it() {
     server.acquire(&borrowing, 3).await.unwrap();
     let refusal = borrow(&borrowing, 2, 1, 8).await.unwrap_err();
     assert_eq!(refusal.code, "BORROW_DURATION");
-    assert_eq!(refusal.facts["max_borrow_seconds"], 7 * 24 * 60 * 60);
+    assert_eq!(
+        refusal.facts.unwrap()["max_borrow_seconds"],
+        7 * 24 * 60 * 60
+    );
+    // The license permits the loan, and the administrator does not.
+    let pool = pool(2);
+    let set = |policy| {
+        server
+            .services
+            .pools
+            .set_policy(&Actor::Console, &pool, policy)
+    };
+    for (max_borrowed, max_borrow_days) in [(Some(0), None), (None, Some(0))] {
+        let policy = SeatPolicy {
+            max_borrowed,
+            max_borrow_days,
+            ..SeatPolicy::default()
+        };
+        set(policy).await.unwrap();
+        let refusal = borrow(&borrowing, 2, 1, 1).await.unwrap_err();
+        assert_eq!(refusal.code, "BORROW_LIMIT");
+        assert!(refusal.detail.contains("policy"), "{}", refusal.detail);
+    }
+    set(SeatPolicy::default()).await.unwrap();
     let seat = borrow(&borrowing, 2, 1, 7).await.unwrap();
     let lease = verified(&seat, &borrowing);
     assert_eq!(

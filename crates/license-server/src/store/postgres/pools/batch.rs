@@ -428,7 +428,8 @@ impl<'a> Batch<'a> {
 }
 
 /// By how much the reading of a lost renewal can be after the reading of the batch: nodes renew for
-/// at most a second after they have read the lease clock, and it advances by another second at most.
+/// at most a second after they have read the lease clock, and it advances by another second at
+/// most.
 const LOST: LeaseSpan = LeaseSpan::from_secs(2);
 
 /// Brings the pool in memory to the version in the database. Returns `None` if its rows must be

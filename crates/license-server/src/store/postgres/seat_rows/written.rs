@@ -155,8 +155,8 @@ impl TicketColumns {
     }
 }
 
-/// Deletes rows. A row that should exist and does not means that the pool in memory differs from its
-/// rows.
+/// Deletes rows. A row that should exist and does not means that the pool in memory differs from
+/// its rows.
 async fn delete(
     db: &Transaction,
     pool: &PoolId,

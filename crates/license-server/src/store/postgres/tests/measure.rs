@@ -1,4 +1,5 @@
-//! Measurements of seats, by hand: `cargo test --release -p license-server --lib measure -- --ignored
+//! Measurements of seats, by hand: `cargo test --release -p license-server --lib measure --
+//! --ignored
 //! --nocapture`.
 
 use std::sync::Arc;
