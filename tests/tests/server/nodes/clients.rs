@@ -15,13 +15,13 @@ use super::super::site::{SeatRequest, Session};
 use super::journal::{Granted, Journal};
 
 /// The time after which a client tries the next node.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The time between two attempts.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// The time before the end of a lease in which a lost lease is no defect: the request can take it.
-const MARGIN: Duration = PATIENCE;
+const MARGIN: Duration = Duration::from_secs(2);
 
 /// The clients of one pool.
 pub(super) struct Clients {

@@ -14,7 +14,7 @@ use super::link::Link;
 const SHORT: Duration = Duration::from_secs(2);
 
 /// The number of grants after which the clients are at work again.
-const GRANTS: usize = 6;
+const GRANTS: usize = 4;
 
 /// A fault of the nodes, the services or the network.
 pub(super) struct Fault {
