@@ -21,7 +21,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// directory `$1`. `$2` is the name of the signal.
 ///
 /// A paused process receives the signal when it continues. A process that does not end is killed.
+/// The shell ignores the signals that end all processes of the tests, because it must clean up.
 const WATCHER: &str = r#"
+trap '' HUP INT TERM
 while read -r line; do pid=$line; done
 if [ "${pid:-0}" -gt 0 ]; then
   all="$pid $(cat "/proc/$pid/task/$pid/children")"
