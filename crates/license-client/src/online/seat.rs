@@ -419,7 +419,7 @@ impl SeatCore {
         let path = format!("/api/v1/seats/{}/release", holder.session);
         let key = random::idempotency_key()?;
         let call = holder.call(&path, body.to_string(), Some(&key));
-        let route = Route::Only(holder.server);
+        let route = Route::First(holder.server);
         let answer = holder.transport.send(&call, route, limit)?;
         let released: ReleaseReply = answer.parse(holder.url())?;
         Ok(released.freed)

@@ -79,6 +79,9 @@ pub(super) enum Route {
     Any,
     /// Only the server with this number.
     Only(usize),
+    /// The server with this number. If it is not reached, the others are asked too, because they
+    /// may share its database. A refusal by them is ignored, because they may have another one.
+    First(usize),
 }
 
 /// The time limit of a request.
@@ -174,6 +177,10 @@ impl Transport {
         let numbers: Vec<usize> = match route {
             Route::Any => (0..self.servers.len()).collect(),
             Route::Only(number) => vec![number],
+            Route::First(first) => {
+                let others = (0..self.servers.len()).filter(|number| *number != first);
+                std::iter::once(first).chain(others).collect()
+            }
         };
         let mut last_round = Vec::new();
         for round in 0..2 {
@@ -194,6 +201,7 @@ impl Transport {
                         });
                     }
                     Err(error) if error.is_for_next_server() => errors.push(error),
+                    Err(_) if matches!(route, Route::First(first) if first != *number) => {}
                     Err(error) => return Err(error),
                 }
             }

@@ -220,7 +220,7 @@ impl SeatCore {
         };
         let path = format!("/api/v1/seats/{}/heartbeat", holder.session);
         let call = holder.call(&path, body.to_string(), None);
-        let route = Route::Only(holder.server);
+        let route = Route::First(holder.server);
         // A silent server must not use up the time of seats from other servers.
         let limit = Limit::AtMost(quarter(lifetime));
         let answer = holder.transport.send(&call, route, limit)?;

@@ -116,7 +116,7 @@ impl SeatRequest {
             idempotency_key: None,
         };
         let limit = Limit::Longer(Duration::from_secs(seconds));
-        let answer = self.transport.send(&call, Route::Only(server), limit)?;
+        let answer = self.transport.send(&call, Route::First(server), limit)?;
         self.accept(&answer, attempt, nonce)
     }
 
@@ -133,6 +133,6 @@ impl SeatRequest {
         };
         let _ = self
             .transport
-            .send(&call, Route::Only(server), Limit::Configured);
+            .send(&call, Route::First(server), Limit::Configured);
     }
 }

@@ -246,8 +246,9 @@ impl SeatRequest {
         Err(OnlineError::OtherServer { server })
     }
 
-    /// Sends a request about a stored seat to the server that granted it. If the settings do not
-    /// name this server any more, asks all servers, because its URL may have changed.
+    /// Sends a request about a stored seat to the server that granted it, or to one that shares its
+    /// database. If the settings do not name this server any more, asks all servers, because its URL
+    /// may have changed.
     pub(in crate::online) fn send_stored(
         &self,
         entry: &SeatEntry,
@@ -265,7 +266,7 @@ impl SeatRequest {
             deletion_secret: None,
             idempotency_key: (action != "heartbeat").then_some(key.as_str()),
         };
-        let route = server.map_or(Route::Any, Route::Only);
+        let route = server.map_or(Route::Any, Route::First);
         let answer = self.transport.send(&call, route, Limit::Configured);
         let problem = answer.as_ref().err().and_then(OnlineError::problem);
         if server.is_none() && problem.is_some_and(ServerProblem::is_about_another_seat) {

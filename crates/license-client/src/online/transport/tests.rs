@@ -129,3 +129,39 @@ fn a_server_on_this_machine_is_reached_directly() {
     assert!(!error.to_string().contains("proxy"), "{error}");
     assert!(requests.try_recv().is_err(), "the proxy got a request");
 }
+
+#[test]
+fn a_seat_is_renewed_at_another_server_if_its_own_is_not_reached() {
+    let closed = {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        format!("http://{}", listener.local_addr().unwrap())
+    };
+    let ask = |answer| {
+        let (other, requests) = proxy(answer);
+        let scratch = tempfile::tempdir().unwrap();
+        let paths = Paths::at(StateDir::at(scratch.path()));
+        let settings = OnlineSettings::new().server(&other).server(&closed);
+        let resolved = settings.resolve("SHOP", &paths, |_| None).unwrap();
+        let transport = Transport::in_environment(&resolved, |_| None).unwrap();
+        let call = Call {
+            method: Method::GET,
+            path: "/renew",
+            body: None,
+            license: None,
+            deletion_secret: None,
+            idempotency_key: None,
+        };
+        let answer = transport.send(&call, Route::First(1), Limit::Configured);
+        assert!(requests.recv().unwrap().starts_with("GET /renew"));
+        answer.map(|answer| answer.server)
+    };
+    let success =
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
+    assert_eq!(ask(success).unwrap(), 0);
+    // A server with another database does not know the seat.
+    let refusal = "HTTP/1.1 409 Conflict\r\ncontent-type: application/problem+json\r\n\
+                   content-length: 21\r\n\r\n{\"code\":\"LEASE_LOST\"}";
+    let error = ask(refusal).unwrap_err();
+    assert_eq!(error.code(), "SERVER_UNREACHABLE", "{error}");
+    assert!(error.to_string().contains(&closed), "{error}");
+}
