@@ -173,6 +173,27 @@ pub(super) async fn record_key(config: &Config, directory: &DataDir) -> Result<(
     Err(Failure::new(Exit::System, "BUSY", message).hint("run the command again"))
 }
 
+/// Records the key of the first server of a database.
+///
+/// # Errors
+///
+/// Returns `SERVER_KEY_MISMATCH` if another server has recorded its key meanwhile, and the errors of
+/// the key and the database.
+pub(super) async fn record_first_key(config: &Config, directory: &DataDir) -> Result<(), Failure> {
+    let kid = keys::load(config, directory)?.public().id().to_string();
+    let Some(shared) = shared(config, directory).await? else {
+        return Ok(());
+    };
+    let tenant = TenantId::site();
+    let failed = |error| not_opened(config, &error);
+    let recorded = shared.set_server_key(&tenant, None, &kid, key_entry(&kid));
+    if recorded.await.map_err(failed)? {
+        return Ok(());
+    }
+    let known = shared.server_key(&tenant).await.map_err(failed)?;
+    Err(other_key(known.as_deref().unwrap_or("none"), &kid))
+}
+
 /// Creates the tables of a PostgreSQL database. Nothing is to do for SQLite.
 ///
 /// # Errors

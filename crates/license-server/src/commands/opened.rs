@@ -15,7 +15,7 @@ use license_issuer::ledger::{Ledger, LedgerReader};
 use license_issuer::services::issue::own_trust_set;
 
 use super::database::{
-    DatabaseAccess, OpenedDatabase, create_tables, open_database, refuse_new_key,
+    DatabaseAccess, OpenedDatabase, create_tables, open_database, record_first_key, refuse_new_key,
 };
 use crate::clock::{ServerClock, SystemServerClock};
 use crate::config::Config;
@@ -72,6 +72,10 @@ pub(super) fn prepare(config: &Config, bits: KeyBits) -> Result<Prepared, Failur
     }
     if is_new {
         keys::create(&key, bits)?;
+        if config.database.is_some() {
+            // The next server of the database does not create another key.
+            runtime()?.block_on(record_first_key(config, &directory))?;
+        }
     }
     if is_new || !request.exists() {
         write_request(&directory, config, &request)?;

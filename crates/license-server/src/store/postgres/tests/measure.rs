@@ -1,6 +1,5 @@
-//! Measurements of seats, by hand: `cargo test --release -p license-server --lib measure --
-//! --ignored
-//! --nocapture`.
+//! Measurements of seats, by hand:
+//! `cargo test --release -p license-server --lib measure -- --ignored --nocapture`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
