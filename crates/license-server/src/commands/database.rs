@@ -177,8 +177,8 @@ pub(super) async fn record_key(config: &Config, directory: &DataDir) -> Result<(
 ///
 /// # Errors
 ///
-/// Returns `SERVER_KEY_MISMATCH` if another server has recorded its key meanwhile, and the errors of
-/// the key and the database.
+/// Returns `SERVER_KEY_MISMATCH` if another server has recorded its key meanwhile, and the errors
+/// of the key and the database.
 pub(super) async fn record_first_key(config: &Config, directory: &DataDir) -> Result<(), Failure> {
     let kid = keys::load(config, directory)?.public().id().to_string();
     let Some(shared) = shared(config, directory).await? else {

@@ -17,8 +17,8 @@ const TCP_USER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The time limits of a session in the database. A node that loses the network keeps its locks for
 /// at most `idle_in_transaction_session_timeout`. The database notices within a second that the
-/// client of a waiting statement is gone. All statements are short, but the planner expects many rows
-/// of new tables and of arrays, and would then spend most of the time on compiling the statements.
+/// client of a waiting statement is gone. All statements are short, but the planner expects many
+/// rows of new tables and of arrays. It would then spend most of the time on compiling statements.
 const SESSION: &str = "-c jit=off -c statement_timeout=10s -c lock_timeout=5s \
     -c idle_in_transaction_session_timeout=5s -c tcp_user_timeout=10s \
     -c client_connection_check_interval=1s";
