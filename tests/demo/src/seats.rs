@@ -3,17 +3,26 @@
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
 use super::{Demo, is_expected, print_command, step};
 
-/// A process in the background. Dropping the value ends it.
+/// A process in the background, in a process group of its own. Dropping the value ends the group: a
+/// command outlives its `license run` that was killed, and a reader of the demo's output would wait
+/// for it.
 struct Background(Child);
+
+impl Background {
+    fn start(command: &mut Command) -> Option<Self> {
+        command.process_group(0).spawn().ok().map(Self)
+    }
+}
 
 impl Drop for Background {
     fn drop(&mut self) {
-        // The process may have ended.
-        signal(self, "TERM");
+        // The processes may have ended.
+        send_signal("TERM", &format!("-{}", self.0.id()));
         let _ = self.0.wait();
     }
 }
@@ -60,7 +69,7 @@ fn start(demo: &Demo, address: SocketAddr) -> Option<Background> {
     let log = File::create(demo.directory.join("server.log")).ok()?;
     let mut command = demo.command(&line);
     let command = command.stdout(Stdio::null()).stderr(log);
-    command.spawn().ok().map(Background)
+    Background::start(command)
 }
 
 /// Installs the license at a workplace, and names the server.
@@ -166,9 +175,8 @@ fn share(demo: &Demo) -> bool {
 /// Starts a command in the background, and waits until it works.
 fn hold(demo: &Demo, text: &str, line: &str) -> Option<Background> {
     print_command(text, &format!("{line} &"));
-    let mut child = demo.command(line).stdout(Stdio::piped()).spawn().ok()?;
-    let first = child.stdout.take().and_then(first_line);
-    let holder = Background(child);
+    let mut holder = Background::start(demo.command(line).stdout(Stdio::piped()))?;
+    let first = holder.0.stdout.take().and_then(first_line);
     println!("{}", first.as_deref()?);
     Some(holder)
 }
@@ -179,9 +187,14 @@ fn first_line(output: impl Read) -> Option<String> {
 
 /// Sends a signal to a process.
 fn signal(process: &Background, name: &str) {
-    let id = process.0.id().to_string();
+    send_signal(name, &process.0.id().to_string());
+}
+
+/// Sends a signal to a process id, or with `-` before it to a process group.
+fn send_signal(name: &str, target: &str) {
     let sent = Command::new("kill")
-        .args([&format!("-{name}"), &id])
+        .args(["-s", name, "--", target])
+        .stderr(Stdio::null())
         .status();
     sent.expect("kill can be started");
 }

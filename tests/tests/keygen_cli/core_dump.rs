@@ -49,7 +49,7 @@ fn wait_for(child: &Child, file: &str, text: &str) {
 /// Sends the signal that makes a program write a core dump, and returns whether it did.
 fn dumps_core(mut child: Child) -> bool {
     let kill = Command::new("kill")
-        .args(["-QUIT", &child.id().to_string()])
+        .args(["-ABRT", &child.id().to_string()])
         .status();
     assert!(kill.unwrap().success());
     child.wait().unwrap().core_dumped()
