@@ -122,7 +122,7 @@ fn difference(before: &LicenseDraft, after: &LicenseDraft) -> Difference {
 }
 
 proptest! {
-    #![proptest_config(cases(400))]
+    #![proptest_config(cases(256))]
 
     #[test]
     fn id_serial_and_time_of_issue_are_not_compared(plan in plan(), later in step()) {

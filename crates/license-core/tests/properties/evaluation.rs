@@ -46,7 +46,7 @@ fn is_within(first: &Entitlements, second: &Entitlements) -> bool {
 }
 
 proptest! {
-    #![proptest_config(cases(800))]
+    #![proptest_config(cases(256))]
 
     #[test]
     fn a_later_instant_never_improves_a_decision(plan in plan(), steps in vec(step(), 2..12)) {

@@ -64,7 +64,7 @@ fn decide(scenario: &Scenario, lists: &[RevocationList], now: DateTime<Utc>) -> 
 }
 
 proptest! {
-    #![proptest_config(cases(300))]
+    #![proptest_config(cases(256))]
 
     #[test]
     fn a_later_instant_never_improves_a_decision_with_lists(

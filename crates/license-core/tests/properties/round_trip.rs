@@ -106,7 +106,7 @@ impl Damage {
 }
 
 proptest! {
-    #![proptest_config(cases(400))]
+    #![proptest_config(cases(256))]
 
     #[test]
     fn standard_keys_round_trip(key in standard_key()) {
