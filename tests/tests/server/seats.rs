@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use license_core::{TrustSet, Unverified};
-use license_tests::server::{Administrator, license_server};
+use license_tests::server::{Administrator, Server, license_server};
 use license_tests::{Vendor, keygen, words};
 use serde_json::{Value, json};
 
