@@ -24,6 +24,7 @@ mod shared;
 mod shared_tokens;
 pub mod sqlite;
 mod telemetry;
+mod tls;
 mod values;
 
 use std::path::Path;

@@ -85,15 +85,89 @@ impl PostgresServer {
             programs,
         };
         server.create_cluster();
+        server.start_on_free_port();
+        server
+    }
+
+    #[track_caller]
+    fn start_on_free_port(&mut self) {
         let mut log = String::new();
         for _ in 0..PORTS {
-            server.address.port = free_port();
-            match server.try_start() {
-                Ok(()) => return server,
+            self.address.port = free_port();
+            match self.try_start() {
+                Ok(()) => return,
                 Err(found) => log = found,
             }
         }
         panic!("PostgreSQL does not start\n{log}");
+    }
+
+    /// Creates and starts a standby of this cluster, which receives all changes. It has the same
+    /// users, and accepts only statements that read.
+    ///
+    /// # Panics
+    ///
+    /// Panics with the log if the standby does not start.
+    #[track_caller]
+    pub fn start_standby(&self) -> Self {
+        let service = Service::new("postgres", "QUIT");
+        let mut standby = Self {
+            owner: Owner::of(service.directory()),
+            address: self.address.clone(),
+            settings: self.settings.clone(),
+            service,
+            programs: self.programs,
+        };
+        let mut backup = self.programs.client("pg_basebackup", &self.address);
+        backup
+            .args(["--checkpoint=fast", "--no-sync", "--write-recovery-conf"])
+            .arg("--pgdata")
+            .arg(standby.data());
+        standby.owner.run_as(&mut backup);
+        run(backup, "");
+        standby.start_on_free_port();
+        standby
+    }
+
+    /// Makes a standby a primary, and waits until it accepts changes. It keeps what it has
+    /// received.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the cluster is no standby, or is not promoted within a minute.
+    #[track_caller]
+    pub fn promote(&self) {
+        assert_eq!(
+            self.superuser_sql("postgres", "SELECT pg_promote()"),
+            "t",
+            "the standby is not promoted\n{}",
+            self.log()
+        );
+    }
+
+    /// Changes a setting for which a reload is enough.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no such setting, or if the cluster does not run.
+    #[track_caller]
+    pub fn configure(&self, name: &str, value: &str) {
+        let change = format!("ALTER SYSTEM SET {name} = '{value}'; SELECT pg_reload_conf()");
+        self.superuser_sql("postgres", &change);
+    }
+
+    /// Writes a file that only the user of the cluster can read, such as a private key, to its
+    /// directory. Returns the path.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the file exists.
+    #[track_caller]
+    pub fn write_file(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.service.directory().join(name);
+        write_private(&path, text);
+        self.owner.give(&path);
+        path
     }
 
     /// Returns the cluster that the tests of this process share, started on the first call.
@@ -200,9 +274,7 @@ impl PostgresServer {
 
     #[track_caller]
     fn create_cluster(&self) {
-        let password = self.service.directory().join("password");
-        write_private(&password, &self.address.password);
-        self.owner.give(&password);
+        let password = self.write_file("password", &self.address.password);
         let mut initdb = self.service.command(&self.programs.path("initdb"));
         initdb
             .args(["--no-sync", "--no-instructions", "--auth=scram-sha-256"])

@@ -8,6 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod image;
 mod server;
 mod values;
 

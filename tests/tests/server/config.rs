@@ -310,3 +310,36 @@ fn databases_of_several_servers_need_each_other() {
         assert!(message.contains(part), "{message}");
     }
 }
+
+#[test]
+fn the_files_of_tls_that_urls_name_are_checked() {
+    let scratch = Scratch::new();
+    scratch.write("file", "no certificate");
+    let database = "postgres://server@db.example/licenses";
+    let with_redis = ["--database", database, "--redis"];
+    for (file, part) in [
+        ("missing.pem", "a file that can be read at missing.pem"),
+        ("file", "certificates in PEM in the file of sslrootcert"),
+    ] {
+        let url = format!("{database}?sslrootcert={file}");
+        let redis = format!("rediss://cache.example?sslrootcert={file}");
+        for arguments in [
+            &["--database", &url][..],
+            &[&with_redis[..], &[&redis]].concat(),
+        ] {
+            let refused = check(&scratch, &["--json"]).args(arguments).run();
+            assert_eq!(refused.expect_json_failure(2), "DATABASE_SETTING");
+            let error = refused.json()["error"].to_string();
+            assert!(
+                error.contains(part) && error.contains("correct sslrootcert"),
+                "{error}"
+            );
+        }
+    }
+    let redis = "redis://cache.example?sslrootcert=file";
+    let refused = check(&scratch, &["--json"])
+        .args(with_redis)
+        .arg(redis)
+        .run();
+    assert_eq!(refused.expect_json_failure(2), "USAGE");
+}

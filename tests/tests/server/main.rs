@@ -29,6 +29,7 @@ mod setup;
 mod shutdown;
 mod site;
 mod slow;
+mod standby;
 mod start;
 mod story;
 mod story_client;

@@ -5,11 +5,12 @@ use license_cli_support::{
 };
 use serde_json::{Map, Value, json};
 
-use super::database::{postgres, redis};
+use super::database::{not_opened, postgres, redis};
 use crate::certificate::CertificateFiles;
 use crate::config::{self, Config, SETTINGS, Setting, Settings, Tls, without_password};
 use crate::data_dir::DataDir;
 use crate::login;
+use crate::store::ServerStoreError;
 
 pub(super) fn run(
     settings: &Settings,
@@ -53,10 +54,12 @@ fn check_files(config: &Config, terminal: &Terminal) -> Result<(), Failure> {
             .map_err(|error| Failure::io("read", path, &error).with_remark(name))?;
     }
     if let Some(service) = &config.database {
-        postgres(service)?;
+        let checked = postgres(service)?.check_files();
+        checked.map_err(|error| not_opened(config, &error))?;
     }
     if let Some(service) = &config.redis {
-        redis(service)?;
+        let checked = redis(service)?.check_files();
+        checked.map_err(|error| not_opened(config, &ServerStoreError::Redis(error)))?;
     }
     if let Tls::Files { cert, key } = &config.tls {
         let files = CertificateFiles {

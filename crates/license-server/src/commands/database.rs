@@ -273,7 +273,10 @@ pub(super) fn database_name(config: &Config) -> String {
 pub(super) fn not_opened(config: &Config, error: &ServerStoreError) -> Failure {
     let message = match error {
         // The cause names the lock file in the directory, or the database.
-        ServerStoreError::Locked(_) | ServerStoreError::Unreachable { .. } => with_causes(error),
+        ServerStoreError::Locked(_)
+        | ServerStoreError::Unreachable { .. }
+        | ServerStoreError::Tls { .. }
+        | ServerStoreError::Redis(_) => with_causes(error),
         _ => format!("{}: {}", database_name(config), with_causes(error)),
     };
     let failure = match error {
@@ -284,9 +287,9 @@ pub(super) fn not_opened(config: &Config, error: &ServerStoreError) -> Failure {
         | ServerStoreError::Newer { .. } => Failure::malformed(message),
         ServerStoreError::Moved { .. } => Failure::new(Exit::Usage, "DATABASE_MOVED", message),
         ServerStoreError::NotEmpty { .. } => Failure::new(Exit::Usage, "EXISTS", message),
-        ServerStoreError::Setting { .. } | ServerStoreError::Redis(_) => {
-            Failure::new(Exit::Usage, "DATABASE_SETTING", message)
-        }
+        ServerStoreError::Setting { .. }
+        | ServerStoreError::Tls { .. }
+        | ServerStoreError::Redis(_) => Failure::new(Exit::Usage, "DATABASE_SETTING", message),
         _ => Failure::new(Exit::System, "STORAGE_FAILED", message),
     };
     match error.hint() {

@@ -10,6 +10,7 @@ use tokio_postgres::error::SqlState;
 use crate::domain::{AuditFault, Refusal, RefusalKind, ServerCode};
 use crate::log_limit;
 use crate::store::redis::RedisStoreError;
+use crate::store::tls::TlsFault;
 
 /// The reason why the database cannot be opened, read or written.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -144,7 +145,18 @@ pub enum ServerStoreError {
         /// The error of the connection. `None` if all connections are in use.
         source: Option<PostgresError>,
     },
-    /// The database, its role or its TLS has a setting with which the server does not work.
+    /// A connection to PostgreSQL cannot be encrypted, or its certificate cannot be verified.
+    #[error("cannot establish a TLS connection to the database {database}")]
+    Tls {
+        /// The address of the database, without the role and the password.
+        database: String,
+        /// The error of the connection.
+        source: PostgresError,
+        /// The next step of the operator.
+        hint: &'static str,
+    },
+    /// The database, its role or a file of its TLS has a setting with which the server does not
+    /// work.
     #[error("expected {expected}, found {found}")]
     Setting {
         /// The accepted setting.
@@ -223,7 +235,7 @@ impl ServerStoreError {
             Self::DiskFull => "disk_full",
             Self::Damaged(_) | Self::BadRow { .. } => "damaged",
             Self::Closed => "closed",
-            Self::Unreachable { .. } => "unreachable",
+            Self::Unreachable { .. } | Self::Tls { .. } => "unreachable",
             _ => "storage",
         }
     }
@@ -256,10 +268,20 @@ impl ServerStoreError {
             Self::Unreachable { source: None, .. } => {
                 "the database is slow, or a transaction holds its locks; repeat the command"
             }
+            Self::Unreachable {
+                source:
+                    Some(PostgresError {
+                        code: Some(code), ..
+                    }),
+                ..
+            } if code == SqlState::INVALID_AUTHORIZATION_SPECIFICATION.code() => {
+                "permit the connection in pg_hba.conf; if PostgreSQL asks for TLS, add \
+                 sslmode=verify-full to the URL, and for a certificate sslcert=FILE and sslkey=FILE"
+            }
             Self::Unreachable { .. } => {
                 "start PostgreSQL, and check the address, the role and the password"
             }
-            Self::Setting { hint, .. } => hint,
+            Self::Setting { hint, .. } | Self::Tls { hint, .. } => hint,
             Self::BackupExists { .. } => "give the name of a new file",
             Self::BackupElsewhere => {
                 "back up the database with pg_dump as a superuser, or with pg_basebackup"
@@ -269,6 +291,16 @@ impl ServerStoreError {
             _ => return None,
         };
         Some(hint.to_owned())
+    }
+}
+
+impl From<TlsFault> for ServerStoreError {
+    fn from(fault: TlsFault) -> Self {
+        Self::Setting {
+            expected: fault.expected,
+            found: fault.found,
+            hint: fault.hint,
+        }
     }
 }
 

@@ -32,7 +32,8 @@ use crate::clock::ServerClock;
 ///
 /// # Errors
 ///
-/// Returns an error if Redis refuses the password, or has settings that are not accepted.
+/// Returns an error if a file of TLS cannot be used, if Redis refuses the password, or if it has
+/// settings that are not accepted.
 pub(in crate::store) async fn open(
     config: &RedisConfig,
     clock: Arc<dyn ServerClock>,

@@ -23,6 +23,10 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// The time before the end of a lease in which a lost lease is no defect: the request can take it.
 const MARGIN: Duration = Duration::from_secs(2);
 
+/// The reasons of requests without a response.
+const TIME_LIMIT: &str = "time limit";
+const NO_CONNECTION: &str = "no connection";
+
 /// The clients of one pool.
 pub(super) struct Clients {
     /// The URLs of the nodes.
@@ -66,6 +70,13 @@ impl Clients {
 
     fn is_done(&self) -> bool {
         self.is_done.load(Ordering::SeqCst)
+    }
+
+    /// Returns the numbers of requests that a node could not process, by reason.
+    pub(super) fn unprocessed(&self) -> BTreeMap<String, u64> {
+        let mut failed = self.failed.lock().unwrap().clone();
+        failed.retain(|reason, _| ![TIME_LIMIT, NO_CONNECTION].contains(&reason.as_str()));
+        failed
     }
 
     /// Runs one client until [`Self::stop`].
@@ -228,8 +239,8 @@ impl Client<'_> {
                 });
             }
             Ok(response) => code(&response),
-            Err(ureq::Error::Timeout(_)) => "time limit".to_owned(),
-            Err(_) => "no connection".to_owned(),
+            Err(ureq::Error::Timeout(_)) => TIME_LIMIT.to_owned(),
+            Err(_) => NO_CONNECTION.to_owned(),
         };
         let mut failed = self.clients.failed.lock().unwrap();
         *failed.entry(reason).or_default() += 1;

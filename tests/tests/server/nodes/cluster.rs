@@ -3,16 +3,17 @@
 use std::fs::{self, DirBuilder};
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
 use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use license_test_services::{PostgresServer, RedisServer, TestDatabase};
-use license_tests::server::{Server, agent, license_server};
+use license_tests::server::{Response, Server, agent, license_server};
 use license_tests::{Scratch, words};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::super::site::{Session, Site, issue, with};
+use super::super::site::{SeatRequest, Session, Site, issue, with};
 use super::link::Link;
 
 /// Without limits, because all clients have one address.
@@ -26,6 +27,9 @@ const PROBES: &str = "--tier team --seats 1000000 --offline --perpetual";
 
 /// The time after which an unanswered probe is repeated.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The key of all nodes.
+const KEY: &str = "data/server.key";
 
 const DATABASE: &str = "LICENSE_SERVER_DATABASE";
 const REDIS: &str = "LICENSE_SERVER_REDIS";
@@ -43,6 +47,8 @@ pub(super) struct Node {
 /// The nodes, and the services that they use.
 pub(super) struct Cluster {
     pub(super) nodes: Vec<Node>,
+    /// The address of a load balancer, which leads to the nodes in turn.
+    front: Link,
     pub(super) postgres: PostgresServer,
     pub(super) database: TestDatabase,
     pub(super) redis: Option<RedisServer>,
@@ -73,9 +79,13 @@ impl Cluster {
         let probes = issue(&site.vendor, &site.scratch, &words(PROBES));
         site.install(&probes.file, &[]);
         let redis_url = redis.as_ref().map(RedisServer::url);
-        let nodes = (0..nodes).map(|_| Node::new(&site, database.url(), redis_url.as_deref()));
+        let key = site.scratch.file(KEY);
+        let nodes = (0..nodes).map(|_| Node::new(&key, database.url(), redis_url.as_deref()));
+        let nodes: Vec<_> = nodes.collect();
+        let links = nodes.iter().map(|node| node.from_clients.address());
         let mut cluster = Self {
-            nodes: nodes.collect(),
+            front: Link::balanced(links.collect()),
+            nodes,
             postgres,
             database,
             redis,
@@ -92,9 +102,47 @@ impl Cluster {
         Some(cluster)
     }
 
-    /// Returns the URLs of the nodes for clients.
+    /// Returns the URLs for clients: those of the nodes, and the one of the load balancer.
     pub(super) fn urls(&self) -> Vec<String> {
-        self.nodes.iter().map(Node::url).collect()
+        let nodes = self.nodes.iter().map(Node::url);
+        nodes.chain([self.url()]).collect()
+    }
+
+    /// Returns the URL of the load balancer.
+    fn url(&self) -> String {
+        format!("http://{}", self.front.address())
+    }
+
+    /// Replaces a node with a new one, which is ready before the old one is asked to stop.
+    pub(super) fn replace(&mut self, node: usize) {
+        let key = self.scratch.file(KEY);
+        self.nodes[node].replace(&key);
+    }
+
+    /// Acquires a seat at the load balancer. Returns the session and the fencing number.
+    #[track_caller]
+    pub(super) fn hold(&self) -> (Session, Value) {
+        let session = Session::new(&self.probes, self.next_probe());
+        let request = session.acquire_request(false);
+        let granted = self.insist(&request).expect(201);
+        let seq = granted["seq"].clone();
+        (session, seq)
+    }
+
+    /// Renews a lease at the load balancer.
+    #[track_caller]
+    pub(super) fn renew(&self, session: &Session, seq: &Value) {
+        let renewed = self.insist(&session.heartbeat_request(seq)).expect(200);
+        assert_eq!(renewed["seq"], *seq);
+    }
+
+    /// Sends a request to the load balancer. A request without a response is repeated once, as the
+    /// library does.
+    #[track_caller]
+    fn insist(&self, request: &SeatRequest<'_>) -> Response {
+        let send = || request.try_send_to(&agent(PATIENCE), &self.url());
+        let sent = send().or_else(|_| send());
+        sent.unwrap_or_else(|error| panic!("no response after a retry: {error}"))
     }
 
     /// Waits until each of these nodes grants, renews and releases a seat. Returns how long that
@@ -123,14 +171,15 @@ impl Cluster {
         println!("  Redis is on after {} ms", start.elapsed().as_millis());
     }
 
+    fn next_probe(&self) -> u32 {
+        let mut next = self.next_probe.lock().unwrap();
+        *next += 1;
+        *next
+    }
+
     fn serves(&self, url: &str) -> bool {
-        let number = {
-            let mut next = self.next_probe.lock().unwrap();
-            *next += 1;
-            *next
-        };
         let agent = agent(PATIENCE);
-        let session = Session::new(&self.probes, number);
+        let session = Session::new(&self.probes, self.next_probe());
         let granted = session.acquire_request(false).try_send_to(&agent, url);
         let Some(granted) = granted.ok().filter(|granted| granted.status == 201) else {
             return false;
@@ -145,19 +194,13 @@ impl Cluster {
 }
 
 impl Node {
-    fn new(site: &Site, database: &str, redis: Option<&str>) -> Self {
-        let scratch = Scratch::new();
-        // The nodes have the same key.
-        let data = scratch.file("data");
-        DirBuilder::new().mode(0o700).create(&data).unwrap();
-        let key = site.scratch.file("data/server.key");
-        fs::copy(key, data.join("server.key")).unwrap();
+    fn new(key: &Path, database: &str, redis: Option<&str>) -> Self {
         let (to_postgres, database) = linked(database);
         let (to_redis, redis) = redis.map(linked).unzip();
         let mut variables = vec![(DATABASE, database)];
         variables.extend(redis.map(|redis| (REDIS, redis)));
         Self {
-            scratch,
+            scratch: with_key(key),
             variables,
             server: Mutex::default(),
             // Nothing listens there before the start.
@@ -173,10 +216,31 @@ impl Node {
 
     /// Starts the node.
     pub(super) fn start(&self) {
-        let run = with(&self.variables, license_server(&self.scratch));
-        let server = Server::start_with(run, &self.scratch, &WITHOUT_LIMITS);
+        let server = self.start_in(&self.scratch);
         self.from_clients.redirect(server.address());
         *self.server.lock().unwrap() = Some(server);
+    }
+
+    fn start_in(&self, scratch: &Scratch) -> Server {
+        let run = with(&self.variables, license_server(scratch));
+        Server::start_with(run, scratch, &WITHOUT_LIMITS)
+    }
+
+    /// Starts a new process with a data directory of its own, waits until it is ready, leads new
+    /// connections to it, and asks the old process to stop.
+    fn replace(&mut self, key: &Path) {
+        let scratch = with_key(key);
+        let server = self.start_in(&scratch);
+        let start = Instant::now();
+        while server.get("/readyz").status != 200 {
+            assert!(start.elapsed() < Duration::from_secs(60), "not ready");
+            thread::sleep(Duration::from_millis(20));
+        }
+        self.from_clients.lead_to(server.address());
+        let old = self.server.lock().unwrap().replace(server).unwrap();
+        let stopped = old.stop();
+        assert!(stopped.success(), "{stopped}");
+        self.scratch = scratch;
     }
 
     /// Starts the first node, creates an administrator, and shortens the leases of all pools.
@@ -225,6 +289,15 @@ impl Drop for Cluster {
             println!("--- log of node {number}\n{}", last.join("\n"));
         }
     }
+}
+
+/// Creates the directory of a node with a copy of the key, because all nodes have the same key.
+fn with_key(key: &Path) -> Scratch {
+    let scratch = Scratch::new();
+    let data = scratch.file("data");
+    DirBuilder::new().mode(0o700).create(&data).unwrap();
+    fs::copy(key, data.join("server.key")).unwrap();
+    scratch
 }
 
 /// Returns a link to the server of a URL, and the URL with the address of the link.

@@ -27,7 +27,7 @@ pub(super) struct Fault {
 }
 
 /// The faults, in the order in which they happen.
-pub(super) const FAULTS: [Fault; 13] = [
+pub(super) const FAULTS: [Fault; 14] = [
     short("a node is killed and started", kill_node),
     long("a node is stopped and started", stop_node),
     short(
@@ -41,6 +41,10 @@ pub(super) const FAULTS: [Fault; 13] = [
         stall_postgres,
     ),
     short("PostgreSQL is killed and restarted", kill_postgres),
+    of_redis(short(
+        "nodes are replaced one after the other",
+        replace_nodes,
+    )),
     of_redis(short("Redis is flushed", flush_redis)),
     of_redis(short("Redis fails over to an old replica", fail_over)),
     of_redis(long("Redis restarts without its data", restart_redis)),
@@ -181,6 +185,23 @@ fn kill_postgres(cluster: &mut Cluster, _: &Clients) {
     thread::sleep(SHORT / 2);
     cluster.postgres.restart();
     measure(cluster, "both nodes", &[0, 1]);
+}
+
+/// A rolling upgrade, as of the chart's Deployment: each new node is ready before an old one stops.
+fn replace_nodes(cluster: &mut Cluster, clients: &Clients) {
+    let held = [cluster.hold(), cluster.hold()];
+    let before = clients.unprocessed();
+    for node in 0..cluster.nodes.len() {
+        let start = Instant::now();
+        cluster.replace(node);
+        println!("  replaced after {} ms", start.elapsed().as_millis());
+        for (session, seq) in &held {
+            cluster.renew(session, seq);
+        }
+        let_work(clients);
+    }
+    // A request that reaches a node is processed, also if the node is about to stop.
+    assert_eq!(clients.unprocessed(), before);
 }
 
 fn flush_redis(cluster: &mut Cluster, _: &Clients) {

@@ -28,7 +28,9 @@ struct Shared {
 
 struct Inner {
     state: State,
-    target: SocketAddr,
+    /// The servers, of which each connection gets the next one.
+    targets: Vec<SocketAddr>,
+    next: usize,
     /// Both ends of each connection.
     connections: Vec<[TcpStream; 2]>,
 }
@@ -36,12 +38,18 @@ struct Inner {
 impl Link {
     /// Creates a link to a server.
     pub(super) fn new(target: SocketAddr) -> Self {
+        Self::balanced(vec![target])
+    }
+
+    /// Creates a link to several servers in turn.
+    pub(super) fn balanced(targets: Vec<SocketAddr>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
             inner: Mutex::new(Inner {
                 state: State::Open,
-                target,
+                targets,
+                next: 0,
                 connections: Vec::new(),
             }),
             changed: Condvar::new(),
@@ -78,8 +86,21 @@ impl Link {
     /// Connects to another server from now on, and resets all connections.
     pub(super) fn redirect(&self, target: SocketAddr) {
         self.cut();
-        self.shared.inner.lock().unwrap().target = target;
+        self.lead_to(target);
         self.heal();
+    }
+
+    /// Forwards new connections to another server. Existing connections stay, as when a load
+    /// balancer forgets a server.
+    pub(super) fn lead_to(&self, target: SocketAddr) {
+        self.shared.inner.lock().unwrap().targets = vec![target];
+    }
+}
+
+impl Inner {
+    fn next_target(&mut self) -> SocketAddr {
+        self.next = (self.next + 1) % self.targets.len();
+        self.targets[self.next]
     }
 }
 
@@ -107,7 +128,7 @@ impl Shared {
         if !self.is_open() {
             return;
         }
-        let target = self.inner.lock().unwrap().target;
+        let target = self.inner.lock().unwrap().next_target();
         let Ok(server) = TcpStream::connect(target) else {
             return;
         };
@@ -116,7 +137,7 @@ impl Shared {
         };
         {
             let mut inner = self.inner.lock().unwrap();
-            if inner.state == State::Cut || inner.target != target {
+            if inner.state == State::Cut || !inner.targets.contains(&target) {
                 return;
             }
             inner.connections.push([client_end, server_end]);

@@ -2,14 +2,15 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
-use percent_encoding::percent_decode_str;
-use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 use zeroize::Zeroizing;
 
-/// How long a connection may take to be established, in seconds.
+use crate::store::ServerStoreError;
+use crate::store::tls::TlsFiles;
+
+/// How long a connection may take to be established, by all hosts of the URL together.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// After which time without an answer a connection counts as lost.
@@ -29,17 +30,16 @@ const SESSION: &str = "-c jit=off -c statement_timeout=10s -c lock_timeout=5s \
 #[derive(Clone)]
 pub struct PostgresConfig {
     pub(super) client: tokio_postgres::Config,
-    /// The certificates that can sign the certificate of the database. `None` means those of the
-    /// system.
-    pub(super) root_certificates: Option<PathBuf>,
+    pub(super) tls: TlsFiles,
 }
 
 impl PostgresConfig {
     /// Parses a URL such as `postgres://role@db.example:5432/licenses`.
     ///
     /// The URL can have the parameters of `libpq`, except that `sslmode` is `verify-full` or
-    /// `disable`. The default is `disable` for a database on the same machine, and `verify-full`
-    /// otherwise. `password` replaces the password of the URL.
+    /// `disable`. The default is `verify-full`, or `disable` for a database on the same machine
+    /// without files of TLS. With several hosts, connections lead to the one that is no standby.
+    /// `password` replaces the password of the URL.
     ///
     /// # Errors
     ///
@@ -54,20 +54,11 @@ impl PostgresConfig {
         let (rest, parameters) = rest.split_once('?').unwrap_or((rest, ""));
         let address = url.get(..after_password.saturating_add(rest.len()));
         let address = address.unwrap_or_default();
-        let mut mode = None;
-        let mut root_certificates = None;
-        let mut others = Vec::new();
-        for parameter in parameters.split('&').filter(|text| !text.is_empty()) {
-            match parameter.split_once('=') {
-                Some(("sslmode", value)) => mode = Some(value),
-                Some(("sslrootcert", value)) => {
-                    let path = percent_decode_str(value).decode_utf8();
-                    let path = path.map_err(|_| expected("sslrootcert that is not in UTF-8"))?;
-                    root_certificates = Some(PathBuf::from(path.as_ref()));
-                }
-                _ => others.push(parameter),
-            }
-        }
+        let (tls, parameters) = TlsFiles::parse(parameters).map_err(|found| expected(&found))?;
+        let (modes, others): (Vec<_>, Vec<_>) = parameters
+            .into_iter()
+            .partition(|parameter| parameter.starts_with("sslmode="));
+        let mode = modes.last().and_then(|mode| mode.strip_prefix("sslmode="));
         let rest = format!("{address}?{}", others.join("&"));
         // The errors of the parser can contain a part of the password.
         let client: Result<tokio_postgres::Config, _> = rest.parse();
@@ -83,8 +74,11 @@ impl PostgresConfig {
         }
         let is_local = client.get_hosts().iter().all(is_local);
         client.ssl_mode(match mode {
-            None if is_local => SslMode::Disable,
+            None if is_local && tls.is_empty() => SslMode::Disable,
             None | Some("verify-full") => SslMode::Require,
+            Some("disable") if !tls.is_empty() => {
+                return Err(expected("files of TLS and sslmode=disable"));
+            }
             Some("disable") => SslMode::Disable,
             Some(other) => {
                 return Err(format!(
@@ -99,17 +93,28 @@ impl PostgresConfig {
         if client.get_application_name().is_none() {
             client.application_name("license-server");
         }
+        let hosts = u32::try_from(client.get_hosts().len()).unwrap_or(u32::MAX);
+        if hosts > 1 {
+            client.target_session_attrs(TargetSessionAttrs::ReadWrite);
+        }
+        let connect_timeout = CONNECT_TIMEOUT.checked_div(hosts).unwrap_or_default();
         let options = client.get_options().unwrap_or_default();
         let options = format!("{options} {SESSION}");
         client
             .options(options.trim_start())
-            .connect_timeout(CONNECT_TIMEOUT)
+            .connect_timeout(connect_timeout)
             .tcp_user_timeout(TCP_USER_TIMEOUT)
             .keepalives_idle(TCP_USER_TIMEOUT);
-        Ok(Self {
-            client,
-            root_certificates,
-        })
+        Ok(Self { client, tls })
+    }
+
+    /// Checks the files of TLS that the URL names.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ServerStoreError::Setting`] if a file cannot be used.
+    pub fn check_files(&self) -> Result<(), ServerStoreError> {
+        super::tls::connector(self).map(drop)
     }
 
     /// Returns whether the URL or the file has a password.
@@ -193,6 +198,7 @@ mod tests {
             "postgres://db/licenses?password=hunter2",
             "postgres://role:hunter2@db",
             "postgres://role:hunter2@db/licenses?sslrootcert=%ff",
+            "postgres://role:hunter2@db/licenses?sslrootcert=ca.pem&sslmode=disable",
         ] {
             let message = parse(damaged).unwrap_err();
             assert!(message.starts_with("expected a URL"), "{message}");
@@ -218,6 +224,7 @@ mod tests {
             ("postgres://role@[::1]/licenses", false),
             ("postgres://role@%2Frun%2Fpostgresql/licenses", false),
             ("postgres://role@localhost/l?sslmode=verify-full", true),
+            ("postgres://role@localhost/l?sslrootcert=ca.pem", true),
             ("postgres://role@db.example/l?sslmode=disable", false),
         ] {
             assert_eq!(parse(url).unwrap().is_encrypted(), expected, "{url}");
@@ -234,10 +241,28 @@ mod tests {
         let url = "postgres://role@db/licenses?sslrootcert=%2Fetc%2Fca%20file.pem\
             &options=-csearch_path%3Dlicense&application_name=node-1";
         let config = parse(url).unwrap();
-        let path = config.root_certificates.unwrap();
-        assert_eq!(path, PathBuf::from("/etc/ca file.pem"));
+        let (files, _) = TlsFiles::parse("sslrootcert=%2Fetc%2Fca%20file.pem").unwrap();
+        assert_eq!(config.tls, files);
         let options = config.client.get_options().unwrap();
         assert!(options.starts_with("-csearch_path=license -c jit=off -c statement_timeout=10s"));
         assert_eq!(config.client.get_application_name(), Some("node-1"));
+    }
+
+    #[test]
+    fn with_several_hosts_connections_lead_to_the_primary() {
+        let connection = |url| {
+            let client = parse(url).unwrap().client;
+            (
+                client.get_target_session_attrs(),
+                client.get_connect_timeout().copied(),
+            )
+        };
+        // All hosts are tried within the time for one connection.
+        let (attributes, timeout) = connection("postgres://role@a,b:5433/licenses");
+        assert_eq!(attributes, TargetSessionAttrs::ReadWrite);
+        assert_eq!(timeout, Some(CONNECT_TIMEOUT / 2));
+        let (attributes, timeout) = connection("postgres://role@a/licenses");
+        assert_eq!(attributes, TargetSessionAttrs::Any);
+        assert_eq!(timeout, Some(CONNECT_TIMEOUT));
     }
 }

@@ -159,9 +159,15 @@ impl Database {
     }
 
     fn unreachable(&self, error: Option<tokio_postgres::Error>) -> ServerStoreError {
-        ServerStoreError::Unreachable {
-            database: self.config.to_string(),
-            source: error.map(PostgresError::from),
+        let database = self.config.to_string();
+        let hint = error.as_ref().and_then(tls::hint);
+        match (error.map(PostgresError::from), hint) {
+            (Some(source), Some(hint)) => ServerStoreError::Tls {
+                database,
+                source,
+                hint,
+            },
+            (source, _) => ServerStoreError::Unreachable { database, source },
         }
     }
 }

@@ -258,6 +258,7 @@ fn is_repeatable(error: &ServerStoreError) -> bool {
         error,
         ServerStoreError::CommitUnknown(_)
             | ServerStoreError::Unreachable { .. }
+            | ServerStoreError::Tls { .. }
             | ServerStoreError::Setting { .. }
             | ServerStoreError::DiskFull
             | ServerStoreError::Closed

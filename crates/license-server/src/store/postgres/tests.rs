@@ -6,6 +6,8 @@ mod pools;
 #[cfg(unix)]
 mod redis;
 mod takeover;
+#[cfg(unix)]
+mod tls;
 mod transactions;
 
 use std::sync::Arc;

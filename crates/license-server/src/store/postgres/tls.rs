@@ -1,14 +1,14 @@
 //! TLS for connections to the database.
 
 use std::convert::Infallible;
+use std::error::Error;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use sha2::{Digest, Sha256, Sha384, Sha512};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::Socket;
@@ -18,11 +18,14 @@ use x509_parser::oid_registry as oid;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::PostgresConfig;
-use crate::store::ServerStoreError;
+use crate::store::{ServerStoreError, tls};
 
-/// The client of TLS.
+/// The error of the client for a database without TLS.
+const NO_TLS: &str = "server does not support TLS";
+
+/// The client of TLS. `None` for a database without TLS.
 #[derive(Clone)]
-pub(super) struct Connector(Arc<ClientConfig>);
+pub(super) struct Connector(Option<Arc<ClientConfig>>);
 
 impl MakeTlsConnect<Socket> for Connector {
     type Stream = Stream;
@@ -31,7 +34,7 @@ impl MakeTlsConnect<Socket> for Connector {
 
     fn make_tls_connect(&mut self, host: &str) -> Result<Handshake, Infallible> {
         Ok(Handshake {
-            connector: Arc::clone(&self.0).into(),
+            connector: self.0.clone().map(TlsConnector::from),
             host: host.to_owned(),
         })
     }
@@ -39,7 +42,7 @@ impl MakeTlsConnect<Socket> for Connector {
 
 /// A handshake with a host.
 pub(super) struct Handshake {
-    connector: TlsConnector,
+    connector: Option<TlsConnector>,
     host: String,
 }
 
@@ -52,7 +55,8 @@ impl TlsConnect<Socket> for Handshake {
         Box::pin(async move {
             let invalid = |error| io::Error::new(io::ErrorKind::InvalidInput, error);
             let name = ServerName::try_from(self.host).map_err(invalid)?;
-            let stream = self.connector.connect(name, socket).await?;
+            let connector = self.connector.ok_or(io::ErrorKind::Unsupported)?;
+            let stream = connector.connect(name, socket).await?;
             Ok(Stream(stream))
         })
     }
@@ -125,49 +129,25 @@ fn end_point_digest(certificate: &[u8]) -> Option<Vec<u8>> {
 ///
 /// # Errors
 ///
-/// Returns an error if the file of `sslrootcert` cannot be read or has no certificate, or if the
-/// system has no certificates.
+/// Returns an error if a file that the URL names cannot be used.
 pub(super) fn connector(config: &PostgresConfig) -> Result<Connector, ServerStoreError> {
-    let mut roots = RootCertStore::empty();
-    if config.is_encrypted() {
-        for certificate in root_certificates(config)? {
-            // Systems have certificates that rustls does not accept.
-            let _ = roots.add(certificate);
-        }
-        if roots.is_empty() {
-            return Err(ServerStoreError::Setting {
-                expected: "a certificate authority that can sign the database's certificate"
-                    .to_owned(),
-                found: "none".to_owned(),
-                hint: "give a file with certificates in PEM: add sslrootcert=FILE to the URL",
-            });
-        }
+    if !config.is_encrypted() {
+        return Ok(Connector(None));
     }
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder =
-        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let tls = builder.map_err(|error| ServerStoreError::Setting {
-        expected: "TLS 1.2 or 1.3".to_owned(),
-        found: error.to_string(),
-        hint: "this is a defect of license-server",
-    })?;
-    let tls = tls.with_root_certificates(roots).with_no_client_auth();
-    Ok(Connector(Arc::new(tls)))
+    let client = config.tls.read()?.client()?;
+    Ok(Connector(Some(Arc::new(client))))
 }
 
-fn root_certificates(
-    config: &PostgresConfig,
-) -> Result<Vec<CertificateDer<'static>>, ServerStoreError> {
-    let Some(path) = &config.root_certificates else {
-        return Ok(rustls_native_certs::load_native_certs().certs);
+/// Returns the next step of the operator if a connection failed because of TLS.
+pub(super) fn hint(error: &tokio_postgres::Error) -> Option<&'static str> {
+    let is_plain = || {
+        error
+            .source()
+            .is_some_and(|cause| cause.to_string() == NO_TLS)
     };
-    let pem = std::fs::read(path).map_err(|error| ServerStoreError::io(path, error))?;
-    let found = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>();
-    found.map_err(|_| ServerStoreError::Setting {
-        expected: format!("certificates in PEM in {}", path.display()),
-        found: "other content".to_owned(),
-        hint: "correct the file of sslrootcert",
-    })
+    let plain = "turn TLS on in PostgreSQL (ssl = on); for a network that you trust, add \
+                 sslmode=disable to the URL";
+    tls::hint(error).or_else(|| is_plain().then_some(plain))
 }
 
 #[cfg(test)]

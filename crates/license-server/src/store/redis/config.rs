@@ -3,8 +3,13 @@
 use std::fmt;
 use std::time::Duration;
 
-use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo};
+use redis::{
+    Client, ClientTlsConfig, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, TlsCertificates,
+};
 use zeroize::Zeroizing;
+
+use super::error::RedisStoreError;
+use crate::store::tls::TlsFiles;
 
 /// The longest time of a command.
 const COMMAND_LIMIT: Duration = Duration::from_millis(200);
@@ -13,12 +18,15 @@ const COMMAND_LIMIT: Duration = Duration::from_millis(200);
 #[derive(Clone)]
 pub struct RedisConfig {
     info: ConnectionInfo,
+    tls: TlsFiles,
     command_limit: Duration,
 }
 
 impl RedisConfig {
-    /// Parses the URL `redis://[USER[:PASSWORD]@]HOST[:PORT][/NUMBER]`, or `rediss://` with TLS. A
-    /// password that is given separately replaces that of the URL.
+    /// Parses the URL `redis://[USER[:PASSWORD]@]HOST[:PORT][/NUMBER]`, or `rediss://` with TLS,
+    /// which verifies the certificate and the name of the host. A URL with TLS can have the
+    /// parameters `sslrootcert`, `sslcert` and `sslkey`, as a URL of PostgreSQL. A password that is
+    /// given separately replaces that of the URL.
     ///
     /// # Errors
     ///
@@ -33,15 +41,28 @@ impl RedisConfig {
     /// # Ok::<(), String>(())
     /// ```
     pub fn parse(url: &str, password: Option<&Zeroizing<String>>) -> Result<Self, String> {
-        let is_accepted = url.starts_with("redis://") || url.starts_with("rediss://");
+        let expected = |found: &str| {
+            format!("expected redis://HOST[:PORT][/NUMBER], or rediss:// with TLS, found {found}")
+        };
+        let (address, parameters) = url.split_once('?').unwrap_or((url, ""));
+        let is_encrypted = address.starts_with("rediss://");
+        let is_accepted = is_encrypted || address.starts_with("redis://");
         // A fragment would switch off the check of the certificate.
         let info = if is_accepted && !url.contains('#') {
-            url.into_connection_info().ok()
+            address.into_connection_info().ok()
         } else {
             None
         };
-        let expected = "redis://HOST[:PORT][/NUMBER], or rediss:// with TLS";
-        let info = info.ok_or_else(|| format!("expected {expected}, found another URL"))?;
+        let info = info.ok_or_else(|| expected("another URL"))?;
+        let (tls, others) = TlsFiles::parse(parameters).map_err(|found| expected(&found))?;
+        if !others.is_empty() {
+            return Err(expected(
+                "a parameter other than sslrootcert, sslcert and sslkey",
+            ));
+        }
+        if !tls.is_empty() && !is_encrypted {
+            return Err(expected("redis:// with files of TLS"));
+        }
         let info = match password {
             Some(password) => {
                 let settings = info.redis_settings().clone();
@@ -51,6 +72,7 @@ impl RedisConfig {
         };
         Ok(Self {
             info,
+            tls,
             command_limit: COMMAND_LIMIT,
         })
     }
@@ -72,9 +94,31 @@ impl RedisConfig {
         self.command_limit
     }
 
-    /// Returns what the client needs to connect.
-    pub(super) fn info(&self) -> &ConnectionInfo {
-        &self.info
+    /// Checks the files of TLS that the URL names.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`RedisStoreError::Tls`] if a file cannot be used.
+    pub fn check_files(&self) -> Result<(), RedisStoreError> {
+        self.client().map(drop)
+    }
+
+    /// Returns the client of Redis. Reads the files of TLS.
+    pub(super) fn client(&self) -> Result<Client, RedisStoreError> {
+        if !matches!(self.info.addr(), ConnectionAddr::TcpTls { .. }) {
+            return Ok(Client::open(self.info.clone())?);
+        }
+        let content = self.tls.read()?;
+        // Refuses other content.
+        content.client()?;
+        let certificates = TlsCertificates {
+            root_cert: content.authorities,
+            client_tls: content.client.map(|(client_cert, key)| ClientTlsConfig {
+                client_cert,
+                client_key: key.to_vec(),
+            }),
+        };
+        Ok(Client::build_with_tls(self.info.clone(), certificates)?)
     }
 }
 
@@ -110,10 +154,8 @@ mod tests {
         assert!(!format!("{config:?}").contains("secret"));
         let password = Zeroizing::new("other-secret".to_owned());
         let config = RedisConfig::parse("redis://localhost", Some(&password)).unwrap();
-        assert_eq!(
-            config.info().redis_settings().password(),
-            Some("other-secret")
-        );
+        let settings = config.info.redis_settings();
+        assert_eq!(settings.password(), Some("other-secret"));
         assert!(!format!("{config:?} {config}").contains("secret"));
     }
 
@@ -127,6 +169,10 @@ mod tests {
             "unix:///secret",
             "redis://:secret@localhost/x",
             "rediss://:secret@localhost/#insecure",
+            "rediss://:secret@localhost/?sslrootcert=ca.pem#insecure",
+            "redis://:secret@localhost?sslrootcert=ca.pem",
+            "rediss://:secret@localhost?sslcert=secret.pem",
+            "rediss://localhost?password=secret",
         ] {
             let message = RedisConfig::parse(url, None).unwrap_err();
             assert!(!message.contains("secret"), "{url}: {message}");

@@ -51,10 +51,11 @@ impl RedisLink {
     ///
     /// # Errors
     ///
-    /// Returns an error if Redis refuses the password, or has settings that are not accepted.
+    /// Returns an error if a file of TLS cannot be used, if Redis refuses the password, or if it has
+    /// settings that are not accepted.
     pub(super) async fn open(config: &RedisConfig) -> Result<Self, RedisStoreError> {
         let state = Arc::new(LinkState {
-            client: Client::open(config.info().clone())?,
+            client: config.client()?,
             command_limit: config.command_limit(),
             current: Mutex::new(Err(RedisStoreError::NotConnected)),
         });
@@ -192,7 +193,9 @@ impl LinkState {
             Ok(_) => tracing::info!("connected to Redis"),
             Err(error) => {
                 if let Some(repeated) = log_limit::pass("redis") {
-                    tracing::warn!(error = %with_causes(error), repeated, "no connection to Redis");
+                    let hint = error.hint();
+                    let error = with_causes(error);
+                    tracing::warn!(%error, hint, repeated, "no connection to Redis");
                 }
             }
         }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::store::tls::{self, TlsFault};
+
 /// The reason why Redis does not answer heartbeats.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
@@ -22,6 +24,16 @@ pub enum RedisStoreError {
         /// The value of Redis.
         found: String,
     },
+    /// A file of TLS that the URL names cannot be used.
+    #[error("expected {expected}, found {found}")]
+    Tls {
+        /// The accepted files.
+        expected: String,
+        /// The content, or the error of the file.
+        found: String,
+        /// The next step of the operator.
+        hint: &'static str,
+    },
     /// Redis has a value that no server wrote.
     #[error("expected {expected} in Redis, found another value")]
     Value {
@@ -36,10 +48,12 @@ pub enum RedisStoreError {
 impl RedisStoreError {
     /// Returns the next step of the operator.
     pub fn hint(&self) -> Option<&'static str> {
+        const UNREACHABLE: &str =
+            "check the address and the network; heartbeats use PostgreSQL meanwhile";
         match self {
-            Self::Unreachable(_) | Self::NotConnected => {
-                Some("check the address and the network; heartbeats use PostgreSQL meanwhile")
-            }
+            Self::Unreachable(error) => Some(tls::hint(&**error).unwrap_or(UNREACHABLE)),
+            Self::NotConnected => Some(UNREACHABLE),
+            Self::Tls { hint, .. } => Some(hint),
             Self::Setting {
                 setting: "maxmemory_policy",
                 ..
@@ -55,6 +69,16 @@ impl RedisStoreError {
     /// Returns whether the connection cannot be used any more.
     pub(super) fn is_disconnected(&self) -> bool {
         matches!(self, Self::Unreachable(_) | Self::NotConnected)
+    }
+}
+
+impl From<TlsFault> for RedisStoreError {
+    fn from(fault: TlsFault) -> Self {
+        Self::Tls {
+            expected: fault.expected,
+            found: fault.found,
+            hint: fault.hint,
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 mod faults;
 mod replay;
 mod servers;
+mod tls;
 
 use std::sync::Arc;
 
