@@ -1,5 +1,5 @@
-//! PyJWT, jose and OpenSSL accept the signatures of `keygen`, and `license` accepts tokens that
-//! PyJWT and jose sign. Each test uses keys of all three sizes for both algorithms.
+//! Independent verifiers and OpenSSL accept the signatures of `keygen`, and `license` accepts tokens
+//! that PyJWT and jose sign. Each test uses keys of all three sizes for both algorithms.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
@@ -14,6 +14,7 @@ mod license_by_hand;
 mod private_key;
 mod product_schema;
 mod qr_codes;
+mod verifiers;
 
 use std::sync::LazyLock;
 
@@ -23,6 +24,8 @@ use license_tests::tools::{self, Library, Tool};
 use license_tests::vendor::{IssuedLicense, changed_at, payload};
 use license_tests::{Run, RunOutput, Scratch, Vendor};
 use serde_json::{Value, json};
+
+use verifiers::verifiers;
 
 const PRODUCT: &str = "CODITECT";
 /// An instant at which all licenses of these tests are valid.
@@ -54,61 +57,72 @@ fn keys_have_the_requested_size_and_algorithm() {
 }
 
 #[test]
-fn pyjwt_and_jose_read_the_same_claims_of_a_license_as_inspect() {
-    let Some(libraries) = libraries() else { return };
+fn the_verifiers_read_the_same_claims_of_a_license_as_inspect() {
+    let Some(verifiers) = verifiers() else { return };
     each_vendor(|vendor| {
         let (issued, machine) = (team_license(vendor), vendor.customer_machine());
         machine.write("acme.lic", &issued.file);
         let inspect = Run::license(&machine).args(["inspect", "--json", "acme.lic"]);
         let shown = inspect.run().expect_code(0).json();
         assert_eq!(shown["tokens"][0]["header"], header(vendor));
-        let claims = &shown["tokens"][0]["claims"];
+        let mut claims = shown["tokens"][0]["claims"].clone();
         assert_eq!(
             claims["sub"], "Žofie & Söhne",
             "claims are shown without changes"
         );
-        for library in libraries {
-            let read = verify(library, vendor, &issued.token());
-            assert_eq!(read.expect_code(0).json(), *claims);
+        claims["kid"] = vendor.kid.clone().into();
+        for verifier in verifiers {
+            let read = verifier.verify(vendor, &issued.file).expect_code(0).json();
+            assert_eq!(
+                read["licenses"],
+                json!([{"code": "VALID", "claims": claims}])
+            );
         }
     });
 }
 
 #[test]
-fn pyjwt_and_jose_verify_an_issued_validation_token() {
-    let Some(libraries) = libraries() else { return };
+fn the_verifiers_verify_an_issued_validation_token() {
+    let Some(verifiers) = verifiers() else { return };
     each_vendor(|vendor| {
         let workstation = vendor.workstation();
-        workstation.write("acme.lic", team_license(vendor).file);
+        let issued = team_license(vendor);
+        workstation.write("acme.lic", &issued.file);
         let check_in = ["check-in", "--key", "vendor.key", "acme.lic", "--json"];
-        let check_in = Run::keygen(&workstation)
-            .args(check_in)
-            .args(["--nonce", "4711"]);
+        let check_in = Run::keygen(&workstation).args(check_in).args([
+            "--nonce",
+            "4711",
+            "--status",
+            "suspended",
+        ]);
         let report = check_in.run().expect_code(0).json();
         let token = report["validations"][0]["token"].as_str().unwrap();
-        let claims = payload(token);
-        assert_eq!(claims["nonce"], "4711");
-        for library in libraries {
-            let verify_token = |token: &str, flags: &[&str]| {
-                let machine = vendor.customer_machine();
-                machine.write("token", token);
-                verify_run(library, vendor, &machine).args(flags).run()
+        assert_eq!(payload(token)["nonce"], "4711");
+        let with = |label: &str, token: &str| issued.file.clone() + &verifiers::block(label, token);
+        for verifier in verifiers {
+            let code = |file: &str, exit_code| {
+                let answer = verifier.verify(vendor, file).expect_code(exit_code).json();
+                let code = answer["error"]["code"].as_str();
+                code.or(answer["licenses"][0]["code"].as_str())
+                    .unwrap()
+                    .to_owned()
             };
-            let read = verify_token(token, &["--validation"]).expect_code(0);
-            assert_eq!(read.json(), claims);
-            verify_token(&with_tier_ent(token), &["--validation"]).expect_code(1);
-            verify_token(token, &[]).expect_code(1);
+            assert_eq!(code(&with("LICENSE VALIDATION", token), 1), "SUSPENDED");
+            let changed = with("LICENSE VALIDATION", &with_tier_ent(token));
+            assert_eq!(code(&changed, 3), "BAD_SIGNATURE");
+            assert_eq!(code(&with("LICENSE", token), 3), "MALFORMED");
         }
     });
 }
 
 #[test]
-fn pyjwt_and_jose_refuse_a_changed_license() {
-    let Some(libraries) = libraries() else { return };
+fn the_verifiers_refuse_a_changed_license() {
+    let Some(verifiers) = verifiers() else { return };
     each_vendor(|vendor| {
         let token = with_tier_ent(&team_license(vendor).token());
-        for library in libraries {
-            verify(library, vendor, &token).expect_code(1);
+        for verifier in verifiers {
+            let answer = verifier.verify(vendor, &token).expect_code(3).json();
+            assert_eq!(answer["error"]["code"], "BAD_SIGNATURE");
         }
     });
 }
@@ -121,9 +135,9 @@ fn openssl_verifies_the_signature_of_a_license_over_header_and_payload() {
     each_vendor(|vendor| {
         let token = team_license(vendor).token();
         let (signed, signature) = token.rsplit_once('.').unwrap();
-        verify_digest(openssl, vendor, signed, signature).expect_code(0);
+        verify_by_openssl(openssl, vendor, signed, signature).expect_code(0);
         let other = changed_at(signed, signed.len() - 1);
-        verify_digest(openssl, vendor, &other, signature).expect_code(1);
+        verify_by_openssl(openssl, vendor, &other, signature).expect_code(1);
     });
 }
 
@@ -137,9 +151,9 @@ fn openssl_verifies_an_enterprise_key_over_the_text_before_the_fifth_hyphen() {
         let signature = key.splitn(6, '-').last().unwrap();
         let signed = "CODITECT-ENT-ACME-100-20301231";
         assert_eq!(key, format!("{signed}-{signature}"));
-        verify_digest(openssl, vendor, signed, signature).expect_code(0);
+        verify_by_openssl(openssl, vendor, signed, signature).expect_code(0);
         let more = "CODITECT-ENT-ACME-900-20301231";
-        verify_digest(openssl, vendor, more, signature).expect_code(1);
+        verify_by_openssl(openssl, vendor, more, signature).expect_code(1);
         let decision = decision(vendor, &key).expect_code(0).json();
         assert_eq!(decision["code"], "VALID");
     });
@@ -230,7 +244,7 @@ fn openssl_verifies_both_signatures_of_a_retirement() {
         let inner = payload(&outer)["statement"].as_str().unwrap().to_owned();
         for (token, signer, other) in [(outer, successor, vendor), (inner, vendor, successor)] {
             let (signed, signature) = token.rsplit_once('.').unwrap();
-            let verify_with = |key| verify_digest(openssl, key, signed, signature);
+            let verify_with = |key| verify_by_openssl(openssl, key, signed, signature);
             let _ = verify_with(signer).expect_code(0);
             let _ = verify_with(other).expect_code(1);
         }
@@ -268,17 +282,6 @@ fn with_tier_ent(token: &str) -> String {
     claims["tier"] = "ENT".into();
     let parts: Vec<_> = token.split('.').collect();
     [parts[0], &BASE64URL.encode(claims.to_string()), parts[2]].join(".")
-}
-
-fn verify(library: &Library, vendor: &Vendor, token: &str) -> RunOutput {
-    let machine = vendor.customer_machine();
-    machine.write("token", token);
-    verify_run(library, vendor, &machine).run()
-}
-
-fn verify_run<'s>(library: &Library, vendor: &Vendor, machine: &'s Scratch) -> Run<'s> {
-    let verify = library.verify(machine).args(["token", "trust.jwks"]);
-    verify.args([vendor.algorithm.as_str(), PRODUCT])
 }
 
 fn sign(library: &Library, vendor: &Vendor, claims: &Value) -> Option<String> {
@@ -338,9 +341,26 @@ fn plain_key(vendor: &Vendor) -> Option<String> {
 }
 
 /// Verifies a signature (base64url) of the vendor with OpenSSL.
-fn verify_digest(openssl: &Tool, vendor: &Vendor, signed: &str, signature: &str) -> RunOutput {
+fn verify_by_openssl(openssl: &Tool, vendor: &Vendor, signed: &str, signature: &str) -> RunOutput {
+    verify_digest(
+        openssl,
+        &vendor.algorithm,
+        &vendor.public,
+        signed,
+        signature,
+    )
+}
+
+/// Verifies a signature (base64url) with OpenSSL and a public key in PEM.
+fn verify_digest(
+    openssl: &Tool,
+    algorithm: &str,
+    key: &str,
+    signed: &str,
+    signature: &str,
+) -> RunOutput {
     let machine = Scratch::new();
-    machine.write("vendor.pem", &vendor.public);
+    machine.write("key.pem", key);
     machine.write("signed", signed);
     machine.write("signature", BASE64URL.decode(signature).unwrap());
     let pss = [
@@ -348,14 +368,10 @@ fn verify_digest(openssl: &Tool, vendor: &Vendor, signed: &str, signature: &str)
         "rsa_pss_saltlen:32",
         "rsa_mgf1_md:sha256",
     ];
-    let options = if vendor.algorithm == "PS256" {
-        &pss[..]
-    } else {
-        &[]
-    };
+    let options = if algorithm == "PS256" { &pss[..] } else { &[] };
     let mut digest = openssl
         .run(&machine)
-        .args(["dgst", "-sha256", "-verify", "vendor.pem"]);
+        .args(["dgst", "-sha256", "-verify", "key.pem"]);
     for option in options {
         digest = digest.args(["-sigopt", option]);
     }
