@@ -46,6 +46,7 @@ var (
 		"LICENSE REVOCATIONS": "license-revocations+jwt",
 	}
 	block     = regexp.MustCompile(`^\n*-----BEGIN ([A-Z ]+)-----\n([\w.\n-]*)\n-----END ([A-Z ]+)-----(?:\n+|$)`)
+	segments  = regexp.MustCompile(`^[\w-]*\.[\w-]*\.[\w-]*$`)
 	surrogate = regexp.MustCompile(`\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(u[dD][89a-fA-F])|.)`)
 	integer   = regexp.MustCompile(`^(0|-?[1-9][0-9]*)$`)
 	withID    = regexp.MustCompile(`^fp1:((?:given|id)=[0-9a-f]{24})(,[a-z]+=[0-9a-f]{24})*$`)
@@ -193,10 +194,9 @@ func trustSet(data []byte) keys {
 // Verifies a token. Returns its claims, with the id of its key as `kid`.
 func verify(token string, trust keys, typ string) object {
 	require(len(token) <= 1<<16 || typ == "license-revocations+jwt", "the token is too long")
+	require(segments.MatchString(token), "expected three segments of base64url")
 	parts := strings.Split(token, ".")
-	require(len(parts) == 3, "expected three segments")
-	header, payload, signature := base64URL(parts[0]), base64URL(parts[1]), base64URL(parts[2])
-	members := strictJSON(header)
+	members, signature := strictJSON(base64URL(parts[0])), base64URL(parts[2])
 	alg, kid := members["alg"], text(members["kid"])
 	require(len(members) == 3 && members["typ"] == typ, "members or `typ` of the header")
 	require((alg == "RS256" || alg == "PS256") && kid != "" && len(kid) <= 128, "`alg` or `kid`")
@@ -211,14 +211,18 @@ func verify(token string, trust keys, typ string) object {
 		err = rsa.VerifyPKCS1v15(key.key, crypto.SHA256, hash[:], signature)
 	}
 	require(isReduced && err == nil, "the signature does not match", "BAD_SIGNATURE")
-	claims, schema := strictJSON(payload), schemas[typ].(object)
-	version, isNumber := claims["ver"].(json.Number)
-	isNewer := isNumber && integer.MatchString(string(version)) && number(version).Cmp(big.NewInt(1)) > 0
-	require(typ != "license+jwt" || !isNewer, "`ver`", "UNSUPPORTED_VERSION")
+	claims, schema := strictJSON(base64URL(parts[1])), schemas[typ].(object)
+	if typ == "license+jwt" {
+		check("ver", claims["ver"], schemas["count"].(object))
+		require(claims["ver"] == json.Number("1"), "claim `ver`", "UNSUPPORTED_VERSION")
+	}
+	if _, exists := claims["crit"]; exists {
+		check("crit", claims["crit"], schemas["texts"].(object))
+	}
 	critical, _ := claims["crit"].([]any)
 	for _, name := range critical {
 		_, isKnown := schema["properties"].(object)[text(name)]
-		require(isKnown || text(name) == "", "critical claim "+text(name), "UNSUPPORTED_CLAIM")
+		require(isKnown, "critical claim "+text(name), "UNSUPPORTED_CLAIM")
 	}
 	check("payload", claims, schema)
 	claims["kid"] = kid

@@ -168,10 +168,9 @@ function trustSet(data) {
 async function verify(token, keys, typ) {
   const isList = typ === 'license-revocations+jwt'
   require(token.length <= (isList ? 2 ** 25 : 2 ** 16), 'the token is too long')
+  require(/^[\w-]*\.[\w-]*\.[\w-]*$/.test(token), 'expected three segments of base64url')
   const parts = token.split('.')
-  require(parts.length === 3, 'expected three segments')
-  const [headerBytes, payload, signature] = parts.map(base64url)
-  const header = strictJson(headerBytes)
+  const [header, signature] = [strictJson(base64url(parts[0])), base64url(parts[2])]
   const [alg, kid] = [header.get('alg'), header.get('kid')]
   require(header.size === 3 && header.get('typ') === typ, 'members or `typ` of the header')
   require(TYPES.string(alg) && Object.hasOwn(SCHEMES, alg) && TYPES.string(kid), '`alg` or `kid`')
@@ -183,11 +182,15 @@ async function verify(token, keys, typ) {
   const signed = Buffer.from(token.slice(0, token.lastIndexOf('.')))
   const matches = await webcrypto.subtle.verify(SCHEMES[alg], imported, signature, signed)
   require(matches, 'the signature does not match', 'BAD_SIGNATURE')
-  const [claims, schema] = [strictJson(payload), SCHEMAS.get(typ)]
-  const ver = typ === 'license+jwt' ? claims.get('ver') : 1n
-  require(!TYPES.integer(ver) || ver <= 1n, '`ver`', 'UNSUPPORTED_VERSION')
-  for (const name of Array.isArray(claims.get('crit')) ? claims.get('crit') : []) {
-    const isKnown = !TYPES.string(name) || name === '' || schema.get('properties').has(name)
+  const [claims, schema] = [strictJson(base64url(parts[1])), SCHEMAS.get(typ)]
+  if (typ === 'license+jwt') {
+    check('ver', claims.get('ver'), SCHEMAS.get('count'))
+    require(claims.get('ver') === 1n, 'claim `ver`', 'UNSUPPORTED_VERSION')
+  }
+  const crit = claims.has('crit') ? claims.get('crit') : []
+  check('crit', crit, SCHEMAS.get('texts'))
+  for (const name of crit) {
+    const isKnown = schema.get('properties').has(name)
     require(isKnown, `critical claim \`${name}\``, 'UNSUPPORTED_CLAIM')
   }
   check('payload', claims, schema)

@@ -113,10 +113,10 @@ def trust_set(data):
 def verify(token, keys, typ):
     """Verifies a token. Returns its claims, with the id of its key as `kid`."""
     require(len(token) <= (2**25 if "revocations" in typ else 2**16), "the token is too long")
-    parts = token.split(".")
-    require(len(parts) == 3, "expected three segments")
-    header, payload, signature = map(base64url, parts)
-    header = strict_json(header)
+    segments = re.fullmatch(r"[\w-]*\.[\w-]*\.[\w-]*", token, re.A)
+    require(segments, "expected three segments of base64url")
+    header, payload, signature = token.split(".")
+    header, signature = strict_json(base64url(header)), base64url(signature)
     require(header.keys() == {"alg", "kid", "typ"}, "expected `alg`, `kid` and `typ` in the header")
     alg, kid = header["alg"], header["kid"]
     require(alg in ("RS256", "PS256") and header["typ"] == typ, f"`alg`, or not `typ` {typ}")
@@ -128,11 +128,13 @@ def verify(token, keys, typ):
         keys[kid][1].verify(signature, token.rpartition(".")[0].encode(), scheme, hashes.SHA256())
     except InvalidSignature:
         raise Refused("the signature does not match", "BAD_SIGNATURE") from None
-    claims = strict_json(payload)
-    ver, crit = claims.get("ver"), claims.get("crit")
-    require(typ != "license+jwt" or type(ver) is not int or ver < 2, "`ver`", "UNSUPPORTED_VERSION")
-    for name in crit if type(crit) is list else []:
-        is_known = type(name) is not str or name == "" or name in SCHEMAS[typ]["properties"]
+    claims = strict_json(base64url(payload))
+    if typ == "license+jwt":
+        check("ver", claims.get("ver"), SCHEMAS["count"])
+        require(claims["ver"] == 1, "claim `ver`", "UNSUPPORTED_VERSION")
+    check("crit", claims.get("crit", []), SCHEMAS["texts"])
+    for name in claims.get("crit", []):
+        is_known = name in SCHEMAS[typ]["properties"]
         require(is_known, f"critical claim `{name}`", "UNSUPPORTED_CLAIM")
     check("payload", claims, SCHEMAS[typ])
     return claims | {"kid": kid}
