@@ -42,7 +42,7 @@ static VENDORS: LazyLock<Vec<Vendor>> = LazyLock::new(|| {
 });
 
 /// Calls the test with each vendor. Prints the key, which the output of a failed test shows.
-fn each_vendor(test: impl Fn(&Vendor)) {
+fn each_vendor(mut test: impl FnMut(&Vendor)) {
     for vendor in &*VENDORS {
         println!("{} of {} bits", vendor.algorithm, vendor.bits);
         test(vendor);
@@ -56,75 +56,97 @@ fn keys_have_the_requested_size_and_algorithm() {
     assert!(created.eq(requested.concat()));
 }
 
+/// Each verifier runs once, with the files of all vendors.
 #[test]
-fn the_verifiers_read_the_same_claims_of_a_license_as_inspect() {
+fn the_verifiers_agree_about_what_keygen_issues() {
     let Some(verifiers) = verifiers() else { return };
+    let scratch = Scratch::new();
+    let (mut arguments, mut expected) = (Vec::new(), Vec::new());
     each_vendor(|vendor| {
-        let (issued, machine) = (team_license(vendor), vendor.customer_machine());
-        machine.write("acme.lic", &issued.file);
-        let inspect = Run::license(&machine).args(["inspect", "--json", "acme.lic"]);
-        let shown = inspect.run().expect_code(0).json();
-        assert_eq!(shown["tokens"][0]["header"], header(vendor));
-        let mut claims = shown["tokens"][0]["claims"].clone();
-        assert_eq!(
-            claims["sub"], "Žofie & Söhne",
-            "claims are shown without changes"
-        );
-        claims["kid"] = vendor.kid.clone().into();
-        for verifier in verifiers {
-            let read = verifier.verify(vendor, &issued.file).expect_code(0).json();
-            assert_eq!(
-                read["licenses"],
-                json!([{"code": "VALID", "claims": claims}])
-            );
-        }
-    });
-}
-
-#[test]
-fn the_verifiers_verify_an_issued_validation_token() {
-    let Some(verifiers) = verifiers() else { return };
-    each_vendor(|vendor| {
-        let workstation = vendor.workstation();
+        let trust = scratch.write(&format!("{}.jwks", vendor.kid), &vendor.trust);
+        arguments.push(format!("--trust={}", trust.display()));
+        let mut add = |name: &str, file: &str, code: &str, claims: Option<Value>| {
+            let name = format!("{}-{name}", vendor.kid);
+            scratch.write(&name, file);
+            expected.push((name.clone(), code.to_owned(), claims));
+            arguments.push(name);
+        };
         let issued = team_license(vendor);
-        workstation.write("acme.lic", &issued.file);
-        let check_in = ["check-in", "--key", "vendor.key", "acme.lic", "--json"];
-        let check_in = Run::keygen(&workstation).args(check_in).args([
-            "--nonce",
-            "4711",
-            "--status",
-            "suspended",
-        ]);
-        let report = check_in.run().expect_code(0).json();
-        let token = report["validations"][0]["token"].as_str().unwrap();
-        assert_eq!(payload(token)["nonce"], "4711");
+        add(
+            "license",
+            &issued.file,
+            "VALID",
+            Some(inspected_claims(vendor, &issued)),
+        );
+        add(
+            "changed",
+            &with_tier_ent(&issued.token()),
+            "BAD_SIGNATURE",
+            None,
+        );
+        let validation = validation_token(vendor, &issued);
         let with = |label: &str, token: &str| issued.file.clone() + &verifiers::block(label, token);
-        for verifier in verifiers {
-            let code = |file: &str, exit_code| {
-                let answer = verifier.verify(vendor, file).expect_code(exit_code).json();
-                let code = answer["error"]["code"].as_str();
-                code.or(answer["licenses"][0]["code"].as_str())
-                    .unwrap()
-                    .to_owned()
-            };
-            assert_eq!(code(&with("LICENSE VALIDATION", token), 1), "SUSPENDED");
-            let changed = with("LICENSE VALIDATION", &with_tier_ent(token));
-            assert_eq!(code(&changed, 3), "BAD_SIGNATURE");
-            assert_eq!(code(&with("LICENSE", token), 3), "MALFORMED");
-        }
+        let changed = with_tier_ent(&validation);
+        let changed = with("LICENSE VALIDATION", &changed);
+        add(
+            "suspended",
+            &with("LICENSE VALIDATION", &validation),
+            "SUSPENDED",
+            None,
+        );
+        add("validation-changed", &changed, "BAD_SIGNATURE", None);
+        add(
+            "validation-as-license",
+            &with("LICENSE", &validation),
+            "MALFORMED",
+            None,
+        );
     });
+    for verifier in verifiers {
+        let settings = [format!("--at={NOW}"), format!("--product={PRODUCT}")];
+        let answers = verifier.answers(&scratch, settings.iter().chain(&arguments));
+        assert_eq!(answers.len(), expected.len());
+        for (answer, (name, code, claims)) in answers.iter().zip(&expected) {
+            assert_eq!(
+                &(&answer.file, &answer.code),
+                &(name, code),
+                "{}",
+                verifier.name
+            );
+            if let Some(claims) = claims {
+                assert_eq!(&answer.claims, claims, "{}", verifier.name);
+            }
+        }
+    }
 }
 
-#[test]
-fn the_verifiers_refuse_a_changed_license() {
-    let Some(verifiers) = verifiers() else { return };
-    each_vendor(|vendor| {
-        let token = with_tier_ent(&team_license(vendor).token());
-        for verifier in verifiers {
-            let answer = verifier.verify(vendor, &token).expect_code(3).json();
-            assert_eq!(answer["error"]["code"], "BAD_SIGNATURE");
-        }
-    });
+/// Returns the claims of a license as `license inspect` shows them, and the id of the key as `kid`.
+fn inspected_claims(vendor: &Vendor, issued: &IssuedLicense) -> Value {
+    let machine = vendor.customer_machine();
+    machine.write("acme.lic", &issued.file);
+    let inspect = Run::license(&machine).args(["inspect", "--json", "acme.lic"]);
+    let shown = inspect.run().expect_code(0).json();
+    assert_eq!(shown["tokens"][0]["header"], header(vendor));
+    let mut claims = shown["tokens"][0]["claims"].clone();
+    assert_eq!(
+        claims["sub"], "Žofie & Söhne",
+        "claims are shown without changes"
+    );
+    claims["kid"] = vendor.kid.clone().into();
+    claims
+}
+
+/// Issues a validation token that suspends the license.
+fn validation_token(vendor: &Vendor, issued: &IssuedLicense) -> String {
+    let workstation = vendor.workstation();
+    workstation.write("acme.lic", &issued.file);
+    let check_in = ["check-in", "--key", "vendor.key", "acme.lic", "--json"];
+    let check_in = Run::keygen(&workstation).args(check_in);
+    let check_in = check_in.args(["--nonce", "4711", "--status", "suspended"]);
+    let report = check_in.run().expect_code(0).json();
+    let token = report["validations"][0]["token"].as_str().unwrap();
+    assert_eq!(payload(token)["nonce"], "4711");
+    token.to_owned()
 }
 
 #[test]
