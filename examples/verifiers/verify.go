@@ -49,6 +49,7 @@ var (
 	segments  = regexp.MustCompile(`^[\w-]*\.[\w-]*\.[\w-]*$`)
 	surrogate = regexp.MustCompile(`\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(u[dD][89a-fA-F])|.)`)
 	integer   = regexp.MustCompile(`^(0|-?[1-9][0-9]*)$`)
+	patterns  = map[string]*regexp.Regexp{}
 	withID    = regexp.MustCompile(`^fp1:((?:given|id)=[0-9a-f]{24})(,[a-z]+=[0-9a-f]{24})*$`)
 )
 
@@ -118,7 +119,7 @@ func check(name string, value any, schema object) {
 		fits = kind == "integer" && integer.MatchString(found.String()) &&
 			number(schema["minimum"]).Cmp(number(found)) <= 0 && number(found).Cmp(number(schema["maximum"])) <= 0
 	case string:
-		fits = kind == "string" && regexp.MustCompile(schema["pattern"].(string)).MatchString(found)
+		fits = kind == "string" && pattern(schema["pattern"].(string)).MatchString(found)
 	case []any:
 		fits = kind == "array" && (schema["minItems"] == nil || len(found) > 0)
 		for i := 0; fits && i < len(found); i++ {
@@ -140,6 +141,14 @@ func check(name string, value any, schema object) {
 		}
 	}
 	require(fits, "claim `"+name+"`: expected "+kind)
+}
+
+// Compiles each pattern once, because a revocation list can have a million texts.
+func pattern(text string) *regexp.Regexp {
+	if patterns[text] == nil {
+		patterns[text] = regexp.MustCompile(text)
+	}
+	return patterns[text]
 }
 
 func number(value any) *big.Int {
