@@ -77,12 +77,12 @@ fn issue_and_verify(vendor: &VendorMachine<'_>, algorithm: &str) {
     let both = ["acme.lic", "validation.lic"].map(|name| vendor.scratch.read(name));
     vendor.scratch.write("both.lic", both.concat());
     assert_eq!(decision(vendor, "both.lic")["code"], "VALID");
+    python_verifies(vendor, "both.lic");
     let token: String = vendor.scratch.read("acme.lic");
     let token: String = token
         .lines()
         .filter(|line| !line.starts_with("-----"))
         .collect();
-    python_verifies(vendor, &token);
     let (signed, signature) = token.rsplit_once('.').unwrap();
     openssl_verifies(vendor, algorithm, signed, signature);
 
@@ -119,16 +119,15 @@ fn decision(vendor: &VendorMachine<'_>, license: &str) -> Value {
     run.run().expect_code(0).json()
 }
 
-/// Verifies a license with the verifier in Python.
-fn python_verifies(vendor: &VendorMachine<'_>, token: &str) {
+/// Verifies a license with its validation token, with the verifier in Python.
+fn python_verifies(vendor: &VendorMachine<'_>, file: &str) {
     let Some(python) = tools::cryptography() else {
         return;
     };
-    vendor.scratch.write("token", token);
     let script = programs::workspace().join("examples/verifiers/verify.py");
     let settings = ["--trust=trust.jwks", "--product=CODITECT"];
     let verify = python.run(vendor.scratch).arg(script).args(settings);
-    let verify = verify.args([&format!("--at={NOW}"), "token"]);
+    let verify = verify.args([&format!("--at={NOW}"), file]);
     let read = verify.run().expect_code(0).json();
     assert_eq!(read["licenses"][0]["claims"]["sub"], "ACME Ltd");
 }
