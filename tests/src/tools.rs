@@ -79,6 +79,10 @@ programs_on_path! {
     opensc: "opensc-tool" "--version";
     /// Finds `curl`.
     curl: "curl" "--version";
+    /// Finds Node.js.
+    node: "node" "--version";
+    /// Finds Go. [`built_with_go`] compiles a program.
+    go: "go" "version";
 }
 
 /// Finds a Python with PyJWT and `cryptography`.
@@ -88,6 +92,27 @@ programs_on_path! {
 pub fn pyjwt() -> Option<&'static Library> {
     static PYJWT: OnceLock<Option<Library>> = OnceLock::new();
     or_skip("python with PyJWT", PYJWT.get_or_init(find_python))
+}
+
+/// Finds a Python with `cryptography`. Tries the interpreters of [`pyjwt`].
+pub fn cryptography() -> Option<&'static Tool> {
+    static CRYPTOGRAPHY: OnceLock<Option<Tool>> = OnceLock::new();
+    let find = || python_with("cryptography");
+    or_skip("python with cryptography", CRYPTOGRAPHY.get_or_init(find))
+}
+
+/// Compiles a file of Go to a program. Its cache outlives the test, so that later builds are fast.
+///
+/// # Panics
+///
+/// Panics if the file does not compile.
+#[track_caller]
+pub fn built_with_go(go: &Tool, file: &Path, program: &Path) {
+    let scratch = Scratch::new();
+    let build = go.run(&scratch).args(["build", "-o"]).args([program, file]);
+    let build = build.env("GOCACHE", installed("go-cache"));
+    let build = build.env("GOPROXY", "off").env("GOTOOLCHAIN", "local");
+    let _ = build.run().expect_code(0);
 }
 
 /// Finds Node.js with `jose`.
@@ -198,7 +223,8 @@ pub fn softhsm() -> Option<&'static SoftHsm> {
 /// [`pyjwt`].
 pub fn moto() -> Option<&'static Tool> {
     static MOTO: OnceLock<Option<Tool>> = OnceLock::new();
-    or_skip("python with moto", MOTO.get_or_init(find_moto))
+    let find = || python_with("moto.server, flask");
+    or_skip("python with moto", MOTO.get_or_init(find))
 }
 
 /// Finds a Python with what `google_kms.py` needs, which simulates Google Cloud KMS. Tries the
@@ -302,15 +328,6 @@ impl Tool {
 }
 
 impl Library {
-    /// Creates a run of the `verify` script. The arguments of the script are
-    /// `TOKEN_FILE JWKS_FILE ALG AUDIENCE [--ignore-expiry] [--validation]`.
-    ///
-    /// The script prints the payload and exits with 0, or prints the reason for the refusal and
-    /// exits with 1. Any other exit code is an error of the script.
-    pub fn verify<'s>(&self, scratch: &'s Scratch) -> Run<'s> {
-        self.script("verify", scratch)
-    }
-
     /// Creates a run of the `sign` script, which prints a token. The arguments of the script are
     /// `KEY_FILE ALG KID CLAIMS_FILE`.
     pub fn sign<'s>(&self, scratch: &'s Scratch) -> Run<'s> {
@@ -334,10 +351,6 @@ fn find_python() -> Option<Library> {
         interpreter: python_with("jwt, cryptography")?,
         extension: "py",
     })
-}
-
-fn find_moto() -> Option<Tool> {
-    python_with("moto.server, flask")
 }
 
 fn python_with(modules: &str) -> Option<Tool> {

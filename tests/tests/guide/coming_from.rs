@@ -12,11 +12,11 @@ use std::fs;
 use license_tests::{Run, RunOutput, Scratch, Vendor, programs, tools};
 
 /// A code block of a page.
-struct Block {
+pub(crate) struct Block {
     language: String,
     /// The file or machine.
-    name: String,
-    text: String,
+    pub(crate) name: String,
+    pub(crate) text: String,
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn run_page(name: &str) {
 }
 
 /// Returns the code blocks that name a file or a machine.
-fn blocks(page: &str) -> Vec<Block> {
+pub(crate) fn blocks(page: &str) -> Vec<Block> {
     let mut blocks = Vec::new();
     let mut lines = page.lines();
     while let Some(line) = lines.next() {

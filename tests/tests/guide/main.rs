@@ -13,6 +13,8 @@
 mod build_date;
 #[cfg(unix)]
 mod coming_from;
+#[cfg(unix)]
+mod other_languages;
 mod readme_gate;
 mod server;
 mod snippets;

@@ -1,5 +1,5 @@
-//! PyJWT, jose and OpenSSL accept the signatures of `keygen`, and `license` accepts tokens that
-//! PyJWT and jose sign. Each test uses keys of all three sizes for both algorithms.
+//! Independent verifiers and OpenSSL accept the signatures of `keygen`, and `license` accepts tokens
+//! that PyJWT and jose sign. Each test uses keys of all three sizes for both algorithms.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
@@ -14,6 +14,7 @@ mod license_by_hand;
 mod private_key;
 mod product_schema;
 mod qr_codes;
+mod verifiers;
 
 use std::sync::LazyLock;
 
@@ -23,6 +24,8 @@ use license_tests::tools::{self, Library, Tool};
 use license_tests::vendor::{IssuedLicense, changed_at, payload};
 use license_tests::{Run, RunOutput, Scratch, Vendor};
 use serde_json::{Value, json};
+
+use verifiers::verifiers;
 
 const PRODUCT: &str = "CODITECT";
 /// An instant at which all licenses of these tests are valid.
@@ -39,7 +42,7 @@ static VENDORS: LazyLock<Vec<Vendor>> = LazyLock::new(|| {
 });
 
 /// Calls the test with each vendor. Prints the key, which the output of a failed test shows.
-fn each_vendor(test: impl Fn(&Vendor)) {
+fn each_vendor(mut test: impl FnMut(&Vendor)) {
     for vendor in &*VENDORS {
         println!("{} of {} bits", vendor.algorithm, vendor.bits);
         test(vendor);
@@ -53,64 +56,97 @@ fn keys_have_the_requested_size_and_algorithm() {
     assert!(created.eq(requested.concat()));
 }
 
+/// Each verifier runs once, with the files of all vendors.
 #[test]
-fn pyjwt_and_jose_read_the_same_claims_of_a_license_as_inspect() {
-    let Some(libraries) = libraries() else { return };
+fn the_verifiers_agree_about_what_keygen_issues() {
+    let Some(verifiers) = verifiers() else { return };
+    let scratch = Scratch::new();
+    let (mut arguments, mut expected) = (Vec::new(), Vec::new());
     each_vendor(|vendor| {
-        let (issued, machine) = (team_license(vendor), vendor.customer_machine());
-        machine.write("acme.lic", &issued.file);
-        let inspect = Run::license(&machine).args(["inspect", "--json", "acme.lic"]);
-        let shown = inspect.run().expect_code(0).json();
-        assert_eq!(shown["tokens"][0]["header"], header(vendor));
-        let claims = &shown["tokens"][0]["claims"];
-        assert_eq!(
-            claims["sub"], "Žofie & Söhne",
-            "claims are shown without changes"
+        let trust = scratch.write(&format!("{}.jwks", vendor.kid), &vendor.trust);
+        arguments.push(format!("--trust={}", trust.display()));
+        let mut add = |name: &str, file: &str, code: &str, claims: Option<Value>| {
+            let name = format!("{}-{name}", vendor.kid);
+            scratch.write(&name, file);
+            expected.push((name.clone(), code.to_owned(), claims));
+            arguments.push(name);
+        };
+        let issued = team_license(vendor);
+        add(
+            "license",
+            &issued.file,
+            "VALID",
+            Some(inspected_claims(vendor, &issued)),
         );
-        for library in libraries {
-            let read = verify(library, vendor, &issued.token());
-            assert_eq!(read.expect_code(0).json(), *claims);
-        }
+        add(
+            "changed",
+            &with_tier_ent(&issued.token()),
+            "BAD_SIGNATURE",
+            None,
+        );
+        let validation = validation_token(vendor, &issued);
+        let with = |label: &str, token: &str| issued.file.clone() + &verifiers::block(label, token);
+        let changed = with_tier_ent(&validation);
+        let changed = with("LICENSE VALIDATION", &changed);
+        add(
+            "suspended",
+            &with("LICENSE VALIDATION", &validation),
+            "SUSPENDED",
+            None,
+        );
+        add("validation-changed", &changed, "BAD_SIGNATURE", None);
+        add(
+            "validation-as-license",
+            &with("LICENSE", &validation),
+            "MALFORMED",
+            None,
+        );
     });
+    for verifier in verifiers {
+        let settings = [format!("--at={NOW}"), format!("--product={PRODUCT}")];
+        let answers = verifier.answers(&scratch, settings.iter().chain(&arguments));
+        assert_eq!(answers.len(), expected.len());
+        for (answer, (name, code, claims)) in answers.iter().zip(&expected) {
+            assert_eq!(
+                &(&answer.file, &answer.code),
+                &(name, code),
+                "{}",
+                verifier.name
+            );
+            if let Some(claims) = claims {
+                assert_eq!(&answer.claims, claims, "{}", verifier.name);
+            }
+        }
+    }
 }
 
-#[test]
-fn pyjwt_and_jose_verify_an_issued_validation_token() {
-    let Some(libraries) = libraries() else { return };
-    each_vendor(|vendor| {
-        let workstation = vendor.workstation();
-        workstation.write("acme.lic", team_license(vendor).file);
-        let check_in = ["check-in", "--key", "vendor.key", "acme.lic", "--json"];
-        let check_in = Run::keygen(&workstation)
-            .args(check_in)
-            .args(["--nonce", "4711"]);
-        let report = check_in.run().expect_code(0).json();
-        let token = report["validations"][0]["token"].as_str().unwrap();
-        let claims = payload(token);
-        assert_eq!(claims["nonce"], "4711");
-        for library in libraries {
-            let verify_token = |token: &str, flags: &[&str]| {
-                let machine = vendor.customer_machine();
-                machine.write("token", token);
-                verify_run(library, vendor, &machine).args(flags).run()
-            };
-            let read = verify_token(token, &["--validation"]).expect_code(0);
-            assert_eq!(read.json(), claims);
-            verify_token(&with_tier_ent(token), &["--validation"]).expect_code(1);
-            verify_token(token, &[]).expect_code(1);
-        }
-    });
+/// Returns the claims of a license as `license inspect` shows them, and the id of the key as `kid`.
+fn inspected_claims(vendor: &Vendor, issued: &IssuedLicense) -> Value {
+    let machine = vendor.customer_machine();
+    machine.write("acme.lic", &issued.file);
+    let inspect = Run::license(&machine).args(["inspect", "--json", "acme.lic"]);
+    let shown = inspect.run().expect_code(0).json();
+    assert_eq!(shown["tokens"][0]["header"], header(vendor));
+    let mut claims = shown["tokens"][0]["claims"].clone();
+    assert_eq!(
+        claims["sub"], "Žofie & Söhne",
+        "claims are shown without changes"
+    );
+    claims["kid"] = vendor.kid.clone().into();
+    claims
 }
 
-#[test]
-fn pyjwt_and_jose_refuse_a_changed_license() {
-    let Some(libraries) = libraries() else { return };
-    each_vendor(|vendor| {
-        let token = with_tier_ent(&team_license(vendor).token());
-        for library in libraries {
-            verify(library, vendor, &token).expect_code(1);
-        }
-    });
+/// Issues a validation token that suspends the license.
+fn validation_token(vendor: &Vendor, issued: &IssuedLicense) -> String {
+    let workstation = vendor.workstation();
+    workstation.write("acme.lic", &issued.file);
+    let check_in = ["check-in", "--key", "vendor.key", "acme.lic", "--json"];
+    let check_in = Run::keygen(&workstation).args(check_in);
+    let check_in = check_in.args(["--nonce", "4711", "--status", "suspended"]);
+    let report = check_in.run().expect_code(0).json();
+    let token = report["validations"][0]["token"].as_str().unwrap();
+    assert_eq!(payload(token)["nonce"], "4711");
+    token.to_owned()
 }
 
 #[test]
@@ -121,9 +157,9 @@ fn openssl_verifies_the_signature_of_a_license_over_header_and_payload() {
     each_vendor(|vendor| {
         let token = team_license(vendor).token();
         let (signed, signature) = token.rsplit_once('.').unwrap();
-        verify_digest(openssl, vendor, signed, signature).expect_code(0);
+        verify_by_openssl(openssl, vendor, signed, signature).expect_code(0);
         let other = changed_at(signed, signed.len() - 1);
-        verify_digest(openssl, vendor, &other, signature).expect_code(1);
+        verify_by_openssl(openssl, vendor, &other, signature).expect_code(1);
     });
 }
 
@@ -137,9 +173,9 @@ fn openssl_verifies_an_enterprise_key_over_the_text_before_the_fifth_hyphen() {
         let signature = key.splitn(6, '-').last().unwrap();
         let signed = "CODITECT-ENT-ACME-100-20301231";
         assert_eq!(key, format!("{signed}-{signature}"));
-        verify_digest(openssl, vendor, signed, signature).expect_code(0);
+        verify_by_openssl(openssl, vendor, signed, signature).expect_code(0);
         let more = "CODITECT-ENT-ACME-900-20301231";
-        verify_digest(openssl, vendor, more, signature).expect_code(1);
+        verify_by_openssl(openssl, vendor, more, signature).expect_code(1);
         let decision = decision(vendor, &key).expect_code(0).json();
         assert_eq!(decision["code"], "VALID");
     });
@@ -230,7 +266,7 @@ fn openssl_verifies_both_signatures_of_a_retirement() {
         let inner = payload(&outer)["statement"].as_str().unwrap().to_owned();
         for (token, signer, other) in [(outer, successor, vendor), (inner, vendor, successor)] {
             let (signed, signature) = token.rsplit_once('.').unwrap();
-            let verify_with = |key| verify_digest(openssl, key, signed, signature);
+            let verify_with = |key| verify_by_openssl(openssl, key, signed, signature);
             let _ = verify_with(signer).expect_code(0);
             let _ = verify_with(other).expect_code(1);
         }
@@ -268,17 +304,6 @@ fn with_tier_ent(token: &str) -> String {
     claims["tier"] = "ENT".into();
     let parts: Vec<_> = token.split('.').collect();
     [parts[0], &BASE64URL.encode(claims.to_string()), parts[2]].join(".")
-}
-
-fn verify(library: &Library, vendor: &Vendor, token: &str) -> RunOutput {
-    let machine = vendor.customer_machine();
-    machine.write("token", token);
-    verify_run(library, vendor, &machine).run()
-}
-
-fn verify_run<'s>(library: &Library, vendor: &Vendor, machine: &'s Scratch) -> Run<'s> {
-    let verify = library.verify(machine).args(["token", "trust.jwks"]);
-    verify.args([vendor.algorithm.as_str(), PRODUCT])
 }
 
 fn sign(library: &Library, vendor: &Vendor, claims: &Value) -> Option<String> {
@@ -338,9 +363,26 @@ fn plain_key(vendor: &Vendor) -> Option<String> {
 }
 
 /// Verifies a signature (base64url) of the vendor with OpenSSL.
-fn verify_digest(openssl: &Tool, vendor: &Vendor, signed: &str, signature: &str) -> RunOutput {
+fn verify_by_openssl(openssl: &Tool, vendor: &Vendor, signed: &str, signature: &str) -> RunOutput {
+    verify_digest(
+        openssl,
+        &vendor.algorithm,
+        &vendor.public,
+        signed,
+        signature,
+    )
+}
+
+/// Verifies a signature (base64url) with OpenSSL and a public key in PEM.
+fn verify_digest(
+    openssl: &Tool,
+    algorithm: &str,
+    key: &str,
+    signed: &str,
+    signature: &str,
+) -> RunOutput {
     let machine = Scratch::new();
-    machine.write("vendor.pem", &vendor.public);
+    machine.write("key.pem", key);
     machine.write("signed", signed);
     machine.write("signature", BASE64URL.decode(signature).unwrap());
     let pss = [
@@ -348,14 +390,10 @@ fn verify_digest(openssl: &Tool, vendor: &Vendor, signed: &str, signature: &str)
         "rsa_pss_saltlen:32",
         "rsa_mgf1_md:sha256",
     ];
-    let options = if vendor.algorithm == "PS256" {
-        &pss[..]
-    } else {
-        &[]
-    };
+    let options = if algorithm == "PS256" { &pss[..] } else { &[] };
     let mut digest = openssl
         .run(&machine)
-        .args(["dgst", "-sha256", "-verify", "vendor.pem"]);
+        .args(["dgst", "-sha256", "-verify", "key.pem"]);
     for option in options {
         digest = digest.args(["-sigopt", option]);
     }

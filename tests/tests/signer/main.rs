@@ -1,5 +1,5 @@
 //! Keys that are not in files, but in a real PKCS#11 token or behind a real HTTP service. `keygen`
-//! signs with these keys, and `license`, PyJWT and OpenSSL verify the signatures.
+//! signs with these keys, and `license`, OpenSSL and the verifier in Python verify the signatures.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
@@ -26,7 +26,7 @@ use std::ffi::OsString;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
-use license_tests::{Run, Scratch, tools};
+use license_tests::{Run, Scratch, programs, tools};
 use serde_json::Value;
 
 /// An instant at which all licenses of these tests are valid.
@@ -77,12 +77,12 @@ fn issue_and_verify(vendor: &VendorMachine<'_>, algorithm: &str) {
     let both = ["acme.lic", "validation.lic"].map(|name| vendor.scratch.read(name));
     vendor.scratch.write("both.lic", both.concat());
     assert_eq!(decision(vendor, "both.lic")["code"], "VALID");
+    python_verifies(vendor, "both.lic");
     let token: String = vendor.scratch.read("acme.lic");
     let token: String = token
         .lines()
         .filter(|line| !line.starts_with("-----"))
         .collect();
-    pyjwt_verifies(vendor, algorithm, &token);
     let (signed, signature) = token.rsplit_once('.').unwrap();
     openssl_verifies(vendor, algorithm, signed, signature);
 
@@ -119,14 +119,17 @@ fn decision(vendor: &VendorMachine<'_>, license: &str) -> Value {
     run.run().expect_code(0).json()
 }
 
-fn pyjwt_verifies(vendor: &VendorMachine<'_>, algorithm: &str, token: &str) {
-    let Some(python) = tools::pyjwt() else {
+/// Verifies a license with its validation token, with the verifier in Python.
+fn python_verifies(vendor: &VendorMachine<'_>, file: &str) {
+    let Some(python) = tools::cryptography() else {
         return;
     };
-    vendor.scratch.write("token", token);
-    let verify = python.verify(vendor.scratch).args(["token", "trust.jwks"]);
-    let read = verify.args([algorithm, "CODITECT"]).run().expect_code(0);
-    assert_eq!(read.json()["sub"], "ACME Ltd");
+    let script = programs::workspace().join("examples/verifiers/verify.py");
+    let settings = ["--trust=trust.jwks", "--product=CODITECT"];
+    let verify = python.run(vendor.scratch).arg(script).args(settings);
+    let verify = verify.args([&format!("--at={NOW}"), file]);
+    let read = verify.run().expect_code(0).json();
+    assert_eq!(read["licenses"][0]["claims"]["sub"], "ACME Ltd");
 }
 
 fn openssl_verifies(vendor: &VendorMachine<'_>, algorithm: &str, signed: &str, signature: &str) {
