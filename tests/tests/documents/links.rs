@@ -11,7 +11,7 @@ fn documents() -> Vec<PathBuf> {
     let root = programs::workspace();
     let mut found = Vec::new();
     let mut directories = vec![root.to_owned()];
-    directories.extend(["crates", "deploy", "docs"].map(|name| root.join(name)));
+    directories.extend(["bindings", "crates", "deploy", "docs"].map(|name| root.join(name)));
     while let Some(directory) = directories.pop() {
         for entry in fs::read_dir(&directory).unwrap() {
             let path = entry.unwrap().path();
