@@ -11,7 +11,8 @@ fn documents() -> Vec<PathBuf> {
     let root = programs::workspace();
     let mut found = Vec::new();
     let mut directories = vec![root.to_owned()];
-    directories.extend(["crates", "deploy", "docs", "examples"].map(|name| root.join(name)));
+    directories
+        .extend(["bindings", "crates", "deploy", "docs", "examples"].map(|name| root.join(name)));
     while let Some(directory) = directories.pop() {
         for entry in fs::read_dir(&directory).unwrap() {
             let path = entry.unwrap().path();
