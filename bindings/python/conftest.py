@@ -198,10 +198,6 @@ class Site:
         pools: list[dict[str, Any]] = self.send("GET", "/api/v1/pools")["items"]
         return pools[0]
 
-    def waiting(self) -> int:
-        """Returns the number of waiting sessions."""
-        return int(self.pool()["waiting"])
-
     def shorten_leases(self) -> None:
         """Sets the shortest lifetime of leases that a server permits."""
         policy = {"lifetime_seconds": 10, "renew_seconds": 2}

@@ -60,10 +60,8 @@ impl Drop for RunningCall {
     }
 }
 
-/// Waits for calls that were interrupted, such as for a session that leaves the queue. Python calls
-/// the function when the process ends.
-#[pyfunction]
-pub(crate) fn finish(py: Python<'_>) -> PyResult<()> {
+/// Waits for calls that were interrupted, such as for a session that leaves the queue.
+pub(crate) fn wait_for_calls(py: Python<'_>) -> PyResult<()> {
     let started = Instant::now();
     while py.detach(|| Running::lock().calls > 0) && started.elapsed() < PATIENCE {
         py.detach(|| thread::sleep(TICK));
@@ -84,7 +82,7 @@ enum Message<E, T> {
 ///
 /// If a signal handler raises an exception, such as `KeyboardInterrupt`, returns it at once. The
 /// call then ends by itself within its time limit, and its result is dropped. The end of the
-/// process waits for it: see [`finish`].
+/// process waits for it: see [`wait_for_calls`].
 pub(crate) fn interruptible<T: Send + 'static>(
     py: Python<'_>,
     call: impl FnOnce() -> T + Send + 'static,

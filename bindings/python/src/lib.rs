@@ -48,7 +48,15 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(verified::verify, module)?)?;
     #[cfg(feature = "testing")]
     testing::add_to(module)?;
-    let finish = wrap_pyfunction!(blocking::finish, module)?;
+    let finish = wrap_pyfunction!(finish, module)?;
     let atexit = module.py().import("atexit")?;
     atexit.call_method1("register", (finish,)).map(drop)
+}
+
+/// Gives back what the process has at license servers. Python calls the function when the process
+/// ends.
+#[pyfunction]
+fn finish(py: Python<'_>) -> PyResult<()> {
+    seat::release_all(py)?;
+    blocking::wait_for_calls(py)
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use license_client::{Client, OnlineError, QueuePlace, Seat, SeatEvent};
@@ -12,6 +12,29 @@ use pyo3::prelude::*;
 
 use crate::blocking::{interruptible, interruptible_with};
 use crate::errors::online_error;
+
+/// A seat that an object of Python holds until it is released.
+type SharedSeat = Mutex<Option<Seat>>;
+
+/// The seats of this process. Python does not delete all objects when a process ends.
+static HELD: Mutex<Vec<Weak<SharedSeat>>> = Mutex::new(Vec::new());
+
+/// Releases all seats of this process. Each release takes at most two seconds.
+pub(crate) fn release_all(py: Python<'_>) -> PyResult<()> {
+    let seats: Vec<Seat> = py.detach(|| {
+        let held = std::mem::take(&mut *HELD.lock().unwrap_or_else(PoisonError::into_inner));
+        let taken = held.iter().filter_map(|seat| take(&*seat.upgrade()?));
+        taken.collect()
+    });
+    if seats.is_empty() {
+        return Ok(());
+    }
+    interruptible(py, move || drop(seats))
+}
+
+fn take(seat: &SharedSeat) -> Option<Seat> {
+    seat.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
 
 /// What a program asks for.
 pub(crate) struct SeatOptions {
@@ -65,11 +88,11 @@ fn call(callback: &Py<PyAny>, event: &SeatEvent) {
 ///
 /// A thread of the library renews the seat. :meth:`Client.allows` and :meth:`Client.decide` count
 /// the seat while it is valid. The seat is released by :meth:`release`, at the end of a ``with``
-/// block, or when the object is deleted. A child process that was created with ``os.fork`` does not
-/// hold the seat of its parent.
+/// block, when the object is deleted, and when the program ends. A child process that was created
+/// with ``os.fork`` does not hold the seat of its parent.
 #[pyclass(frozen, name = "Seat", module = "coditect_license")]
 pub(crate) struct PySeat {
-    seat: Mutex<Option<Seat>>,
+    seat: Arc<SharedSeat>,
     session: String,
     root: PathBuf,
     server: String,
@@ -77,11 +100,17 @@ pub(crate) struct PySeat {
 
 impl PySeat {
     fn new(seat: Seat) -> Self {
+        let (session, root) = (seat.session().to_string(), seat.root().path().to_owned());
+        let server = seat.server().to_owned();
+        let seat = Arc::new(Mutex::new(Some(seat)));
+        let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
+        held.retain(|other| other.strong_count() > 0);
+        held.push(Arc::downgrade(&seat));
         Self {
-            session: seat.session().to_string(),
-            root: seat.root().path().to_owned(),
-            server: seat.server().to_owned(),
-            seat: Mutex::new(Some(seat)),
+            seat,
+            session,
+            root,
+            server,
         }
     }
 
@@ -95,11 +124,6 @@ impl PySeat {
             let seat = self.seat.lock().unwrap_or_else(PoisonError::into_inner);
             seat.as_ref().map(call)
         })
-    }
-
-    fn take(&self) -> Option<Seat> {
-        let mut seat = self.seat.lock().unwrap_or_else(PoisonError::into_inner);
-        seat.take()
     }
 }
 
@@ -166,7 +190,7 @@ impl PySeat {
     ///
     /// Uses the network for at most ten seconds.
     fn release(&self, py: Python<'_>) -> PyResult<bool> {
-        let Some(seat) = py.detach(|| self.take()) else {
+        let Some(seat) = py.detach(|| take(&self.seat)) else {
             return Ok(false);
         };
         let released = interruptible(py, move || seat.release())?;
@@ -180,7 +204,7 @@ impl PySeat {
     /// Releases the seat. A failure is not reported, because the lease ends by itself.
     #[pyo3(signature = (*_exception))]
     fn __exit__(&self, py: Python<'_>, _exception: &Bound<'_, PyAny>) -> PyResult<()> {
-        let Some(seat) = py.detach(|| self.take()) else {
+        let Some(seat) = py.detach(|| take(&self.seat)) else {
             return Ok(());
         };
         interruptible(py, move || drop(seat))
@@ -193,7 +217,7 @@ impl PySeat {
 
 impl Drop for PySeat {
     fn drop(&mut self) {
-        if let Some(seat) = self.take() {
+        if let Some(seat) = take(&self.seat) {
             // The release uses the network for at most two seconds.
             Python::try_attach(|py| py.detach(|| drop(seat)));
         }

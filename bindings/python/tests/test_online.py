@@ -168,11 +168,11 @@ def test_events_of_a_seat(site: Site, tmp_path: Path) -> None:
     assert [type(error) for error in unraisable] == [LookupError]
 
 
-WAIT = """\
+PROGRAM = """\
 import sys
 from datetime import timedelta
 from pathlib import Path
-from coditect_license import Client, OnlineSettings, Product, testing
+from coditect_license import Client, OnlineSettings, Product
 
 trust, license, url, project, state = sys.argv[1:]
 client = Client(
@@ -181,31 +181,41 @@ client = Client(
 )
 client.install(Path(license))
 try:
-    client.seat(
+    seat = client.seat(
         project, wait=timedelta(minutes=5), on_place=lambda place: print("waiting", flush=True)
     )
+    print("held", flush=True)
 except KeyboardInterrupt:
     print("interrupted", flush=True)
 """
 
 
+def start(site: Site, directory: Path) -> subprocess.Popen[str]:
+    """Starts a program that acquires a seat, waits for it if necessary, and ends."""
+    arguments = [site.directory / "trust.jwks", site.directory / "acme.lic", site.url]
+    arguments += [project(directory, "program"), directory / "state"]
+    command = [sys.executable, "-c", PROGRAM, *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def test_the_end_of_a_program_releases_its_seat(site: Site, tmp_path: Path) -> None:
+    with start(site, tmp_path) as program:
+        assert program.communicate() == ("held\n", None) and program.returncode == 0
+    assert site.pool()["held"] == 0
+
+
 @pytest.mark.skipif(os.name != "posix", reason="this system has no SIGINT for one process")
 def test_ctrl_c_ends_a_wait(site: Site, tmp_path: Path) -> None:
     client = site.client(site.machine())
-    with client.seat(project(tmp_path, "one")):
-        arguments = [site.directory / "trust.jwks", site.directory / "acme.lic", site.url]
-        arguments += [project(tmp_path, "two"), tmp_path / "state"]
-        with subprocess.Popen(
-            [sys.executable, "-c", WAIT, *map(str, arguments)], stdout=subprocess.PIPE, text=True
-        ) as program:
-            assert program.stdout is not None
-            assert program.stdout.readline() == "waiting\n"
-            program.send_signal(signal.SIGINT)
-            # The exception does not wait for the end of the poll. The end of the process does, so that
-            # the session leaves the queue.
-            assert program.stdout.read().splitlines()[-1] == "interrupted"
-            assert program.wait() == 0
-        assert site.waiting() == 0
+    with client.seat(project(tmp_path, "one")), start(site, tmp_path) as program:
+        assert program.stdout is not None
+        assert program.stdout.readline() == "waiting\n"
+        program.send_signal(signal.SIGINT)
+        # The exception does not wait for the end of the poll. The end of the process does, so that
+        # the session leaves the queue.
+        assert program.stdout.read().splitlines()[-1] == "interrupted"
+        assert program.wait() == 0
+        assert site.pool()["waiting"] == 0
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
