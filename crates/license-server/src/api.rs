@@ -18,6 +18,7 @@ mod openapi;
 mod pages;
 mod paths;
 mod peer;
+mod permissions;
 mod pools;
 mod problem;
 mod queue;
@@ -46,7 +47,7 @@ use crate::domain::Refusal;
 use crate::login::LoginVerifier;
 use crate::metrics::Metrics;
 use crate::network::Network;
-use crate::services::Services;
+use crate::services::{Services, TenantServices};
 
 pub(crate) use health::metrics_router;
 pub(crate) use openapi::document;
@@ -65,7 +66,7 @@ const FAILURES_PER_MINUTE: NonZeroU32 = NonZeroU32::MIN.saturating_add(29);
 pub(crate) struct App(Arc<AppState>);
 
 struct AppState {
-    services: Arc<Services>,
+    tenants: Arc<TenantServices>,
     metrics: Arc<Metrics>,
     settings: AppSettings,
     login: Option<Arc<LoginVerifier>>,
@@ -90,7 +91,7 @@ pub(crate) struct AppSettings {
 impl App {
     /// Creates the state. `stopping` becomes true when the server stops, which ends long polls.
     pub(crate) fn new(
-        services: Arc<Services>,
+        tenants: Arc<TenantServices>,
         metrics: Arc<Metrics>,
         settings: AppSettings,
         login: Option<LoginVerifier>,
@@ -98,7 +99,7 @@ impl App {
         stopping: watch::Receiver<bool>,
     ) -> Self {
         Self(Arc::new(AppState {
-            services,
+            tenants,
             metrics,
             login: login.map(Arc::new),
             peers: RateTable::new(settings.limits.peer_rate),
@@ -110,8 +111,14 @@ impl App {
         }))
     }
 
+    /// Returns the services for requests of clients. Routes of administrators use those of their
+    /// [`Caller`](credentials::Caller).
     fn services(&self) -> &Services {
-        &self.0.services
+        self.0.tenants.own()
+    }
+
+    fn tenants(&self) -> &TenantServices {
+        &self.0.tenants
     }
 
     fn metrics(&self) -> &Metrics {
@@ -181,3 +188,6 @@ impl App {
         limited(after, subject)
     }
 }
+
+#[cfg(test)]
+mod tests;

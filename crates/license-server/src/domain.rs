@@ -23,7 +23,7 @@ mod usage;
 
 pub use activation::{ActivationRecord, ActivationState};
 pub use actor::Actor;
-pub use api_token::{ApiToken, Scope, SecretDigest};
+pub use api_token::{ApiToken, Scope, Scopes, SecretDigest};
 pub use audit::{AuditEntry, AuditFault, AuditReport, NewAuditEntry};
 pub use database::{DatabaseStatus, MoveReport, RedisStatus};
 pub use event::EventRecord;

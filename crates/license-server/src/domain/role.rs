@@ -32,11 +32,11 @@ macro_rules! permissions {
 }
 
 permissions! {
-    ReadLicenses "licenses:read" "List licenses, their machines and their activations.",
+    ReadLicenses "licenses:read"
+        "List licenses, their machines and their activations, and download license files.",
     IssueLicenses "licenses:issue"
-        "Issue, renew, upgrade and install licenses, and import the answers to activations.",
-    RevokeLicenses "licenses:revoke"
-        "Revoke, reinstate and remove licenses, and import revocation lists.",
+        "Issue, renew and upgrade licenses, and install files that the vendor has signed.",
+    RevokeLicenses "licenses:revoke" "Revoke, reinstate and remove licenses.",
     ReadSeats "seats:read" "List pools, their policies, the holders of seats and the queue.",
     ManageSeats "seats:manage" "End seats, and change the policy of a pool.",
     ReadUsage "usage:read" "List and export usage reports and telemetry.",
@@ -51,8 +51,7 @@ permissions! {
     ReadBilling "billing:read" "Show subscriptions and invoices.",
     ManageBilling "billing:manage" "Change subscriptions and payment.",
     ReadSettings "settings:read" "Show the settings of the organization.",
-    ManageSettings "settings:manage"
-        "Change the settings of the organization, and import trust statements.",
+    ManageSettings "settings:manage" "Change the settings of the organization.",
     ManageOrganization "organization:manage" "Change the owners, and delete the organization.",
 }
 
@@ -68,8 +67,11 @@ impl Permission {
         self.as_str().ends_with(":read")
     }
 
-    const fn bit(self) -> u32 {
-        1 << self as u32
+    /// Returns the bit of the permission in a set.
+    fn bit(self) -> u32 {
+        let mut places = Self::ALL.iter().zip(0..);
+        let place = places.find(|(permission, _)| **permission == self);
+        place.map_or(0, |(_, place)| 1_u32.wrapping_shl(place))
     }
 }
 
@@ -93,7 +95,7 @@ impl Permissions {
     }
 
     /// Returns whether the set has a permission.
-    pub const fn contains(self, permission: Permission) -> bool {
+    pub fn contains(self, permission: Permission) -> bool {
         self.0 & permission.bit() != 0
     }
 
