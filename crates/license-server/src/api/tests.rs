@@ -12,6 +12,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, header};
 use serde_json::Value;
+use tempfile::TempDir;
 use tokio::sync::watch;
 use tower::ServiceExt;
 
@@ -23,6 +24,7 @@ use crate::metrics::Metrics;
 use crate::services::tests::{at, config};
 use crate::services::{ServerRole, TenantServices};
 use crate::store::ServerStore;
+use crate::store::sqlite::SqliteStore;
 
 /// A server whose requests need no network.
 struct TestApi {
@@ -56,6 +58,12 @@ struct Operation {
 
 fn clock() -> Arc<ManualClock> {
     Arc::new(ManualClock::new(at("2027-01-15T09:00:00Z")))
+}
+
+/// Opens a store in SQLite.
+fn sqlite(directory: &TempDir, clock: &Arc<ManualClock>) -> Arc<dyn ServerStore> {
+    let clock: Arc<ManualClock> = Arc::clone(clock);
+    Arc::new(SqliteStore::open(directory.path(), clock).unwrap())
 }
 
 impl TestApi {

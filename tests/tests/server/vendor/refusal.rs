@@ -133,8 +133,9 @@ fn issuing_needs_a_token_with_the_permission() {
         .post(ISSUE, &order("ACME Ltd"))
         .expect_problem(401, "UNAUTHORIZED");
     // A command that runs next to the server does not open the key of the vendor.
-    let create =
-        words("token create --name viewer --scope auditor --ledger ledger.db --signing-key none.key");
+    let create = words(
+        "token create --name viewer --scope auditor --ledger ledger.db --signing-key none.key",
+    );
     let created = license_server(&site.scratch)
         .args(create)
         .run()

@@ -1,19 +1,15 @@
 //! Each role on each route.
 
-use std::sync::Arc;
-
 use serde_json::json;
 
-use super::{TestApi, clock};
+use super::{TestApi, clock, sqlite};
 use crate::domain::{Permission, Role};
 use crate::services::ServerRole;
-use crate::store::sqlite::SqliteStore;
 
 #[tokio::test]
 async fn each_role_gets_the_documented_status_of_each_route() {
     let (directory, clock) = (tempfile::tempdir().unwrap(), clock());
-    let store = SqliteStore::open(directory.path(), Arc::<_>::clone(&clock) as _).unwrap();
-    let api = TestApi::start(Arc::new(store), &clock, ServerRole::Site).await;
+    let api = TestApi::start(sqlite(&directory, &clock), &clock, ServerRole::Site).await;
     let site = api.tenants.own().tenant().clone();
     let mut secrets = Vec::new();
     for role in Role::ALL {
@@ -66,8 +62,7 @@ async fn each_role_gets_the_documented_status_of_each_route() {
 #[tokio::test]
 async fn a_request_cannot_give_a_token_more_than_the_caller_has() {
     let (directory, clock) = (tempfile::tempdir().unwrap(), clock());
-    let store = SqliteStore::open(directory.path(), Arc::<_>::clone(&clock) as _).unwrap();
-    let api = TestApi::start(Arc::new(store), &clock, ServerRole::Site).await;
+    let api = TestApi::start(sqlite(&directory, &clock), &clock, ServerRole::Site).await;
     let site = api.tenants.own().tenant().clone();
     let secret = api
         .token(&site, "tokens:manage tokens:read seats:read")
