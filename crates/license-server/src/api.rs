@@ -38,10 +38,8 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use license_core::chrono::{DateTime, Utc};
 use tokio::sync::watch;
 
-use crate::clock::ServerClock;
 use crate::config::Limits;
 use crate::domain::Refusal;
 use crate::login::LoginVerifier;
@@ -73,7 +71,6 @@ struct AppState {
     peers: RateTable,
     licenses: RateTable,
     failures: RateTable,
-    clock: Arc<dyn ServerClock>,
     stopping: watch::Receiver<bool>,
 }
 
@@ -95,7 +92,6 @@ impl App {
         metrics: Arc<Metrics>,
         settings: AppSettings,
         login: Option<LoginVerifier>,
-        clock: Arc<dyn ServerClock>,
         stopping: watch::Receiver<bool>,
     ) -> Self {
         Self(Arc::new(AppState {
@@ -106,7 +102,6 @@ impl App {
             licenses: RateTable::new(settings.limits.license_rate),
             failures: RateTable::per_minute(FAILURES_PER_MINUTE),
             settings,
-            clock,
             stopping,
         }))
     }
@@ -148,11 +143,6 @@ impl App {
             || allowed
                 .iter()
                 .any(|network| network.contains(peer.address()))
-    }
-
-    /// Returns the current time.
-    fn now(&self) -> DateTime<Utc> {
-        self.0.clock.wall()
     }
 
     /// Returns when the server stops.

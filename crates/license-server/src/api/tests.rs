@@ -94,9 +94,8 @@ impl TestApi {
             enrollment_token: None,
         };
         let (stopping, stops) = watch::channel(false);
-        let clock: Arc<ManualClock> = Arc::clone(clock);
         let metrics = Arc::new(Metrics::new().unwrap());
-        let app = App::new(Arc::clone(&tenants), metrics, settings, None, clock, stops);
+        let app = App::new(Arc::clone(&tenants), metrics, settings, None, stops);
         Self {
             router: router(&app),
             tenants,

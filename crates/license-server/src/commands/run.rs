@@ -122,13 +122,12 @@ fn assemble(
     };
     let (tenants, clock) = (Arc::clone(&opened.tenants), Arc::clone(&opened.clock));
     let login = config.login.clone();
-    let login = login.map(|login| LoginVerifier::new(login, Arc::clone(&clock)));
+    let login = login.map(|login| LoginVerifier::new(login, clock));
     let app = App::new(
         Arc::clone(&tenants),
         Arc::clone(&metrics),
         settings,
         login.transpose()?,
-        clock,
         stops,
     );
     Ok(RunningServer {

@@ -41,7 +41,8 @@ async fn use_site(api: &TestApi) -> Resources {
     services.usage.submit(id(1), &report(1)).await.unwrap();
     let events = vec![event(1, "2027-01-15")];
     services.telemetry.submit(batch(1, events)).await.unwrap();
-    let imported = services.revocations.import(&Actor::Console, &list(1, &[9]));
+    let list = list(1, &[9]);
+    let imported = services.revocations.import(&Actor::Console, &list);
     imported.await.unwrap();
     services.tick().await.unwrap();
     let page = PageRequest::first();
