@@ -18,6 +18,7 @@ mod openapi;
 mod pages;
 mod paths;
 mod peer;
+mod permissions;
 mod pools;
 mod problem;
 mod queue;
@@ -37,16 +38,14 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use license_core::chrono::{DateTime, Utc};
 use tokio::sync::watch;
 
-use crate::clock::ServerClock;
 use crate::config::Limits;
 use crate::domain::Refusal;
 use crate::login::LoginVerifier;
 use crate::metrics::Metrics;
 use crate::network::Network;
-use crate::services::Services;
+use crate::services::{Services, TenantServices};
 
 pub(crate) use health::metrics_router;
 pub(crate) use openapi::document;
@@ -65,14 +64,13 @@ const FAILURES_PER_MINUTE: NonZeroU32 = NonZeroU32::MIN.saturating_add(29);
 pub(crate) struct App(Arc<AppState>);
 
 struct AppState {
-    services: Arc<Services>,
+    tenants: Arc<TenantServices>,
     metrics: Arc<Metrics>,
     settings: AppSettings,
     login: Option<Arc<LoginVerifier>>,
     peers: RateTable,
     licenses: RateTable,
     failures: RateTable,
-    clock: Arc<dyn ServerClock>,
     stopping: watch::Receiver<bool>,
 }
 
@@ -90,28 +88,32 @@ pub(crate) struct AppSettings {
 impl App {
     /// Creates the state. `stopping` becomes true when the server stops, which ends long polls.
     pub(crate) fn new(
-        services: Arc<Services>,
+        tenants: Arc<TenantServices>,
         metrics: Arc<Metrics>,
         settings: AppSettings,
         login: Option<LoginVerifier>,
-        clock: Arc<dyn ServerClock>,
         stopping: watch::Receiver<bool>,
     ) -> Self {
         Self(Arc::new(AppState {
-            services,
+            tenants,
             metrics,
             login: login.map(Arc::new),
             peers: RateTable::new(settings.limits.peer_rate),
             licenses: RateTable::new(settings.limits.license_rate),
             failures: RateTable::per_minute(FAILURES_PER_MINUTE),
             settings,
-            clock,
             stopping,
         }))
     }
 
+    /// Returns the services for requests of clients. Routes of administrators use those of their
+    /// [`Caller`](credentials::Caller).
     fn services(&self) -> &Services {
-        &self.0.services
+        self.0.tenants.own()
+    }
+
+    fn tenants(&self) -> &TenantServices {
+        &self.0.tenants
     }
 
     fn metrics(&self) -> &Metrics {
@@ -141,11 +143,6 @@ impl App {
             || allowed
                 .iter()
                 .any(|network| network.contains(peer.address()))
-    }
-
-    /// Returns the current time.
-    fn now(&self) -> DateTime<Utc> {
-        self.0.clock.wall()
     }
 
     /// Returns when the server stops.
@@ -181,3 +178,6 @@ impl App {
         limited(after, subject)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,7 +13,9 @@ mod machine;
 mod node;
 mod page;
 mod pool;
+mod principal;
 mod refusal;
+mod role;
 mod signed_list;
 mod telemetry;
 mod tenant;
@@ -21,7 +23,7 @@ mod usage;
 
 pub use activation::{ActivationRecord, ActivationState};
 pub use actor::Actor;
-pub use api_token::{ApiToken, Scope, SecretDigest};
+pub use api_token::{ApiToken, Scope, Scopes, SecretDigest};
 pub use audit::{AuditEntry, AuditFault, AuditReport, NewAuditEntry};
 pub use database::{DatabaseStatus, MoveReport, RedisStatus};
 pub use event::EventRecord;
@@ -32,7 +34,9 @@ pub use machine::{MachineRecord, MachineSighting};
 pub use node::{NodeId, NodeStatus};
 pub use page::{Cursor, Page, PageRequest};
 pub use pool::{PoolId, SeatPolicy};
+pub use principal::Principal;
 pub use refusal::{Refusal, RefusalKind, ServerCode};
+pub use role::{Permission, Permissions, Role};
 pub use signed_list::{RevocationRecord, StatementRecord};
 pub use telemetry::{
     TelemetryDeletion, TelemetryOutcome, TelemetryRange, TelemetryRecord, TelemetryRow,

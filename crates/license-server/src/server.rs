@@ -23,7 +23,7 @@ use crate::domain::{PageRequest, Refusal, ServerCode};
 use crate::log_limit;
 use crate::metrics::Metrics;
 use crate::network::Network;
-use crate::services::{Services, TickReport};
+use crate::services::{Services, TenantServices, TickReport};
 
 use connection::{LimitedAcceptor, Slots};
 
@@ -40,7 +40,7 @@ const MAX_POOL_PAGES: usize = 20;
 /// A server that is ready to run.
 pub(crate) struct RunningServer {
     pub(crate) app: App,
-    pub(crate) services: Arc<Services>,
+    pub(crate) tenants: Arc<TenantServices>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) limits: Limits,
     pub(crate) trusted_proxies: Vec<Network>,
@@ -89,12 +89,12 @@ impl RunningServer {
         self.start_metrics(&mut listeners, &handle)?;
         self.start_main(&mut listeners, &handle)?;
         let mut background = tokio::spawn(background(
-            Arc::clone(&self.services),
+            Arc::clone(&self.tenants),
             Arc::clone(&self.metrics),
             self.stopping.subscribe(),
         ));
         let copies = tokio::spawn(copies(
-            Arc::clone(&self.services),
+            Arc::clone(self.tenants.own()),
             self.stopping.subscribe(),
         ));
         let mut is_taken_over = false;
@@ -228,7 +228,7 @@ async fn serve(
 /// Runs the periodic work once a second until the server stops, or until another server has taken
 /// over the data directory.
 async fn background(
-    services: Arc<Services>,
+    tenants: Arc<TenantServices>,
     metrics: Arc<Metrics>,
     mut stopping: watch::Receiver<bool>,
 ) {
@@ -236,8 +236,8 @@ async fn background(
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            _ = ticks.tick() => match services.tick().await {
-                Ok(report) => publish(&services, &metrics, &report).await,
+            _ = ticks.tick() => match tick(&tenants, &metrics).await {
+                Ok(()) => {}
                 Err(refusal) if refusal.code == ServerCode::TakenOver.as_str() => return,
                 Err(refusal) => {
                     if let Some(repeated) = log_limit::pass("tick") {
@@ -249,6 +249,13 @@ async fn background(
             () = stopped(&mut stopping) => return,
         }
     }
+}
+
+/// Does the periodic work of all tenants, that of the server first.
+async fn tick(tenants: &TenantServices, metrics: &Metrics) -> Result<(), Refusal> {
+    let report = tenants.own().tick().await?;
+    publish(tenants.own(), metrics, &report).await;
+    tenants.tick_others().await
 }
 
 /// Copies the ledger of a vendor's server once a second until the server stops.

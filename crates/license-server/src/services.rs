@@ -23,6 +23,7 @@ mod shared_tokens;
 mod signer;
 mod site;
 mod telemetry;
+mod tenants;
 mod tokens;
 mod trust;
 mod usage;
@@ -52,6 +53,7 @@ pub use seats::{
 pub use setup::SetupService;
 pub use signer::ServerSigner;
 pub use telemetry::{TelemetryReceipt, TelemetryService};
+pub use tenants::TenantServices;
 pub use tokens::{NewToken, TokenService};
 pub use trust::TrustService;
 pub use usage::{UsageReceipt, UsageService};
@@ -102,7 +104,7 @@ pub struct ServicesConfig {
     pub telemetry_days: u32,
 }
 
-/// All services.
+/// All services of a tenant.
 pub struct Services {
     /// Installed licenses.
     pub licenses: LicenseService,
@@ -255,6 +257,16 @@ impl Services {
         Ok(())
     }
 
+    /// Returns the tenant.
+    pub fn tenant(&self) -> &TenantId {
+        &self.site.tenant
+    }
+
+    /// Returns the current time, which does not follow sudden jumps.
+    pub fn now(&self) -> chrono::DateTime<chrono::Utc> {
+        self.site.wall()
+    }
+
     /// Returns whether the server is a vendor's.
     pub fn is_vendor(&self) -> bool {
         self.site.is_vendor
@@ -276,4 +288,4 @@ impl Services {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

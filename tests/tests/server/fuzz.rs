@@ -63,7 +63,7 @@ fn generated_requests_get_documented_responses() {
     };
     let other = issue(&site.vendor, &site.scratch, &words(TERMS));
     let removed = site.install(&other.file, &[])["licenses"][0].clone();
-    let body = json!({"name": "revoked", "scope": "read"});
+    let body = json!({"name": "revoked", "scopes": ["auditor"]});
     let revoked = administrator.post("/api/v1/tokens", &body).expect(201);
     let token = administrator.authorization.strip_prefix("Bearer ").unwrap();
     let values = [

@@ -214,6 +214,8 @@ fn administrators_and_clients_use_the_api_with_curl() {
     operator.set_url(server.url());
     let output = operator.follow("Administrators");
     assert!(output.contains("\"is_intact\":true"), "{output}");
+    let scopes = "\"scopes\":[\"seats:read\",\"seats:manage\"]";
+    assert!(output.contains(scopes), "{output}");
 
     let output = operator.follow("Usage reports");
     assert_eq!(output.matches("200 OK").count(), 1, "{output}");

@@ -85,13 +85,13 @@ fn tokens_have_scopes_and_can_be_revoked() {
     let administrator = server.administrator();
     let created = administrator.post(
         "/api/v1/tokens",
-        &json!({"name": "monitor", "scope": "read"}),
+        &json!({"name": "monitor", "scopes": ["auditor"]}),
     );
     let created = created.expect(201);
     let bearer = format!("Bearer {}", created["secret"].as_str().unwrap());
     let reader = [("authorization", bearer.as_str())];
     server.send("GET", "/api/v1/audit", &reader, "").expect(200);
-    let body = json!({"name": "more", "scope": "admin"}).to_string();
+    let body = json!({"name": "more", "scopes": ["owner"]}).to_string();
     server
         .send("POST", "/api/v1/tokens", &reader, &body)
         .expect_problem(403, "FORBIDDEN");
@@ -117,11 +117,11 @@ fn a_repeated_creation_has_one_effect_and_does_not_repeat_the_secret() {
         ("authorization", administrator.authorization.as_str()),
         ("idempotency-key", "0f8b3c1e"),
     ];
-    let body = json!({"name": "ci", "scope": "read"}).to_string();
+    let body = json!({"name": "ci", "scopes": ["auditor"]}).to_string();
     let send = |body: &str| server.send("POST", "/api/v1/tokens", &headers, body);
     send(&body).expect(201);
     send(&body).expect_problem(409, "SHOWN_ONCE");
-    let other = json!({"name": "other", "scope": "read"}).to_string();
+    let other = json!({"name": "other", "scopes": ["auditor"]}).to_string();
     send(&other).expect_problem(409, "IDEMPOTENCY_CONFLICT");
     let tokens = administrator.get("/api/v1/tokens").expect(200);
     let names = tokens["items"].as_array().unwrap().iter();

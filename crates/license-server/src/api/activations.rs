@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::App;
 use super::body::{JsonReply, StrictJson};
 use super::check_ins::ArtifactBody;
-use super::credentials::Administrator;
+use super::credentials::Caller;
 use super::pages::{PageBody, PageQuery, StrictQuery};
 use super::paths::StrictPath;
 use super::problem::Problem;
@@ -160,11 +160,11 @@ pub(super) async fn deactivate(
     path = "/api/v1/activation-requests",
     tag = "administration",
     params(ActivationQuery),
-    security(("bearer" = [])),
+    security(("bearer" = ["licenses:read"])),
     responses((status = 200, description = "A page of requests", body = PageBody<ActivationBody>)),
 )]
 pub(super) async fn list(
-    State(app): State<App>,
+    caller: Caller,
     StrictQuery(query): StrictQuery<ActivationQuery>,
 ) -> JsonReply<PageBody<ActivationBody>> {
     let page = PageQuery::new(query.cursor, query.limit).request()?;
@@ -174,7 +174,7 @@ pub(super) async fn list(
                 .values("waiting, answered or deactivated", "another text")
         })
     });
-    let found = app
+    let found = caller
         .services()
         .activations
         .list(state.transpose()?, &page)
@@ -188,14 +188,14 @@ pub(super) async fn list(
     path = "/api/v1/activation-requests/{nonce}",
     tag = "administration",
     params(("nonce" = String, Path, description = "The nonce of the request")),
-    security(("bearer" = [])),
+    security(("bearer" = ["licenses:read"])),
     responses((status = 200, description = "The request", body = ActivationBody)),
 )]
 pub(super) async fn get(
-    State(app): State<App>,
+    caller: Caller,
     StrictPath(nonce): StrictPath<String>,
 ) -> JsonReply<ActivationBody> {
-    let record = app.services().activations.get(&nonce).await?;
+    let record = caller.services().activations.get(&nonce).await?;
     Ok(Json(record.into()))
 }
 
@@ -205,18 +205,17 @@ pub(super) async fn get(
     path = "/api/v1/activation-answers",
     tag = "administration",
     request_body = FileBody,
-    security(("bearer" = [])),
+    security(("bearer" = ["licenses:issue"])),
     responses((status = 200, description = "The answered requests", body = PageBody<ActivationBody>)),
 )]
 pub(super) async fn import(
-    State(app): State<App>,
-    Administrator(actor): Administrator,
+    caller: Caller,
     StrictJson(body): StrictJson<FileBody>,
 ) -> JsonReply<PageBody<ActivationBody>> {
-    let records = app
+    let records = caller
         .services()
         .activations
-        .import_answers(&actor, &body.file)
+        .import_answers(caller.actor(), &body.file)
         .await?;
     Ok(Json(PageBody::complete(records, ActivationBody::from)))
 }

@@ -1,14 +1,13 @@
 //! The audit trail.
 
 use axum::Json;
-use axum::extract::State;
 use license_core::encoding::hex;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::App;
 use super::body::JsonReply;
+use super::credentials::Caller;
 use super::pages::{PageBody, PageQuery, StrictQuery};
 use crate::domain::AuditEntry;
 
@@ -60,14 +59,14 @@ pub(super) struct ReportBody {
     path = "/api/v1/audit",
     tag = "administration",
     params(PageQuery),
-    security(("bearer" = [])),
+    security(("bearer" = ["audit:read"])),
     responses((status = 200, description = "A page of entries", body = PageBody<EntryBody>)),
 )]
 pub(super) async fn list(
-    State(app): State<App>,
+    caller: Caller,
     StrictQuery(query): StrictQuery<PageQuery>,
 ) -> JsonReply<PageBody<EntryBody>> {
-    let found = app.services().audit.list(&query.request()?).await?;
+    let found = caller.services().audit.list(&query.request()?).await?;
     Ok(Json(PageBody::new(found, EntryBody::from)))
 }
 
@@ -76,11 +75,11 @@ pub(super) async fn list(
     get,
     path = "/api/v1/audit/verification",
     tag = "administration",
-    security(("bearer" = [])),
+    security(("bearer" = ["audit:read"])),
     responses((status = 200, description = "The result", body = ReportBody)),
 )]
-pub(super) async fn verify(State(app): State<App>) -> JsonReply<ReportBody> {
-    let report = app.services().audit.verify().await?;
+pub(super) async fn verify(caller: Caller) -> JsonReply<ReportBody> {
+    let report = caller.services().audit.verify().await?;
     Ok(Json(ReportBody {
         is_intact: report.fault.is_none(),
         entries: report.entries,

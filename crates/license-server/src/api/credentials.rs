@@ -2,19 +2,20 @@
 //!
 //! | route | credentials |
 //! |---|---|
-//! | administration | `Authorization: Bearer TOKEN` with the scope `read` for GET, else `admin` |
+//! | administration | `Authorization: Bearer TOKEN` with the permission that the route declares |
 //! | seats | `Authorization: License KEY_OR_TOKEN`, and `X-Enrollment-Token` if it is configured |
 //! | acquire a seat | those of seats, and `X-Login-Token` if a login is configured |
 //! | usage reports | `Authorization: License KEY_OR_TOKEN` of an installed license |
 //! | validate, check-ins | the member `license_key` of the body |
 //! | telemetry | none to send, `X-Deletion-Secret` to delete |
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
@@ -22,8 +23,10 @@ use sha2::{Digest, Sha256};
 use super::App;
 use super::login;
 use super::peer::Peer;
+use super::permissions::RoutePermissions;
 use super::problem::Problem;
-use crate::domain::{Actor, Refusal, RefusalKind, Scope, ServerCode};
+use crate::domain::{Actor, Permission, Principal, Refusal, RefusalKind, ServerCode};
+use crate::services::Services;
 
 const ENROLLMENT_TOKEN: HeaderName = HeaderName::from_static("x-enrollment-token");
 
@@ -39,55 +42,100 @@ pub(super) async fn limit_peer(State(app): State<App>, request: Request, next: N
     }
 }
 
-/// Lets administrators pass. GET needs the scope `read`, every other method `admin`.
-pub(super) async fn require_token(
-    State(app): State<App>,
+/// Lets callers pass that have the permission of the route.
+pub(super) async fn require_permission(
+    State((app, permissions)): State<(App, Arc<RoutePermissions>)>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let is_read = [Method::GET, Method::HEAD].contains(request.method());
-    let needed = if is_read { Scope::Read } else { Scope::Admin };
+    let needed = permissions.needed(&request);
     let peer = request.extensions().get::<Peer>().copied();
-    match administrator(&app, request.headers(), peer, needed).await {
-        Ok(actor) => {
-            request.extensions_mut().insert(Administrator(actor));
+    match caller(&app, request.headers(), peer, needed).await {
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
             next.run(request).await
         }
         Err(problem) => problem.into_response(),
     }
 }
 
-async fn administrator(
+async fn caller(
     app: &App,
     headers: &HeaderMap,
     peer: Option<Peer>,
-    needed: Scope,
-) -> Result<Actor, Problem> {
-    let token = credential(headers, "Bearer").ok_or_else(|| {
-        let detail = "the request has no API token";
-        Refusal::new(RefusalKind::Unauthorized, ServerCode::Unauthorized, detail)
-            .hint("send Authorization: Bearer TOKEN; `license-server token create` creates a token")
-    })?;
-    let found = app.services().tokens.authenticate(token, needed).await;
-    match found {
-        Ok(token) => Ok(Actor::ApiToken(token.id)),
-        Err(refusal) => Err(app.count_failure(peer, refusal)),
+    needed: Option<Permission>,
+) -> Result<Caller, Problem> {
+    let principal = principal(app, headers, peer).await?;
+    // A route that declares no permission is for nobody.
+    if !needed.is_some_and(|needed| principal.allows(needed)) {
+        return Err(not_permitted(&principal, needed));
+    }
+    let services = app.tenants().of(&principal.tenant).await?;
+    Ok(Caller {
+        principal: Arc::new(principal),
+        services,
+    })
+}
+
+/// Returns the caller that the credentials of a request name.
+async fn principal(
+    app: &App,
+    headers: &HeaderMap,
+    peer: Option<Peer>,
+) -> Result<Principal, Problem> {
+    let token = credential(headers, "Bearer").ok_or_else(no_token)?;
+    let found = app.tenants().authenticate(token).await;
+    found.map_err(|refusal| match refusal.kind {
+        RefusalKind::Unauthorized => app.count_failure(peer, refusal),
+        _ => refusal.into(),
+    })
+}
+
+fn not_permitted(principal: &Principal, needed: Option<Permission>) -> Problem {
+    let detail = "the permissions of the caller do not include that of the request";
+    let needed = needed.map_or("a route with a permission", Permission::as_str);
+    Refusal::new(RefusalKind::Forbidden, ServerCode::Forbidden, detail)
+        .values(needed, principal.permissions)
+        .hint("use a token with this permission; `license-server token create` creates one")
+        .into()
+}
+
+fn no_token() -> Refusal {
+    let detail = "the request has no API token";
+    Refusal::new(RefusalKind::Unauthorized, ServerCode::Unauthorized, detail)
+        .hint("send Authorization: Bearer TOKEN; `license-server token create` creates a token")
+}
+
+/// The caller of a route of administrators, who has the permission of the route.
+#[derive(Clone)]
+pub(super) struct Caller {
+    principal: Arc<Principal>,
+    services: Arc<Services>,
+}
+
+impl Caller {
+    /// Returns the caller for decisions about its permissions.
+    pub(super) fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
+    /// Returns the originator of changes.
+    pub(super) fn actor(&self) -> &Actor {
+        &self.principal.actor
+    }
+
+    /// Returns the services of the tenant of the caller.
+    pub(super) fn services(&self) -> &Services {
+        &self.services
     }
 }
 
-/// The administrator of a request.
-#[derive(Clone, Debug)]
-pub(super) struct Administrator(pub(super) Actor);
-
-impl<S: Send + Sync> FromRequestParts<S> for Administrator {
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let found = parts.extensions.get::<Self>().cloned();
-        found.ok_or_else(|| {
-            let detail = "the request has no API token";
-            Refusal::new(RefusalKind::Unauthorized, ServerCode::Unauthorized, detail).into()
-        })
+        Ok(found.ok_or_else(no_token)?)
     }
 }
 

@@ -1,6 +1,5 @@
 //! Events, which other systems poll in their order.
 
-use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use license_core::chrono::{DateTime, Utc};
@@ -8,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::App;
+use super::credentials::Caller;
 use super::etag::json_with_etag;
 use super::pages::{PageBody, PageQuery, StrictQuery};
 use super::problem::Problem;
@@ -45,18 +44,18 @@ impl From<EventRecord> for EventBody {
     path = "/api/v1/events",
     tag = "administration",
     params(PageQuery),
-    security(("bearer" = [])),
+    security(("bearer" = ["audit:read"])),
     responses(
         (status = 200, description = "A page of events", body = PageBody<EventBody>),
         (status = 304, description = "There is no new event since the ETag"),
     ),
 )]
 pub(super) async fn list(
-    State(app): State<App>,
+    caller: Caller,
     StrictQuery(query): StrictQuery<PageQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let found = app.services().events.list(&query.request()?).await?;
+    let found = caller.services().events.list(&query.request()?).await?;
     Ok(json_with_etag(
         &headers,
         &PageBody::new(found, EventBody::from),

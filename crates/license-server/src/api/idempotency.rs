@@ -12,12 +12,13 @@ use sha2::{Digest, Sha256};
 
 use super::App;
 use super::body::{MAX_LARGE_BODY, ReceivedBody};
+use super::credentials::Caller;
 use super::login::SeatUser;
 use super::peer::Peer;
 use super::problem::Problem;
 use crate::domain::{IdempotencyKey, Refusal, RefusalKind, ServerCode, StoredResponse};
 use crate::log_limit;
-use crate::services::{RequestId, RequestStart, RunningRequest};
+use crate::services::{IdempotencyService, RequestId, RequestStart, RunningRequest};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Marks a response that is a repetition.
@@ -41,7 +42,9 @@ pub(super) async fn replay(State(app): State<App>, mut request: Request, next: N
     let body = body.map(|body| body.0.clone()).unwrap_or_default();
     let id = request_id(&key, &body);
     request.extensions_mut().insert(id);
-    let idempotency = &app.services().idempotency;
+    let administrator = request.extensions().get::<Caller>();
+    let services = administrator.map_or_else(|| app.services(), Caller::services);
+    let idempotency = services.idempotency.clone();
     let running = match idempotency.begin(key, &body).await {
         Ok(RequestStart::New(running)) => running,
         Ok(RequestStart::Answered(stored)) => return replayed(stored),
@@ -53,7 +56,7 @@ pub(super) async fn replay(State(app): State<App>, mut request: Request, next: N
     // request therefore runs as a task.
     let task = tokio::spawn(async move {
         let response = next.run(request).await;
-        record(&app, running, response).await
+        record(&idempotency, running, response).await
     });
     match task.await {
         Ok(response) => response,
@@ -82,8 +85,11 @@ fn request_id(key: &IdempotencyKey, body: &[u8]) -> RequestId {
 /// Stores the response of a request that had an effect or met a conflict. Other responses are not
 /// stored: the client can repeat the request, and a client without credentials cannot fill the
 /// disk.
-async fn record(app: &App, running: RunningRequest, response: Response) -> Response {
-    let idempotency = &app.services().idempotency;
+async fn record(
+    idempotency: &IdempotencyService,
+    running: RunningRequest,
+    response: Response,
+) -> Response {
     let status = response.status();
     if !status.is_success() && status != StatusCode::CONFLICT {
         // Even if the record cannot be removed, a repetition is not refused: dropping `running`
@@ -143,8 +149,12 @@ fn key(request: &Request) -> Result<Option<IdempotencyKey>, Problem> {
     }))
 }
 
-/// Returns who sends a request: a digest of the credentials, or the address of the peer.
+/// Returns who sends a request: an administrator, a digest of the credentials, or the address of the
+/// peer.
 fn caller(request: &Request) -> String {
+    if let Some(administrator) = request.extensions().get::<Caller>() {
+        return administrator.actor().to_string();
+    }
     let login = request.extensions().get::<SeatUser>();
     // Several users can have the same license.
     let user = login.and_then(SeatUser::name).unwrap_or_default();

@@ -1,22 +1,20 @@
 //! Installed licenses and the machines that use them.
 
 use axum::Json;
-use axum::extract::State;
 use axum::http::StatusCode;
 use license_core::LicenseId;
 use license_core::chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::App;
 use super::activations::FileBody;
 use super::body::{JsonReply, StrictJson};
-use super::credentials::Administrator;
+use super::credentials::Caller;
 use super::pages::{PageBody, PageQuery, StrictQuery};
 use super::paths::{StrictPath, not_found};
 use super::problem::Problem;
 use crate::domain::MachineRecord;
-use crate::services::{InstalledLicense, LicenseInstallReport, LicenseSearch};
+use crate::services::{InstalledLicense, LicenseInstallReport, LicenseSearch, Services};
 
 /// An installed license.
 #[derive(Serialize, ToSchema)]
@@ -41,8 +39,8 @@ pub(super) struct LicenseBody {
 }
 
 impl LicenseBody {
-    fn new(app: &App, installed: InstalledLicense) -> Self {
-        let state = app.services().licenses.state(&installed.license);
+    fn new(services: &Services, installed: InstalledLicense) -> Self {
+        let state = services.licenses.state(&installed.license);
         let replaced_by = installed
             .renewal
             .as_ref()
@@ -77,12 +75,12 @@ pub(super) struct InstallBody {
 }
 
 impl InstallBody {
-    fn new(app: &App, report: LicenseInstallReport) -> Self {
+    fn new(services: &Services, report: LicenseInstallReport) -> Self {
         let count = |count| u64::try_from(count).unwrap_or(u64::MAX);
         let licenses = report.licenses.into_iter();
         Self {
             licenses: licenses
-                .map(|license| LicenseBody::new(app, license))
+                .map(|license| LicenseBody::new(services, license))
                 .collect(),
             new_licenses: count(report.new_licenses),
             revocations: report.revocations,
@@ -140,11 +138,11 @@ pub(super) struct LicenseQuery {
     path = "/api/v1/licenses",
     tag = "administration",
     params(LicenseQuery),
-    security(("bearer" = [])),
+    security(("bearer" = ["licenses:read"])),
     responses((status = 200, description = "A page of licenses", body = PageBody<LicenseBody>)),
 )]
 pub(super) async fn list(
-    State(app): State<App>,
+    caller: Caller,
     StrictQuery(query): StrictQuery<LicenseQuery>,
 ) -> JsonReply<PageBody<LicenseBody>> {
     let page = PageQuery::new(query.cursor, query.limit).request()?;
@@ -153,14 +151,14 @@ pub(super) async fn list(
         text: query.text,
         status: query.status,
     };
-    let services = app.services();
+    let services = caller.services();
     let found = if services.is_vendor() || !search.is_empty() {
         services.vendor.search(search, &page).await?
     } else {
         services.licenses.list(&page).await?
     };
     Ok(Json(PageBody::new(found, |license| {
-        LicenseBody::new(&app, license)
+        LicenseBody::new(services, license)
     })))
 }
 
@@ -170,16 +168,19 @@ pub(super) async fn list(
     path = "/api/v1/licenses",
     tag = "administration",
     request_body = FileBody,
-    security(("bearer" = [])),
+    security(("bearer" = ["licenses:issue"])),
     responses((status = 200, description = "What the file contained", body = InstallBody)),
 )]
 pub(super) async fn install(
-    State(app): State<App>,
-    Administrator(actor): Administrator,
+    caller: Caller,
     StrictJson(body): StrictJson<FileBody>,
 ) -> JsonReply<InstallBody> {
-    let report = app.services().licenses.install(&actor, &body.file).await?;
-    Ok(Json(InstallBody::new(&app, report)))
+    let report = caller
+        .services()
+        .licenses
+        .install(caller.actor(), &body.file)
+        .await?;
+    Ok(Json(InstallBody::new(caller.services(), report)))
 }
 
 /// Returns a license.
@@ -188,15 +189,15 @@ pub(super) async fn install(
     path = "/api/v1/licenses/{license}",
     tag = "administration",
     params(("license" = String, Path, description = "The id of the license")),
-    security(("bearer" = [])),
+    security(("bearer" = ["licenses:read"])),
     responses((status = 200, description = "The license", body = LicenseBody)),
 )]
 pub(super) async fn get(
-    State(app): State<App>,
+    caller: Caller,
     StrictPath(path): StrictPath<String>,
 ) -> JsonReply<LicenseBody> {
-    let found = app.services().licenses.get(&license(&path)?).await?;
-    Ok(Json(LicenseBody::new(&app, found)))
+    let found = caller.services().licenses.get(&license(&path)?).await?;
+    Ok(Json(LicenseBody::new(caller.services(), found)))
 }
 
 /// Removes a license. Its sessions keep their seats until their leases end.
@@ -205,17 +206,17 @@ pub(super) async fn get(
     path = "/api/v1/licenses/{license}",
     tag = "administration",
     params(("license" = String, Path, description = "The id of the license")),
-    security(("bearer" = [])),
+    security(("bearer" = ["licenses:revoke"])),
     responses((status = 204, description = "The license is removed")),
 )]
 pub(super) async fn remove(
-    State(app): State<App>,
-    Administrator(actor): Administrator,
+    caller: Caller,
     StrictPath(path): StrictPath<String>,
 ) -> Result<StatusCode, Problem> {
-    app.services()
+    caller
+        .services()
         .licenses
-        .remove(&actor, &license(&path)?)
+        .remove(caller.actor(), &license(&path)?)
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -226,16 +227,16 @@ pub(super) async fn remove(
     path = "/api/v1/licenses/{license}/machines",
     tag = "administration",
     params(("license" = String, Path, description = "The id of the license"), PageQuery),
-    security(("bearer" = [])),
+    security(("bearer" = ["licenses:read"])),
     responses((status = 200, description = "A page of machines", body = PageBody<MachineBody>)),
 )]
 pub(super) async fn machines(
-    State(app): State<App>,
+    caller: Caller,
     StrictPath(path): StrictPath<String>,
     StrictQuery(query): StrictQuery<PageQuery>,
 ) -> JsonReply<PageBody<MachineBody>> {
     let (license, page) = (license(&path)?, query.request()?);
-    let found = app
+    let found = caller
         .services()
         .licenses
         .machines(Some(&license), &page)

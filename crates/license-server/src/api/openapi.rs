@@ -194,6 +194,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+    use crate::domain::Permission;
 
     #[test]
     fn every_operation_documents_its_problems_and_credentials() {
@@ -208,12 +209,17 @@ mod tests {
                 assert!(responses.contains_key("429"), "{name}");
                 assert!(operation["summary"].is_string(), "{name}");
                 let is_administration = operation["tags"][0] == "administration";
-                let has_token = operation["security"][0].get("bearer").is_some();
-                assert_eq!(
-                    is_administration && !path.ends_with("/setup"),
-                    has_token,
-                    "{name}"
-                );
+                let needed = operation["security"][0]["bearer"].as_array();
+                let is_guarded = is_administration && !path.ends_with("/setup");
+                assert_eq!(is_guarded, needed.is_some(), "{name}");
+                if let Some(needed) = needed {
+                    let names: Vec<_> = needed.iter().flat_map(Value::as_str).collect();
+                    let [needed] = names[..] else {
+                        panic!("{name}: expected one permission, found {names:?}");
+                    };
+                    let needed = Permission::parse(needed).unwrap();
+                    assert_eq!(needed.is_read(), method == "get", "{name}: {needed}");
+                }
                 let parameters = operation["parameters"].as_array();
                 let has_key = parameters.is_some_and(|parameters| {
                     parameters

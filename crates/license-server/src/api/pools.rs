@@ -1,7 +1,6 @@
 //! Pools: who holds seats, who waits, and the end of a lease by an administrator.
 
 use axum::Json;
-use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use license_core::chrono::{DateTime, Utc};
@@ -9,9 +8,8 @@ use license_seats::{EndMode, Seq};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::App;
 use super::body::{JsonReply, StrictJson};
-use super::credentials::Administrator;
+use super::credentials::Caller;
 use super::etag::json_with_etag;
 use super::pages::{PageBody, PageQuery, StrictQuery};
 use super::paths::{StrictPath, not_found};
@@ -173,18 +171,18 @@ pub(super) struct EndedBody {
     path = "/api/v1/pools",
     tag = "administration",
     params(PageQuery),
-    security(("bearer" = [])),
+    security(("bearer" = ["seats:read"])),
     responses(
         (status = 200, description = "A page of pools", body = PageBody<PoolBody>),
         (status = 304, description = "The pools have not changed since the ETag"),
     ),
 )]
 pub(super) async fn list(
-    State(app): State<App>,
+    caller: Caller,
     StrictQuery(query): StrictQuery<PageQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let pools = app.services().pools.list(&query.request()?).await?;
+    let pools = caller.services().pools.list(&query.request()?).await?;
     Ok(json_with_etag(
         &headers,
         &PageBody::new(pools, PoolBody::from),
@@ -197,18 +195,18 @@ pub(super) async fn list(
     path = "/api/v1/pools/{pool}",
     tag = "administration",
     params(("pool" = String, Path, description = "The pool")),
-    security(("bearer" = [])),
+    security(("bearer" = ["seats:read"])),
     responses(
         (status = 200, description = "The pool", body = PoolBody),
         (status = 304, description = "The pool has not changed since the ETag"),
     ),
 )]
 pub(super) async fn get(
-    State(app): State<App>,
+    caller: Caller,
     StrictPath(path): StrictPath<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let status = app.services().pools.get(&pool(&path)?).await?;
+    let status = caller.services().pools.get(&pool(&path)?).await?;
     Ok(json_with_etag(&headers, &PoolBody::from(status)))
 }
 
@@ -218,15 +216,15 @@ pub(super) async fn get(
     path = "/api/v1/pools/{pool}/leases",
     tag = "administration",
     params(("pool" = String, Path, description = "The pool"), PageQuery),
-    security(("bearer" = [])),
+    security(("bearer" = ["seats:read"])),
     responses((status = 200, description = "A page of leases", body = PageBody<LeaseBody>)),
 )]
 pub(super) async fn leases(
-    State(app): State<App>,
+    caller: Caller,
     StrictPath(path): StrictPath<String>,
     StrictQuery(query): StrictQuery<PageQuery>,
 ) -> JsonReply<PageBody<LeaseBody>> {
-    let found = app
+    let found = caller
         .services()
         .pools
         .leases(&pool(&path)?, &query.request()?)
@@ -240,15 +238,15 @@ pub(super) async fn leases(
     path = "/api/v1/pools/{pool}/queue",
     tag = "administration",
     params(("pool" = String, Path, description = "The pool"), PageQuery),
-    security(("bearer" = [])),
+    security(("bearer" = ["seats:read"])),
     responses((status = 200, description = "A page of the queue", body = PageBody<TicketBody>)),
 )]
 pub(super) async fn queue(
-    State(app): State<App>,
+    caller: Caller,
     StrictPath(path): StrictPath<String>,
     StrictQuery(query): StrictQuery<PageQuery>,
 ) -> JsonReply<PageBody<TicketBody>> {
-    let found = app
+    let found = caller
         .services()
         .pools
         .queue(&pool(&path)?, &query.request()?)
@@ -266,12 +264,11 @@ pub(super) async fn queue(
         ("session" = String, Path, description = "The session"),
     ),
     request_body = EndBody,
-    security(("bearer" = [])),
+    security(("bearer" = ["seats:manage"])),
     responses((status = 200, description = "The lease has ended", body = EndedBody)),
 )]
 pub(super) async fn end(
-    State(app): State<App>,
-    Administrator(actor): Administrator,
+    caller: Caller,
     StrictPath((path, of_session)): StrictPath<(String, String)>,
     StrictJson(body): StrictJson<EndBody>,
 ) -> JsonReply<EndedBody> {
@@ -287,9 +284,9 @@ pub(super) async fn end(
         }
     };
     let (pool, session, reason) = (pool(&path)?, session(&of_session)?, reason(&body.reason)?);
-    let pools = &app.services().pools;
+    let pools = &caller.services().pools;
     let reply = pools
-        .end(&actor, &pool, session, body.seq, mode, &reason)
+        .end(caller.actor(), &pool, session, body.seq, mode, &reason)
         .await?;
     Ok(Json(EndedBody {
         free_in_seconds: reply.free_in.num_seconds(),
@@ -303,14 +300,14 @@ pub(super) async fn end(
     path = "/api/v1/pools/{pool}/policy",
     tag = "administration",
     params(("pool" = String, Path, description = "The pool")),
-    security(("bearer" = [])),
+    security(("bearer" = ["seats:read"])),
     responses((status = 200, description = "The policy", body = Object)),
 )]
 pub(super) async fn policy(
-    State(app): State<App>,
+    caller: Caller,
     StrictPath(path): StrictPath<String>,
 ) -> JsonReply<SeatPolicy> {
-    Ok(Json(app.services().pools.policy(&pool(&path)?).await?))
+    Ok(Json(caller.services().pools.policy(&pool(&path)?).await?))
 }
 
 /// Replaces the policy of a pool. Absent members get their default.
@@ -320,17 +317,16 @@ pub(super) async fn policy(
     tag = "administration",
     params(("pool" = String, Path, description = "The pool")),
     request_body = Object,
-    security(("bearer" = [])),
+    security(("bearer" = ["seats:manage"])),
     responses((status = 200, description = "The policy", body = Object)),
 )]
 pub(super) async fn set_policy(
-    State(app): State<App>,
-    Administrator(actor): Administrator,
+    caller: Caller,
     StrictPath(path): StrictPath<String>,
     StrictJson(policy): StrictJson<SeatPolicy>,
 ) -> JsonReply<SeatPolicy> {
-    let (pool, pools) = (pool(&path)?, &app.services().pools);
-    pools.set_policy(&actor, &pool, policy).await?;
+    let (pool, pools) = (pool(&path)?, &caller.services().pools);
+    pools.set_policy(caller.actor(), &pool, policy).await?;
     Ok(Json(pools.policy(&pool).await?))
 }
 

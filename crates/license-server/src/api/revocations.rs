@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::App;
 use super::activations::FileBody;
 use super::body::{JsonReply, StrictJson};
-use super::credentials::Administrator;
+use super::credentials::Caller;
 use super::etag::json_with_etag;
 use super::pages::StrictQuery;
 use super::problem::Problem;
@@ -81,18 +81,17 @@ pub(super) async fn newest(
     path = "/api/v1/revocations",
     tag = "administration",
     request_body = FileBody,
-    security(("bearer" = [])),
+    security(("bearer" = ["licenses:issue"])),
     responses((status = 200, description = "The imported list", body = RevocationBody)),
 )]
 pub(super) async fn import(
-    State(app): State<App>,
-    Administrator(actor): Administrator,
+    caller: Caller,
     StrictJson(body): StrictJson<FileBody>,
 ) -> JsonReply<RevocationBody> {
-    let record = app
+    let record = caller
         .services()
         .revocations
-        .import(&actor, &body.file)
+        .import(caller.actor(), &body.file)
         .await?;
     Ok(Json(record.into()))
 }

@@ -1,5 +1,7 @@
 //! The routes of the main listener.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -7,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::permissions::RoutePermissions;
 use super::{
     App, activations, audit, body, check_ins, credentials, events, health, host, idempotency,
     licenses, observe, openapi, paths, pools, queue, revocations, seats, setup, telemetry, tokens,
@@ -60,7 +63,11 @@ fn api(app: &App) -> OpenApiRouter<App> {
             ))
     };
     let administration = |router: OpenApiRouter<App>| {
-        router.route_layer(from_fn_with_state(app.clone(), credentials::require_token))
+        let permissions = Arc::new(RoutePermissions::of(router.get_openapi()));
+        router.route_layer(from_fn_with_state(
+            (app.clone(), permissions),
+            credentials::require_permission,
+        ))
     };
     let seats = |router: OpenApiRouter<App>| {
         router.route_layer(from_fn_with_state(

@@ -15,6 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::App;
 use super::body::{JsonReply, StrictJson};
+use super::credentials::Caller;
 use super::pages::{PageBody, PageQuery, StrictQuery};
 use super::paths::{StrictPath, not_found};
 use super::peer::Peer;
@@ -225,15 +226,15 @@ impl From<TelemetryRow> for SumBody {
     path = "/api/v1/telemetry",
     tag = "administration",
     params(TelemetryQuery),
-    security(("bearer" = [])),
+    security(("bearer" = ["usage:read"])),
     responses((status = 200, description = "A page of sums", body = PageBody<SumBody>)),
 )]
 pub(super) async fn list(
-    State(app): State<App>,
+    caller: Caller,
     StrictQuery(query): StrictQuery<TelemetryQuery>,
 ) -> JsonReply<PageBody<SumBody>> {
     let page = PageQuery::new(query.cursor, query.limit).request()?;
-    let telemetry = &app.services().telemetry;
+    let telemetry = &caller.services().telemetry;
     let found = telemetry.list(query.from, query.through, &page).await?;
     Ok(Json(PageBody::new(found, SumBody::from)))
 }

@@ -1,22 +1,23 @@
 //! API tokens of administrators.
 
 use axum::Json;
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use license_core::chrono::{DateTime, TimeDelta, Utc};
+use license_core::chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::App;
 use super::body::{JsonReply, StrictJson};
-use super::credentials::Administrator;
+use super::credentials::Caller;
 use super::idempotency::ShownOnce;
 use super::pages::PageBody;
 use super::paths::StrictPath;
 use super::problem::Problem;
-use crate::domain::{ApiToken, Scope};
+use crate::domain::{ApiToken, Scope, Scopes};
 use crate::services::NewToken;
+
+/// The maximum number of scopes of a token.
+const MAX_SCOPES: usize = 32;
 
 /// An API token without its secret.
 #[derive(Serialize, ToSchema)]
@@ -24,11 +25,15 @@ use crate::services::NewToken;
 pub(super) struct TokenBody {
     id: String,
     name: String,
-    /// `read` or `admin`.
-    scope: &'static str,
+    /// The roles and permissions that the token has.
+    scopes: Vec<&'static str>,
     created_at: DateTime<Utc>,
+    /// The originator, such as `console` or `token:tok_…`.
+    created_by: String,
     expires_at: Option<DateTime<Utc>>,
     revoked_at: Option<DateTime<Utc>>,
+    /// The UTC date of the last use.
+    last_used_on: Option<NaiveDate>,
 }
 
 impl From<ApiToken> for TokenBody {
@@ -36,10 +41,12 @@ impl From<ApiToken> for TokenBody {
         Self {
             id: token.id,
             name: token.name,
-            scope: token.scope.as_str(),
+            scopes: token.scopes.names(),
             created_at: token.created_at,
+            created_by: token.created_by,
             expires_at: token.expires_at,
             revoked_at: token.revoked_at,
+            last_used_on: token.last_used_on,
         }
     }
 }
@@ -73,9 +80,9 @@ pub(super) struct TokenRequestBody {
     /// The name of the token, such as the person or program that uses it.
     #[schema(min_length = 1, max_length = 100)]
     name: String,
-    /// `read` or `admin`.
-    #[schema(pattern = "^(read|admin)$")]
-    scope: String,
+    /// Names of roles and permissions. The caller must have each of these permissions.
+    #[schema(min_items = 1, max_items = 32)]
+    scopes: Vec<String>,
     /// The days until the token expires. Without it, the token does not expire.
     #[serde(default)]
     #[schema(minimum = 1, maximum = 3650)]
@@ -87,11 +94,11 @@ pub(super) struct TokenRequestBody {
     get,
     path = "/api/v1/tokens",
     tag = "administration",
-    security(("bearer" = [])),
+    security(("bearer" = ["tokens:read"])),
     responses((status = 200, description = "All tokens", body = PageBody<TokenBody>)),
 )]
-pub(super) async fn list(State(app): State<App>) -> JsonReply<PageBody<TokenBody>> {
-    let tokens = app.services().tokens.list().await?;
+pub(super) async fn list(caller: Caller) -> JsonReply<PageBody<TokenBody>> {
+    let tokens = caller.services().tokens.list().await?;
     Ok(Json(PageBody::complete(tokens, TokenBody::from)))
 }
 
@@ -101,48 +108,58 @@ pub(super) async fn list(State(app): State<App>) -> JsonReply<PageBody<TokenBody
     path = "/api/v1/tokens",
     tag = "administration",
     request_body = TokenRequestBody,
-    security(("bearer" = [])),
+    security(("bearer" = ["tokens:manage"])),
     responses((status = 201, description = "The token with its secret", body = NewTokenBody)),
 )]
 pub(super) async fn create(
-    State(app): State<App>,
-    Administrator(actor): Administrator,
+    caller: Caller,
     StrictJson(body): StrictJson<TokenRequestBody>,
 ) -> Result<Response, Problem> {
-    let scope = Scope::parse(&body.scope).ok_or_else(|| {
-        Problem::malformed("the scope is unknown").values("read or admin", "another text")
-    })?;
+    let scopes = scopes(&body.scopes)?;
     let days = body.days.filter(|days| (1..=3650).contains(days));
     if days != body.days {
         let problem = Problem::malformed("the number of days is out of range");
         return Err(problem.values("a number from 1 to 3650", "another number"));
     }
-    let expires_at = days.map(|days| app.now() + TimeDelta::days(days.into()));
+    let expires_at = days.map(|days| caller.services().now() + TimeDelta::days(days.into()));
     let name = token_name(&body.name)?;
-    let new = app
+    let new = caller
         .services()
         .tokens
-        .create(&actor, &name, scope, expires_at)
+        .create(caller.principal(), &name, scopes, expires_at)
         .await?;
     Ok(created(new))
 }
 
-/// Revokes a token.
+/// Revokes a token, and the tokens that were created with it.
 #[utoipa::path(
     delete,
     path = "/api/v1/tokens/{id}",
     tag = "administration",
     params(("id" = String, Path, description = "The id of the token")),
-    security(("bearer" = [])),
+    security(("bearer" = ["tokens:manage"])),
     responses((status = 204, description = "The token is revoked")),
 )]
 pub(super) async fn revoke(
-    State(app): State<App>,
-    Administrator(actor): Administrator,
+    caller: Caller,
     StrictPath(id): StrictPath<String>,
 ) -> Result<StatusCode, Problem> {
-    app.services().tokens.revoke(&actor, &id).await?;
+    caller.services().tokens.revoke(caller.actor(), &id).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Parses names of roles and permissions.
+fn scopes(names: &[String]) -> Result<Scopes, Problem> {
+    if !(1..=MAX_SCOPES).contains(&names.len()) {
+        let problem = Problem::malformed("the number of scopes is out of range");
+        return Err(problem.values(format!("1 to {MAX_SCOPES} scopes"), names.len()));
+    }
+    let scopes: Option<Scopes> = names.iter().map(|name| Scope::parse(name)).collect();
+    scopes.ok_or_else(|| {
+        Problem::malformed("a scope is unknown")
+            .values("names of roles and permissions", "another text")
+            .hint("the guide of the server lists the roles and permissions")
+    })
 }
 
 /// Checks the name of a token.

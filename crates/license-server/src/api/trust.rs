@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::App;
 use super::activations::FileBody;
 use super::body::{JsonReply, StrictJson};
-use super::credentials::Administrator;
+use super::credentials::Caller;
 use super::etag::json_with_etag;
 use super::pages::PageBody;
 use super::problem::Problem;
@@ -67,15 +67,18 @@ pub(super) async fn list(State(app): State<App>, headers: HeaderMap) -> Result<R
     path = "/api/v1/trust-statements",
     tag = "administration",
     request_body = FileBody,
-    security(("bearer" = [])),
+    security(("bearer" = ["licenses:issue"])),
     responses((status = 200, description = "The statements are stored", body = ImportedBody)),
 )]
 pub(super) async fn import(
-    State(app): State<App>,
-    Administrator(actor): Administrator,
+    caller: Caller,
     StrictJson(body): StrictJson<FileBody>,
 ) -> JsonReply<ImportedBody> {
-    let new = app.services().trust.import(&actor, &body.file).await?;
+    let new = caller
+        .services()
+        .trust
+        .import(caller.actor(), &body.file)
+        .await?;
     let new = u64::try_from(new).unwrap_or(u64::MAX);
     Ok(Json(ImportedBody { new }))
 }

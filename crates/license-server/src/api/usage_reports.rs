@@ -14,7 +14,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::App;
 use super::activations::FileBody;
 use super::body::{JsonReply, StrictJson};
-use super::credentials::{Administrator, LicenseCredential};
+use super::credentials::{Caller, LicenseCredential};
 use super::numbers::exact;
 use super::pages::{PageBody, PageQuery, StrictQuery};
 use super::problem::Problem;
@@ -111,14 +111,14 @@ pub(super) async fn submit(
     path = "/api/v1/usage-reports",
     tag = "administration",
     params(PageQuery),
-    security(("bearer" = [])),
+    security(("bearer" = ["usage:read"])),
     responses((status = 200, description = "A page of reports", body = PageBody<UsageBody>)),
 )]
 pub(super) async fn list(
-    State(app): State<App>,
+    caller: Caller,
     StrictQuery(query): StrictQuery<PageQuery>,
 ) -> JsonReply<PageBody<UsageBody>> {
-    let found = app.services().usage.list(&query.request()?).await?;
+    let found = caller.services().usage.list(&query.request()?).await?;
     Ok(Json(PageBody::new(found, UsageBody::from)))
 }
 
@@ -127,7 +127,7 @@ pub(super) async fn list(
     get,
     path = "/api/v1/usage-reports/export",
     tag = "administration",
-    security(("bearer" = [])),
+    security(("bearer" = ["usage:read"])),
     responses((
         status = 200,
         description = "The reports. The header `X-Last-Report` has the number of the last one",
@@ -135,8 +135,8 @@ pub(super) async fn list(
         content_type = "text/plain",
     )),
 )]
-pub(super) async fn export(State(app): State<App>) -> Result<Response, Problem> {
-    let (reports, last) = app.services().usage.export().await?;
+pub(super) async fn export(caller: Caller) -> Result<Response, Problem> {
+    let (reports, last) = caller.services().usage.export().await?;
     let headers = [
         (header::CONTENT_TYPE, "text/plain; charset=utf-8".to_owned()),
         (LAST_REPORT, last.to_string()),
@@ -169,15 +169,18 @@ pub(super) struct DeletedBody {
     path = "/api/v1/usage-reports",
     tag = "administration",
     params(DeleteQuery),
-    security(("bearer" = [])),
+    security(("bearer" = ["usage:manage"])),
     responses((status = 200, description = "The reports are deleted", body = DeletedBody)),
 )]
 pub(super) async fn delete(
-    State(app): State<App>,
-    Administrator(actor): Administrator,
+    caller: Caller,
     StrictQuery(query): StrictQuery<DeleteQuery>,
 ) -> JsonReply<DeletedBody> {
-    let deleted = app.services().usage.delete(&actor, query.through).await?;
+    let deleted = caller
+        .services()
+        .usage
+        .delete(caller.actor(), query.through)
+        .await?;
     let deleted = u64::try_from(deleted).unwrap_or(u64::MAX);
     Ok(Json(DeletedBody { deleted }))
 }

@@ -1,15 +1,14 @@
 //! Licenses of the vendor's ledger: issue, renew, upgrade, revoke and reinstate.
 
 use axum::Json;
-use axum::extract::{Extension, State};
+use axum::extract::Extension;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::App;
 use super::body::{JsonReply, StrictJson};
 use super::check_ins::ArtifactBody;
-use super::credentials::Administrator;
+use super::credentials::Caller;
 use super::licenses::license;
 use super::paths::StrictPath;
 use crate::services::{
@@ -135,18 +134,17 @@ impl ReinstatedBody {
     path = "/api/v1/licenses/issue",
     tag = "administration",
     request_body = IssueOrder,
-    security(("bearer" = [])),
+    security(("bearer" = ["licenses:issue"])),
     responses((status = 200, description = "The license", body = IssuedBody)),
 )]
 pub(super) async fn issue(
-    State(app): State<App>,
-    Administrator(actor): Administrator,
+    caller: Caller,
     request: Option<Extension<RequestId>>,
     StrictJson(order): StrictJson<IssueOrder>,
 ) -> JsonReply<IssuedBody> {
     let request = request.map(|Extension(id)| id);
-    let vendor = &app.services().vendor;
-    let issued = vendor.issue(&actor, order, request).await?;
+    let vendor = &caller.services().vendor;
+    let issued = vendor.issue(caller.actor(), order, request).await?;
     Ok(Json(issued.into()))
 }
 
@@ -157,20 +155,19 @@ pub(super) async fn issue(
     tag = "administration",
     params(("license" = String, Path, description = "The id of the license")),
     request_body = RenewOrder,
-    security(("bearer" = [])),
+    security(("bearer" = ["licenses:issue"])),
     responses((status = 200, description = "The renewal", body = IssuedBody)),
 )]
 pub(super) async fn renew(
-    State(app): State<App>,
-    Administrator(actor): Administrator,
+    caller: Caller,
     StrictPath(path): StrictPath<String>,
     request: Option<Extension<RequestId>>,
     StrictJson(order): StrictJson<RenewOrder>,
 ) -> JsonReply<IssuedBody> {
     let request = request.map(|Extension(id)| id);
-    let vendor = &app.services().vendor;
+    let vendor = &caller.services().vendor;
     let issued = vendor
-        .renew(&actor, &license(&path)?, order, request)
+        .renew(caller.actor(), &license(&path)?, order, request)
         .await?;
     Ok(Json(issued.into()))
 }
@@ -182,20 +179,19 @@ pub(super) async fn renew(
     tag = "administration",
     params(("license" = String, Path, description = "The id of the license")),
     request_body = UpgradeOrder,
-    security(("bearer" = [])),
+    security(("bearer" = ["licenses:issue"])),
     responses((status = 200, description = "The new license", body = IssuedBody)),
 )]
 pub(super) async fn upgrade(
-    State(app): State<App>,
-    Administrator(actor): Administrator,
+    caller: Caller,
     StrictPath(path): StrictPath<String>,
     request: Option<Extension<RequestId>>,
     StrictJson(order): StrictJson<UpgradeOrder>,
 ) -> JsonReply<IssuedBody> {
     let request = request.map(|Extension(id)| id);
-    let vendor = &app.services().vendor;
+    let vendor = &caller.services().vendor;
     let issued = vendor
-        .upgrade(&actor, &license(&path)?, order, request)
+        .upgrade(caller.actor(), &license(&path)?, order, request)
         .await?;
     Ok(Json(issued.into()))
 }
@@ -207,18 +203,19 @@ pub(super) async fn upgrade(
     tag = "administration",
     params(("license" = String, Path, description = "The id of the license")),
     request_body = RevokeOrder,
-    security(("bearer" = [])),
+    security(("bearer" = ["licenses:revoke"])),
     responses((status = 200, description = "The revoked licenses", body = RevokedBody)),
 )]
 pub(super) async fn revoke(
-    State(app): State<App>,
-    Administrator(actor): Administrator,
+    caller: Caller,
     StrictPath(path): StrictPath<String>,
     StrictJson(order): StrictJson<RevokeOrder>,
 ) -> JsonReply<RevokedBody> {
     let dry_run = order.dry_run;
-    let vendor = &app.services().vendor;
-    let result = vendor.revoke(&actor, &license(&path)?, order).await?;
+    let vendor = &caller.services().vendor;
+    let result = vendor
+        .revoke(caller.actor(), &license(&path)?, order)
+        .await?;
     Ok(Json(RevokedBody::new(result, dry_run)))
 }
 
@@ -229,18 +226,19 @@ pub(super) async fn revoke(
     tag = "administration",
     params(("license" = String, Path, description = "The id of the license")),
     request_body = ReinstateOrder,
-    security(("bearer" = [])),
+    security(("bearer" = ["licenses:revoke"])),
     responses((status = 200, description = "The reinstated licenses", body = ReinstatedBody)),
 )]
 pub(super) async fn reinstate(
-    State(app): State<App>,
-    Administrator(actor): Administrator,
+    caller: Caller,
     StrictPath(path): StrictPath<String>,
     StrictJson(order): StrictJson<ReinstateOrder>,
 ) -> JsonReply<ReinstatedBody> {
     let dry_run = order.dry_run;
-    let vendor = &app.services().vendor;
-    let result = vendor.reinstate(&actor, &license(&path)?, order).await?;
+    let vendor = &caller.services().vendor;
+    let result = vendor
+        .reinstate(caller.actor(), &license(&path)?, order)
+        .await?;
     Ok(Json(ReinstatedBody::new(result, dry_run)))
 }
 
@@ -250,13 +248,13 @@ pub(super) async fn reinstate(
     path = "/api/v1/licenses/{license}/file",
     tag = "administration",
     params(("license" = String, Path, description = "The id of the license")),
-    security(("bearer" = [])),
+    security(("bearer" = ["licenses:read"])),
     responses((status = 200, description = "The license file", body = ArtifactBody)),
 )]
 pub(super) async fn file(
-    State(app): State<App>,
+    caller: Caller,
     StrictPath(path): StrictPath<String>,
 ) -> JsonReply<ArtifactBody> {
-    let file = app.services().vendor.file(&license(&path)?).await?;
+    let file = caller.services().vendor.file(&license(&path)?).await?;
     Ok(Json(ArtifactBody { file }))
 }

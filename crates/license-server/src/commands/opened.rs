@@ -23,12 +23,16 @@ use crate::data_dir::DataDir;
 use crate::domain::{Refusal, RefusalKind, ServerCode, TenantId};
 use crate::embedded;
 use crate::keys::{self, SigningServer};
-use crate::services::{ServerRole, Services, ServicesConfig, TrustRoots, VendorConfig};
+use crate::services::{
+    ServerRole, Services, ServicesConfig, TenantServices, TrustRoots, VendorConfig,
+};
 use crate::store::{ServerStore, SharedStore};
 use crate::trust_file;
 
 /// An opened server.
 pub(super) struct OpenedServer {
+    pub(super) tenants: Arc<TenantServices>,
+    /// The services of the tenant of the server.
     pub(super) services: Arc<Services>,
     pub(super) clock: Arc<dyn ServerClock>,
     pub(super) has_trust: bool,
@@ -170,7 +174,7 @@ pub(super) async fn open(
         }
         (role, _) => role,
     };
-    let services = Services::open(ServicesConfig {
+    let tenants = TenantServices::open(ServicesConfig {
         store: Arc::clone(&store),
         clock: Arc::clone(&clock),
         signer: Arc::new(signer),
@@ -181,9 +185,10 @@ pub(super) async fn open(
         role,
         telemetry_days: config.telemetry_days,
     });
-    let services = services.await.map_err(|refusal| refused(&refusal))?;
+    let tenants = tenants.await.map_err(|refusal| refused(&refusal))?;
     Ok(OpenedServer {
-        services,
+        services: Arc::clone(tenants.own()),
+        tenants,
         clock,
         has_trust,
         database,

@@ -120,20 +120,19 @@ fn assemble(
         allowed_networks: config.allowed_networks.clone(),
         enrollment_token,
     };
-    let (services, clock) = (Arc::clone(&opened.services), Arc::clone(&opened.clock));
+    let (tenants, clock) = (Arc::clone(&opened.tenants), Arc::clone(&opened.clock));
     let login = config.login.clone();
-    let login = login.map(|login| LoginVerifier::new(login, Arc::clone(&clock)));
+    let login = login.map(|login| LoginVerifier::new(login, clock));
     let app = App::new(
-        Arc::clone(&services),
+        Arc::clone(&tenants),
         Arc::clone(&metrics),
         settings,
         login.transpose()?,
-        clock,
         stops,
     );
     Ok(RunningServer {
         app,
-        services,
+        tenants,
         metrics,
         limits: config.limits,
         trusted_proxies: config.trusted_proxies.clone(),

@@ -1,6 +1,6 @@
 //! `license-server token`: API tokens of administrators, at the console of the server.
 
-use license_cli_support::{Column, Exit, Failure, Table, Terminal};
+use license_cli_support::{Column, Failure, Table, Terminal};
 use license_core::chrono::TimeDelta;
 use license_core::time::rfc3339;
 use serde_json::{Map, Value, json};
@@ -10,7 +10,7 @@ use super::opened::{OpenedServer, now, open, refused, runtime};
 use crate::args::TokenCommand;
 use crate::config::Config;
 use crate::data_dir::DataDir;
-use crate::domain::{Actor, ApiToken, Scope};
+use crate::domain::{Actor, ApiToken, Permission, Principal, Role, Scope, Scopes};
 
 pub(super) fn run(
     command: &TokenCommand,
@@ -39,7 +39,7 @@ pub(super) fn run(
 
 async fn create(
     server: &OpenedServer,
-    (name, scope, days): (&str, &str, Option<u32>),
+    (name, scopes, days): (&str, &[String], Option<u32>),
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     let name = name.trim();
@@ -48,13 +48,11 @@ async fn create(
             "--name: expected 1 to 100 characters without control characters",
         ));
     }
-    let scope = Scope::parse(scope)
-        .ok_or_else(|| Failure::new(Exit::Usage, "USAGE", "--scope: expected admin or read"))?;
+    let scopes = parse_scopes(scopes)?;
     let expires_at = days.map(|days| now() + TimeDelta::days(days.into()));
     let tokens = &server.services.tokens;
-    let new = tokens
-        .create(&Actor::Console, name, scope, expires_at)
-        .await;
+    let console = Principal::console(server.services.tenant().clone());
+    let new = tokens.create(&console, name, scopes, expires_at).await;
     let new = new.map_err(|refusal| refused(&refusal))?;
     if terminal.is_json() {
         let mut members = members(&new.token);
@@ -67,6 +65,26 @@ async fn create(
         new.token.id
     ));
     Ok(())
+}
+
+fn parse_scopes(names: &[String]) -> Result<Scopes, Failure> {
+    let scopes = names.iter().map(|name| {
+        Scope::parse(name).ok_or_else(|| {
+            let roles = Role::ALL.map(Role::as_str).join(", ");
+            let permissions: Vec<_> = Permission::ALL
+                .iter()
+                .map(|permission| permission.as_str())
+                .collect();
+            Failure::usage(format!(
+                "--scope: expected a role or permission, found {name:?}"
+            ))
+            .hint(format!(
+                "the roles are {roles}; the permissions are {}",
+                permissions.join(", ")
+            ))
+        })
+    });
+    scopes.collect()
 }
 
 async fn list(server: &OpenedServer, terminal: &Terminal) -> Result<(), Failure> {
@@ -83,14 +101,17 @@ async fn list(server: &OpenedServer, terminal: &Terminal) -> Result<(), Failure>
     let mut table = Table::new([
         Column::new("ID").without_wrapping(),
         Column::new("NAME"),
-        Column::new("SCOPE"),
+        Column::new("SCOPES"),
         Column::new("CREATED").without_wrapping(),
+        Column::new("LAST USED").without_wrapping(),
         Column::new("STATE"),
     ]);
     for token in &tokens {
         let created = token.created_at.date_naive().to_string();
-        let (scope, state) = (token.scope.as_str(), state(token));
-        table.row([&token.id, &token.name, scope, &created, &state]);
+        let used = token.last_used_on.map(|day| day.to_string());
+        let used = used.as_deref().unwrap_or("never");
+        let (scopes, state) = (token.scopes.to_string(), state(token));
+        table.row([&token.id, &token.name, &scopes, &created, used, &state]);
     }
     terminal.page(&table.to_text(terminal.columns()))
 }
@@ -106,13 +127,16 @@ fn state(token: &ApiToken) -> String {
 
 fn members(token: &ApiToken) -> Map<String, Value> {
     let instant = |at| Value::from(rfc3339(at).to_string());
+    let used = token.last_used_on.map(|day| day.to_string());
     let members = [
         ("id", Value::from(token.id.as_str())),
         ("name", token.name.as_str().into()),
-        ("scope", token.scope.as_str().into()),
+        ("scopes", token.scopes.names().into()),
         ("created_at", instant(token.created_at)),
+        ("created_by", token.created_by.as_str().into()),
         ("expires_at", token.expires_at.map(instant).into()),
         ("revoked_at", token.revoked_at.map(instant).into()),
+        ("last_used_on", used.into()),
     ];
     let members = members.into_iter();
     members

@@ -22,6 +22,17 @@ pub struct NewAuditEntry {
     pub at: DateTime<Utc>,
 }
 
+impl NewAuditEntry {
+    /// Returns the same entry for another object.
+    #[must_use]
+    pub fn with_subject(&self, subject: &str) -> Self {
+        Self {
+            subject: subject.to_owned(),
+            ..self.clone()
+        }
+    }
+}
+
 /// An entry of the audit trail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditEntry {

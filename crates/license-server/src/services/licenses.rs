@@ -242,14 +242,19 @@ impl LicenseService {
     ///
     /// # Errors
     ///
-    /// Returns a refusal if the store cannot be read.
+    /// Returns `NOT_FOUND` if the license is not installed.
     pub async fn machines(
         &self,
         license: Option<&LicenseId>,
         page: &PageRequest,
     ) -> Result<Page<MachineRecord>, Refusal> {
-        let store = &self.site.store;
-        Ok(store.machines(&self.site.tenant, license, page).await?)
+        let (store, tenant) = (&self.site.store, &self.site.tenant);
+        if let Some(id) = license
+            && store.license(tenant, id).await?.is_none()
+        {
+            return Err(not_found(id));
+        }
+        Ok(store.machines(tenant, license, page).await?)
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::site::Site;
 use super::tokens::{NewToken, new_secret, new_token};
-use crate::domain::{Actor, Refusal, RefusalKind, Scope, SecretDigest, ServerCode};
+use crate::domain::{Actor, Refusal, RefusalKind, Role, SecretDigest, ServerCode};
 
 /// How long the link is valid.
 const VALIDITY: TimeDelta = TimeDelta::hours(24);
@@ -56,8 +56,8 @@ impl SetupService {
     ///
     /// Returns `SETUP_USED` if the secret is wrong, was used, or has expired.
     pub async fn complete(&self, secret: &str, name: &str) -> Result<NewToken, Refusal> {
-        let new = new_token(&self.site, name, Scope::Admin, None)?;
-        let details = json!({ "name": new.token.name, "scope": Scope::Admin.as_str() });
+        let new = new_token(&self.site, &Actor::Setup, name, Role::Owner.into(), None)?;
+        let details = json!({ "name": new.token.name, "scopes": new.token.scopes.names() });
         let audit = self
             .site
             .audit(&Actor::Setup, "setup.complete", &new.token.id, details);

@@ -1,13 +1,13 @@
-mod activations;
-mod administration;
-mod floating;
-mod installation;
+pub(crate) mod activations;
+pub(crate) mod administration;
+pub(crate) mod floating;
+pub(crate) mod installation;
 mod readiness;
 mod seat_answers;
 #[cfg(unix)]
 mod shared_tokens;
-mod telemetry;
-mod validation;
+pub(crate) mod telemetry;
+pub(crate) mod validation;
 
 use std::num::NonZeroU32;
 use std::sync::{Arc, OnceLock};
@@ -33,7 +33,7 @@ fn random(bytes: &mut [u8]) -> Result<(), RandomError> {
     getrandom::fill(bytes).map_err(RandomError::new)
 }
 
-fn at(text: &str) -> DateTime<Utc> {
+pub(crate) fn at(text: &str) -> DateTime<Utc> {
     time::parse_instant(text).unwrap()
 }
 
@@ -48,7 +48,7 @@ fn key(number: usize) -> VerifyingSigner {
     VerifyingSigner::new(Box::new(key))
 }
 
-fn vendor() -> VerifyingSigner {
+pub(crate) fn vendor() -> VerifyingSigner {
     key(0)
 }
 
@@ -60,7 +60,7 @@ fn matrix() -> &'static FeatureMatrix {
     FeatureMatrix::built_in()
 }
 
-fn id(number: u8) -> LicenseId {
+pub(crate) fn id(number: u8) -> LicenseId {
     LicenseId::from_random(at("2027-01-01"), &[number; 10])
 }
 
@@ -78,7 +78,7 @@ fn draft(number: u8) -> LicenseDraft {
 }
 
 /// Returns the token of a license, after a change of its draft.
-fn token(number: u8, change: impl FnOnce(&mut LicenseDraft)) -> String {
+pub(crate) fn token(number: u8, change: impl FnOnce(&mut LicenseDraft)) -> String {
     let mut draft = draft(number);
     change(&mut draft);
     draft.sign(&vendor()).unwrap()
@@ -101,10 +101,10 @@ impl ServerSigner for TestSigner {
     }
 }
 
-/// Opens the services of a site over a store.
-async fn services(store: Arc<dyn ServerStore>, clock: &Arc<ManualClock>) -> Arc<Services> {
+/// Returns the configuration of a site over a store.
+pub(crate) fn config(store: Arc<dyn ServerStore>, clock: &Arc<ManualClock>) -> ServicesConfig {
     let signer = TestSigner(ServerKey::new(key(1), &trust()).unwrap());
-    let services = Services::open(ServicesConfig {
+    ServicesConfig {
         store,
         clock: Arc::<ManualClock>::clone(clock),
         signer: Arc::new(signer),
@@ -114,8 +114,12 @@ async fn services(store: Arc<dyn ServerStore>, clock: &Arc<ManualClock>) -> Arc<
         issuer: "licenses.acme.example".to_owned(),
         role: ServerRole::Site,
         telemetry_days: 400,
-    });
-    services.await.unwrap()
+    }
+}
+
+/// Opens the services of a site over a store.
+async fn services(store: Arc<dyn ServerStore>, clock: &Arc<ManualClock>) -> Arc<Services> {
+    Services::open(config(store, clock)).await.unwrap()
 }
 
 /// A server without HTTP.

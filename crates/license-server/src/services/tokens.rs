@@ -9,7 +9,11 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::site::{Site, random};
-use crate::domain::{Actor, ApiToken, Refusal, RefusalKind, Scope, SecretDigest, ServerCode};
+use crate::domain::{
+    Actor, ApiToken, Principal, Refusal, RefusalKind, Scopes, SecretDigest, ServerCode,
+};
+use crate::log_limit;
+use crate::store::ServerStore;
 
 /// The start of each secret, so that scanners recognize a secret that was published by mistake.
 const PREFIX: &str = "lsv_";
@@ -35,7 +39,7 @@ impl fmt::Debug for NewToken {
     }
 }
 
-/// Creates, revokes and checks API tokens.
+/// Creates, lists and revokes API tokens.
 #[derive(Clone)]
 pub struct TokenService {
     site: Arc<Site>,
@@ -46,16 +50,19 @@ impl TokenService {
         Self { site }
     }
 
-    /// Creates a token.
+    /// Creates a token. It has no permission that the caller does not have. If the caller is a token
+    /// itself, the new one ends with it.
     ///
     /// # Errors
     ///
-    /// Returns `BAD_REQUEST` if the name is empty or too long, or if the token has expired.
+    /// Returns `BAD_REQUEST` if the name is empty or too long, if the token has expired, or if its
+    /// scopes permit nothing. Returns `FORBIDDEN` if the token would have a permission that the
+    /// caller does not have, or would end later than the token of the caller.
     pub async fn create(
         &self,
-        actor: &Actor,
+        caller: &Principal,
         name: &str,
-        scope: Scope,
+        scopes: Scopes,
         expires_at: Option<DateTime<Utc>>,
     ) -> Result<NewToken, Refusal> {
         let now = self.site.wall();
@@ -65,14 +72,56 @@ impl TokenService {
             return Err(bad_request("the token would have expired")
                 .values(format!("an instant after {now}"), end));
         }
-        let new = new_token(&self.site, name, scope, expires_at)?;
-        let details = json!({ "name": new.token.name, "scope": scope.as_str() });
+        let wanted = scopes.permissions();
+        if wanted.is_empty() {
+            return Err(bad_request("the scopes of the token permit nothing")
+                .values("roles and permissions that permit something", &scopes));
+        }
+        if !wanted.without(caller.permissions).is_empty() {
+            let detail = "the token would have permissions that the caller does not have";
+            return Err(forbidden(detail).values(
+                caller.permissions,
+                format!("also {}", wanted.without(caller.permissions)),
+            ));
+        }
+        self.check_end(&caller.actor, expires_at).await?;
+        let new = new_token(&self.site, &caller.actor, name, scopes, expires_at)?;
+        let details = json!({
+            "name": new.token.name,
+            "scopes": new.token.scopes.names(),
+            "expires_at": expires_at,
+        });
         let audit = self
             .site
-            .audit(actor, "token.create", &new.token.id, details);
+            .audit(&caller.actor, "token.create", &new.token.id, details);
         let (store, tenant) = (&self.site.store, &self.site.tenant);
-        store.create_token(tenant, new.token.clone(), audit).await?;
-        Ok(new)
+        if store.create_token(tenant, new.token.clone(), audit).await? {
+            return Ok(new);
+        }
+        Err(unauthorized())
+    }
+
+    /// Checks that a token which another token creates does not end later.
+    async fn check_end(
+        &self,
+        creator: &Actor,
+        expires_at: Option<DateTime<Utc>>,
+    ) -> Result<(), Refusal> {
+        let Actor::ApiToken(id) = creator else {
+            return Ok(());
+        };
+        let tokens = self.list().await?;
+        let creator = tokens.into_iter().find(|token| token.id == *id);
+        let latest = creator.ok_or_else(unauthorized)?.expires_at;
+        match latest {
+            Some(latest) if expires_at.is_none_or(|end| end > latest) => {
+                let rfc3339 = |at| license_core::time::rfc3339(at).to_string();
+                let detail = "the token would end later than the token of the caller";
+                let actual = expires_at.map_or_else(|| "no end".to_owned(), rfc3339);
+                Err(forbidden(detail).values(format!("at most {}", rfc3339(latest)), actual))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Returns all tokens, in the order of their creation.
@@ -84,15 +133,18 @@ impl TokenService {
         Ok(self.site.store.tokens(&self.site.tenant).await?)
     }
 
-    /// Revokes a token. A token can be revoked again.
+    /// Revokes a token, and the tokens that were created with it. A token can be revoked again.
     ///
     /// # Errors
     ///
     /// Returns `NOT_FOUND` if no token has this id.
     pub async fn revoke(&self, actor: &Actor, id: &str) -> Result<(), Refusal> {
-        let audit = self.site.audit(actor, "token.revoke", id, json!({}));
-        let store = &self.site.store;
-        if store.revoke_token(&self.site.tenant, id, audit).await? {
+        let details = json!({ "revoked": id });
+        let audit = self.site.audit(actor, "token.revoke", id, details);
+        let (store, tenant) = (&self.site.store, &self.site.tenant);
+        let of = Actor::ApiToken(id.to_owned());
+        let revoked = store.revoke_tokens(tenant, &of, audit).await?;
+        if !revoked.is_empty() || self.list().await?.iter().any(|token| token.id == id) {
             return Ok(());
         }
         Err(Refusal::new(
@@ -101,48 +153,40 @@ impl TokenService {
             "no token has this id",
         ))
     }
+}
 
-    /// Returns the token with a secret.
-    ///
-    /// # Errors
-    ///
-    /// Returns `UNAUTHORIZED` if no valid token has the secret, and `FORBIDDEN` if its scope does
-    /// not cover `needed`.
-    pub async fn authenticate(&self, secret: &str, needed: Scope) -> Result<ApiToken, Refusal> {
-        let found = if secret.starts_with(PREFIX) {
-            let digest = SecretDigest::new(secret);
-            let store = &self.site.store;
-            store.find_token(&self.site.tenant, digest).await?
-        } else {
-            None
-        };
-        let now = self.site.wall();
-        let token = found
-            .filter(|token| token.is_valid_at(now))
-            .ok_or_else(|| {
-                Refusal::new(
-                    RefusalKind::Unauthorized,
-                    ServerCode::Unauthorized,
-                    "the API token is unknown, revoked or expired",
-                )
-                .hint("create a token with `license-server token create`")
-            })?;
-        if token.scope.covers(needed) {
-            return Ok(token);
-        }
-        let detail = "the scope of the API token does not permit the request";
-        Err(
-            Refusal::new(RefusalKind::Forbidden, ServerCode::Forbidden, detail)
-                .values(needed.as_str(), token.scope.as_str()),
-        )
+/// Returns the caller with an API token, whatever its tenant, and records the day of the use.
+pub(super) async fn authenticate(
+    store: &dyn ServerStore,
+    secret: &str,
+    now: DateTime<Utc>,
+) -> Result<Principal, Refusal> {
+    // A secret that no server has created is looked up like any other, so that the time tells
+    // nothing about it.
+    let found = store.find_token(SecretDigest::new(secret)).await?;
+    let found = found.filter(|(_, token)| token.is_valid_at(now));
+    let (tenant, token) = found.ok_or_else(unauthorized)?;
+    let today = now.date_naive();
+    if token.last_used_on.is_none_or(|day| day < today)
+        && let Err(error) = store.record_token_use(&tenant, &token.id, today).await
+        && let Some(repeated) = log_limit::pass("token use")
+    {
+        let error = license_core::with_causes(&error);
+        tracing::warn!(%error, repeated, "the use of a token cannot be recorded");
     }
+    Ok(Principal {
+        tenant,
+        permissions: token.scopes.permissions(),
+        actor: Actor::ApiToken(token.id),
+    })
 }
 
 /// Creates a token with a random secret, without storing it.
 pub(super) fn new_token(
     site: &Site,
+    creator: &Actor,
     name: &str,
-    scope: Scope,
+    scopes: Scopes,
     expires_at: Option<DateTime<Utc>>,
 ) -> Result<NewToken, Refusal> {
     let name = name.trim();
@@ -156,11 +200,13 @@ pub(super) fn new_token(
     let token = ApiToken {
         id: format!("tok_{}", site.new_id()?.as_str().replace('-', "")),
         name: name.to_owned(),
-        scope,
+        scopes,
         digest: SecretDigest::new(&secret),
         created_at: site.wall(),
+        created_by: creator.to_string(),
         expires_at,
         revoked_at: None,
+        last_used_on: None,
     };
     Ok(NewToken { token, secret })
 }
@@ -173,4 +219,17 @@ pub(super) fn new_secret() -> Result<String, Refusal> {
 
 fn bad_request(detail: &str) -> Refusal {
     Refusal::new(RefusalKind::BadRequest, ServerCode::BadRequest, detail)
+}
+
+fn forbidden(detail: &str) -> Refusal {
+    Refusal::new(RefusalKind::Forbidden, ServerCode::Forbidden, detail)
+}
+
+fn unauthorized() -> Refusal {
+    Refusal::new(
+        RefusalKind::Unauthorized,
+        ServerCode::Unauthorized,
+        "the API token is unknown, revoked or expired",
+    )
+    .hint("create a token with `license-server token create`")
 }

@@ -1,11 +1,11 @@
 //! Administration: API tokens, the audit trail, events, and requests that may be repeated.
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 
 use super::ServerStoreError;
 use crate::domain::{
-    ApiToken, AuditEntry, AuditReport, EventRecord, IdempotencyKey, IdempotencyState,
+    Actor, ApiToken, AuditEntry, AuditReport, EventRecord, IdempotencyKey, IdempotencyState,
     NewAuditEntry, Page, PageRequest, SecretDigest, StoredResponse, TenantId,
 };
 
@@ -40,32 +40,42 @@ pub trait AdministrationStore: Send + Sync {
         audit: NewAuditEntry,
     ) -> Result<bool, ServerStoreError>;
 
-    /// Stores an API token.
+    /// Stores an API token. Returns `false`, and changes nothing, if another API token creates it
+    /// that was revoked.
     async fn create_token(
         &self,
         tenant: &TenantId,
         token: ApiToken,
         audit: NewAuditEntry,
-    ) -> Result<(), ServerStoreError>;
+    ) -> Result<bool, ServerStoreError>;
 
-    /// Returns the API token with this secret.
+    /// Returns the API token with this secret, and its tenant. The secret itself names the tenant,
+    /// so the method takes none.
     async fn find_token(
         &self,
-        tenant: &TenantId,
         secret: SecretDigest,
-    ) -> Result<Option<ApiToken>, ServerStoreError>;
+    ) -> Result<Option<(TenantId, ApiToken)>, ServerStoreError>;
+
+    /// Records that an API token was used on a day. An earlier day changes nothing.
+    async fn record_token_use(
+        &self,
+        tenant: &TenantId,
+        id: &str,
+        on: NaiveDate,
+    ) -> Result<(), ServerStoreError>;
 
     /// Returns all API tokens, in the order of their creation.
     async fn tokens(&self, tenant: &TenantId) -> Result<Vec<ApiToken>, ServerStoreError>;
 
-    /// Revokes an API token. Returns `false` if no token has this id. A token that is revoked
-    /// already keeps its time of revocation, and no audit entry is added.
-    async fn revoke_token(
+    /// Revokes the API tokens of an actor: the token that the actor is, and the tokens that the actor
+    /// created, directly or with another token. Returns the ids of the tokens that were valid until
+    /// now. Each of them gets a copy of the audit entry with its id as the subject.
+    async fn revoke_tokens(
         &self,
         tenant: &TenantId,
-        id: &str,
+        of: &Actor,
         audit: NewAuditEntry,
-    ) -> Result<bool, ServerStoreError>;
+    ) -> Result<Vec<String>, ServerStoreError>;
 
     /// Returns the audit trail, the oldest entry first.
     async fn audit(

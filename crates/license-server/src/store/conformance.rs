@@ -8,6 +8,7 @@ mod replay;
 mod sample;
 mod seats;
 mod telemetry;
+mod tokens;
 
 use super::ServerStore;
 
@@ -16,6 +17,7 @@ pub(super) use replay::replay;
 pub(super) use sample::{
     acquire, acquire_command, audit, grant, id, instance, license, secret, session, tenant,
 };
+pub(super) use tokens::{insert_old_tokens, old_tokens_keep_their_meaning};
 
 /// Checks an empty store.
 ///

@@ -27,7 +27,7 @@ pub trait SeatStore: Send + Sync {
         audit: Option<NewAuditEntry>,
     ) -> Result<PoolReply, ServerStoreError>;
 
-    /// Sets what wakes the callers that wait for a ticket. Other servers of the same database change
+    /// Adds what wakes the callers that wait for a ticket. Other servers of the same database change
     /// tickets too. A store of one server has nothing to do.
     fn on_ticket_change(&self, _waker: TicketWaker) {}
 

@@ -1,6 +1,6 @@
 //! Conversion between values of the domain and columns, which are alike in all databases.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use license_core::LicenseId;
 
 use super::ServerStoreError;
@@ -14,6 +14,11 @@ pub(super) fn millis(at: DateTime<Utc>) -> i64 {
 /// Reads a time in milliseconds since 1970.
 pub(super) fn time(millis: i64) -> DateTime<Utc> {
     DateTime::from_timestamp_millis(millis).unwrap_or(license_core::time::MAX)
+}
+
+/// Reads a date.
+pub(super) fn day(table: &'static str, text: &str) -> Result<NaiveDate, ServerStoreError> {
+    text.parse().map_err(|_| bad_row(table, text))
 }
 
 /// Returns a number as a column. Numbers above 2^63 - 1 become the maximum.

@@ -126,15 +126,16 @@ fn each_role_refuses_the_work_of_the_other() {
 }
 
 #[test]
-fn issuing_needs_a_token_with_the_scope_admin() {
+fn issuing_needs_a_token_with_the_permission() {
     let site = VendorSite::new();
     let server = site.start();
     server
         .post(ISSUE, &order("ACME Ltd"))
         .expect_problem(401, "UNAUTHORIZED");
     // A command that runs next to the server does not open the key of the vendor.
-    let create =
-        words("token create --name viewer --scope read --ledger ledger.db --signing-key none.key");
+    let create = words(
+        "token create --name viewer --scope auditor --ledger ledger.db --signing-key none.key",
+    );
     let created = license_server(&site.scratch)
         .args(create)
         .run()

@@ -18,7 +18,7 @@ fn secret() -> ActivationSecret {
     ActivationSecret::from_random([7; 32])
 }
 
-fn request(license: u8, nonce: u8) -> ActivationRequest {
+pub(crate) fn request(license: u8, nonce: u8) -> ActivationRequest {
     ActivationRequest {
         product: ProductCode::parse("CODITECT").unwrap(),
         license: id(license),
@@ -29,7 +29,7 @@ fn request(license: u8, nonce: u8) -> ActivationRequest {
     }
 }
 
-fn answer(request: &ActivationRequest) -> String {
+pub(crate) fn answer(request: &ActivationRequest) -> String {
     let draft = ActivationDraft {
         issuer: "vendor".to_owned(),
         id: id(99),

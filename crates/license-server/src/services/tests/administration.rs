@@ -1,12 +1,15 @@
 //! Setup, API tokens and usage reports.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use license_core::usage::{OpenPeriod, UsageCounts};
 use license_core::{ProductCode, time};
 
 use super::{TestServer, at};
-use crate::domain::{Actor, IdempotencyKey, PageRequest, RefusalKind, Scope, StoredResponse};
-use crate::services::RequestStart;
+use crate::domain::{
+    Actor, IdempotencyKey, PageRequest, Permissions, Principal, Refusal, RefusalKind, Role, Scopes,
+    StoredResponse,
+};
+use crate::services::{NewToken, RequestStart, tokens};
 
 #[tokio::test]
 async fn the_first_administrator_comes_from_a_link_that_works_once_within_a_day() {
@@ -27,21 +30,18 @@ async fn the_first_administrator_comes_from_a_link_that_works_once_within_a_day(
         ("SETUP_USED", RefusalKind::Forbidden)
     );
     assert_eq!(setup.start().await.unwrap(), None);
-    let found = server
-        .services
-        .tokens
-        .authenticate(&new.secret, Scope::Admin)
-        .await
-        .unwrap();
-    assert_eq!(found.id, new.token.id);
+    let found = server.authenticate(&new.secret).await.unwrap();
+    assert_eq!(found.actor, Actor::ApiToken(new.token.id.clone()));
+    assert_eq!(found.permissions, Permissions::all());
     assert!(!format!("{new:?}").contains(&new.secret));
 
     // A token of the console ends the validity of the link.
     let console = TestServer::start().await;
     let secret = console.services.setup.start().await.unwrap().unwrap();
-    let tokens = &console.services.tokens;
-    let created = tokens.create(&Actor::Console, "ann", Scope::Admin, None);
-    created.await.unwrap();
+    console
+        .create(&console.console(), "owner", None)
+        .await
+        .unwrap();
     let refusal = console.services.setup.check(&secret).await.unwrap_err();
     assert_eq!(refusal.code, "SETUP_USED");
     let refusal = console.services.setup.complete(&secret, "bob").await;
@@ -61,27 +61,40 @@ async fn the_first_administrator_comes_from_a_link_that_works_once_within_a_day(
     );
 }
 
+impl TestServer {
+    async fn authenticate(&self, secret: &str) -> Result<Principal, &'static str> {
+        let (store, now) = (&*self.store, self.services.now());
+        let found = tokens::authenticate(store, secret, now).await;
+        found.map_err(|refusal| refusal.code)
+    }
+
+    fn console(&self) -> Principal {
+        Principal::console(self.services.tenant().clone())
+    }
+
+    async fn create(
+        &self,
+        caller: &Principal,
+        scopes: &str,
+        expires_at: Option<DateTime<Utc>>,
+    ) -> Result<NewToken, Refusal> {
+        let scopes = Scopes::parse(scopes).unwrap();
+        let tokens = &self.services.tokens;
+        tokens.create(caller, "ann", scopes, expires_at).await
+    }
+}
+
 #[tokio::test]
-async fn a_token_permits_what_its_scope_covers_until_it_ends() {
+async fn a_token_has_its_permissions_until_it_ends() {
     let server = TestServer::start().await;
-    let tokens = &server.services.tokens;
     let end = time::saturating_add(at("2027-01-15T09:00:00Z"), TimeDelta::hours(1));
-    let create = |name, scope, end| tokens.create(&Actor::Console, name, scope, end);
-    let read = create("monitor", Scope::Read, Some(end)).await.unwrap();
-    let admin = create("ann", Scope::Admin, None).await.unwrap();
+    let console = server.console();
+    let read = server.create(&console, "auditor", Some(end)).await.unwrap();
+    let owner = server.create(&console, "owner", None).await.unwrap();
     assert!(read.secret.starts_with("lsv_") && read.secret.len() == 47);
-    let check = |secret: &str, scope| {
-        let secret = secret.to_owned();
-        async move {
-            tokens
-                .authenticate(&secret, scope)
-                .await
-                .map_err(|refusal| refusal.code)
-        }
-    };
-    assert!(check(&read.secret, Scope::Read).await.is_ok());
-    assert_eq!(check(&read.secret, Scope::Admin).await, Err("FORBIDDEN"));
-    assert!(check(&admin.secret, Scope::Read).await.is_ok());
+    let found = server.authenticate(&read.secret).await.unwrap();
+    assert_eq!(found.permissions, Role::Auditor.permissions());
+    assert_eq!(found.tenant, *server.services.tenant());
     for secret in [
         "",
         "lsv_",
@@ -89,45 +102,113 @@ async fn a_token_permits_what_its_scope_covers_until_it_ends() {
         &read.secret[1..],
         &read.secret.to_uppercase(),
     ] {
-        assert_eq!(
-            check(secret, Scope::Read).await,
-            Err("UNAUTHORIZED"),
-            "{secret}"
-        );
+        let refused = server.authenticate(secret).await;
+        assert_eq!(refused, Err("UNAUTHORIZED"), "{secret}");
     }
     server.clock.advance_to(end);
-    assert_eq!(check(&read.secret, Scope::Read).await, Err("UNAUTHORIZED"));
-    let past = create("late", Scope::Read, Some(end)).await.unwrap_err();
-    assert_eq!(past.code, "BAD_REQUEST");
-    tokens
-        .revoke(&Actor::Console, &admin.token.id)
-        .await
-        .unwrap();
-    assert_eq!(check(&admin.secret, Scope::Read).await, Err("UNAUTHORIZED"));
+    assert_eq!(server.authenticate(&read.secret).await, Err("UNAUTHORIZED"));
+    let past = server.create(&console, "auditor", Some(end)).await;
+    assert_eq!(past.unwrap_err().code, "BAD_REQUEST");
+    let tokens = &server.services.tokens;
+    let revoke = |id: &str| {
+        let id = id.to_owned();
+        async move { tokens.revoke(&Actor::Console, &id).await }
+    };
+    revoke(&owner.token.id).await.unwrap();
+    revoke(&owner.token.id).await.unwrap();
     assert_eq!(
-        tokens
-            .revoke(&Actor::Console, "tok_x")
-            .await
-            .unwrap_err()
-            .code,
-        "NOT_FOUND"
+        server.authenticate(&owner.secret).await,
+        Err("UNAUTHORIZED")
     );
+    assert_eq!(revoke("tok_x").await.unwrap_err().code, "NOT_FOUND");
     assert_eq!(tokens.list().await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_token_has_at_most_what_its_creator_has() {
+    let server = TestServer::start().await;
+    let end = at("2027-01-20T00:00:00Z");
+    let scopes = "tokens:manage seats:read";
+    let limited = server.create(&server.console(), scopes, Some(end)).await;
+    let limited = server.authenticate(&limited.unwrap().secret).await.unwrap();
+    let later = time::saturating_add(end, TimeDelta::seconds(1));
+    for (scopes, expires_at, expected) in [
+        ("seats:read", Some(end), Ok(())),
+        ("tokens:manage", Some(end), Ok(())),
+        ("seats:manage", Some(end), Err("FORBIDDEN")),
+        ("seats:read owner", Some(end), Err("FORBIDDEN")),
+        ("auditor", Some(end), Err("FORBIDDEN")),
+        ("seats:read", Some(later), Err("FORBIDDEN")),
+        ("seats:read", None, Err("FORBIDDEN")),
+        ("member", Some(end), Err("BAD_REQUEST")),
+    ] {
+        let created = server.create(&limited, scopes, expires_at).await;
+        let found = created.map(drop).map_err(|refusal| refusal.code);
+        assert_eq!(found, expected, "{scopes} {expires_at:?}");
+    }
+    let refused = server.create(&limited, "billing", Some(end)).await;
+    let refused = refused.unwrap_err();
+    assert_eq!(
+        refused.expected.as_deref(),
+        Some("seats:read tokens:manage")
+    );
+    let actual = "also licenses:read usage:read billing:read billing:manage";
+    assert_eq!(refused.actual.as_deref(), Some(actual));
+    // A revocation includes the tokens that the token has created, and a caller that was
+    // authenticated before creates none.
+    let child = server.create(&limited, "seats:read", Some(end)).await;
+    let child = child.unwrap();
+    assert_eq!(child.token.created_by, limited.actor.to_string());
+    let Actor::ApiToken(id) = &limited.actor else {
+        panic!("{limited:?}");
+    };
+    let tokens = &server.services.tokens;
+    tokens.revoke(&Actor::Console, id).await.unwrap();
+    assert_eq!(
+        server.authenticate(&child.secret).await,
+        Err("UNAUTHORIZED")
+    );
+    let late = server.create(&limited, "seats:read", Some(end)).await;
+    assert_eq!(late.unwrap_err().code, "UNAUTHORIZED");
+}
+
+#[tokio::test]
+async fn the_last_use_of_a_token_is_recorded_once_a_day() {
+    let server = TestServer::start().await;
+    let token = server.create(&server.console(), "auditor", None).await;
+    let token = token.unwrap();
+    let used = async || {
+        let tokens = server.services.tokens.list().await.unwrap();
+        tokens[0].last_used_on.map(|day| day.to_string())
+    };
+    assert_eq!(used().await, None);
+    server.authenticate("lsv_x").await.unwrap_err();
+    assert_eq!(used().await, None);
+    for (now, expected) in [
+        ("2027-01-15T23:59:59Z", "2027-01-15"),
+        ("2027-01-16T00:00:00Z", "2027-01-16"),
+    ] {
+        server.clock.advance_to(at(now));
+        server.authenticate(&token.secret).await.unwrap();
+        assert_eq!(used().await.as_deref(), Some(expected));
+    }
+}
+
+/// Returns a usage report of a machine.
+pub(crate) fn report(chain: u8) -> String {
+    let product = ProductCode::parse("CODITECT").unwrap();
+    let mut period = OpenPeriod::new(None, [chain; 16], 0);
+    let counts = UsageCounts::quota_used("commands_per_day", 3);
+    period.add(None, &counts, at("2027-01-15T12:00:00Z"));
+    let closed = period
+        .close(product, Some("mach_00"), 0, || Some([9; 16]))
+        .unwrap();
+    license_core::usage::write(product, &closed, false)
 }
 
 #[tokio::test]
 async fn usage_reports_are_checked_stored_once_and_exported() {
     let (server, token) = TestServer::with_license().await;
-    let product = ProductCode::parse("CODITECT").unwrap();
-    let report = |chain: u8| {
-        let mut period = OpenPeriod::new(None, [chain; 16], 0);
-        let counts = UsageCounts::quota_used("commands_per_day", 3);
-        period.add(None, &counts, at("2027-01-15T12:00:00Z"));
-        let closed = period
-            .close(product, Some("mach_00"), 0, || Some([9; 16]))
-            .unwrap();
-        license_core::usage::write(product, &closed, false)
-    };
     let usage = &server.services.usage;
     let (one, two) = (report(1), report(2));
     let both = format!("{one}{two}");

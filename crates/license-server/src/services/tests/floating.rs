@@ -27,7 +27,7 @@ use crate::services::{
 
 const MACHINE: &str = "mach_00112233445566778899aabbccddeeff";
 
-pub(super) fn session(number: u8) -> SessionId {
+pub(crate) fn session(number: u8) -> SessionId {
     SessionId::new(None, None, "ann", &[number])
 }
 
@@ -43,7 +43,7 @@ pub(super) fn nonce() -> Nonce {
     Nonce::from_random([9; 16])
 }
 
-pub(super) fn acquire_request(token: &str, number: u8, wait: bool) -> AcquireRequest {
+pub(crate) fn acquire_request(token: &str, number: u8, wait: bool) -> AcquireRequest {
     AcquireRequest {
         credential: token.to_owned(),
         session: session(number),

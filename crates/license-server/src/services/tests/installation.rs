@@ -11,7 +11,7 @@ use crate::store::sqlite::SqliteStore;
 use crate::store::{AdministrationStore, LicenseStore};
 
 /// Returns a revocation list.
-pub(super) fn list(seq: u64, revoked: &[u8]) -> String {
+pub(crate) fn list(seq: u64, revoked: &[u8]) -> String {
     let entry = |number: &u8| RevocationEntry {
         license: id(*number),
         at: at("2027-01-10"),

@@ -12,7 +12,7 @@ use crate::services::TelemetryReceipt;
 use crate::services::telemetry::MAX_BYTES;
 use crate::store::TelemetryStore;
 
-fn event(number: u8, day: &str) -> TelemetryEvent {
+pub(crate) fn event(number: u8, day: &str) -> TelemetryEvent {
     TelemetryEvent {
         id: TelemetryId([number; 16]),
         day: day.parse().unwrap(),
@@ -29,7 +29,7 @@ fn event(number: u8, day: &str) -> TelemetryEvent {
     }
 }
 
-fn batch(number: u8, events: Vec<TelemetryEvent>) -> TelemetryBatch {
+pub(crate) fn batch(number: u8, events: Vec<TelemetryEvent>) -> TelemetryBatch {
     TelemetryBatch {
         installation: TelemetryId([number; 16]),
         commitment: ActivationSecret::from_random([number; 32]).commitment(),

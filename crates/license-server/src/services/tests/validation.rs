@@ -10,7 +10,7 @@ use crate::services::ValidateRequest;
 
 const MACHINE: &str = "mach_00112233445566778899aabbccddeeff";
 
-fn request(credential: &str) -> ValidateRequest {
+pub(crate) fn request(credential: &str) -> ValidateRequest {
     ValidateRequest {
         credential: credential.to_owned(),
         machine: MACHINE.to_owned(),

@@ -5,7 +5,7 @@ use license_core::time;
 
 use super::sample::{audit, tenant};
 use crate::domain::{
-    ApiToken, Cursor, IdempotencyKey, IdempotencyState, PageRequest, Scope, SecretDigest,
+    Actor, ApiToken, Cursor, IdempotencyKey, IdempotencyState, PageRequest, Role, SecretDigest,
     StoredResponse,
 };
 use crate::store::{ServerStore, ServerStoreError};
@@ -13,6 +13,7 @@ use crate::store::{ServerStore, ServerStoreError};
 pub(super) async fn check(store: &dyn ServerStore) {
     the_link_works_once(store).await;
     tokens_are_found_by_their_secret(store).await;
+    a_token_ends_with_the_token_that_created_it(store).await;
     the_audit_trail_is_a_chain(store).await;
     events_have_a_cursor_from_which_a_caller_polls(store).await;
     a_request_runs_once_for_each_key(store).await;
@@ -22,11 +23,13 @@ fn token(id: &str, secret: &str) -> ApiToken {
     ApiToken {
         id: id.to_owned(),
         name: "administrator".to_owned(),
-        scope: Scope::Admin,
+        scopes: Role::Owner.into(),
         digest: SecretDigest::new(secret),
         created_at: time::parse_instant("2027-01-15T09:00:00Z").unwrap(),
+        created_by: "console".to_owned(),
         expires_at: None,
         revoked_at: None,
+        last_used_on: None,
     }
 }
 
@@ -45,7 +48,7 @@ async fn the_link_works_once(store: &dyn ServerStore) {
     assert!(check(new, now).await.unwrap());
     assert!(!check(new, later).await.unwrap(), "the link has expired");
     let complete = |secret, id: &str| {
-        let token = token(id, id);
+        let token = token(id, &format!("{id} of {tenant}"));
         store.complete_setup(&tenant, secret, token, audit("setup.complete"))
     };
     assert!(!complete(old, "one").await.unwrap());
@@ -61,43 +64,93 @@ async fn the_link_works_once(store: &dyn ServerStore) {
 
 async fn tokens_are_found_by_their_secret(store: &dyn ServerStore) {
     let (own, other) = (tenant(), tenant());
-    let created = token("one", "secret");
+    let created = token("one", "find");
     store
         .create_token(&own, created.clone(), audit("token.create"))
         .await
         .unwrap();
-    let digest = SecretDigest::new("secret");
-    assert_eq!(
-        store.find_token(&own, digest).await.unwrap(),
-        Some(created.clone())
-    );
-    assert_eq!(
-        store
-            .find_token(&own, SecretDigest::new("x"))
-            .await
-            .unwrap(),
-        None
-    );
-    assert_eq!(store.find_token(&other, digest).await.unwrap(), None);
-    // An id is unique, and a failed request leaves no audit entry.
-    let again = store.create_token(&own, token("one", "x"), audit("token.create"));
-    assert!(again.await.is_err());
+    let digest = SecretDigest::new("find");
+    let found = store.find_token(digest).await.unwrap();
+    assert_eq!(found, Some((own.clone(), created.clone())));
+    let unknown = store.find_token(SecretDigest::new("x")).await;
+    assert_eq!(unknown.unwrap(), None);
+    assert!(store.tokens(&other).await.unwrap().is_empty());
+    // An id and a secret are unique, and a failed request leaves no audit entry.
+    for (tenant, id, secret) in [(&own, "one", "x"), (&other, "one", "find")] {
+        let again = store.create_token(tenant, token(id, secret), audit("token.create"));
+        assert!(again.await.is_err(), "{id} {secret}");
+    }
     assert_eq!(store.verify_audit(&own).await.unwrap().entries, 1);
 
-    let revoke = |tenant, id| store.revoke_token(tenant, id, audit("token.revoke"));
-    assert!(!revoke(&other, "one").await.unwrap());
-    assert!(!revoke(&own, "two").await.unwrap());
-    assert!(revoke(&own, "one").await.unwrap());
-    assert!(revoke(&own, "one").await.unwrap());
+    // Days only advance.
+    let used = |tenant, day: &str| store.record_token_use(tenant, "one", day.parse().unwrap());
+    used(&own, "2027-01-16").await.unwrap();
+    used(&own, "2027-01-15").await.unwrap();
+    used(&other, "2027-01-17").await.unwrap();
+    let found = store.find_token(digest).await.unwrap().unwrap().1;
+    assert_eq!(found.last_used_on, "2027-01-16".parse().ok());
+    assert_eq!(store.verify_audit(&own).await.unwrap().entries, 1);
+
+    let revoke = |tenant, id: &str| {
+        let of = Actor::ApiToken(id.to_owned());
+        async move {
+            store
+                .revoke_tokens(tenant, &of, audit("token.revoke"))
+                .await
+        }
+    };
+    let none: [&str; 0] = [];
+    assert_eq!(revoke(&other, "one").await.unwrap(), none);
+    assert_eq!(revoke(&own, "two").await.unwrap(), none);
+    assert_eq!(revoke(&own, "one").await.unwrap(), ["one"]);
+    assert_eq!(revoke(&own, "one").await.unwrap(), none);
     assert_eq!(store.verify_audit(&own).await.unwrap().entries, 2);
-    let revoked = store.find_token(&own, digest).await.unwrap().unwrap();
+    let revoked = store.find_token(digest).await.unwrap().unwrap().1;
     assert!(!revoked.is_valid_at(created.created_at));
+}
+
+async fn a_token_ends_with_the_token_that_created_it(store: &dyn ServerStore) {
+    let (own, other) = (tenant(), tenant());
+    let create = |tenant, id: &str, by: &str| {
+        let token = ApiToken {
+            created_by: by.to_owned(),
+            ..token(id, &format!("{id} of {tenant}"))
+        };
+        store.create_token(tenant, token, audit("token.create"))
+    };
+    for (id, by) in [
+        ("root", "console"),
+        ("child", "token:root"),
+        ("grandchild", "token:child"),
+        ("sibling", "console"),
+    ] {
+        assert!(create(&own, id, by).await.unwrap());
+        assert!(create(&other, id, by).await.unwrap());
+    }
+    let root = Actor::ApiToken("root".to_owned());
+    let revoked = store.revoke_tokens(&own, &root, audit("token.revoke"));
+    assert_eq!(revoked.await.unwrap(), ["child", "grandchild", "root"]);
+    let entries = store.audit(&own, &PageRequest::first()).await.unwrap();
+    let subjects: Vec<_> = entries.items[4..]
+        .iter()
+        .map(|entry| &entry.subject)
+        .collect();
+    assert_eq!(subjects, ["child", "grandchild", "root"]);
+    // A request of the token that runs at the same time creates none.
+    assert!(!create(&own, "late", "token:root").await.unwrap());
+    assert!(create(&other, "late", "token:root").await.unwrap());
+    assert_eq!(store.verify_audit(&own).await.unwrap().entries, 7);
+    // Everything that another actor created.
+    let console = store.revoke_tokens(&own, &Actor::Console, audit("token.revoke"));
+    assert_eq!(console.await.unwrap(), ["sibling"]);
+    let tokens = store.tokens(&other).await.unwrap();
+    assert!(tokens.iter().all(|token| token.revoked_at.is_none()));
 }
 
 async fn the_audit_trail_is_a_chain(store: &dyn ServerStore) {
     let (own, other) = (tenant(), tenant());
     for number in 0..5 {
-        let token = token(&format!("token {number}"), &format!("secret {number}"));
+        let token = token(&format!("token {number}"), &format!("{number} of {own}"));
         store
             .create_token(&own, token, audit("token.create"))
             .await
@@ -139,7 +192,7 @@ async fn events_have_a_cursor_from_which_a_caller_polls(store: &dyn ServerStore)
     let empty = store.events(&tenant, &PageRequest::first()).await.unwrap();
     assert!(empty.items.is_empty());
     let change = |name: &str| {
-        let token = token(name, name);
+        let token = token(name, &format!("{name} of {tenant}"));
         store.create_token(&tenant, token, audit("token.create"))
     };
     change("one").await.unwrap();

@@ -10,9 +10,9 @@ use tokio_postgres::{Client, Socket};
 
 use super::identity::Identity;
 use super::tls::{self, Connector, Stream};
-use super::transaction::{Access, Connection, Transaction};
+use super::transaction::{Access, Connection, Transaction, VisibleRows};
 use super::{PostgresConfig, session};
-use crate::domain::TenantId;
+use crate::domain::{SecretDigest, TenantId};
 use crate::observer::Observer;
 use crate::store::{PostgresError, ServerStoreError};
 
@@ -61,7 +61,8 @@ impl Database {
 
     /// Begins a transaction of a tenant.
     pub(super) async fn begin(&self, tenant: &TenantId) -> Result<Transaction, ServerStoreError> {
-        self.transaction(Some(tenant), Access::Write).await
+        let rows = VisibleRows::Tenant(tenant);
+        self.transaction(rows, Access::Write).await
     }
 
     /// Begins a transaction that reads one snapshot of a tenant.
@@ -69,21 +70,32 @@ impl Database {
         &self,
         tenant: &TenantId,
     ) -> Result<Transaction, ServerStoreError> {
-        self.transaction(Some(tenant), Access::Read).await
+        let rows = VisibleRows::Tenant(tenant);
+        self.transaction(rows, Access::Read).await
+    }
+
+    /// Begins a transaction that reads the credentials with a secret.
+    pub(super) async fn begin_read_by_secret(
+        &self,
+        secret: SecretDigest,
+    ) -> Result<Transaction, ServerStoreError> {
+        let rows = VisibleRows::Secret(secret);
+        self.transaction(rows, Access::Read).await
     }
 
     /// Begins a transaction for the tables without a tenant. It can list the tenants.
     pub(super) async fn begin_for_all(&self) -> Result<Transaction, ServerStoreError> {
-        self.transaction(None, Access::Write).await
+        self.transaction(VisibleRows::AllTenants, Access::Write)
+            .await
     }
 
     async fn transaction(
         &self,
-        tenant: Option<&TenantId>,
+        rows: VisibleRows<'_>,
         access: Access,
     ) -> Result<Transaction, ServerStoreError> {
         let connection = self.connection().await?;
-        Transaction::begin(connection, tenant, access, Arc::clone(&self.observer)).await
+        Transaction::begin(connection, rows, access, Arc::clone(&self.observer)).await
     }
 
     /// Sets what the process knows of the database. From now on, each new connection is checked
@@ -105,7 +117,12 @@ impl Database {
             return Ok(());
         };
         let (tenant, observer) = (TenantId::site(), Arc::clone(&self.observer));
-        let begun = Transaction::begin(connection, Some(&tenant), Access::Write, observer);
+        let begun = Transaction::begin(
+            connection,
+            VisibleRows::Tenant(&tenant),
+            Access::Write,
+            observer,
+        );
         let transaction = begun.await?;
         let adopted = identity.adopt(&transaction).await;
         transaction.end(adopted).await

@@ -72,7 +72,7 @@ pub(super) async fn stored(db: &Transaction) -> Result<LeaseTime, ServerStoreErr
 }
 
 /// The part of a node in the lease clock.
-enum Role {
+enum ClockRole {
     /// The node has not read the clock since it started or since an error.
     Unknown,
     /// Another node advances the clock.
@@ -100,7 +100,7 @@ pub(super) struct ClockKeeper {
 }
 
 struct KeeperState {
-    role: Role,
+    role: ClockRole,
     reported_ms: Option<u64>,
 }
 
@@ -132,7 +132,7 @@ impl ClockKeeper {
             node,
             renewals,
             state: tokio::sync::Mutex::new(KeeperState {
-                role: Role::Unknown,
+                role: ClockRole::Unknown,
                 reported_ms: None,
             }),
             is_owner: AtomicBool::new(false),
@@ -185,7 +185,7 @@ impl ClockKeeper {
         let mut state = self.state.lock().await;
         let sent_ms = self.clock.boot_ms();
         let seen = self.identity.seen();
-        let before = std::mem::replace(&mut state.role, Role::Unknown);
+        let before = std::mem::replace(&mut state.role, ClockRole::Unknown);
         let is_due = state
             .reported_ms
             .is_none_or(|last| sent_ms.saturating_sub(last) >= REPORT_MS);
@@ -194,7 +194,7 @@ impl ClockKeeper {
         let stepped = self.step_in(&db, before, sent_ms, reports).await;
         let (role, reading, has_others) = db.end(stepped).await?;
         self.is_owner
-            .store(matches!(role, Role::Owner { .. }), Ordering::SeqCst);
+            .store(matches!(role, ClockRole::Owner { .. }), Ordering::SeqCst);
         if let Some(has_others) = has_others {
             self.has_others.store(has_others, Ordering::SeqCst);
             state.reported_ms = Some(sent_ms);
@@ -213,12 +213,12 @@ impl ClockKeeper {
     async fn step_in(
         &self,
         db: &Transaction,
-        before: Role,
+        before: ClockRole,
         sent_ms: u64,
         reports: bool,
-    ) -> Result<(Role, Reading, Option<bool>), ServerStoreError> {
+    ) -> Result<(ClockRole, Reading, Option<bool>), ServerStoreError> {
         let mut before = before;
-        if let Role::Owner { epoch, counter } = &mut before {
+        if let ClockRole::Owner { epoch, counter } = &mut before {
             let from = counter.now_ms();
             let to = counter.advance(sent_ms);
             if to > from {
@@ -234,7 +234,7 @@ impl ClockKeeper {
                 .await?;
         }
         let role = self.next_role(db, before, &reading, sent_ms).await?;
-        let is_owner = matches!(role, Role::Owner { .. });
+        let is_owner = matches!(role, ClockRole::Owner { .. });
         let mut has_others = None;
         if reports {
             let redis = self.renewals.server();
@@ -252,28 +252,28 @@ impl ClockKeeper {
     async fn next_role(
         &self,
         db: &Transaction,
-        before: Role,
+        before: ClockRole,
         reading: &Reading,
         sent_ms: u64,
-    ) -> Result<Role, ServerStoreError> {
+    ) -> Result<ClockRole, ServerStoreError> {
         let now_ms = reading.now.as_millis();
-        let own = |epoch| Role::Owner {
+        let own = |epoch| ClockRole::Owner {
             epoch,
             counter: LeaseClock::resume(now_ms, sent_ms),
         };
         if reading.owner.as_deref() == Some(self.node.id.as_str()) {
             return Ok(match before {
-                Role::Owner { epoch, counter }
+                ClockRole::Owner { epoch, counter }
                     if epoch == reading.epoch && counter.now_ms() == now_ms =>
                 {
-                    Role::Owner { epoch, counter }
+                    ClockRole::Owner { epoch, counter }
                 }
                 _ => own(reading.epoch),
             });
         }
         let current = (reading.now, reading.epoch);
         let since_ms = match before {
-            Role::Watcher { seen, since_ms } if seen == current => since_ms,
+            ClockRole::Watcher { seen, since_ms } if seen == current => since_ms,
             _ => sent_ms,
         };
         let has_stopped = sent_ms.saturating_sub(since_ms) >= TAKE_OVER_MS;
@@ -287,7 +287,7 @@ impl ClockKeeper {
                 return Ok(own(reading.epoch.saturating_add(1)));
             }
         }
-        Ok(Role::Watcher {
+        Ok(ClockRole::Watcher {
             seen: current,
             since_ms,
         })
@@ -314,7 +314,7 @@ impl ClockKeeper {
     /// Hands the lease clock over to another node, and removes this node.
     async fn leave(&self) -> Result<(), ServerStoreError> {
         let mut state = self.state.lock().await;
-        state.role = Role::Unknown;
+        state.role = ClockRole::Unknown;
         self.is_owner.store(false, Ordering::SeqCst);
         let db = self.database.begin_for_all().await?;
         let left = nodes::leave(&db, &self.node).await;

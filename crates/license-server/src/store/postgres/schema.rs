@@ -7,10 +7,13 @@ use crate::store::ServerStoreError;
 
 /// The migrations. Each migration creates version N from version N-1. A released migration never
 /// changes.
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/001-first.sql")];
+pub(super) const MIGRATIONS: [&str; 2] = [
+    include_str!("migrations/001-first.sql"),
+    include_str!("migrations/002-roles.sql"),
+];
 
 /// The version that the last migration creates.
-pub(super) const SUPPORTED: i64 = 1;
+pub(super) const SUPPORTED: i64 = 2;
 
 /// The advisory lock of migrations and of other maintenance: the id of the databases of servers.
 pub(super) const ADVISORY_LOCK: i64 = 0x4C69_6353;

@@ -38,15 +38,15 @@ pub(super) async fn notify(db: &Transaction, tickets: &[TicketId]) -> Result<(),
 
 /// Receives the notifications, and wakes the callers that wait for these tickets.
 pub(super) struct TicketListener {
-    waker: Arc<Mutex<Option<TicketWaker>>>,
+    wakers: Arc<Mutex<Vec<TicketWaker>>>,
     task: JoinHandle<()>,
 }
 
 impl TicketListener {
     /// Starts the background task.
     pub(super) fn start(database: Database) -> Self {
-        let waker = Arc::new(Mutex::new(None));
-        let shared = Arc::clone(&waker);
+        let wakers = Arc::<Mutex<Vec<TicketWaker>>>::default();
+        let shared = Arc::clone(&wakers);
         let task = tokio::spawn(async move {
             loop {
                 if let Err(error) = listen(&database, &shared).await
@@ -58,7 +58,7 @@ impl TicketListener {
                 tokio::time::sleep(RETRY).await;
             }
         });
-        Self { waker, task }
+        Self { wakers, task }
     }
 
     /// Ends the background task.
@@ -66,9 +66,10 @@ impl TicketListener {
         self.task.abort();
     }
 
-    /// Sets what wakes the callers.
-    pub(super) fn set_waker(&self, waker: TicketWaker) {
-        *self.waker.lock().unwrap_or_else(PoisonError::into_inner) = Some(waker);
+    /// Adds what wakes the callers.
+    pub(super) fn add_waker(&self, waker: TicketWaker) {
+        let mut wakers = self.wakers.lock().unwrap_or_else(PoisonError::into_inner);
+        wakers.push(waker);
     }
 }
 
@@ -81,7 +82,7 @@ impl Drop for TicketListener {
 /// Receives notifications until the connection is lost.
 async fn listen(
     database: &Database,
-    waker: &Mutex<Option<TicketWaker>>,
+    wakers: &Mutex<Vec<TicketWaker>>,
 ) -> Result<(), ServerStoreError> {
     let (client, mut connection) = database.connect().await?;
     let mut request = pin!(client.batch_execute("LISTEN license_server_tickets"));
@@ -92,10 +93,10 @@ async fn listen(
                 result?;
                 is_listening = true;
                 // Earlier notifications may be missed.
-                wake(waker, None);
+                wake(wakers, None);
             }
             message = poll_fn(|context| connection.poll_message(context)) => match message {
-                Some(Ok(AsyncMessage::Notification(found))) => received(waker, found.payload()),
+                Some(Ok(AsyncMessage::Notification(found))) => received(wakers, found.payload()),
                 Some(Ok(_)) => {}
                 Some(Err(error)) => return Err(error.into()),
                 None => return Ok(()),
@@ -104,15 +105,18 @@ async fn listen(
     }
 }
 
-fn received(waker: &Mutex<Option<TicketWaker>>, content: &str) {
+fn received(wakers: &Mutex<Vec<TicketWaker>>, content: &str) {
     for ticket in content.split(' ') {
-        wake(waker, TicketId::parse(ticket));
+        wake(wakers, TicketId::parse(ticket));
     }
 }
 
-fn wake(waker: &Mutex<Option<TicketWaker>>, ticket: Option<TicketId>) {
-    let waker = waker.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    if let Some(waker) = waker {
+fn wake(wakers: &Mutex<Vec<TicketWaker>>, ticket: Option<TicketId>) {
+    let wakers = wakers
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone();
+    for waker in wakers {
         waker(ticket);
     }
 }

@@ -1,13 +1,13 @@
 //! API tokens, and the secret of the one-time link.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use tokio_postgres::Row;
 
 use super::queries::query;
 use super::tenants;
 use super::transaction::Transaction;
-use super::values::{bad_row, digest, millis, read_all, time};
-use crate::domain::{ApiToken, Scope, SecretDigest};
+use super::values::{bad_row, day, digest, millis, read_all, time};
+use crate::domain::{Actor, ApiToken, Scopes, SecretDigest, TenantId};
 use crate::store::ServerStoreError;
 
 /// Replaces the secret of the one-time link, unless an API token exists.
@@ -57,36 +57,51 @@ pub(super) async fn end_setup(
     Ok(count > 0)
 }
 
-/// Stores an API token.
-pub(super) async fn create(db: &Transaction, token: &ApiToken) -> Result<(), ServerStoreError> {
+/// Stores an API token. Returns `false` if a revoked token creates it.
+pub(super) async fn create(db: &Transaction, token: &ApiToken) -> Result<bool, ServerStoreError> {
     tenants::lock(db).await?;
-    db.execute(
-        query!("token_insert"),
-        &[
-            &db.tenant(),
-            &token.id,
-            &token.name,
-            &token.scope.as_str(),
-            &token.digest.as_bytes().as_slice(),
-            &millis(token.created_at),
-            &token.expires_at.map(millis),
-            &token.revoked_at.map(millis),
-        ],
-    )
-    .await?;
-    Ok(())
+    let count = db
+        .execute(
+            query!("token_insert"),
+            &[
+                &db.tenant(),
+                &token.id,
+                &token.name,
+                &token.scopes.to_string(),
+                &token.digest.as_bytes().as_slice(),
+                &millis(token.created_at),
+                &token.created_by,
+                &token.expires_at.map(millis),
+            ],
+        )
+        .await?;
+    Ok(count > 0)
 }
 
-/// Returns the API token with a secret.
+/// Returns the API token with a secret, and its tenant, in a transaction for the secret.
 pub(super) async fn find(
     db: &Transaction,
     secret: SecretDigest,
-) -> Result<Option<ApiToken>, ServerStoreError> {
+) -> Result<Option<(TenantId, ApiToken)>, ServerStoreError> {
     let digest = secret.as_bytes().as_slice();
-    let row = db
-        .query_opt(query!("token_find"), &[&db.tenant(), &digest])
+    let row = db.query_opt(query!("token_find"), &[&digest]).await?;
+    let found = row.as_ref().map(|row| {
+        let tenant = TenantId::from_column(row.try_get(9)?);
+        Ok((tenant, read(row)?))
+    });
+    found.transpose()
+}
+
+/// Records that an API token was used on a day.
+pub(super) async fn record_use(
+    db: &Transaction,
+    id: &str,
+    on: NaiveDate,
+) -> Result<(), ServerStoreError> {
+    let values = (id, on.to_string());
+    db.execute(query!("token_used"), &[&db.tenant(), &values.0, &values.1])
         .await?;
-    row.as_ref().map(read).transpose()
+    Ok(())
 }
 
 /// Returns all API tokens, in the order of their creation.
@@ -95,49 +110,38 @@ pub(super) async fn all(db: &Transaction) -> Result<Vec<ApiToken>, ServerStoreEr
     read_all(&rows, read)
 }
 
-/// The result of a revocation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Revocation {
-    /// The token is revoked now.
-    Now,
-    /// The token was revoked before.
-    Before,
-    /// No token has this id.
-    Unknown,
-}
-
-/// Revokes an API token.
+/// Revokes the API tokens of an actor: the token that the actor is, and the tokens that the actor
+/// created, directly or with another token. Returns their ids.
 pub(super) async fn revoke(
     db: &Transaction,
-    id: &str,
+    of: &Actor,
     now: DateTime<Utc>,
-) -> Result<Revocation, ServerStoreError> {
-    let revoked = db
-        .execute(query!("token_revoke"), &[&db.tenant(), &id, &millis(now)])
+) -> Result<Vec<String>, ServerStoreError> {
+    tenants::lock(db).await?;
+    let values = (of.to_string(), millis(now));
+    let rows = db
+        .query(
+            query!("token_revoke"),
+            &[&db.tenant(), &values.0, &values.1],
+        )
         .await?;
-    if revoked > 0 {
-        return Ok(Revocation::Now);
-    }
-    let found = db
-        .query_opt(query!("token_exists"), &[&db.tenant(), &id])
-        .await?;
-    Ok(if found.is_some() {
-        Revocation::Before
-    } else {
-        Revocation::Unknown
-    })
+    let mut ids = read_all(&rows, |row| Ok(row.try_get(0)?))?;
+    ids.sort_unstable();
+    Ok(ids)
 }
 
 fn read(row: &Row) -> Result<ApiToken, ServerStoreError> {
-    let scope: &str = row.try_get(2)?;
-    let (expires_at, revoked_at): (Option<i64>, Option<i64>) = (row.try_get(5)?, row.try_get(6)?);
+    let (scopes, last_used): (&str, Option<&str>) = (row.try_get(2)?, row.try_get(8)?);
+    let (expires_at, revoked_at): (Option<i64>, Option<i64>) = (row.try_get(6)?, row.try_get(7)?);
     Ok(ApiToken {
         id: row.try_get(0)?,
         name: row.try_get(1)?,
-        scope: Scope::parse(scope).ok_or_else(|| bad_row("api_tokens", scope))?,
+        scopes: Scopes::parse(scopes).ok_or_else(|| bad_row("api_tokens", scopes))?,
         digest: SecretDigest::from_bytes(digest("api_tokens", row, 3)?),
         created_at: time(row.try_get(4)?),
+        created_by: row.try_get(5)?,
         expires_at: expires_at.map(time),
         revoked_at: revoked_at.map(time),
+        last_used_on: last_used.map(|text| day("api_tokens", text)).transpose()?,
     })
 }

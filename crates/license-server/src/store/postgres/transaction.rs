@@ -6,17 +6,38 @@ use std::time::Instant;
 
 use deadpool_postgres::{ClientWrapper, Object};
 use futures_util::future::try_join;
+use license_core::encoding::hex;
 use tokio_postgres::error::Severity;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error, Row};
 
 use super::queries::query;
-use crate::domain::TenantId;
+use crate::domain::{SecretDigest, TenantId};
 use crate::observer::Observer;
 use crate::store::{PostgresError, ServerStoreError};
 
-/// The tenant of a transaction for all tenants. No tenant has this id.
-const ALL_TENANTS: &str = "*";
+/// The rows that a transaction sees, by the policies of row-level security.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum VisibleRows<'a> {
+    /// The rows of a tenant.
+    Tenant(&'a TenantId),
+    /// The list of tenants, and the tables without a tenant.
+    AllTenants,
+    /// The credentials with this secret.
+    Secret(SecretDigest),
+}
+
+impl VisibleRows<'_> {
+    /// Returns the value of the setting that the policies compare. No tenant has an id like the
+    /// last two.
+    fn setting(self) -> String {
+        match self {
+            Self::Tenant(tenant) => tenant.as_str().to_owned(),
+            Self::AllTenants => "*".to_owned(),
+            Self::Secret(digest) => format!("secret:{}", hex::encode(digest.as_bytes())),
+        }
+    }
+}
 
 /// Whether a transaction may change the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,16 +102,16 @@ pub(super) struct Transaction {
 }
 
 impl Transaction {
-    /// Begins a transaction of a tenant, or of all tenants.
+    /// Begins a transaction.
     pub(super) async fn begin(
         connection: Connection,
-        tenant: Option<&TenantId>,
+        rows: VisibleRows<'_>,
         access: Access,
         observer: Arc<dyn Observer>,
     ) -> Result<Self, ServerStoreError> {
         let transaction = Self {
             connection,
-            tenant: tenant.map_or(ALL_TENANTS, TenantId::as_str).to_owned(),
+            tenant: rows.setting(),
             unfinished: AtomicUsize::new(0),
             access,
             begun: Instant::now(),

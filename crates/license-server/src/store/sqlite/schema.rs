@@ -8,18 +8,19 @@ use crate::store::ServerStoreError;
 
 /// The migrations. Each migration creates version N from version N-1, in one transaction. A
 /// released migration never changes.
-const MIGRATIONS: [&str; 4] = [
+pub(super) const MIGRATIONS: [&str; 5] = [
     include_str!("migrations/001-first.sql"),
     include_str!("migrations/002-ledger.sql"),
     include_str!("migrations/003-telemetry.sql"),
     include_str!("migrations/004-moves.sql"),
+    include_str!("migrations/005-roles.sql"),
 ];
 
 /// The version that the last migration creates.
-pub(super) const SUPPORTED: i64 = 4;
+pub(super) const SUPPORTED: i64 = 5;
 
 /// The id that distinguishes the databases of servers (`PRAGMA application_id`).
-const APPLICATION_ID: i64 = 0x4C69_6353;
+pub(super) const APPLICATION_ID: i64 = 0x4C69_6353;
 
 /// Returns the version of a database. 0 means an empty database.
 ///

@@ -1,11 +1,11 @@
 //! API tokens, and the secret of the one-time link.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use rusqlite::{Connection, Row, params};
 
 use super::queries::query;
-use super::values::{bad_row, collect, millis, time};
-use crate::domain::{ApiToken, Scope, SecretDigest, TenantId};
+use super::values::{bad_row, collect, day, millis, time};
+use crate::domain::{Actor, ApiToken, Scopes, SecretDigest, TenantId};
 use crate::store::ServerStoreError;
 
 /// Replaces the secret of the one-time link, unless an API token exists.
@@ -43,34 +43,49 @@ pub(super) fn end_setup(
     Ok(statement.execute(values)? > 0)
 }
 
-/// Stores an API token.
+/// Stores an API token. Returns `false` if a revoked token creates it.
 pub(super) fn create(
     db: &Connection,
     tenant: &TenantId,
     token: &ApiToken,
-) -> Result<(), ServerStoreError> {
-    db.prepare_cached(query!("token_insert"))?.execute(params![
+) -> Result<bool, ServerStoreError> {
+    let mut statement = db.prepare_cached(query!("token_insert"))?;
+    let inserted = statement.execute(params![
         tenant.as_str(),
         token.id,
         token.name,
-        token.scope.as_str(),
+        token.scopes.to_string(),
         token.digest.as_bytes(),
         millis(token.created_at),
+        token.created_by,
         token.expires_at.map(millis),
-        token.revoked_at.map(millis),
     ])?;
-    Ok(())
+    Ok(inserted > 0)
 }
 
-/// Returns the API token with a secret.
+/// Returns the API token with a secret, and its tenant.
 pub(super) fn find(
     db: &Connection,
-    tenant: &TenantId,
     secret: SecretDigest,
-) -> Result<Option<ApiToken>, ServerStoreError> {
+) -> Result<Option<(TenantId, ApiToken)>, ServerStoreError> {
     let mut statement = db.prepare_cached(query!("token_find"))?;
-    let values = params![tenant.as_str(), secret.as_bytes()];
-    Ok(collect(&mut statement, values, read)?.into_iter().next())
+    let found = collect(&mut statement, [secret.as_bytes()], |row| {
+        let tenant: String = row.get(9)?;
+        Ok((TenantId::from_column(&tenant), read(row)?))
+    });
+    Ok(found?.into_iter().next())
+}
+
+/// Records that an API token was used on a day.
+pub(super) fn record_use(
+    db: &Connection,
+    tenant: &TenantId,
+    id: &str,
+    on: NaiveDate,
+) -> Result<(), ServerStoreError> {
+    let mut statement = db.prepare_cached(query!("token_used"))?;
+    statement.execute([tenant.as_str(), id, &on.to_string()])?;
+    Ok(())
 }
 
 /// Returns all API tokens, in the order of their creation.
@@ -79,48 +94,33 @@ pub(super) fn all(db: &Connection, tenant: &TenantId) -> Result<Vec<ApiToken>, S
     collect(&mut statement, [tenant.as_str()], read)
 }
 
-/// The result of a revocation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum TokenRevocation {
-    /// The token is revoked now.
-    Revoked,
-    /// The token was revoked before.
-    RevokedBefore,
-    /// No token has this id.
-    Unknown,
-}
-
-/// Revokes an API token.
+/// Revokes the API tokens of an actor: the token that the actor is, and the tokens that the actor
+/// created, directly or with another token. Returns their ids.
 pub(super) fn revoke(
     db: &Connection,
     tenant: &TenantId,
-    id: &str,
+    of: &Actor,
     now: DateTime<Utc>,
-) -> Result<TokenRevocation, ServerStoreError> {
+) -> Result<Vec<String>, ServerStoreError> {
     let mut statement = db.prepare_cached(query!("token_revoke"))?;
-    if statement.execute(params![tenant.as_str(), id, millis(now)])? > 0 {
-        return Ok(TokenRevocation::Revoked);
-    }
-    let exists = db
-        .prepare_cached(query!("token_exists"))?
-        .exists([tenant.as_str(), id])?;
-    Ok(if exists {
-        TokenRevocation::RevokedBefore
-    } else {
-        TokenRevocation::Unknown
-    })
+    let values = params![tenant.as_str(), of.to_string(), millis(now)];
+    let mut ids = collect(&mut statement, values, |row| Ok(row.get(0)?))?;
+    ids.sort_unstable();
+    Ok(ids)
 }
 
 fn read(row: &Row<'_>) -> Result<ApiToken, ServerStoreError> {
-    let scope: String = row.get(2)?;
-    let (expires_at, revoked_at): (Option<i64>, Option<i64>) = (row.get(5)?, row.get(6)?);
+    let (scopes, last_used): (String, Option<String>) = (row.get(2)?, row.get(8)?);
+    let (expires_at, revoked_at): (Option<i64>, Option<i64>) = (row.get(6)?, row.get(7)?);
     Ok(ApiToken {
         id: row.get(0)?,
         name: row.get(1)?,
-        scope: Scope::parse(&scope).ok_or_else(|| bad_row("api_tokens", scope))?,
+        scopes: Scopes::parse(&scopes).ok_or_else(|| bad_row("api_tokens", scopes))?,
         digest: SecretDigest::from_bytes(row.get(3)?),
         created_at: time(row.get(4)?),
+        created_by: row.get(5)?,
         expires_at: expires_at.map(time),
         revoked_at: revoked_at.map(time),
+        last_used_on: last_used.map(|text| day("api_tokens", &text)).transpose()?,
     })
 }

@@ -6,7 +6,7 @@ use crate::domain::{Page, PageRequest};
 use crate::store::ServerStoreError;
 
 pub(super) use crate::store::values::{
-    after_number, bad_row, column, excess, license_id, millis, number, time,
+    after_number, bad_row, column, day, excess, license_id, millis, number, time,
 };
 
 /// Collects rows.

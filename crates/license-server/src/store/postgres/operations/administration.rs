@@ -1,13 +1,12 @@
 //! Administration: API tokens, the audit trail, events, and requests that may be repeated.
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::domain::{
-    ApiToken, AuditEntry, AuditReport, EventRecord, IdempotencyKey, IdempotencyState,
+    Actor, ApiToken, AuditEntry, AuditReport, EventRecord, IdempotencyKey, IdempotencyState,
     NewAuditEntry, Page, PageRequest, SecretDigest, StoredResponse, TenantId,
 };
-use crate::store::postgres::tokens::Revocation;
 use crate::store::postgres::transaction::Transaction;
 use crate::store::postgres::{PostgresStore, audit, events, requests, tokens};
 use crate::store::{AdministrationStore, ServerStoreError};
@@ -53,7 +52,7 @@ impl AdministrationStore for PostgresStore {
         tenant: &TenantId,
         token: ApiToken,
         audit: NewAuditEntry,
-    ) -> Result<(), ServerStoreError> {
+    ) -> Result<bool, ServerStoreError> {
         let db = self.database.begin(tenant).await?;
         let result = create_token(&db, &token, &audit).await;
         db.end(result).await
@@ -61,11 +60,21 @@ impl AdministrationStore for PostgresStore {
 
     async fn find_token(
         &self,
-        tenant: &TenantId,
         secret: SecretDigest,
-    ) -> Result<Option<ApiToken>, ServerStoreError> {
-        let db = self.database.begin_read(tenant).await?;
+    ) -> Result<Option<(TenantId, ApiToken)>, ServerStoreError> {
+        let db = self.database.begin_read_by_secret(secret).await?;
         let result = tokens::find(&db, secret).await;
+        db.end(result).await
+    }
+
+    async fn record_token_use(
+        &self,
+        tenant: &TenantId,
+        id: &str,
+        on: NaiveDate,
+    ) -> Result<(), ServerStoreError> {
+        let db = self.database.begin(tenant).await?;
+        let result = tokens::record_use(&db, id, on).await;
         db.end(result).await
     }
 
@@ -75,14 +84,14 @@ impl AdministrationStore for PostgresStore {
         db.end(result).await
     }
 
-    async fn revoke_token(
+    async fn revoke_tokens(
         &self,
         tenant: &TenantId,
-        id: &str,
+        of: &Actor,
         audit: NewAuditEntry,
-    ) -> Result<bool, ServerStoreError> {
+    ) -> Result<Vec<String>, ServerStoreError> {
         let db = self.database.begin(tenant).await?;
-        let result = revoke_token(&db, id, &audit).await;
+        let result = revoke_tokens(&db, of, &audit).await;
         db.end(result).await
     }
 
@@ -177,27 +186,29 @@ async fn complete_setup(
     if !tokens::end_setup(db, secret, token.created_at).await? {
         return Ok(false);
     }
-    create_token(db, token, audit).await?;
-    Ok(true)
+    create_token(db, token, audit).await
 }
 
 async fn create_token(
     db: &Transaction,
     token: &ApiToken,
     audit: &NewAuditEntry,
-) -> Result<(), ServerStoreError> {
-    tokens::create(db, token).await?;
-    audit::append(db, audit).await
-}
-
-async fn revoke_token(
-    db: &Transaction,
-    id: &str,
-    audit: &NewAuditEntry,
 ) -> Result<bool, ServerStoreError> {
-    let revocation = tokens::revoke(db, id, audit.at).await?;
-    if revocation == Revocation::Now {
+    let is_created = tokens::create(db, token).await?;
+    if is_created {
         audit::append(db, audit).await?;
     }
-    Ok(revocation != Revocation::Unknown)
+    Ok(is_created)
+}
+
+async fn revoke_tokens(
+    db: &Transaction,
+    of: &Actor,
+    audit: &NewAuditEntry,
+) -> Result<Vec<String>, ServerStoreError> {
+    let ids = tokens::revoke(db, of, audit.at).await?;
+    for id in &ids {
+        audit::append(db, &audit.with_subject(id)).await?;
+    }
+    Ok(ids)
 }

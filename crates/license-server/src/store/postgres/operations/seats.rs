@@ -41,7 +41,7 @@ impl SeatStore for PostgresStore {
 
     fn on_ticket_change(&self, waker: TicketWaker) {
         if let Some(listener) = &self.listener {
-            listener.set_waker(waker);
+            listener.add_waker(waker);
         }
     }
 

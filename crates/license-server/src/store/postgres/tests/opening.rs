@@ -7,8 +7,8 @@ use license_test_services::{PostgresServer, TestDatabase};
 use super::{config, open};
 use crate::clock::SystemServerClock;
 use crate::domain::{Refusal, TenantId};
-use crate::store::postgres::{PostgresConfig, PostgresStore};
-use crate::store::{LicenseStore, ServerStore, ServerStoreError};
+use crate::store::postgres::{PostgresConfig, PostgresStore, schema};
+use crate::store::{LicenseStore, ServerStore, ServerStoreError, conformance};
 
 async fn refused(config: &PostgresConfig) -> ServerStoreError {
     let opened = PostgresStore::open(config, None, Arc::new(SystemServerClock), Arc::new(()));
@@ -52,14 +52,30 @@ async fn a_database_of_another_version_is_refused() {
         return;
     };
     drop(open(&test).await);
-    test.sql("UPDATE schema_version SET version = 2");
+    test.sql("UPDATE schema_version SET version = version + 1");
     let newer = refused(&config(&test)).await;
+    let next = schema::SUPPORTED + 1;
     assert!(
-        matches!(newer, ServerStoreError::Newer { found: 2, .. }),
+        matches!(newer, ServerStoreError::Newer { found, .. } if found == next),
         "{newer:?}"
     );
     let newer = beside(&test).await.unwrap_err();
     assert!(matches!(newer, ServerStoreError::Newer { .. }), "{newer:?}");
+}
+
+#[tokio::test]
+async fn a_migration_keeps_the_meaning_of_tokens() {
+    let Some(test) = TestDatabase::create() else {
+        return;
+    };
+    let insert = conformance::insert_old_tokens(|digest| format!("'\\x{digest}'"));
+    test.sql(&format!(
+        "{} SET license_server.tenant = 'site'; {insert}",
+        schema::MIGRATIONS[0]
+    ));
+    conformance::old_tokens_keep_their_meaning(&open(&test).await).await;
+    let tables = "SELECT relname FROM pg_class WHERE relrowsecurity AND NOT relforcerowsecurity";
+    assert_eq!(test.sql(tables), "");
 }
 
 #[tokio::test]

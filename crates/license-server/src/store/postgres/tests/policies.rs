@@ -100,9 +100,11 @@ async fn every_table_with_a_tenant_has_the_policy() {
             WHERE tablename = relname AND policyname = 'own_rows' AND cmd = 'ALL'
               AND permissive = 'PERMISSIVE' AND qual LIKE '%license_server.tenant%'))";
     assert_eq!(test.sql(unprotected), "");
-    // Only the list of tenants has a second policy.
-    let others = "SELECT tablename, policyname FROM pg_policies WHERE policyname <> 'own_rows'";
-    assert_eq!(test.sql(others), "tenants|list_of_tenants");
+    // Only credentials and the list of tenants have a second policy.
+    let others = "SELECT tablename, policyname FROM pg_policies WHERE policyname <> 'own_rows'
+        ORDER BY tablename";
+    let expected = "api_tokens|by_secret\ntenants|list_of_tenants";
+    assert_eq!(test.sql(others), expected);
 }
 
 #[tokio::test]

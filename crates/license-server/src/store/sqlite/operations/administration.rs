@@ -1,13 +1,12 @@
 //! Administration: API tokens, the audit trail, events, and requests that may be repeated.
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::domain::{
-    ApiToken, AuditEntry, AuditReport, EventRecord, IdempotencyKey, IdempotencyState,
+    Actor, ApiToken, AuditEntry, AuditReport, EventRecord, IdempotencyKey, IdempotencyState,
     NewAuditEntry, Page, PageRequest, SecretDigest, StoredResponse, TenantId,
 };
-use crate::store::sqlite::tokens::TokenRevocation;
 use crate::store::sqlite::writer::Batch;
 use crate::store::sqlite::{SqliteStore, audit, events, requests, tokens};
 use crate::store::{AdministrationStore, ServerStoreError};
@@ -49,9 +48,7 @@ impl AdministrationStore for SqliteStore {
             if !tokens::end_setup(batch.db, tenant, secret, token.created_at)? {
                 return Ok(false);
             }
-            tokens::create(batch.db, tenant, &token)?;
-            audit::append(batch.db, tenant, &audit)?;
-            Ok(true)
+            create_token(batch, tenant, &token, &audit)
         };
         self.write(tenant, complete).await
     }
@@ -61,40 +58,50 @@ impl AdministrationStore for SqliteStore {
         tenant: &TenantId,
         token: ApiToken,
         audit: NewAuditEntry,
-    ) -> Result<(), ServerStoreError> {
+    ) -> Result<bool, ServerStoreError> {
         self.write(tenant, move |batch, tenant| {
-            tokens::create(batch.db, tenant, &token)?;
-            audit::append(batch.db, tenant, &audit)
+            create_token(batch, tenant, &token, &audit)
         })
         .await
     }
 
     async fn find_token(
         &self,
-        tenant: &TenantId,
         secret: SecretDigest,
-    ) -> Result<Option<ApiToken>, ServerStoreError> {
-        self.read(tenant, move |db, tenant| tokens::find(db, tenant, secret))
-            .await
+    ) -> Result<Option<(TenantId, ApiToken)>, ServerStoreError> {
+        self.readers.run(move |db| tokens::find(db, secret)).await
+    }
+
+    async fn record_token_use(
+        &self,
+        tenant: &TenantId,
+        id: &str,
+        on: NaiveDate,
+    ) -> Result<(), ServerStoreError> {
+        let id = id.to_owned();
+        self.write(tenant, move |batch, tenant| {
+            tokens::record_use(batch.db, tenant, &id, on)
+        })
+        .await
     }
 
     async fn tokens(&self, tenant: &TenantId) -> Result<Vec<ApiToken>, ServerStoreError> {
         self.read(tenant, tokens::all).await
     }
 
-    async fn revoke_token(
+    async fn revoke_tokens(
         &self,
         tenant: &TenantId,
-        id: &str,
+        of: &Actor,
         audit: NewAuditEntry,
-    ) -> Result<bool, ServerStoreError> {
-        let id = id.to_owned();
+    ) -> Result<Vec<String>, ServerStoreError> {
+        let of = of.clone();
         let revoke = move |batch: &mut Batch<'_>, tenant: &TenantId| {
-            let revocation = tokens::revoke(batch.db, tenant, &id, audit.at)?;
-            if revocation == TokenRevocation::Revoked {
-                audit::append(batch.db, tenant, &audit)?;
+            let ids = tokens::revoke(batch.db, tenant, &of, audit.at)?;
+            for id in &ids {
+                audit::append(batch.db, tenant, &audit.with_subject(id))?;
             }
-            Ok(revocation != TokenRevocation::Unknown)
+            Ok(ids)
         };
         self.write(tenant, revoke).await
     }
@@ -182,4 +189,17 @@ impl AdministrationStore for SqliteStore {
         })
         .await
     }
+}
+
+fn create_token(
+    batch: &mut Batch<'_>,
+    tenant: &TenantId,
+    token: &ApiToken,
+    audit: &NewAuditEntry,
+) -> Result<bool, ServerStoreError> {
+    let is_created = tokens::create(batch.db, tenant, token)?;
+    if is_created {
+        audit::append(batch.db, tenant, audit)?;
+    }
+    Ok(is_created)
 }

@@ -1,2 +1,2 @@
-SELECT id, name, scope, digest, created_at, expires_at, revoked_at
-FROM api_tokens WHERE tenant = ?1 AND digest = ?2
+SELECT id, name, scopes, digest, created_at, created_by, expires_at, revoked_at, last_used_on, tenant
+FROM api_tokens WHERE digest = ?1

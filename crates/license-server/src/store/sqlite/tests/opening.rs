@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use super::{directory, open};
 use crate::clock::{ManualClock, ServerClock, SystemServerClock};
 use crate::domain::{PageRequest, PoolId, TenantId};
-use crate::store::conformance::{acquire, session};
+use crate::store::conformance::{self, acquire, session};
 use crate::store::sqlite::{SqliteStore, schema};
 use crate::store::{AdministrationStore, SeatStore, ServerStore, ServerStoreError};
 
@@ -204,6 +204,22 @@ fn a_newer_database_is_refused() {
         "{opened:?}"
     );
     assert!(opened.unwrap_err().hint().is_some());
+}
+
+#[tokio::test]
+async fn a_migration_keeps_the_meaning_of_tokens() {
+    let directory = directory();
+    let path = directory.path().join("server.db");
+    crate::store::sqlite::location::create_private(&path).unwrap();
+    let db = Connection::open(&path).unwrap();
+    db.execute_batch(&schema::MIGRATIONS[..4].concat()).unwrap();
+    let insert = conformance::insert_old_tokens(|digest| format!("x'{digest}'"));
+    db.execute_batch(&insert).unwrap();
+    db.pragma_update(None, "application_id", schema::APPLICATION_ID)
+        .unwrap();
+    db.pragma_update(None, "user_version", 4).unwrap();
+    drop(db);
+    conformance::old_tokens_keep_their_meaning(&open(directory.path())).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

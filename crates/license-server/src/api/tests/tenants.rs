@@ -1,0 +1,180 @@
+//! The isolation of tenants, on both databases and in both roles of a server.
+
+use std::sync::Arc;
+
+use license_core::ids::Nonce;
+use license_core::requests::MachineRequest;
+use license_issuer::ledger::Ledger;
+use license_issuer::ledger::sqlite::LedgerFile;
+use license_test_services::TestDatabase;
+
+use super::walk::{Resources, issue_order};
+use super::{TestApi, clock, sqlite};
+use crate::clock::ManualClock;
+use crate::domain::{Actor, PageRequest, TenantId};
+use crate::services::tests::administration::report;
+use crate::services::tests::floating::{acquire_request, session};
+use crate::services::tests::installation::list;
+use crate::services::tests::telemetry::{batch, event};
+use crate::services::tests::{activations, id, token, validation, vendor};
+use crate::services::{ServerRole, VendorConfig};
+use crate::store::postgres::{PostgresConfig, PostgresStore};
+
+/// Gives the site licenses, seats, a queue, an activation request, reports and a revocation list.
+async fn use_site(api: &TestApi) -> Resources {
+    let services = api.tenants.own();
+    let license = token(1, |_| {});
+    let activated = token(2, |draft| draft.must_activate = true);
+    for text in [&license, &activated] {
+        let installed = services.licenses.install(&Actor::Console, text).await;
+        installed.unwrap();
+    }
+    for number in 1..=6 {
+        let request = acquire_request(&license, number, number == 6);
+        services.seats.acquire(request).await.unwrap();
+    }
+    let validated = services.validate.validate(validation::request(&license));
+    validated.await.unwrap();
+    let request = MachineRequest::Activation(activations::request(2, 1));
+    let requested = services.activations.request(&request.to_armor()).await;
+    requested.unwrap();
+    services.usage.submit(id(1), &report(1)).await.unwrap();
+    let events = vec![event(1, "2027-01-15")];
+    services.telemetry.submit(batch(1, events)).await.unwrap();
+    let list = list(1, &[9]);
+    let imported = services.revocations.import(&Actor::Console, &list);
+    imported.await.unwrap();
+    services.tick().await.unwrap();
+    let page = PageRequest::first();
+    let pool = services.pools.list(&page).await.unwrap().items[0]
+        .pool
+        .to_string();
+    let nonce = Nonce::from_random([1; 16]).to_string();
+    let token = format!("tok_owner_{}", services.tenant());
+    let texts = [
+        &pool,
+        &nonce,
+        &token,
+        "user1",
+        "user6",
+        "ACME Ltd",
+        "commands_per_day",
+        "1.4.2",
+    ];
+    let mut texts: Vec<_> = texts.map(|text| text.to_string()).to_vec();
+    texts.extend([id(1).to_string(), id(2).to_string(), session(1).to_string()]);
+    Resources {
+        ids: vec![
+            ("license", Some(id(1).to_string())),
+            ("pool", Some(pool)),
+            ("session", Some(session(1).to_string())),
+            ("id", Some(token)),
+            ("nonce", Some(nonce)),
+        ],
+        texts,
+    }
+}
+
+#[tokio::test]
+async fn a_second_tenant_neither_sees_nor_changes_a_site_in_sqlite() {
+    let (directory, clock) = (tempfile::tempdir().unwrap(), clock());
+    let api = TestApi::start(sqlite(&directory, &clock), &clock, ServerRole::Site).await;
+    let resources = use_site(&api).await;
+    api.walk(&resources).await;
+}
+
+#[tokio::test]
+async fn a_second_tenant_neither_sees_nor_changes_a_site_in_postgresql() {
+    let Some(database) = TestDatabase::create() else {
+        return;
+    };
+    let clock = clock();
+    let config = PostgresConfig::parse(database.url(), None).unwrap();
+    let node_clock: Arc<ManualClock> = Arc::clone(&clock);
+    let store = PostgresStore::open(&config, None, node_clock, Arc::new(()));
+    let store = Arc::new(store.await.unwrap());
+    let api = TestApi::start(store, &clock, ServerRole::Site).await;
+    let resources = use_site(&api).await;
+    let second = api.walk(&resources).await;
+    assert_rows_are_hidden(&database, &TenantId::site(), &second);
+}
+
+/// Reads each table without a condition, as the role of the server and for the second tenant. The
+/// database itself hides the rows of the first tenant.
+fn assert_rows_are_hidden(database: &TestDatabase, first: &TenantId, second: &TenantId) {
+    let tables = "SELECT c.relname FROM pg_class c
+        JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant'
+        WHERE c.relkind = 'r' AND c.relnamespace = current_schema()::regnamespace";
+    let tables = database.sql(tables);
+    let count = |condition: &str| {
+        let counts = tables
+            .lines()
+            .map(|table| format!("SELECT '{table}', count(*) FROM {table} WHERE {condition}"));
+        counts.collect::<Vec<_>>().join(" UNION ALL ")
+    };
+    let stored = database.superuser_sql(&count(&format!("tenant = '{first}'")));
+    let used = stored.lines().filter(|line| !line.ends_with("|0")).count();
+    assert!(used > 15, "the first tenant has rows in {used} tables only");
+    let visible = database.sql(&format!(
+        "SELECT set_config('license_server.tenant', '{second}', false);
+         SELECT * FROM ({}) c WHERE count > 0",
+        count(&format!("tenant <> '{second}'"))
+    ));
+    assert_eq!(visible, second.as_str());
+    // A secret shows its own token only, and permits no change.
+    let shown = database.sql(
+        "SELECT set_config('license_server.tenant', 'secret:' || repeat('00', 32), false);
+         SELECT count(*) FROM api_tokens",
+    );
+    assert_eq!(shown.lines().last(), Some("0"));
+    let secret = database
+        .superuser_sql("SELECT encode(digest, 'hex') FROM api_tokens WHERE id = 'tok_owner_site'");
+    let shown = database.sql(&format!(
+        "SELECT set_config('license_server.tenant', 'secret:{secret}', false);
+         WITH changed AS (UPDATE api_tokens SET name = 'x' RETURNING 1) SELECT count(*) FROM changed;
+         SELECT id FROM api_tokens"
+    ));
+    let shown: Vec<_> = shown.lines().skip(1).collect();
+    assert_eq!(shown, ["0", "tok_owner_site"]);
+}
+
+#[tokio::test]
+async fn a_second_tenant_neither_sees_nor_changes_the_ledger_of_a_vendor() {
+    let (directory, clock) = (tempfile::tempdir().unwrap(), clock());
+    let ledger = directory.path().join("ledger.db");
+    LedgerFile::new(&ledger).prepare().unwrap();
+    let key = vendor();
+    let role = ServerRole::Vendor(Box::new(VendorConfig { ledger, key }));
+    let api = TestApi::start(sqlite(&directory, &clock), &clock, role).await;
+    let first = api.tenants.own().tenant().clone();
+    let issuer = api.token(&first, "license_manager").await;
+    let path = "/api/v1/licenses/issue";
+    let issued = api.send("POST", path, &issuer, Some(&issue_order())).await;
+    assert_eq!(issued.status, 200, "{issued:?}");
+    let license = issued.body["id"].as_str().unwrap().to_owned();
+    let key = issued.body["key"].as_str().unwrap();
+    let acquired = api
+        .tenants
+        .own()
+        .seats
+        .acquire(acquire_request(key, 1, false));
+    acquired.await.unwrap();
+    let token = format!("tok_license_manager_{first}");
+    let resources = Resources {
+        texts: vec![
+            license.clone(),
+            token.clone(),
+            "ACME Ltd".to_owned(),
+            "user1".to_owned(),
+        ],
+        ids: vec![
+            ("license", Some(license.clone())),
+            ("pool", Some(license)),
+            ("session", Some(session(1).to_string())),
+            ("id", Some(token)),
+            // The answer to an activation is in the ledger.
+            ("nonce", None),
+        ],
+    };
+    api.walk(&resources).await;
+}

@@ -1,0 +1,190 @@
+//! A walk over all routes with the credentials of two tenants.
+
+use license_core::ids::Nonce;
+use serde_json::{Value, json};
+
+use super::{Answer, Operation, TestApi};
+use crate::domain::TenantId;
+use crate::services::tests::floating::session;
+use crate::services::tests::installation::list;
+use crate::services::tests::{activations, id, token};
+
+/// The resources of the first tenant.
+pub(super) struct Resources {
+    /// The values of the parameters of paths. `None`: a server of this role has no such resource.
+    pub(super) ids: Vec<(&'static str, Option<String>)>,
+    /// Texts that only answers to the first tenant have.
+    pub(super) texts: Vec<String>,
+}
+
+impl Resources {
+    /// Returns the path of an operation, unless the server has no such resource.
+    fn path(&self, operation: &Operation) -> Option<String> {
+        let is_named = |name: &str| operation.path.contains(&format!("{{{name}}}"));
+        let ids = self.ids.iter().filter(|(name, _)| is_named(name));
+        let ids: Option<Vec<_>> = ids.map(|(name, id)| Some((*name, id.clone()?))).collect();
+        ids.map(|ids| fill(&operation.path, &ids))
+    }
+}
+
+/// Returns ids that no tenant has, with the form of real ones.
+fn unknown() -> Vec<(&'static str, String)> {
+    vec![
+        ("license", id(200).to_string()),
+        ("pool", id(200).to_string()),
+        ("session", session(200).to_string()),
+        ("id", "tok_00000000000000000000000000000000".to_owned()),
+        ("nonce", Nonce::from_random([200; 16]).to_string()),
+    ]
+}
+
+fn fill(path: &str, values: &[(&'static str, String)]) -> String {
+    let filled = values.iter().fold(path.to_owned(), |path, (name, value)| {
+        path.replace(&format!("{{{name}}}"), value)
+    });
+    assert!(
+        !filled.contains('{'),
+        "add a value for the parameters of {path}"
+    );
+    filled
+}
+
+/// Returns a query and a body that the route accepts.
+fn input(operation: &Operation) -> (&'static str, Option<Value>) {
+    let file = |text: String| ("", Some(json!({ "file": text })));
+    let order = |order: Value| ("", Some(order));
+    match (operation.method.as_str(), operation.path.as_str()) {
+        ("POST", "/api/v1/licenses") => file(token(3, |_| {})),
+        ("POST", "/api/v1/revocations") => file(list(2, &[1])),
+        ("POST", "/api/v1/trust-statements") => file("none".to_owned()),
+        ("POST", "/api/v1/activation-answers") => {
+            file(activations::answer(&activations::request(2, 1)))
+        }
+        ("POST", "/api/v1/licenses/issue") => order(issue_order()),
+        ("POST", "/api/v1/licenses/{license}/renew") => order(json!({"days": 30})),
+        ("POST", "/api/v1/licenses/{license}/upgrade") => order(json!({"reissue": true})),
+        ("POST", path) if path.ends_with("/revoke") || path.ends_with("/reinstate") => {
+            order(json!({"reason": "a test", "with_successors": true}))
+        }
+        ("POST", "/api/v1/pools/{pool}/leases/{session}/end") => {
+            order(json!({"mode": "hard", "reason": "a test"}))
+        }
+        ("PUT", "/api/v1/pools/{pool}/policy") => order(json!({"max_queue": 7})),
+        ("POST", "/api/v1/tokens") => order(json!({"name": "new", "scopes": ["auditor"]})),
+        ("DELETE", "/api/v1/usage-reports") => ("?through=1000", None),
+        ("GET" | "DELETE", _) => ("", None),
+        _ => panic!("add a body that {operation:?} accepts"),
+    }
+}
+
+/// Returns an order for a license that never needs a check-in.
+pub(super) fn issue_order() -> Value {
+    json!({
+        "customer": "ACME Ltd", "tier": "team", "days": 300, "offline": true, "seats": 5,
+    })
+}
+
+impl TestApi {
+    async fn request(&self, operation: &Operation, path: &str, secret: &str) -> Answer {
+        let (query, body) = input(operation);
+        let path = format!("{path}{query}");
+        self.send(&operation.method, &path, secret, body.as_ref())
+            .await
+    }
+
+    /// Returns the answers to everything that an owner of the first tenant can read.
+    async fn everything(&self, resources: &Resources, secret: &str) -> Vec<(String, String)> {
+        let mut all = Vec::new();
+        for operation in self.operations().await {
+            if let Some(path) = resources.path(&operation)
+                && operation.method == "GET"
+            {
+                let answer = self.request(&operation, &path, secret).await;
+                assert!(is_answered(&answer), "{path}: {answer:?}");
+                all.push((path, answer.text));
+            }
+        }
+        // The newest revocation list needs no credentials.
+        let path = "/api/v1/revocations".to_owned();
+        let answer = self.send("GET", &path, "", None).await;
+        all.push((path, answer.text));
+        all
+    }
+
+    /// Walks all routes with the credentials of a second tenant. The second tenant can neither see
+    /// nor change the resources of the first one, and cannot tell whether they exist.
+    pub(super) async fn walk(&self, resources: &Resources) -> TenantId {
+        let first = self.tenants.own().tenant().clone();
+        let second = TenantId::new(uuid::Uuid::from_u128(2));
+        let owner = self.token(&first, "owner").await;
+        let stranger = self.token(&second, "owner").await;
+        // The first request records the day of the use.
+        self.send("GET", "/api/v1/tokens", &owner, None).await;
+        let before = self.everything(resources, &owner).await;
+        for text in &resources.texts {
+            let is_shown = before.iter().any(|(_, answer)| answer.contains(text));
+            assert!(is_shown, "no answer to the first tenant has {text}");
+        }
+        let operations = self.operations().await;
+        let (named, unnamed): (Vec<_>, Vec<_>) = operations
+            .iter()
+            .partition(|operation| operation.path.contains('{'));
+        for operation in &named {
+            let Some(path) = resources.path(operation) else {
+                continue;
+            };
+            let real = self.request(operation, &path, &stranger).await;
+            let path = fill(&operation.path, &unknown());
+            let other = self.request(operation, &path, &stranger).await;
+            let code = real.body["code"].as_str().unwrap_or_default();
+            let is_hidden = (real.status, code) == (404, "NOT_FOUND")
+                || (real.status, code) == (409, "WRONG_ROLE");
+            assert!(is_hidden, "{operation:?}: {real:?}");
+            let found = (
+                other.status,
+                other.body["code"].as_str().unwrap_or_default(),
+            );
+            assert_eq!(found, (real.status, code), "{operation:?}: {other:?}");
+        }
+        let (read, changed): (Vec<_>, Vec<_>) = unnamed
+            .into_iter()
+            .partition(|operation| operation.method == "GET");
+        for operation in read {
+            let answer = self.request(operation, &operation.path, &stranger).await;
+            assert_eq!(answer.status, 200, "{operation:?}: {answer:?}");
+            for text in &resources.texts {
+                assert!(!answer.text.contains(text), "{text} in {answer:?}");
+            }
+        }
+        for operation in changed {
+            let answer = self.request(operation, &operation.path, &stranger).await;
+            let status = answer.status.to_string();
+            assert!(
+                operation.statuses.contains(&status),
+                "{operation:?}: {answer:?}"
+            );
+        }
+        let after = self.everything(resources, &owner).await;
+        for (before, after) in before.iter().zip(&after) {
+            assert_eq!(before, after, "the second tenant changed the first one");
+        }
+        // The owner of the resources can make the requests that were refused, the removals last.
+        let (removals, changes): (Vec<_>, Vec<_>) = named
+            .into_iter()
+            .filter(|operation| operation.method != "GET")
+            .partition(|operation| operation.method == "DELETE");
+        for operation in changes.into_iter().chain(removals) {
+            let Some(path) = resources.path(operation) else {
+                continue;
+            };
+            let answer = self.request(operation, &path, &owner).await;
+            assert!(is_answered(&answer), "{operation:?}: {answer:?}");
+        }
+        second
+    }
+}
+
+/// Returns whether a request had its effect, or reached a resource or a role that does not permit it.
+fn is_answered(answer: &Answer) -> bool {
+    (200..300).contains(&answer.status) || answer.status == 409
+}

@@ -1,0 +1,121 @@
+//! The services of each tenant.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use license_core::FeatureMatrix;
+use tokio::sync::Mutex;
+
+use super::roots::TrustRoots;
+use super::signer::ServerSigner;
+use super::tokens;
+use super::vendor::ServerRole;
+use super::{Services, ServicesConfig};
+use crate::clock::ServerClock;
+use crate::domain::{Principal, Refusal, TenantId};
+use crate::store::ServerStore;
+
+/// The services of each tenant of a server.
+///
+/// The tenant of the server itself has the licenses that clients use, and the ledger of a vendor's
+/// server. The services of another tenant are opened when one of its administrators sends the first
+/// request. They share nothing with the first tenant but the database, the clock, the key of the
+/// server and the public keys of the vendor.
+pub struct TenantServices {
+    own: Arc<Services>,
+    others: Mutex<HashMap<TenantId, Arc<Services>>>,
+    store: Arc<dyn ServerStore>,
+    clock: Arc<dyn ServerClock>,
+    signer: Arc<dyn ServerSigner>,
+    roots: Arc<dyn TrustRoots>,
+    matrix: Arc<FeatureMatrix>,
+    issuer: String,
+    telemetry_days: u32,
+}
+
+impl TenantServices {
+    /// Opens the services of the tenant of a configuration, which is that of the server.
+    ///
+    /// # Errors
+    ///
+    /// Returns the refusals of [`Services::open`].
+    pub async fn open(config: ServicesConfig) -> Result<Arc<Self>, Refusal> {
+        let (store, clock) = (Arc::clone(&config.store), Arc::clone(&config.clock));
+        let (signer, roots) = (Arc::clone(&config.signer), Arc::clone(&config.roots));
+        let (matrix, issuer) = (Arc::clone(&config.matrix), config.issuer.clone());
+        let telemetry_days = config.telemetry_days;
+        let own = Services::open(config).await?;
+        Ok(Arc::new(Self {
+            own,
+            others: Mutex::default(),
+            store,
+            clock,
+            signer,
+            roots,
+            matrix,
+            issuer,
+            telemetry_days,
+        }))
+    }
+
+    /// Returns the services of the tenant of the server, for requests of clients and for commands at
+    /// the console.
+    pub fn own(&self) -> &Arc<Services> {
+        &self.own
+    }
+
+    /// Returns the services of a tenant.
+    ///
+    /// # Errors
+    ///
+    /// Returns a refusal if the store cannot be read.
+    pub async fn of(&self, tenant: &TenantId) -> Result<Arc<Services>, Refusal> {
+        if tenant == self.own.tenant() {
+            return Ok(Arc::clone(&self.own));
+        }
+        // Tenants are opened one after the other, so that none is opened twice.
+        let mut others = self.others.lock().await;
+        if let Some(services) = others.get(tenant) {
+            return Ok(Arc::clone(services));
+        }
+        let opened = Services::open(ServicesConfig {
+            store: Arc::clone(&self.store),
+            clock: Arc::clone(&self.clock),
+            signer: Arc::clone(&self.signer),
+            tenant: tenant.clone(),
+            roots: Arc::clone(&self.roots),
+            matrix: Arc::clone(&self.matrix),
+            issuer: self.issuer.clone(),
+            role: ServerRole::Site,
+            telemetry_days: self.telemetry_days,
+        });
+        let services = opened.await?;
+        others.insert(tenant.clone(), Arc::clone(&services));
+        Ok(services)
+    }
+
+    /// Does the periodic work of the other tenants. See [`Services::tick`].
+    ///
+    /// # Errors
+    ///
+    /// Returns the refusal of the last tenant whose work failed. The work of each tenant is tried.
+    pub async fn tick_others(&self) -> Result<(), Refusal> {
+        let others: Vec<_> = self.others.lock().await.values().cloned().collect();
+        let mut result = Ok(());
+        for services in others {
+            if let Err(refusal) = services.tick().await {
+                result = Err(refusal);
+            }
+        }
+        result
+    }
+
+    /// Returns the caller with an API token. The token names the tenant of the caller.
+    ///
+    /// # Errors
+    ///
+    /// Returns `UNAUTHORIZED` if no valid token has the secret.
+    pub async fn authenticate(&self, secret: &str) -> Result<Principal, Refusal> {
+        tokens::authenticate(&*self.store, secret, self.own.now()).await
+    }
+}
