@@ -8,6 +8,7 @@
 )]
 
 mod growth;
+pub mod load;
 mod parsers;
 mod plot;
 mod revocations;

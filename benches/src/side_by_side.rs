@@ -43,6 +43,27 @@ impl<'a> Subject<'a> {
         subject
     }
 
+    /// Creates a subject that makes the calls of a run at the same time, such as on several
+    /// connections. The argument of `run` is the number of calls. A run has at least 64 calls, and
+    /// as many as fit into `span`.
+    pub fn concurrent(name: &'a str, span: Duration, run: impl FnMut(u32) + 'a) -> Self {
+        let call = Box::new(run);
+        let mut subject = Self {
+            name,
+            call,
+            calls: 64,
+        };
+        while subject.calls < 1 << 24 {
+            let started = Instant::now();
+            subject.run();
+            if started.elapsed() * 2 > span {
+                break;
+            }
+            subject.calls *= 2;
+        }
+        subject
+    }
+
     /// Creates a subject with `calls` calls per run.
     pub fn with_calls(name: &'a str, calls: u32, mut call: impl FnMut() + 'a) -> Self {
         let call = Box::new(move |calls| (0..calls).for_each(|_| call()));

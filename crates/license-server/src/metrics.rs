@@ -252,11 +252,8 @@ impl Metrics {
         gauge.set(ends_at.timestamp());
     }
 
-    /// Publishes the seats of all pools. A pool that is gone loses its metrics.
-    pub(crate) fn pools(&self, pools: &[PoolStatus]) {
-        pools.iter().for_each(|pool| self.pool(pool));
-        let names = pools.iter().map(|pool| pool.pool.as_str().to_owned());
-        let names: BTreeSet<String> = names.collect();
+    /// Removes the metrics of all other pools.
+    pub(crate) fn retain_pools(&self, names: BTreeSet<String>) {
         let mut known = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
         for gone in known.difference(&names) {
             // The limits and the end can be missing.
@@ -270,7 +267,8 @@ impl Metrics {
         *known = names;
     }
 
-    fn pool(&self, pool: &PoolStatus) {
+    /// Publishes the seats of a pool.
+    pub(crate) fn pool(&self, pool: &PoolStatus) {
         let name = pool.pool.as_str();
         let set = |state: &str, count: u32| {
             let gauge = self.seats.with_label_values(&[name, state]);

@@ -2,6 +2,7 @@
 
 mod connection;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use tracing::{error, info, warn};
 use crate::api::{self, App};
 use crate::certificate::CertificateFiles;
 use crate::config::{Limits, Tls};
-use crate::domain::{PageRequest, Refusal, ServerCode};
+use crate::domain::{Cursor, PageRequest, Refusal, ServerCode};
 use crate::log_limit;
 use crate::metrics::Metrics;
 use crate::network::Network;
@@ -34,8 +35,12 @@ const MAX_HEADERS: usize = 100;
 /// The maximum number of connections to the metrics.
 const MAX_METRICS_CONNECTIONS: u32 = 64;
 
-/// The maximum number of pages of pools that have metrics.
-const MAX_POOL_PAGES: usize = 20;
+/// The number of pools whose metrics are published each second. A site with more pools publishes
+/// them in turn, because reading thousands of pools takes more time than all requests.
+const POOLS_PER_SECOND: usize = 200;
+
+/// The maximum number of pools that have metrics.
+const MAX_POOLS: usize = 10_000;
 
 /// A server that is ready to run.
 pub(crate) struct RunningServer {
@@ -234,9 +239,10 @@ async fn background(
 ) {
     let mut ticks = interval(Duration::from_secs(1));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut pools = PoolPublisher::default();
     loop {
         tokio::select! {
-            _ = ticks.tick() => match tick(&tenants, &metrics).await {
+            _ = ticks.tick() => match tick(&tenants, &metrics, &mut pools).await {
                 Ok(()) => {}
                 Err(refusal) if refusal.code == ServerCode::TakenOver.as_str() => return,
                 Err(refusal) => {
@@ -252,9 +258,13 @@ async fn background(
 }
 
 /// Does the periodic work of all tenants, that of the server first.
-async fn tick(tenants: &TenantServices, metrics: &Metrics) -> Result<(), Refusal> {
+async fn tick(
+    tenants: &TenantServices,
+    metrics: &Metrics,
+    pools: &mut PoolPublisher,
+) -> Result<(), Refusal> {
     let report = tenants.own().tick().await?;
-    publish(tenants.own(), metrics, &report).await;
+    pools.publish(tenants.own(), metrics, &report).await;
     tenants.tick_others().await
 }
 
@@ -283,25 +293,34 @@ async fn stopped(stopping: &mut watch::Receiver<bool>) {
     let _ = stopping.wait_for(|stops| *stops).await;
 }
 
-/// Publishes the lease clock and the state of the pools as metrics.
-async fn publish(services: &Services, metrics: &Metrics, report: &TickReport) {
-    metrics.tick(report);
-    if services.is_vendor() {
-        // A vendor has too many pools for a metric of each.
-        return;
-    }
-    let mut page = PageRequest::new(None, Some(PageRequest::MAX_LIMIT));
-    let mut pools = Vec::new();
-    // The number of pages is bounded, so that the work of a second stays small.
-    for _ in 0..MAX_POOL_PAGES {
+/// Publishes the state of the pools as metrics, some of them each second.
+#[derive(Default)]
+struct PoolPublisher {
+    /// The last pool that was published.
+    after: Option<Cursor>,
+    /// The pools that were published since the first one.
+    names: BTreeSet<String>,
+}
+
+impl PoolPublisher {
+    /// Publishes the lease clock, and the next pools.
+    async fn publish(&mut self, services: &Services, metrics: &Metrics, report: &TickReport) {
+        metrics.tick(report);
+        if services.is_vendor() {
+            // A vendor has too many pools for a metric of each.
+            return;
+        }
+        let page = PageRequest::new(self.after.clone(), Some(POOLS_PER_SECOND));
         let Ok(found) = services.pools.list(&page).await else {
             return;
         };
-        pools.extend(found.items);
-        match found.next {
-            Some(next) => page = PageRequest::new(Some(next), Some(PageRequest::MAX_LIMIT)),
-            None => break,
+        for pool in &found.items {
+            metrics.pool(pool);
+            self.names.insert(pool.pool.as_str().to_owned());
+        }
+        self.after = found.next.filter(|_| self.names.len() < MAX_POOLS);
+        if self.after.is_none() {
+            metrics.retain_pools(std::mem::take(&mut self.names));
         }
     }
-    metrics.pools(&pools);
 }

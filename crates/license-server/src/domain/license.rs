@@ -24,6 +24,8 @@ pub struct LicenseRecord {
     pub token: String,
     /// The licenses that this license replaces.
     pub supersedes: Vec<LicenseId>,
+    /// Whether another license replaces this one. The store sets it.
+    pub is_superseded: bool,
     /// The time of the installation.
     pub installed_at: DateTime<Utc>,
     /// The number of the installation. The store sets it.

@@ -274,6 +274,7 @@ pub(super) async fn record(
         customer: license.customer().to_owned(),
         token: token.to_owned(),
         supersedes: license.supersedes().to_vec(),
+        is_superseded: false,
         installed_at: site.wall(),
         number: 0,
     })

@@ -80,10 +80,12 @@ async fn read(site: &Site, pool: &PoolId, version: u64) -> Result<PoolSource, Re
     let (store, tenant) = (&site.store, &site.tenant);
     let mut licenses = Vec::new();
     for record in store.licenses_of_pool(tenant, pool).await? {
-        let successors = store.successors(tenant, &record.id).await?;
-        // A license that combines several pools has its seats in one of them only.
-        if successors.iter().any(|successor| successor.pool != *pool) {
-            continue;
+        if record.is_superseded {
+            let successors = store.successors(tenant, &record.id).await?;
+            // A license that combines several pools has its seats in one of them only.
+            if successors.iter().any(|successor| successor.pool != *pool) {
+                continue;
+            }
         }
         licenses.extend(site.verified(record).ok());
     }

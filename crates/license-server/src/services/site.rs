@@ -345,6 +345,9 @@ impl Site {
         &self,
         installed: &InstalledLicense,
     ) -> Result<Option<Arc<InstalledLicense>>, Refusal> {
+        if !installed.record.is_superseded {
+            return Ok(None);
+        }
         let id = &installed.record.id;
         let successors = self.store.successors(&self.tenant, id).await?;
         let verified = successors

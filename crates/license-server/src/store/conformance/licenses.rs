@@ -33,7 +33,10 @@ async fn licenses_are_found_by_id_key_pool_and_predecessor(store: &dyn ServerSto
     assert_eq!(store.verify_audit(&own).await.unwrap().entries, 1);
 
     let found = store.license(&own, &id(2)).await.unwrap().unwrap();
-    assert_eq!(found.supersedes, [id(1)]);
+    assert_eq!(
+        (&*found.supersedes, found.is_superseded),
+        (&[id(1)][..], false)
+    );
     assert_eq!((found.number, found.token.as_str()), (2, "token 2"));
     for key in ["KEY-2", "SHORT-2"] {
         let found = store.licenses_by_key(&own, key).await.unwrap();
@@ -47,6 +50,8 @@ async fn licenses_are_found_by_id_key_pool_and_predecessor(store: &dyn ServerSto
     assert_eq!(of_pool.len(), 2);
     let successors = store.successors(&own, &id(1)).await.unwrap();
     assert_eq!(successors[0].id, id(2));
+    let replaced: Vec<_> = of_pool.iter().map(|found| found.is_superseded).collect();
+    assert_eq!(replaced, [true, false]);
 
     let first = PageRequest::new(None, Some(2));
     let page = store.licenses(&own, &first).await.unwrap();

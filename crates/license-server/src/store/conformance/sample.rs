@@ -45,6 +45,7 @@ pub(in crate::store) fn license(number: u8, pool: u8, supersedes: &[u8]) -> Lice
         customer: "ACME Ltd".to_owned(),
         token: format!("token {number}"),
         supersedes: supersedes.iter().map(|number| id(*number)).collect(),
+        is_superseded: false,
         installed_at: time::parse_instant("2027-01-15T09:00:00Z").unwrap(),
         number: 0,
     }

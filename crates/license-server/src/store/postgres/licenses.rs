@@ -149,6 +149,7 @@ fn read(row: &Row) -> Result<LicenseRecord, ServerStoreError> {
         token: row.try_get(7)?,
         installed_at: time(row.try_get(8)?),
         supersedes: supersedes.collect::<Result<_, _>>()?,
+        is_superseded: row.try_get(10)?,
     })
 }
 

@@ -154,6 +154,7 @@ fn read(row: &Row<'_>) -> Result<LicenseRecord, ServerStoreError> {
         token: row.get(7)?,
         installed_at: time(row.get(8)?),
         supersedes: license_ids(&row.get::<_, String>(9)?)?,
+        is_superseded: row.get(10)?,
     })
 }
 

@@ -1,5 +1,7 @@
 SELECT number, id, pool, key, short_key, product, customer, token, installed_at,
   ARRAY(SELECT license FROM superseded_licenses AS replaced
     WHERE replaced.tenant = licenses.tenant AND replaced.successor = licenses.id
-    ORDER BY license)
+    ORDER BY license),
+  EXISTS (SELECT 1 FROM superseded_licenses AS replaced
+    WHERE replaced.tenant = licenses.tenant AND replaced.license = licenses.id)
 FROM licenses WHERE tenant = $1 AND id = $2

@@ -1,7 +1,9 @@
 SELECT number, id, pool, key, short_key, product, customer, token, installed_at,
   ARRAY(SELECT license FROM superseded_licenses AS replaced
     WHERE replaced.tenant = licenses.tenant AND replaced.successor = licenses.id
-    ORDER BY license)
+    ORDER BY license),
+  EXISTS (SELECT 1 FROM superseded_licenses AS replaced
+    WHERE replaced.tenant = licenses.tenant AND replaced.license = licenses.id)
 FROM licenses WHERE tenant = $1 AND id IN (
   SELECT successor FROM superseded_licenses WHERE tenant = $1 AND license = $2)
 ORDER BY number

@@ -1,6 +1,8 @@
 SELECT number, id, pool, key, short_key, product, customer, token, installed_at,
   (SELECT json_group_array(license) FROM superseded_licenses AS replaced
-   WHERE replaced.tenant = licenses.tenant AND replaced.successor = licenses.id)
+   WHERE replaced.tenant = licenses.tenant AND replaced.successor = licenses.id),
+  EXISTS (SELECT 1 FROM superseded_licenses AS replaced
+   WHERE replaced.tenant = licenses.tenant AND replaced.license = licenses.id)
 FROM licenses WHERE tenant = ?1 AND id IN (
   SELECT successor FROM superseded_licenses WHERE tenant = ?1 AND license = ?2)
 ORDER BY number
