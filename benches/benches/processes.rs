@@ -74,12 +74,22 @@ fn compare_with_others(machine: &Scratch) {
         end_to_end(programs::license(), VERIFY, machine);
     })];
     subjects.extend(openssl(machine));
-    let libraries = [("PyJWT", tools::pyjwt()), ("jose", tools::jose())];
-    for (name, library) in libraries {
-        if let Some(library) = library {
-            let args = ["token.jwt", "trust.jwks", "RS256", "CODITECT"];
+    let verifiers = [
+        ("verify.py", tools::cryptography()),
+        ("verify.mjs", tools::node()),
+    ];
+    for (name, tool) in verifiers {
+        if let Some(tool) = tool {
+            let script = programs::workspace().join("examples/verifiers").join(name);
+            let script = script.to_string_lossy().into_owned();
             let run = move || {
-                let _ = library.verify(machine).args(args).run().expect_code(0);
+                let args = [
+                    &script,
+                    "--trust=trust.jwks",
+                    "--product=CODITECT",
+                    "token.jwt",
+                ];
+                end_to_end(tool.program(), &args, machine);
             };
             subjects.push(Subject::new(name, run));
         }
