@@ -87,7 +87,14 @@ fn seats_that_are_held_stay_held_after_a_move_to_two_servers() {
 
     // Neither a server nor a command can use the old database, and a second move is refused.
     for arguments in [
-        &["run", "--json", "--listen", "127.0.0.1:0"][..],
+        &[
+            "run",
+            "--json",
+            "--listen",
+            "127.0.0.1:0",
+            "--metrics-listen",
+            "off",
+        ][..],
         &["status", "--json"],
     ] {
         let refused = license_server(&site.scratch).args(arguments).run();
@@ -146,7 +153,19 @@ fn a_trust_set_and_a_license_of_one_server_are_those_of_all() {
     let init = |scratch| command(scratch, &database, &["init"]).run().expect_code(0);
     init(&one);
     let first = start(&one, &database);
-    let refused = command(&other, &database, &["run", "--json"]).run();
+    let refused = command(
+        &other,
+        &database,
+        &[
+            "run",
+            "--json",
+            "--listen",
+            "127.0.0.1:0",
+            "--metrics-listen",
+            "off",
+        ],
+    )
+    .run();
     assert_eq!(refused.expect_json_failure(2), "SERVER_KEY_MISMATCH");
     other.write_private("data/server.key", one.read("data/server.key"));
     let second = start(&other, &database);
@@ -177,7 +196,14 @@ fn a_trust_set_and_a_license_of_one_server_are_those_of_all() {
     let refused = command(
         &other,
         &database,
-        &["run", "--json", "--listen", "127.0.0.1:0"],
+        &[
+            "run",
+            "--json",
+            "--listen",
+            "127.0.0.1:0",
+            "--metrics-listen",
+            "off",
+        ],
     )
     .run();
     assert_eq!(refused.expect_json_failure(2), "SERVER_KEY_MISMATCH");

@@ -98,7 +98,11 @@ fn one_of_two_servers_ends_if_the_lock_file_was_removed() {
     let first = Server::start(&scratch, &[]);
     // A person takes the lock file for a leftover.
     std::fs::remove_file(scratch.file("data/server.lock")).unwrap();
-    let mut servers = vec![first, Server::start(&scratch, &[])];
+    // The second one could end before it is ready, so the first one stands still until then.
+    first.signal("STOP");
+    let second = Server::start(&scratch, &[]);
+    first.signal("CONT");
+    let mut servers = vec![first, second];
     // The one that commits first continues. Usually this is the second one.
     let (ended, status) = loop {
         let mut all = servers.iter_mut().enumerate();
