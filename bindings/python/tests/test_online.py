@@ -200,7 +200,8 @@ def start(site: Site, directory: Path) -> subprocess.Popen[str]:
 
 def test_the_end_of_a_program_releases_its_seat(site: Site, tmp_path: Path) -> None:
     with start(site, tmp_path) as program:
-        assert program.communicate() == ("held\n", None) and program.returncode == 0
+        output, _ = program.communicate()
+        assert output == "held\n" and program.returncode == 0
     assert site.pool()["held"] == 0
 
 
