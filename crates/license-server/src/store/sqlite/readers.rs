@@ -4,12 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::Connection;
+use tokio::sync::Semaphore;
 
 use super::connection::{self, Access};
 use crate::store::ServerStoreError;
 
-/// The maximum number of idle connections.
-const MAX_IDLE: usize = 4;
+/// The maximum number of connections. A query takes much less time than opening another connection,
+/// so further queries wait.
+const MAX_CONNECTIONS: usize = 4;
 
 /// A pool of connections that only read. A reader sees the last committed transaction, and does not
 /// wait for the writer.
@@ -22,6 +24,8 @@ pub(super) struct Readers {
 struct Inner {
     path: PathBuf,
     idle: Mutex<Vec<Connection>>,
+    /// A permit for each connection.
+    turns: Arc<Semaphore>,
 }
 
 impl Readers {
@@ -30,6 +34,7 @@ impl Readers {
         let inner = Inner {
             path: path.to_owned(),
             idle: Mutex::default(),
+            turns: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
         };
         Self {
             inner: Arc::new(inner),
@@ -42,8 +47,15 @@ impl Readers {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, ServerStoreError> + Send + 'static,
     {
+        let turn = Arc::clone(&self.inner.turns).acquire_owned().await;
+        let turn = turn.map_err(|_| ServerStoreError::Closed)?;
         let readers = self.clone();
-        let task = tokio::task::spawn_blocking(move || readers.run_blocking(query));
+        // The query continues if its caller goes away, so it keeps its turn.
+        let task = tokio::task::spawn_blocking(move || {
+            let result = readers.run_blocking(query);
+            drop(turn);
+            result
+        });
         task.await.unwrap_or(Err(ServerStoreError::Closed))
     }
 
@@ -66,10 +78,7 @@ impl Readers {
     }
 
     fn put_back(&self, db: Connection) {
-        let mut idle = self.lock();
-        if idle.len() < MAX_IDLE {
-            idle.push(db);
-        }
+        self.lock().push(db);
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {

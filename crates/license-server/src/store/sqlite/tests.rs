@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex};
 
 use tempfile::TempDir;
 
-use super::SqliteStore;
+use super::queries::query;
+use super::{SqliteStore, schema};
 use crate::clock::{ManualClock, SystemServerClock};
 use crate::store::{ServerStore, conformance};
 
@@ -29,6 +30,28 @@ fn manual_clock() -> Arc<ManualClock> {
 async fn the_store_conforms() {
     let directory = directory();
     conformance::check(&open(directory.path())).await;
+}
+
+#[test]
+fn look_ups_of_licenses_do_not_read_all_licenses() {
+    let mut db = rusqlite::Connection::open_in_memory().unwrap();
+    schema::migrate(&mut db).unwrap();
+    for query in [
+        query!("license_by_key"),
+        query!("license_get"),
+        query!("license_of_pool"),
+        query!("license_successors"),
+    ] {
+        let explained = format!("EXPLAIN QUERY PLAN {query}");
+        let mut statement = db.prepare(&explained).unwrap();
+        let steps = statement.query_map(["site", "x"], |row| row.get::<_, String>(3));
+        let steps: Vec<String> = steps.unwrap().map(Result::unwrap).collect();
+        let reads_all = |step: &String| step.starts_with("SCAN") || step.ends_with("(tenant=?)");
+        assert!(
+            !steps.is_empty() && !steps.iter().any(reads_all),
+            "{query}\n{steps:#?}"
+        );
+    }
 }
 
 /// Returns the resident memory of this process in KiB. Returns `None` where the system does not

@@ -5,4 +5,5 @@ SELECT number, id, pool, key, short_key, product, customer, token, installed_at,
    WHERE replaced.tenant = licenses.tenant AND replaced.license = licenses.id)
 FROM licenses WHERE tenant = ?1 AND id IN (
   SELECT successor FROM superseded_licenses WHERE tenant = ?1 AND license = ?2)
-ORDER BY number
+-- The sign keeps SQLite from reading all licenses in the order of their numbers.
+ORDER BY +number
