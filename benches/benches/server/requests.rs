@@ -70,9 +70,10 @@ fn validations(options: &Options, vendor: &SampleVendor, empty: &Clients, sign: 
     let server = site.start();
     let validate = |repeated: bool| {
         Clients::new(server.address(), |machine| {
-            Box::new(match repeated {
-                true => ValidateCaller::repeated(&site.credentials, machine),
-                false => ValidateCaller::fresh(&site.credentials, machine),
+            Box::new(if repeated {
+                ValidateCaller::repeated(&site.credentials, machine)
+            } else {
+                ValidateCaller::fresh(&site.credentials, machine)
             })
         })
     };

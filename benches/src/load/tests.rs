@@ -97,9 +97,10 @@ async fn claim(State(relay): State<Relay>, Path(node): Path<String>) -> StatusCo
 }
 
 async fn release(State(relay): State<Relay>, Path(node): Path<String>) -> StatusCode {
-    match relay.lock().unwrap().remove(&node) {
-        true => StatusCode::NO_CONTENT,
-        false => StatusCode::NOT_FOUND,
+    if relay.lock().unwrap().remove(&node) {
+        StatusCode::NO_CONTENT
+    } else {
+        StatusCode::NOT_FOUND
     }
 }
 

@@ -18,7 +18,7 @@ const TICK: Duration = Duration::from_millis(50);
 /// queue, and the request to leave it.
 const PATIENCE: Duration = Duration::from_secs(7);
 
-/// The calls that run in threads of their own. A child process of a fork has none of these threads.
+/// The calls that run in their own threads. A forked child process has none of these threads.
 static RUNNING: Mutex<Running> = Mutex::new(Running {
     process: 0,
     calls: 0,
@@ -70,7 +70,7 @@ pub(crate) fn wait_for_calls(py: Python<'_>) -> PyResult<()> {
     Ok(())
 }
 
-/// What the thread of a call sends to the calling thread.
+/// A message from the thread of a call to the calling thread.
 enum Message<E, T> {
     /// Something happened. The call waits for the reply whether to continue.
     Event(E, SyncSender<ControlFlow<()>>),
@@ -78,7 +78,7 @@ enum Message<E, T> {
     Done(T),
 }
 
-/// Runs a call in a thread of its own, while the calling thread handles signals without the GIL.
+/// Runs a call in its own thread, while the calling thread handles signals without the GIL.
 ///
 /// If a signal handler raises an exception, such as `KeyboardInterrupt`, returns it at once. The
 /// call then ends by itself within its time limit, and its result is dropped. The end of the
@@ -92,8 +92,8 @@ pub(crate) fn interruptible<T: Send + 'static>(
 }
 
 /// Runs a call as [`interruptible`] does. The call can report events, for which `on_event` runs in
-/// the calling thread. If `on_event` fails, or if a signal handler raises an exception, the reply to
-/// the next event is `Break`.
+/// the calling thread. If `on_event` fails, or if a signal handler raises an exception, the reply
+/// to the next event is `Break`.
 pub(crate) fn interruptible_with<E: Send + 'static, T: Send + 'static>(
     py: Python<'_>,
     call: impl FnOnce(&mut dyn FnMut(E) -> ControlFlow<()>) -> T + Send + 'static,

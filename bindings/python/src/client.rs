@@ -66,7 +66,7 @@ impl PyClient {
     }
 }
 
-/// What a program states about itself, apart from its keys and its product.
+/// The arguments of a program that describe the program itself, without its keys and its product.
 pub(crate) struct Application<'a, 'py> {
     pub(crate) machine: Option<Arc<dyn Any + Send + Sync>>,
     pub(crate) app_version: Option<&'a str>,

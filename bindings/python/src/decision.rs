@@ -12,7 +12,7 @@ use pyo3::types::{PyDict, PyFrozenSet};
 use crate::license::PyLicense;
 use crate::values;
 
-/// What the license allows now, and why.
+/// The features and quotas that the license allows now, with the reason.
 ///
 /// A decision does not change. Decide again at intervals of your choice, because time passes.
 ///

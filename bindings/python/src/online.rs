@@ -223,7 +223,7 @@ impl PyOnlineStatus {
 
 #[pymethods]
 impl PyOnlineStatus {
-    /// What happened:
+    /// The outcome:
     ///
     /// - ``not_required``: no server was asked. The license needs no check-in, or there is none.
     /// - ``cached``: no server was asked, because the last validation is recent.

@@ -36,7 +36,7 @@ fn take(seat: &SharedSeat) -> Option<Seat> {
     seat.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
-/// What a program asks for.
+/// The seat that a program requests.
 pub(crate) struct SeatOptions {
     pub(crate) project: PathBuf,
     pub(crate) user: Option<String>,
@@ -271,7 +271,7 @@ pub(crate) struct PySeatEvent {
 
 #[pymethods]
 impl PySeatEvent {
-    /// What happened:
+    /// The kind of the event:
     ///
     /// - ``late``: the lease has ended, because no server renewed it in time. The library still
     ///   tries to renew it.

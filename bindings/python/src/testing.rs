@@ -228,9 +228,9 @@ impl PyTestLicense {
 
 /// A machine for tests, with its own state directory, machine id and clock.
 ///
-/// The state directory is temporary, and is removed with the object and its clients. The clock starts on 2026-01-01
-/// at 12:00 UTC, and stands still until the test changes it. Clients of the machine trust the test
-/// vendor only.
+/// The state directory is temporary, and is removed with the object and its clients. The clock
+/// starts on 2026-01-01 at 12:00 UTC, and stands still until the test changes it. Clients of the
+/// machine trust the test vendor only.
 ///
 /// >>> machine = testing.TestMachine(Path("product.toml"))
 /// >>> client = machine.client()

@@ -1,5 +1,5 @@
-//! Independent verifiers and OpenSSL accept the signatures of `keygen`, and `license` accepts tokens
-//! that PyJWT and jose sign. Each test uses keys of all three sizes for both algorithms.
+//! Independent verifiers and OpenSSL accept the signatures of `keygen`, and `license` accepts
+//! tokens that PyJWT and jose sign. Each test uses keys of all three sizes for both algorithms.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,

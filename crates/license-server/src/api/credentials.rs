@@ -66,7 +66,7 @@ async fn caller(
     needed: Option<Permission>,
 ) -> Result<Caller, Problem> {
     let principal = principal(app, headers, peer).await?;
-    // A route that declares no permission is for nobody.
+    // A route that declares no permission is refused for everyone.
     if !needed.is_some_and(|needed| principal.allows(needed)) {
         return Err(not_permitted(&principal, needed));
     }

@@ -149,8 +149,8 @@ fn key(request: &Request) -> Result<Option<IdempotencyKey>, Problem> {
     }))
 }
 
-/// Returns who sends a request: an administrator, a digest of the credentials, or the address of the
-/// peer.
+/// Returns who sends a request: an administrator, a digest of the credentials, or the address of
+/// the peer.
 fn caller(request: &Request) -> String {
     if let Some(administrator) = request.extensions().get::<Caller>() {
         return administrator.actor().to_string();

@@ -30,7 +30,7 @@ use super::site::{Site, random};
 use super::validate::parse_machine;
 use crate::domain::{NewAuditEntry, PoolId, Refusal, RefusalKind, ServerCode};
 use crate::store::{PoolReply, PoolRequest};
-use caller::Caller;
+use caller::SeatCaller;
 use denial::refusal;
 use values::{check_token_id, holder, lease_machine, secret};
 use waiting::Waiting;
@@ -168,7 +168,7 @@ impl SeatService {
 
     async fn released(
         &self,
-        caller: &Caller,
+        caller: &SeatCaller,
         command: SeatCommand,
     ) -> Result<ReleaseReply, Refusal> {
         let reply = self.apply(caller, command, None).await?;
@@ -224,7 +224,7 @@ impl SeatService {
 
     async fn poll_once(
         &self,
-        caller: &Caller,
+        caller: &SeatCaller,
         request: &PollRequest,
     ) -> Result<PollReply, Refusal> {
         let command = SeatCommand::Poll(TicketRef {
@@ -324,7 +324,7 @@ impl SeatService {
 
     async fn apply(
         &self,
-        caller: &Caller,
+        caller: &SeatCaller,
         command: SeatCommand,
         audit: Option<NewAuditEntry>,
     ) -> Result<PoolReply, Refusal> {
@@ -341,7 +341,7 @@ impl SeatService {
     }
 
     /// Adds to the refusal of a license that is not in effect why it is not.
-    fn with_state(&self, refusal: Refusal, caller: &Caller) -> Refusal {
+    fn with_state(&self, refusal: Refusal, caller: &SeatCaller) -> Refusal {
         if refusal.code != DenialReason::LicenseEnded.code() {
             return refusal;
         }
@@ -365,7 +365,7 @@ impl SeatService {
     /// Returns a seat, with a signed token if there is a nonce.
     async fn seat(
         &self,
-        caller: &Caller,
+        caller: &SeatCaller,
         grant: &SeatGrant,
         machine: &Machine,
         nonce: Option<Nonce>,
@@ -410,7 +410,7 @@ fn expiry(now: DateTime<Utc>, valid_for: LeaseSpan) -> DateTime<Utc> {
     license_core::time::saturating_add(now, delta(valid_for))
 }
 
-fn queue_state(caller: &Caller, position: &QueuePosition) -> QueueState {
+fn queue_state(caller: &SeatCaller, position: &QueuePosition) -> QueueState {
     QueueState {
         ticket: position.ticket,
         pool: caller.pool.clone(),

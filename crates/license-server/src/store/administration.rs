@@ -67,9 +67,9 @@ pub trait AdministrationStore: Send + Sync {
     /// Returns all API tokens, in the order of their creation.
     async fn tokens(&self, tenant: &TenantId) -> Result<Vec<ApiToken>, ServerStoreError>;
 
-    /// Revokes the API tokens of an actor: the token that the actor is, and the tokens that the actor
-    /// created, directly or with another token. Returns the ids of the tokens that were valid until
-    /// now. Each of them gets a copy of the audit entry with its id as the subject.
+    /// Revokes the API tokens of an actor: the token that the actor is, and the tokens that the
+    /// actor created, directly or with another token. Returns the ids of the tokens that were valid
+    /// until now. Each of them gets a copy of the audit entry with its id as the subject.
     async fn revoke_tokens(
         &self,
         tenant: &TenantId,

@@ -184,7 +184,8 @@ impl TestApi {
     }
 }
 
-/// Returns whether a request had its effect, or reached a resource or a role that does not permit it.
+/// Returns whether a request had its effect, or reached a resource or a role that does not permit
+/// it.
 fn is_answered(answer: &Answer) -> bool {
     (200..300).contains(&answer.status) || answer.status == 409
 }

@@ -12,7 +12,7 @@ use crate::services::licenses::InstalledLicense;
 use crate::services::pool_terms::{CurrentTerms, span};
 
 /// A client with a license, and the terms of its pool.
-pub(super) struct Caller {
+pub(super) struct SeatCaller {
     pub(super) installed: Arc<InstalledLicense>,
     pub(super) pool: PoolId,
     pub(super) current: CurrentTerms,
@@ -21,7 +21,7 @@ pub(super) struct Caller {
 impl SeatService {
     /// Returns the caller with a license that may use seats now. The lease of a caller with an old
     /// license ends with this license.
-    pub(super) async fn caller(&self, credential: &str) -> Result<Caller, Refusal> {
+    pub(super) async fn caller(&self, credential: &str) -> Result<SeatCaller, Refusal> {
         let mut caller = self.caller_in_any_state(credential).await?;
         let license = &caller.installed.license;
         let left = if self.site.decide_for_all(license).is_valid {
@@ -42,11 +42,14 @@ impl SeatService {
 
     /// Returns the caller with an installed license. A seat can be released after the license has
     /// ended.
-    pub(super) async fn caller_in_any_state(&self, credential: &str) -> Result<Caller, Refusal> {
+    pub(super) async fn caller_in_any_state(
+        &self,
+        credential: &str,
+    ) -> Result<SeatCaller, Refusal> {
         let installed = self.site.resolve(credential).await?;
         let pool = installed.record.pool.clone();
         let current = self.current(&pool).await?;
-        Ok(Caller {
+        Ok(SeatCaller {
             installed,
             pool,
             current,
