@@ -11,9 +11,9 @@ resource "google_redis_instance" "main" {
   reserved_ip_range  = google_compute_global_address.databases.name
   auth_enabled       = true
 
-  # The server verifies that a certificate names the host of the URL, here an IP address. Whether the
-  # certificate of Memorystore has it, was not checked. The address can be reached from this network
-  # only, and Redis has no secrets but session ids.
+  # The server verifies that the certificate names the host of the URL, which is an IP address here.
+  # It was not checked whether the certificate of Memorystore does. The address can be reached from
+  # this network only, and Redis has no secrets but session ids.
   transit_encryption_mode = "DISABLED"
 
   redis_configs = {

@@ -92,8 +92,8 @@ async fn principal(
 }
 
 fn not_permitted(principal: &Principal, needed: Option<Permission>) -> Problem {
-    let detail = "the permissions of the caller do not include that of the request";
-    let needed = needed.map_or("a route with a permission", Permission::as_str);
+    let detail = "the caller does not have the permission that the request needs";
+    let needed = needed.map_or("a route that declares a permission", Permission::as_str);
     Refusal::new(RefusalKind::Forbidden, ServerCode::Forbidden, detail)
         .values(needed, principal.permissions)
         .hint("use a token with this permission; `license-server token create` creates one")

@@ -28,7 +28,7 @@ pub(super) struct TokenBody {
     /// The roles and permissions that the token has.
     scopes: Vec<&'static str>,
     created_at: DateTime<Utc>,
-    /// The originator, such as `console` or `token:tok_…`.
+    /// The originator, such as `console`, `setup` or `token:tok_…`.
     created_by: String,
     expires_at: Option<DateTime<Utc>>,
     revoked_at: Option<DateTime<Utc>>,

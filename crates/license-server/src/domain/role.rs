@@ -75,6 +75,9 @@ impl Permission {
     }
 }
 
+// A set of permissions has 32 bits.
+const _: () = assert!(Permission::ALL.len() <= 32);
+
 impl fmt::Display for Permission {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())

@@ -1,10 +1,10 @@
 //! The services of each tenant.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use license_core::FeatureMatrix;
-use tokio::sync::Mutex;
+use tokio::sync::OnceCell;
 
 use super::roots::TrustRoots;
 use super::signer::ServerSigner;
@@ -15,6 +15,9 @@ use crate::clock::ServerClock;
 use crate::domain::{Principal, Refusal, TenantId};
 use crate::store::ServerStore;
 
+/// The services of a tenant, once they are opened.
+type OpenedServices = Arc<OnceCell<Arc<Services>>>;
+
 /// The services of each tenant of a server.
 ///
 /// The tenant of the server itself has the licenses that clients use, and the ledger of a vendor's
@@ -23,7 +26,7 @@ use crate::store::ServerStore;
 /// server and the public keys of the vendor.
 pub struct TenantServices {
     own: Arc<Services>,
-    others: Mutex<HashMap<TenantId, Arc<Services>>>,
+    others: Mutex<HashMap<TenantId, OpenedServices>>,
     store: Arc<dyn ServerStore>,
     clock: Arc<dyn ServerClock>,
     signer: Arc<dyn ServerSigner>,
@@ -73,12 +76,19 @@ impl TenantServices {
         if tenant == self.own.tenant() {
             return Ok(Arc::clone(&self.own));
         }
-        // Tenants are opened one after the other, so that none is opened twice.
-        let mut others = self.others.lock().await;
-        if let Some(services) = others.get(tenant) {
-            return Ok(Arc::clone(services));
-        }
-        let opened = Services::open(ServicesConfig {
+        let opened = {
+            let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(others.entry(tenant.clone()).or_default())
+        };
+        // Requests of the same tenant wait here, and those of other tenants do not.
+        let services = opened
+            .get_or_try_init(|| self.open_services(tenant))
+            .await?;
+        Ok(Arc::clone(services))
+    }
+
+    async fn open_services(&self, tenant: &TenantId) -> Result<Arc<Services>, Refusal> {
+        Services::open(ServicesConfig {
             store: Arc::clone(&self.store),
             clock: Arc::clone(&self.clock),
             signer: Arc::clone(&self.signer),
@@ -88,10 +98,8 @@ impl TenantServices {
             issuer: self.issuer.clone(),
             role: ServerRole::Site,
             telemetry_days: self.telemetry_days,
-        });
-        let services = opened.await?;
-        others.insert(tenant.clone(), Arc::clone(&services));
-        Ok(services)
+        })
+        .await
     }
 
     /// Does the periodic work of the other tenants. See [`Services::tick`].
@@ -100,7 +108,13 @@ impl TenantServices {
     ///
     /// Returns the refusal of the last tenant whose work failed. The work of each tenant is tried.
     pub async fn tick_others(&self) -> Result<(), Refusal> {
-        let others: Vec<_> = self.others.lock().await.values().cloned().collect();
+        let others: Vec<_> = {
+            let others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
+            let opened = others
+                .values()
+                .filter_map(|services| services.get().cloned());
+            opened.collect()
+        };
         let mut result = Ok(());
         for services in others {
             if let Err(refusal) = services.tick().await {

@@ -55,8 +55,8 @@ impl TokenService {
     ///
     /// # Errors
     ///
-    /// Returns `BAD_REQUEST` if the name is empty or too long, if the token has expired, or if its
-    /// scopes permit nothing. Returns `FORBIDDEN` if the token would have a permission that the
+    /// Returns `BAD_REQUEST` if the name is empty or too long, if the token has expired, or if it
+    /// would have no permission. Returns `FORBIDDEN` if the token would have a permission that the
     /// caller does not have, or would end later than the token of the caller.
     pub async fn create(
         &self,
@@ -74,8 +74,10 @@ impl TokenService {
         }
         let wanted = scopes.permissions();
         if wanted.is_empty() {
-            return Err(bad_request("the scopes of the token permit nothing")
-                .values("roles and permissions that permit something", &scopes));
+            return Err(bad_request("the token would have no permission").values(
+                "at least one permission, or a role other than member",
+                &scopes,
+            ));
         }
         if !wanted.without(caller.permissions).is_empty() {
             let detail = "the token would have permissions that the caller does not have";

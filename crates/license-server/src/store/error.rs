@@ -275,8 +275,8 @@ impl ServerStoreError {
                     }),
                 ..
             } if code == SqlState::INVALID_AUTHORIZATION_SPECIFICATION.code() => {
-                "permit the connection in pg_hba.conf; if PostgreSQL asks for TLS, add \
-                 sslmode=verify-full to the URL, and for a certificate sslcert=FILE and sslkey=FILE"
+                "check the role, and permit the connection in pg_hba.conf; if PostgreSQL asks for \
+                 TLS, add sslmode=verify-full to the URL, and for a certificate sslcert=FILE and sslkey=FILE"
             }
             Self::Unreachable { .. } => {
                 "start PostgreSQL, and check the address, the role and the password"

@@ -52,6 +52,10 @@ async fn each_role_gets_the_documented_status_of_each_route() {
         .send("HEAD", "/api/v1/tokens", &secrets[5].1, None)
         .await;
     assert_eq!(member.status, 403);
+    let auditor = api
+        .send("HEAD", "/api/v1/tokens", &secrets[4].1, None)
+        .await;
+    assert_eq!(auditor.status, 200);
     let wrong = api.send("GET", "/api/v1/tokens", "lsv_wrong", None).await;
     assert_eq!(
         (wrong.status, &wrong.body["code"]),

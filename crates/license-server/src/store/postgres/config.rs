@@ -10,7 +10,8 @@ use zeroize::Zeroizing;
 use crate::store::ServerStoreError;
 use crate::store::tls::TlsFiles;
 
-/// How long a connection may take to be established, by all hosts of the URL together.
+/// How long TCP connections may take to be established, by all hosts of the URL together. TLS and
+/// the login do not count.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// After which time without an answer a connection counts as lost.

@@ -157,7 +157,10 @@ impl Database {
     pub(super) async fn connect(
         &self,
     ) -> Result<(Client, tokio_postgres::Connection<Socket, Stream>), ServerStoreError> {
-        let connected = self.config.client.connect(self.connector.clone()).await;
+        let connecting = self.config.client.connect(self.connector.clone());
+        // The time limit of the client ends when TCP is connected.
+        let connected = tokio::time::timeout(PATIENCE, connecting).await;
+        let connected = connected.map_err(|_| self.unreachable(None))?;
         let (client, connection) = connected.map_err(|error| self.unreachable(Some(error)))?;
         Ok((client, connection))
     }

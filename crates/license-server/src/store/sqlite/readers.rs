@@ -26,6 +26,9 @@ struct Inner {
     idle: Mutex<Vec<Connection>>,
     /// A permit for each connection.
     turns: Arc<Semaphore>,
+    /// The permit of a query that reads a whole table. The other connections stay free for short
+    /// queries.
+    long_turn: Arc<Semaphore>,
 }
 
 impl Readers {
@@ -35,6 +38,7 @@ impl Readers {
             path: path.to_owned(),
             idle: Mutex::default(),
             turns: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
+            long_turn: Arc::new(Semaphore::new(1)),
         };
         Self {
             inner: Arc::new(inner),
@@ -57,6 +61,22 @@ impl Readers {
             result
         });
         task.await.unwrap_or(Err(ServerStoreError::Closed))
+    }
+
+    /// Runs a query that can take long, as [`run`](Self::run) does. One of them runs at a time.
+    pub(super) async fn run_long<T, F>(&self, query: F) -> Result<T, ServerStoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, ServerStoreError> + Send + 'static,
+    {
+        let turn = Arc::clone(&self.inner.long_turn).acquire_owned().await;
+        let turn = turn.map_err(|_| ServerStoreError::Closed)?;
+        self.run(move |db| {
+            let result = query(db);
+            drop(turn);
+            result
+        })
+        .await
     }
 
     fn run_blocking<T>(

@@ -26,6 +26,10 @@ ALTER TABLE api_tokens
 DROP INDEX api_tokens_by_digest;
 CREATE UNIQUE INDEX api_tokens_by_digest ON api_tokens (digest);
 
+-- No tenant has an id that a transaction with a secret states in its place.
+ALTER TABLE tenants
+  ADD CONSTRAINT tenants_secret_check CHECK (tenant NOT LIKE 'secret:%');
+
 -- A transaction that knows a secret sees the token with this secret, and nothing else.
 CREATE POLICY by_secret ON api_tokens FOR SELECT
   USING ('secret:' || encode(digest, 'hex') = current_setting('license_server.tenant', true));

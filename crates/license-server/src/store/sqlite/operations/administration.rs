@@ -117,7 +117,9 @@ impl AdministrationStore for SqliteStore {
     }
 
     async fn verify_audit(&self, tenant: &TenantId) -> Result<AuditReport, ServerStoreError> {
-        self.read(tenant, audit::verify).await
+        let tenant = tenant.clone();
+        let verify = move |db: &rusqlite::Connection| audit::verify(db, &tenant);
+        self.readers.run_long(verify).await
     }
 
     async fn events(
