@@ -1,6 +1,6 @@
 // Verifies license files, following docs/format.md. Needs Go 1.19 and only its standard library.
 //
-//	go run verify.go --SETTING=VALUE... FILE...
+//	go build verify.go && ./verify --SETTING=VALUE... FILE...
 //
 // README.md describes the settings, the result, and what the verifier leaves out.
 package main
@@ -96,7 +96,7 @@ func jsonValue(decoder *json.Decoder, depth int) any {
 		if delimiter == '{' {
 			name := jsonValue(decoder, depth).(string)
 			_, exists := members[name]
-			require(!exists, "duplicate member "+name)
+			require(!exists, "duplicate member")
 			members[name] = jsonValue(decoder, depth+1)
 		} else {
 			elements = append(elements, jsonValue(decoder, depth+1))
@@ -316,6 +316,8 @@ func verifyFile(data []byte, trust keys) map[string][]object {
 		tokens[found[1]] = append(tokens[found[1]], strings.ReplaceAll(found[2], "\n", ""))
 		rest = rest[len(found[0]):]
 	}
+	size := len(strings.Join(tokens["LICENSE"], "")) + len(strings.Join(tokens["LICENSE VALIDATION"], ""))
+	require(size <= 1<<18, "the licenses and their tokens are too long")
 	file := map[string][]object{}
 	for _, label := range labels {
 		for _, token := range tokens[label] {
@@ -378,16 +380,17 @@ func decide(license object, file map[string][]object, context map[string]string)
 			}
 		}
 	}
-	newest, isRevoked := map[any]object{}, false
+	newest, isRevoked := map[any]float64{}, false
 	for _, list := range file["LICENSE REVOCATIONS"] {
-		if list["aud"] == aud && seconds(list["seq"], 0) >= seconds(newest[list["kid"]]["seq"], 0) {
-			newest[list["kid"]] = list
+		if list["aud"] == aud {
+			newest[list["kid"]] = math.Max(newest[list["kid"]], seconds(list["seq"], 0))
 		}
 	}
-	for _, list := range newest {
+	for _, list := range file["LICENSE REVOCATIONS"] {
+		counts := list["aud"] == aud && seconds(list["seq"], 0) == newest[list["kid"]]
 		for _, entry := range list["revoked"].([]any) {
 			at := seconds(entry.(object)["at"], 0)
-			isRevoked = isRevoked || entry.(object)["jti"] == jti && at <= now
+			isRevoked = isRevoked || counts && entry.(object)["jti"] == jti && at <= now
 		}
 	}
 	machines, isElsewhere := license["machines"].([]any)
@@ -471,6 +474,11 @@ func main() {
 			}
 			context[name] = value
 			continue
+		}
+		for _, required := range []string{"trust", "product", "at"} {
+			if context[required] == "" {
+				panic("expected --" + required + "=VALUE before " + argument)
+			}
 		}
 		found, exitCode := answer(argument, context)
 		if exitCode > worst {

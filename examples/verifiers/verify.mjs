@@ -54,7 +54,11 @@ function strictJson(data) {
   }
   PART.lastIndex = 0
   function next() {
-    found = PART.exec(text)
+    try {
+      found = PART.exec(text)
+    } catch {
+      found = null // A string is too long for the regular expression.
+    }
     require(found, 'expected strict JSON')
     return found[1]
   }
@@ -140,7 +144,7 @@ function publicKey(jwk) {
   require(jwk === Object(jwk) && !PRIVATE.some((name) => name in jwk), 'expected a public key')
   const { kty, alg, n, e, use = 'sig', key_ops = ['verify'] } = jwk
   require(kty === 'RSA' && [n, e].every(TYPES.string), 'expected an RSA key')
-  require(Object.hasOwn(SCHEMES, alg) && use === 'sig', '`alg` or `use` of the key')
+  require(TYPES.string(alg) && Object.hasOwn(SCHEMES, alg) && use === 'sig', '`alg` or `use` of the key')
   const operations = ['["verify"]', '["verify","sign"]', '["sign","verify"]']
   require(operations.includes(JSON.stringify(key_ops)), '`key_ops`')
   require(base64url(n)[0] > 0 && base64url(e)[0] > 0, 'expected numbers without leading zeros')
@@ -236,6 +240,8 @@ async function verifyFile(data, trust) {
     require(isKnown, 'expected armor blocks with licenses and their tokens')
     tokens[block[1]].push(block[2].replaceAll('\n', ''))
   }
+  const size = [...tokens[LICENSE], ...tokens[VALIDATION]].join('').length
+  require(size <= 2 ** 18, 'the licenses and their tokens are too long')
   const each = (label, typ, verifyOne) =>
     Promise.all(tokens[label].map((token) => verifyOne(token, trust, typ)))
   const licenses = await each(LICENSE, 'license+jwt', verifyLicense)
@@ -273,11 +279,9 @@ function decide(license, { licenses, validations, lists }, context) {
     .filter((token) => token.lic === jti || (isDenial(token) && token.iat >= iat))
     .sort((one, other) => one.iat - other.iat || isDenial(one) - isDenial(other))
   const status = states.at(-1)?.status ?? 'active'
-  const newest = new Map()
-  for (const list of lists.toSorted((one, other) => one.seq - other.seq)) {
-    if (list.aud === aud) newest.set(list.kid, list.revoked)
-  }
-  const entries = [...newest.values()].flat()
+  const own = lists.filter((list) => list.aud === aud)
+  const isNewest = ({ kid, seq }) => !own.some((other) => other.kid === kid && other.seq > seq)
+  const entries = own.filter(isNewest).flatMap(({ revoked }) => revoked)
   const isRevoked = entries.some((entry) => entry.jti === jti && entry.at <= now)
   const isReplaced = licenses.some(
     ({ supersedes, aud: product, iat: issued, nbf: starts = issued }) =>
@@ -325,9 +329,17 @@ for (const argument of process.argv.slice(2)) {
   const [, name, value] = /^--([a-z-]+)=(.*)$/s.exec(argument) ?? []
   if (name) {
     if (!SETTINGS.includes(name)) throw new Error(`unknown setting ${name}`)
-    const isDate = ['at', 'build-date'].includes(name)
-    context[name] = value === '' ? undefined : isDate ? Date.parse(value) / 1000 : value
+    context[name] = value === '' ? undefined : value
+    if (['at', 'build-date'].includes(name) && value !== '') {
+      const isExact = /(Z|[+-]\d\d:\d\d)$/.test(value) && !Number.isNaN(Date.parse(value))
+      if (!isExact) throw new Error(`--${name}: expected a date of RFC 3339 with an offset`)
+      context[name] = Date.parse(value) / 1000
+    }
     continue
+  }
+  for (const required of ['trust', 'product', 'at']) {
+    const isSet = context[required] !== undefined
+    if (!isSet) throw new Error(`expected --${required}=VALUE before ${argument}`)
   }
   const { error, licenses } = await result(argument, context)
   console.log(JSON.stringify({ file: argument, error, licenses }))

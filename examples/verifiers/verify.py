@@ -176,6 +176,8 @@ def verify_file(data, trust):
         require(block and block[1] in KINDS, "expected armor blocks with licenses and their tokens")
         tokens[block[1]].append(block[2].replace("\n", ""))
         text = text[block.end() :]
+    size = sum(map(len, tokens["LICENSE"] + tokens["LICENSE VALIDATION"]))
+    require(size <= 2**18, "the licenses and their tokens are too long")
     licenses = [verify_license(token, trust) for token in tokens["LICENSE"]]
     validations, lists = (
         [verify(token, trust, KINDS[label]) for token in tokens[label]]
@@ -192,7 +194,7 @@ def verify_file(data, trust):
 
 def digest(machine):
     """Returns the digest of a fingerprint with an id. Other machines stay as they are."""
-    first = re.match("fp1:((?:given|id)=[0-9a-f]{24})(,[a-z]+=[0-9a-f]{24})*$", machine)
+    first = re.fullmatch("fp1:((?:given|id)=[0-9a-f]{24})(,[a-z]+=[0-9a-f]{24})*", machine)
     text = f"license-machine-v1\n{first and first[1]}"
     return "mach_" + hashlib.sha256(text.encode()).hexdigest()[:32] if first else machine
 
@@ -207,10 +209,11 @@ def decide(license, licenses, validations, lists, context):
     states = [(token["iat"], token["status"]) for token in tokens if token["lic"] == jti
               or token["status"] != "active" and token["iat"] >= license["iat"]]
     state = max(states, default=(0, "active"))[1]
-    newest = {}
-    for found in sorted(lists, key=lambda found: found["seq"]):
-        newest[found["kid"], found["aud"]] = found["revoked"]
-    entries = [entry for (_, aud), revoked in newest.items() if aud == product for entry in revoked]
+    own = [found for found in lists if found["aud"] == product]
+    newest = {key: max(found["seq"] for found in own if found["kid"] == key)
+              for key in {found["kid"] for found in own}}
+    entries = [entry for found in own if found["seq"] == newest[found["kid"]]
+               for entry in found["revoked"]]
     successors = [other for other in licenses
                   if jti in other.get("supersedes", []) and other["aud"] == product]
     start, end = license.get("nbf", license["iat"]), license.get("exp", math.inf)
@@ -247,11 +250,15 @@ def main(arguments):
         if argument.startswith("--"):
             assert name in SETTINGS, f"unknown setting {name}"
             if value and name in ("at", "build-date"):
-                value = datetime.datetime.fromisoformat(value.replace("Z", "+00:00")).timestamp()
+                value = datetime.datetime.fromisoformat(value.replace("Z", "+00:00"))
+                assert value.tzinfo, f"--{name}: expected an offset, such as Z"
+                value = value.timestamp()
             context[name] = value
             if value == "":
                 del context[name]
             continue
+        for required in ("trust", "product", "at"):
+            assert required in context, f"expected --{required}=VALUE before {argument}"
         try:
             trust = trust_set(pathlib.Path(context["trust"]).read_bytes())
             verified = verify_file(pathlib.Path(argument).read_bytes(), trust)

@@ -52,7 +52,7 @@ impl FilledServer {
     }
 }
 
-/// Draws the plots, if the word is an option or if there is no word.
+/// Draws the plots, unless the options select other rows.
 pub(crate) fn print(options: &Options, vendor: &SampleVendor) {
     if !options.is_wanted(NAME) {
         return;

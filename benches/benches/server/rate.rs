@@ -11,7 +11,8 @@ use license_benches::{Subject, measure};
 /// The number of connections.
 pub(crate) const CONNECTIONS: u32 = 64;
 
-/// How long a subject runs in each round.
+/// About how long a subject runs in each round. It makes at least 64 calls, so a slow subject runs
+/// longer.
 pub(crate) const SPAN: Duration = Duration::from_millis(250);
 
 /// Connections to a server, which several rows can use.

@@ -28,7 +28,7 @@ const EMPTY_HANDLER: &str = "a handler that answers 204";
 const SIGN_HANDLER: &str = "a handler that only signs";
 const ROW_HANDLER: &str = "a handler that stores a row";
 
-/// The seconds of each measurement of latencies.
+/// The seconds of each measurement of latencies, unless it would have fewer than 1,000 requests.
 const SCHEDULE_SECONDS: f64 = 5.0;
 
 /// Prints the rows.
@@ -101,7 +101,7 @@ fn latency(clients: &Clients, rate: f64) {
             clippy::as_conversions,
             reason = "a positive number that is small"
         )]
-        requests: (rate * SCHEDULE_SECONDS) as u64,
+        requests: ((rate * SCHEDULE_SECONDS) as u64).max(1000),
     };
     let parts = [0.5, 0.95, 0.99, 0.999];
     let mut latencies = parts.map(|_| Vec::new());
