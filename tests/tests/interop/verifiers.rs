@@ -114,7 +114,7 @@ const OTHER_DIRECTORIES: [(&str, &str); 7] = [
     ),
 ];
 
-const CORRECTED: &str = "the text was changed on its way, which readers may correct";
+const CORRECTED: &str = "the text was altered in transit, which readers may correct";
 const PEM: &str = "a key in PEM needs a parser of DER, and each key can be a JWK";
 const QUORUM: &str = "a machine without the same id needs more than a page";
 const SEAT: &str = "the verifiers read no leases";
@@ -413,5 +413,31 @@ fn each_vector_is_read_or_left_out_for_a_reason() {
     for file in left_out() {
         let path = programs::workspace().join("fixtures/vectors").join(&file);
         assert!(path.is_file(), "there is no vector {file}");
+    }
+}
+
+#[test]
+fn a_missing_or_inexact_date_gives_no_verdict() {
+    let Some(verifiers) = verifiers() else { return };
+    let vendor = &VENDORS[0];
+    let issued = team_license(vendor);
+    let scratch = Scratch::new();
+    scratch.write("trust.jwks", &vendor.trust);
+    scratch.write("acme.lic", &issued.file);
+    for verifier in verifiers {
+        for at in [None, Some(""), Some("soon"), Some("2027-01-15T09:00:00")] {
+            let settings = [
+                "--trust=trust.jwks".to_owned(),
+                format!("--product={PRODUCT}"),
+            ];
+            let at = at.map(|at| format!("--at={at}"));
+            let run = Run::new(&verifier.program, &scratch).args(&verifier.script);
+            let run = run.args(settings).args(&at).args(["acme.lic"]).run();
+            assert!(
+                run.code.is_some_and(|code| code != 0 && code != 3),
+                "{at:?}: {run:?}"
+            );
+            assert_eq!(run.stdout, "", "{}: {at:?}", verifier.name);
+        }
     }
 }
