@@ -29,7 +29,7 @@ def license_client() -> Client:
 
 
 async def current_user(x_user: Annotated[str, Header()] = "") -> str:
-    """Returns the user of the request. Replace this function by your authentication."""
+    """Returns the user of the request. Replace this function with your authentication."""
     return x_user
 
 

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use license_client::{Client, ClientBuilder, ClientError};
@@ -10,10 +10,10 @@ use license_core::chrono::TimeDelta;
 use license_core::{Context, FeatureMatrix};
 use pyo3::prelude::*;
 
-use crate::arguments::{Text, Time, duration, usage_type};
+use crate::arguments::{self, Text, Time, callable, duration, usage_type};
 use crate::blocking::interruptible;
 use crate::decision::{PyDecision, PyQuotaUse};
-use crate::errors::{build_error, client_error, online_error};
+use crate::errors::{bad_argument, build_error, client_error, online_error};
 use crate::install::{self, PyInstallReport};
 use crate::online::{PyOnlineSettings, PyOnlineStatus, PyServerVerdict};
 use crate::product::{PyProduct, product};
@@ -111,6 +111,16 @@ impl Application<'_, '_> {
     }
 }
 
+/// Returns the absolute path of the state directory, which a change of the current directory must
+/// not move.
+fn absolute(directory: &Path) -> PyResult<PathBuf> {
+    let bad = |found: String| bad_argument(format!("state_dir: expected a path, found {found}"));
+    if directory.as_os_str().as_encoded_bytes().contains(&0) {
+        return Err(bad("one with a NUL byte".to_owned()));
+    }
+    std::path::absolute(directory).map_err(|error| bad(format!("{directory:?}: {error}")))
+}
+
 #[pymethods]
 impl PyClient {
     #[new]
@@ -132,7 +142,7 @@ impl PyClient {
     ) -> PyResult<Self> {
         let builder = Client::builder(self::trust(trust)?);
         let builder = match state_dir {
-            Some(directory) => builder.state_dir(directory),
+            Some(directory) => builder.state_dir(absolute(&directory)?),
             None => builder,
         };
         let application = Application {
@@ -178,14 +188,18 @@ impl PyClient {
     /// The count is exact across processes and threads. The call writes to the disk, which takes
     /// milliseconds. Before that, it waits for at most ten seconds while other processes write. An
     /// asynchronous program calls it with ``asyncio.to_thread``.
-    #[pyo3(signature = (quota, count = 1, /, *, user = None))]
+    #[pyo3(
+        signature = (quota, count = None, /, *, user = None),
+        text_signature = "($self, quota, count=1, /, *, user=None)"
+    )]
     fn use_quota(
         &self,
         py: Python<'_>,
         quota: &str,
-        count: u64,
+        count: Option<&Bound<'_, PyAny>>,
         user: Option<&str>,
     ) -> PyResult<PyQuotaUse> {
+        let count = arguments::count(count)?;
         let used = self.in_context(py, user, |client, context| {
             client.use_quota_in(context, quota, count)
         });
@@ -216,7 +230,7 @@ impl PyClient {
     ///
     /// A ``str`` is the text itself, and a path names a file with the text. A valid license is not
     /// replaced by one that is worse, unless ``replace`` is true. Raises
-    /// :class:`InvalidLicenseError` if the text proves nothing, and :class:`InstallError` if it was
+    /// :class:`InvalidLicenseError` if the text cannot be verified, and :class:`InstallError` if it was
     /// not installed.
     #[pyo3(signature = (license, /, *, replace = false))]
     fn install(
@@ -225,7 +239,12 @@ impl PyClient {
         license: &Bound<'_, PyAny>,
         replace: bool,
     ) -> PyResult<PyInstallReport> {
-        install::install(py, &self.client, Text::read(license)?, replace)
+        install::install(
+            py,
+            &self.client,
+            Text::read(license, "InvalidLicenseError")?,
+            replace,
+        )
     }
 
     /// Reads the installed license again. Without this call, a change takes effect within a second.
@@ -268,8 +287,8 @@ impl PyClient {
     /// :class:`QueuePlace` at least every five seconds. If ``on_place`` returns ``False`` or raises
     /// an exception, or after Ctrl-C, the session leaves the queue.
     ///
-    /// ``on_event`` is called with a :class:`SeatEvent` when the seat is late, recovered or lost.
-    /// It runs in the thread that renews the seats of the process, so it must return soon.
+    /// ``on_event`` is called with a :class:`SeatEvent` when the seat is late, recovered or lost,
+    /// or when it cannot be shared with child processes. It runs in the thread that renews the seats of the process, so it must return soon.
     ///
     /// Release the seat with a ``with`` block, or with :meth:`Seat.release`.
     #[pyo3(
@@ -290,6 +309,11 @@ impl PyClient {
         on_place: Option<Bound<'_, PyAny>>,
         on_event: Option<Py<PyAny>>,
     ) -> PyResult<PySeat> {
+        callable("on_place", on_place.as_ref())?;
+        callable(
+            "on_event",
+            on_event.as_ref().map(|callback| callback.bind(py)),
+        )?;
         let options = SeatOptions {
             project,
             user,

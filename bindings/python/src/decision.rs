@@ -156,6 +156,10 @@ impl PyDecision {
     }
 
     /// Returns the decision as the object that ``license verify --json`` prints.
+    ///
+    /// Some members have other names than the properties: ``decision`` is :attr:`outcome`,
+    /// ``effective_tier`` is :attr:`tier`, and ``holds_until`` is :attr:`valid_until`. The member
+    /// ``tier`` is the tier of the license, even if the license is denied.
     fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         values::from_json(py, &self.decision)
     }

@@ -3,7 +3,8 @@
 use std::error::Error;
 
 use license_client::{
-    BuildError, ClientError, InstallationError, OnlineError, ProjectError, StoreError,
+    BuildError, ClientError, ContextValue, InstallationError, OnlineError, ProjectError,
+    QuotaError, StoreError,
 };
 use license_core::license::VerifiedLicensesError;
 use license_core::{Code, with_causes};
@@ -73,6 +74,24 @@ fn configuration(
     exception.create(py, &[])
 }
 
+/// Returns the exception for an argument whose value cannot be used.
+pub(crate) fn bad_argument(message: String) -> PyErr {
+    Python::attach(|py| configuration(py, message, Code::Malformed.as_str(), None, json!({})))
+}
+
+/// Returns the exception for a content that is no text, or that is too long. `class` is the class
+/// of the exception for a text with another defect.
+pub(crate) fn not_a_text(py: Python<'_>, class: &str, message: String) -> PyErr {
+    let exception = Exception {
+        class,
+        message,
+        code: Code::Malformed.as_str(),
+        hint: None,
+        evidence: json!({}),
+    };
+    exception.create(py, &[])
+}
+
 /// Returns the exception for a client that cannot be built.
 pub(crate) fn build_error(py: Python<'_>, error: &BuildError) -> PyErr {
     let evidence = match error {
@@ -94,11 +113,10 @@ pub(crate) fn client_error(py: Python<'_>, error: &ClientError) -> PyErr {
         ClientError::MissingContext { value, license } => Exception {
             class: "MissingContextError",
             message: format!(
-                "license {license} restricts `{value}`, which the program has not set; \
-                 pass `{value}` to Client"
+                "license {license} restricts `{value}`, which the program has not set"
             ),
             code: value.code().as_str(),
-            hint: None,
+            hint: Some(context_hint(*value)),
             evidence: json!({"value": value.as_str(), "license_id": license}),
         },
         ClientError::UnknownFeature { feature, product } => Exception {
@@ -120,11 +138,27 @@ pub(crate) fn client_error(py: Python<'_>, error: &ClientError) -> PyErr {
             class: "QuotaNotCountedError",
             message: with_causes(error),
             code: error.code().unwrap_or(Code::QuotaNotCounted).as_str(),
-            hint: Some("check that the user may write to the state directory".to_owned()),
+            hint: Some(counter_hint(error).to_owned()),
             evidence: json!({}),
         },
     };
     exception.create(py, &[])
+}
+
+fn context_hint(value: ContextValue) -> String {
+    match value {
+        ContextValue::User => "pass `user` to Client or to this method".to_owned(),
+        _ => format!("pass `{value}` to Client"),
+    }
+}
+
+fn counter_hint(error: &ClientError) -> &'static str {
+    match error {
+        ClientError::Counters(QuotaError::Store(StoreError::Busy { .. })) => {
+            "try again in a moment"
+        }
+        _ => "check that the user may write to the state directory",
+    }
 }
 
 fn project_error(py: Python<'_>, error: &ProjectError) -> PyErr {
@@ -206,7 +240,7 @@ pub(crate) fn online_error(py: Python<'_>, error: &OnlineError) -> PyErr {
         class,
         message: with_causes(error),
         code: error.code(),
-        hint: error.hint(),
+        hint: online_hint(error),
         evidence: online_evidence(error),
     };
     let place = match error {
@@ -215,6 +249,18 @@ pub(crate) fn online_error(py: Python<'_>, error: &OnlineError) -> PyErr {
     };
     let place = place.map(|place| ("place", place.into_any()));
     exception.create(py, place.as_slice())
+}
+
+fn online_hint(error: &OnlineError) -> Option<String> {
+    match error {
+        OnlineError::NoServer => Some(
+            "pass online=OnlineSettings(server=…) to Client, or set `server-url` in online.toml or \
+             in the environment"
+                .to_owned(),
+        ),
+        OnlineError::MissingContext(missing) => Some(context_hint(missing.value)),
+        _ => error.hint(),
+    }
 }
 
 /// Returns what a server says about its refusal.

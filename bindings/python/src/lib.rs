@@ -53,8 +53,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     atexit.call_method1("register", (finish,)).map(drop)
 }
 
-/// Gives back what the process has at license servers. Python calls the function when the process
-/// ends.
+/// Releases the seats of the process, and waits for interrupted calls. Python calls the function
+/// when the process ends.
 #[pyfunction]
 fn finish(py: Python<'_>) -> PyResult<()> {
     seat::release_all(py)?;

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use license_client::{OnlineSettings, OnlineStatus, ServerVerdict};
 use license_core::chrono::{DateTime, TimeDelta, Utc};
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyFrozenSet, PyString};
 
 use crate::arguments::duration;
+use crate::errors::bad_argument;
 
 /// Settings for license servers.
 ///
@@ -20,7 +20,7 @@ use crate::arguments::duration;
 /// certificate needs ``client_certificate`` and ``client_key``.
 ///
 /// >>> OnlineSettings(server="https://license.acme.example", enrollment_token="secret")
-/// OnlineSettings(server-url, enrollment-token)
+/// OnlineSettings(server=…, enrollment_token=…)
 #[pyclass(frozen, name = "OnlineSettings", module = "coditect_license")]
 pub(crate) struct PyOnlineSettings {
     pub(crate) settings: OnlineSettings,
@@ -50,56 +50,64 @@ impl PyOnlineSettings {
         let mut settings = OnlineSettings::new();
         let mut names = Vec::new();
         if let Some(server) = server {
-            for url in urls(server)? {
+            let urls = urls(server)?;
+            if !urls.is_empty() {
+                names.push("server");
+            }
+            for url in urls {
                 settings = settings.server(url);
             }
-            names.push("server-url");
         }
         if let Some(path) = ca_file {
             settings = settings.ca_file(path);
-            names.push("ca-file");
+            names.push("ca_file");
         }
         match (client_certificate, client_key) {
             (Some(certificate), Some(key)) => {
                 settings = settings.client_certificate(certificate, key);
-                names.push("client-certificate");
+                names.push("client_certificate");
             }
             (None, None) => {}
             _ => {
                 let message = "expected both client_certificate and client_key, found only one";
-                return Err(PyValueError::new_err(message));
+                return Err(bad_argument(message.to_owned()));
             }
         }
         if let Some(limit) = connect_timeout {
             settings = settings.connect_timeout(duration("connect_timeout", limit)?);
-            names.push("connect-timeout");
+            names.push("connect_timeout");
         }
         if let Some(limit) = timeout {
             settings = settings.timeout(duration("timeout", limit)?);
             names.push("timeout");
         }
         if let Some(limit) = start_timeout {
+            if limit.is_zero() {
+                let message = "start_timeout: expected more than zero";
+                return Err(bad_argument(message.to_owned()));
+            }
             settings = settings.start_timeout(duration("start_timeout", limit)?);
-            names.push("start-timeout");
+            names.push("start_timeout");
         }
         if let Some(token) = enrollment_token {
             settings = settings.enrollment_token(token);
-            names.push("enrollment-token");
+            names.push("enrollment_token");
         }
         if let Some(is_allowed) = allow_http {
             settings = settings.allow_http(is_allowed);
-            names.push("allow-http");
+            names.push("allow_http");
         }
         if let Some(is_forbidden) = forbid_telemetry {
             settings = settings.forbid_telemetry(is_forbidden);
-            names.push("forbid-telemetry");
+            names.push("forbid_telemetry");
         }
         Ok(Self { settings, names })
     }
 
     /// Names the settings without their values, because a URL or a token can be a secret.
     fn __repr__(&self) -> String {
-        format!("OnlineSettings({})", self.names.join(", "))
+        let names = self.names.iter().map(|name| format!("{name}=…"));
+        format!("OnlineSettings({})", names.collect::<Vec<_>>().join(", "))
     }
 }
 

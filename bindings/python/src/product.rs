@@ -128,7 +128,7 @@ pub(crate) fn product(value: &Bound<'_, PyAny>) -> PyResult<Arc<FeatureMatrix>> 
 }
 
 fn parse(value: &Bound<'_, PyAny>) -> PyResult<FeatureMatrix> {
-    let text = Text::read(value)?;
+    let text = Text::read(value, "ConfigurationError")?;
     FeatureMatrix::parse(&text.content).map_err(|error| {
         let code = error.code();
         malformed(value.py(), &error, code.as_str(), &text)

@@ -167,7 +167,8 @@ impl PySeat {
         &self.server
     }
 
-    /// Returns environment variables for a child process that shall use this seat too.
+    /// Returns environment variables for a child process that uses this seat too. Empty after a
+    /// release.
     ///
     /// Pass them to the child: ``subprocess.run(command, env=os.environ | seat.share())``.
     fn share(&self, py: Python<'_>) -> PyResult<BTreeMap<String, String>> {

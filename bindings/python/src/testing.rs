@@ -1,10 +1,11 @@
 //! A vendor and a machine for the tests of a program, with the feature `testing`.
 
 use std::any::Any;
+use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use license_client::testing::{self, TestLicense, TestMachine, TimeArgument};
 use license_core::chrono::{DateTime, TimeDelta, Utc};
@@ -17,6 +18,7 @@ use pyo3::prelude::*;
 
 use crate::arguments::{Text, Time, usage_type};
 use crate::client::{Application, PyClient};
+use crate::errors::bad_argument;
 use crate::license::PyLicense;
 use crate::online::PyOnlineSettings;
 use crate::product::product;
@@ -32,7 +34,23 @@ pub(crate) fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
 
 /// Runs a function of the module `testing` of Rust, which panics if a test has a mistake.
 fn attempt<T>(run: impl FnOnce() -> T) -> PyResult<T> {
-    catch_unwind(AssertUnwindSafe(run)).map_err(|panic| PyValueError::new_err(message(&*panic)))
+    thread_local! {
+        static IS_ATTEMPT: Cell<bool> = const { Cell::new(false) };
+    }
+    static HOOK: Once = Once::new();
+    // The panic becomes an exception, so its message is not printed too.
+    HOOK.call_once(|| {
+        let previous = take_hook();
+        set_hook(Box::new(move |panic| {
+            if !IS_ATTEMPT.get() {
+                previous(panic);
+            }
+        }));
+    });
+    IS_ATTEMPT.set(true);
+    let result = catch_unwind(AssertUnwindSafe(run));
+    IS_ATTEMPT.set(false);
+    result.map_err(|panic| PyValueError::new_err(message(&*panic)))
 }
 
 fn message(panic: &(dyn Any + Send)) -> String {
@@ -299,7 +317,7 @@ impl PyTestMachine {
     /// Installs a text of the test vendor, such as the result of :meth:`TestLicense.file`.
     #[pyo3(signature = (text, /))]
     fn install_text(&self, text: &Bound<'_, PyAny>) -> PyResult<()> {
-        let text = Text::read(text)?;
+        let text = Text::read(text, "InvalidLicenseError")?;
         attempt(|| drop(self.machine.install_text(&text.content)))
     }
 
@@ -315,7 +333,7 @@ impl PyTestMachine {
     #[pyo3(signature = (license, /, *, status = "active"))]
     fn validate(&self, license: &Bound<'_, PyLicense>, status: &str) -> PyResult<()> {
         let parsed = Status::parse(status);
-        let unknown = || PyValueError::new_err(format!("expected a status, found {status:?}"));
+        let unknown = || bad_argument(format!("status: expected a status, found {status:?}"));
         let (license, status) = (license.get().license(), parsed.ok_or_else(unknown)?);
         let validation = testing::validation(license).status(status);
         attempt(|| drop(self.machine.install(validation)))

@@ -61,7 +61,7 @@ pub(crate) fn trust(value: &Bound<'_, PyAny>) -> PyResult<TrustSet> {
 }
 
 fn parse(value: &Bound<'_, PyAny>) -> PyResult<TrustSet> {
-    let text = Text::read(value)?;
+    let text = Text::read(value, "ConfigurationError")?;
     TrustSet::parse(&text.content).map_err(|error| {
         let code = error.code();
         malformed(value.py(), &error, code.as_str(), &text)

@@ -7,12 +7,11 @@ use license_core::evaluate::RuleResult;
 use license_core::machine::Machine;
 use license_core::policy::UsageType;
 use license_core::{Context, FeatureMatrix, VerifiedLicenses, Version};
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::arguments::{Text, Time, usage_type};
 use crate::decision::PyDecision;
-use crate::errors::invalid;
+use crate::errors::{bad_argument, invalid};
 use crate::license::PyLicense;
 use crate::product::product;
 use crate::trust::trust;
@@ -21,8 +20,8 @@ use crate::values;
 /// Verifies a license file, a token or an enterprise key, without installing it.
 ///
 /// A ``str`` is the text itself, and a path such as ``pathlib.Path`` names a file with the text.
-/// Raises :class:`InvalidLicenseError` if the text proves nothing: it is damaged, or no key of the
-/// trust set has signed it.
+/// Raises :class:`InvalidLicenseError` if the license cannot be verified: it is damaged, or no key of
+/// the trust set has signed it.
 ///
 /// >>> verified = verify(Path("acme.lic"), trust=Path("trust.jwks"), product=Path("product.toml"))
 /// >>> decision = verified.evaluate(at=date(2027, 3, 1))
@@ -35,7 +34,7 @@ pub(crate) fn verify(
     trust: &Bound<'_, PyAny>,
     product: &Bound<'_, PyAny>,
 ) -> PyResult<PyVerifiedLicenses> {
-    let (py, text) = (license.py(), Text::read(license)?);
+    let (py, text) = (license.py(), Text::read(license, "InvalidLicenseError")?);
     let (trust, matrix) = (self::trust(trust)?, self::product(product)?);
     let verified = py.detach(|| VerifiedLicenses::verify(&text.content, &trust, &matrix));
     let verified = verified.map_err(|error| invalid(py, &error, &text))?;
@@ -99,7 +98,7 @@ impl Values {
 fn version(text: &str) -> PyResult<Version> {
     Version::parse(text).map_err(|error| {
         let message = format!("app_version: expected a version such as '2.4.0', found {text:?}");
-        PyValueError::new_err(format!("{message}: {error}"))
+        bad_argument(format!("{message}: {error}"))
     })
 }
 
@@ -107,7 +106,7 @@ fn version(text: &str) -> PyResult<Version> {
 pub(crate) fn machine(text: &str) -> PyResult<Machine> {
     Machine::parse(text).ok_or_else(|| {
         let message = "machine: expected a fingerprint or the name of a machine";
-        PyValueError::new_err(format!("{message}, found {text:?}"))
+        bad_argument(format!("{message}, found {text:?}"))
     })
 }
 

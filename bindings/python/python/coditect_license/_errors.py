@@ -62,8 +62,11 @@ def _create(kind: type[LicenseError], message: str, values: dict[str, Any]) -> L
     return error
 
 
-class ConfigurationError(LicenseError):
-    """A mistake in the program, such as a text that is no product file or no trust set."""
+class ConfigurationError(LicenseError, ValueError):
+    """A mistake in the program, such as a text that is no product file or no trust set.
+
+    It is also a ``ValueError``.
+    """
 
 
 class UnknownNameError(ConfigurationError):
@@ -78,7 +81,7 @@ class MissingContextError(ConfigurationError):
 
 
 class InvalidLicenseError(LicenseError):
-    """A text proves nothing: it is damaged, or no key of the trust set has signed it."""
+    """A license cannot be verified: it is damaged, or no key of the trust set has signed it."""
 
 
 class InstallError(LicenseError):
@@ -106,7 +109,7 @@ class ServerUnreachableError(OnlineError):
 
 
 class NoSeatError(OnlineError):
-    """All floating seats are held, or the wait for one ended."""
+    """No floating seat is free, or none became free in time."""
 
     #: The last place in the queue, after a wait.
     place: QueuePlace | None

@@ -148,7 +148,7 @@ impl OnlineSetting {
             Self::ClientKey => {
                 "the absolute path of a PEM file with the private key of the client certificate"
             }
-            Self::ConnectTimeout | Self::Timeout => "seconds from 1 to 300",
+            Self::ConnectTimeout | Self::Timeout => "seconds from 0.1 to 300",
             Self::EnrollmentToken | Self::LoginClientId => {
                 "1 to 256 printable ASCII characters without spaces"
             }
