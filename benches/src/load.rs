@@ -1,8 +1,8 @@
 //! Load for HTTP servers: requests on a fixed schedule, and as many requests as a server answers.
 //!
 //! A server is measured by its URL, so servers of any kind can be compared. The connections stay
-//! open. One thread drives all of them. Its own work limits the rate of very short handlers, such as
-//! one that answers 204.
+//! open. One thread drives all of them. Its own work limits the rate of very short handlers, such
+//! as one that answers 204.
 
 mod callers;
 mod connection;

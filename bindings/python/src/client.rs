@@ -230,8 +230,8 @@ impl PyClient {
     ///
     /// A ``str`` is the text itself, and a path names a file with the text. A valid license is not
     /// replaced by one that is worse, unless ``replace`` is true. Raises
-    /// :class:`InvalidLicenseError` if the text cannot be verified, and :class:`InstallError` if it was
-    /// not installed.
+    /// :class:`InvalidLicenseError` if the text cannot be verified, and :class:`InstallError` if it
+    /// was not installed.
     #[pyo3(signature = (license, /, *, replace = false))]
     fn install(
         &self,
@@ -288,7 +288,8 @@ impl PyClient {
     /// an exception, or after Ctrl-C, the session leaves the queue.
     ///
     /// ``on_event`` is called with a :class:`SeatEvent` when the seat is late, recovered or lost,
-    /// or when it cannot be shared with child processes. It runs in the thread that renews the seats of the process, so it must return soon.
+    /// or when it cannot be shared with child processes. It runs in the thread that renews the
+    /// seats of the process, so it must return soon.
     ///
     /// Release the seat with a ``with`` block, or with :meth:`Seat.release`.
     #[pyo3(

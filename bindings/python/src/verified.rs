@@ -20,8 +20,8 @@ use crate::values;
 /// Verifies a license file, a token or an enterprise key, without installing it.
 ///
 /// A ``str`` is the text itself, and a path such as ``pathlib.Path`` names a file with the text.
-/// Raises :class:`InvalidLicenseError` if the license cannot be verified: it is damaged, or no key of
-/// the trust set has signed it.
+/// Raises :class:`InvalidLicenseError` if the license cannot be verified: it is damaged, or no key
+/// of the trust set has signed it.
 ///
 /// >>> verified = verify(Path("acme.lic"), trust=Path("trust.jwks"), product=Path("product.toml"))
 /// >>> decision = verified.evaluate(at=date(2027, 3, 1))
