@@ -41,6 +41,10 @@ mod trust_file;
 use std::process::ExitCode;
 
 use license_cli_support::{Terminal, program, protect_memory};
+use mimalloc::MiMalloc;
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Runs the program with the arguments of the process.
 pub fn main() -> ExitCode {

@@ -16,18 +16,47 @@ pub(super) struct Users {
 }
 
 /// The seats of a user.
+///
+/// Most users have one seat. A set for each would take most of the memory of a pool, so the first
+/// lease is stored without a set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct UserSeats {
     offers: u32,
-    leases: BTreeSet<(LeaseTime, SessionId)>,
+    /// The lease whose seat can be granted again first.
+    first: Option<(LeaseTime, SessionId)>,
+    others: BTreeSet<(LeaseTime, SessionId)>,
 }
 
 impl UserSeats {
     /// Returns the time from which all seats of the user can be granted again. A user with an offer
     /// has no such time.
     fn free_at(&self) -> Option<LeaseTime> {
-        let last = self.leases.last().map(|(free_at, _)| *free_at);
-        last.filter(|_| self.offers == 0)
+        let last = self.others.last().or(self.first.as_ref());
+        let free_at = last.map(|(free_at, _)| *free_at);
+        free_at.filter(|_| self.offers == 0)
+    }
+
+    fn add(&mut self, lease: (LeaseTime, SessionId)) {
+        match self.first.replace(lease) {
+            Some(first) if first < lease => {
+                self.first = Some(first);
+                self.others.insert(lease);
+            }
+            previous => self.others.extend(previous),
+        }
+    }
+
+    fn remove(&mut self, lease: (LeaseTime, SessionId)) {
+        if self.first == Some(lease) {
+            self.first = self.others.pop_first();
+        } else {
+            self.others.remove(&lease);
+        }
+    }
+
+    fn sessions(&self) -> impl Iterator<Item = SessionId> {
+        let leases = self.first.iter().chain(&self.others);
+        leases.map(|(_, session)| *session)
     }
 }
 
@@ -43,15 +72,11 @@ impl Users {
     }
 
     pub(super) fn add_lease(&mut self, user: &Arc<str>, free_at: LeaseTime, session: SessionId) {
-        self.change(user, |seats| {
-            seats.leases.insert((free_at, session));
-        });
+        self.change(user, |seats| seats.add((free_at, session)));
     }
 
     pub(super) fn remove_lease(&mut self, user: &Arc<str>, free_at: LeaseTime, session: SessionId) {
-        self.change(user, |seats| {
-            seats.leases.remove(&(free_at, session));
-        });
+        self.change(user, |seats| seats.remove((free_at, session)));
     }
 
     pub(super) fn add_offer(&mut self, user: &Arc<str>) {
@@ -67,7 +92,7 @@ impl Users {
     pub(super) fn reclaimable(&self, now: LeaseTime) -> impl Iterator<Item = Vec<SessionId>> {
         let free = self.free.iter().take_while(move |(at, _)| *at < now);
         let seats = free.filter_map(|(_, user)| self.seats.get(user));
-        seats.map(|seats| seats.leases.iter().map(|(_, session)| *session).collect())
+        seats.map(|seats| seats.sessions().collect())
     }
 
     fn change(&mut self, user: &Arc<str>, change: impl FnOnce(&mut UserSeats)) {
@@ -79,7 +104,7 @@ impl Users {
         if let Some(free_at) = seats.free_at() {
             self.free.insert((free_at, Arc::clone(user)));
         }
-        if seats.offers > 0 || !seats.leases.is_empty() {
+        if seats.offers > 0 || seats.first.is_some() {
             self.seats.insert(Arc::clone(user), seats);
         }
     }

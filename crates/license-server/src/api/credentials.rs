@@ -22,6 +22,7 @@ use sha2::{Digest, Sha256};
 
 use super::App;
 use super::login;
+use super::observe::ToAdministrator;
 use super::peer::Peer;
 use super::permissions::RoutePermissions;
 use super::problem::Problem;
@@ -53,7 +54,9 @@ pub(super) async fn require_permission(
     match caller(&app, request.headers(), peer, needed).await {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
-            next.run(request).await
+            let mut response = next.run(request).await;
+            response.extensions_mut().insert(ToAdministrator);
+            response
         }
         Err(problem) => problem.into_response(),
     }

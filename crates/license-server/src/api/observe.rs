@@ -6,7 +6,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::Response;
-use tracing::{Instrument, info, info_span, warn};
+use tracing::{Instrument, debug, info, info_span, warn};
 use uuid::Uuid;
 
 use super::App;
@@ -19,9 +19,14 @@ use crate::metrics::AnsweredRequest;
 /// The header with the id of a request.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// Marks the response to a caller with permissions, who is logged.
+#[derive(Clone, Copy)]
+pub(super) struct ToAdministrator;
+
 /// Assigns an id to a request, and logs and counts the response.
 ///
-/// The id is always a new one, so that a client cannot write to the logs.
+/// The id is always a new one, so that a client cannot write to the logs. The requests of a site's
+/// machines are so many that the successful ones are logged at the level `debug` only.
 pub(super) async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let start = Instant::now();
     let id = Uuid::new_v4().to_string();
@@ -49,25 +54,16 @@ pub(super) async fn observe(State(app): State<App>, mut request: Request, next: 
         duration,
     });
     let milliseconds = duration.as_secs_f64() * 1000.0;
+    let is_routine =
+        status.is_success() && response.extensions().get::<ToAdministrator>().is_none();
+    let status = status.as_u16();
     span.in_scope(|| {
-        if status.is_server_error() {
-            warn!(
-                method,
-                route,
-                status = status.as_u16(),
-                code,
-                milliseconds,
-                "failed"
-            );
+        if status >= 500 {
+            warn!(method, route, status, code, milliseconds, "failed");
+        } else if is_routine {
+            debug!(method, route, status, code, milliseconds, "answered");
         } else {
-            info!(
-                method,
-                route,
-                status = status.as_u16(),
-                code,
-                milliseconds,
-                "answered"
-            );
+            info!(method, route, status, code, milliseconds, "answered");
         }
     });
     let is_received = response.extensions().get::<BodyReceived>().is_some();

@@ -4,8 +4,8 @@
 //! those of a rate limit, are added here.
 
 use std::future::{Ready, ready};
+use std::sync::{Arc, LazyLock};
 
-use axum::Router;
 use axum::body::Bytes;
 use axum::http::HeaderMap;
 use axum::response::Response as HttpResponse;
@@ -18,9 +18,7 @@ use utoipa::openapi::{
     Components, ContentBuilder, HeaderBuilder, Info, License, ObjectBuilder, OpenApi, Ref, RefOr,
     Required, Type,
 };
-use utoipa_axum::router::OpenApiRouter;
 
-use super::App;
 use super::etag::with_etag;
 use super::problem::{PROBLEM_JSON, ProblemBody};
 use super::router;
@@ -31,18 +29,20 @@ pub(crate) fn document() -> String {
     document.to_pretty_json().unwrap_or_default()
 }
 
-/// Splits documented routes into the routes and the document.
-pub(super) fn split(documented: OpenApiRouter<App>) -> (Router<App>, String) {
-    let (router, document) = documented.split_for_parts();
-    (router, completed(document).to_json().unwrap_or_default())
-}
-
-/// Returns a handler that serves the document.
+/// Returns a handler that serves the document. Few callers read it, so it is completed on the first
+/// request.
 pub(super) fn served(
-    document: String,
+    document: OpenApi,
 ) -> impl Fn(HeaderMap) -> Ready<HttpResponse> + Clone + Send + Sync + 'static {
-    let document = Bytes::from(document);
-    move |headers| ready(with_etag(&headers, "application/json", document.clone()))
+    let complete = || Bytes::from(completed(document).to_json().unwrap_or_default());
+    let document = Arc::new(LazyLock::new(complete));
+    move |headers| {
+        ready(with_etag(
+            &headers,
+            "application/json",
+            Bytes::clone(&document),
+        ))
+    }
 }
 
 /// Adds what all routes have in common.

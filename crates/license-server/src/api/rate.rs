@@ -2,23 +2,29 @@
 
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::num::NonZeroU32;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
-/// The number of limiters of a table. Each takes about 40 bytes.
-const BUCKETS: usize = 16 * 1024;
+/// The number of groups of a table. A group is created when one of its limiters is used first.
+const GROUPS: usize = 128;
+
+/// The number of limiters in a group. Each takes about 40 bytes.
+const LIMITERS: usize = 128;
 
 /// The burst that a limiter allows, in seconds of its rate.
 const BURST_SECONDS: u32 = 2;
 
 /// A rate limit for each key.
 ///
-/// The memory is fixed: a key selects one of many limiters by a hash with a random seed. Two keys
+/// The memory is bounded: a key selects one of many limiters by a hash with a random seed. Two keys
 /// rarely share a limiter, and a client cannot choose such keys.
 pub(super) struct RateTable {
-    limiters: Vec<DefaultDirectRateLimiter>,
+    /// The limit of each key. Without it, nothing is limited.
+    quota: Option<Quota>,
+    groups: [OnceLock<Box<[DefaultDirectRateLimiter]>>; GROUPS],
     seed: RandomState,
     clock: DefaultClock,
 }
@@ -26,24 +32,23 @@ pub(super) struct RateTable {
 impl RateTable {
     /// Creates a table that allows `rate` requests per second for each key, or any number.
     pub(super) fn new(rate: Option<NonZeroU32>) -> Self {
-        let limiters = rate.map(|rate| {
+        Self::with_quota(rate.map(|rate| {
             let burst = rate.saturating_mul(NonZeroU32::MIN.saturating_add(BURST_SECONDS - 1));
-            let quota = Quota::per_second(rate).allow_burst(burst);
-            (0..BUCKETS).map(|_| RateLimiter::direct(quota)).collect()
-        });
-        Self {
-            limiters: limiters.unwrap_or_default(),
-            seed: RandomState::new(),
-            clock: DefaultClock::default(),
-        }
+            Quota::per_second(rate).allow_burst(burst)
+        }))
     }
 
     /// Creates a table that allows `count` requests per minute for each key.
     pub(super) fn per_minute(count: NonZeroU32) -> Self {
-        let quota = Quota::per_minute(count);
+        Self::with_quota(Some(Quota::per_minute(count)))
+    }
+
+    fn with_quota(quota: Option<Quota>) -> Self {
         Self {
-            limiters: (0..BUCKETS).map(|_| RateLimiter::direct(quota)).collect(),
-            ..Self::new(None)
+            quota,
+            groups: [const { OnceLock::new() }; GROUPS],
+            seed: RandomState::new(),
+            clock: DefaultClock::default(),
         }
     }
 
@@ -62,11 +67,15 @@ impl RateTable {
     }
 
     fn limiter(&self, key: impl Hash) -> Option<&DefaultDirectRateLimiter> {
-        let count = u64::try_from(self.limiters.len())
-            .ok()
-            .filter(|count| *count > 0)?;
-        let index = self.seed.hash_one(key).checked_rem(count)?;
-        self.limiters.get(usize::try_from(index).ok()?)
+        let quota = self.quota?;
+        let hash = self.seed.hash_one(key).to_le_bytes();
+        let [group, limiter, ..] = hash.map(usize::from);
+        let group = self.groups.get(group % GROUPS)?;
+        let limiters = group.get_or_init(|| {
+            let limiters = (0..LIMITERS).map(|_| RateLimiter::direct(quota));
+            limiters.collect()
+        });
+        limiters.get(limiter % LIMITERS)
     }
 }
 

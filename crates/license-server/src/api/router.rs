@@ -18,7 +18,7 @@ use super::{
 
 /// Returns the router of the main listener.
 pub(crate) fn router(app: &App) -> Router {
-    let (documented, document) = openapi::split(api(app));
+    let (documented, document) = api(app).split_for_parts();
     let document = openapi::served(document);
     documented
         .merge(health::router())

@@ -13,7 +13,7 @@ use super::site::Site;
 use crate::domain::{PoolId, Refusal, RefusalKind, SeatPolicy, ServerCode};
 
 /// The number of pools in each generation of the cache.
-const CACHED_POOLS: usize = 1000;
+const CACHED_POOLS: usize = 10_000;
 
 /// The bounds of the lifetime of a lease, in seconds.
 const LIFETIME_SECONDS: std::ops::RangeInclusive<u64> = 10..=3600;
@@ -25,7 +25,7 @@ const DAY_SECONDS: u64 = 24 * 60 * 60;
 pub(super) struct PoolSource {
     pub(super) pool: PoolId,
     /// The licenses of the pool that no license of another pool replaces.
-    licenses: Vec<InstalledLicense>,
+    licenses: Vec<Arc<InstalledLicense>>,
     pub(super) policy: SeatPolicy,
     /// The number of the content that the source was read from.
     version: u64,
@@ -42,7 +42,7 @@ pub(super) struct CurrentTerms {
     /// The end of the licenses without days of grace.
     pub(super) expires_at: Option<DateTime<Utc>>,
     /// The license that the terms come from.
-    pub(super) license: InstalledLicense,
+    pub(super) license: Arc<InstalledLicense>,
 }
 
 /// Reads the sources of pools, and caches them.
@@ -87,7 +87,7 @@ async fn read(site: &Site, pool: &PoolId, version: u64) -> Result<PoolSource, Re
                 continue;
             }
         }
-        licenses.extend(site.verified(record).ok());
+        licenses.extend(site.verified(record).ok().map(Arc::new));
     }
     let policy = store.seat_policy(tenant, pool).await?;
     Ok(PoolSource {
@@ -121,7 +121,7 @@ impl PoolSource {
             license_left: left,
             ends_at,
             expires_at: ends_at.and_then(|end| self.expiry_before(end)),
-            license: license.clone(),
+            license: Arc::clone(license),
         })
     }
 
@@ -152,7 +152,7 @@ impl PoolSource {
 }
 
 /// Returns the license that no other one replaces. Of several, it returns the latest issued.
-fn newest<'a>(licenses: &[&'a InstalledLicense]) -> Option<&'a InstalledLicense> {
+fn newest<'a>(licenses: &[&'a Arc<InstalledLicense>]) -> Option<&'a Arc<InstalledLicense>> {
     let is_replaced = |installed: &InstalledLicense| {
         let id = installed.license.id();
         licenses

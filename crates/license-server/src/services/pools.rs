@@ -164,9 +164,9 @@ impl PoolService {
         } = current;
         Ok(PoolStatus {
             pool: pool.clone(),
-            license: license.record.id,
-            product: license.record.product,
-            customer: license.record.customer,
+            license: license.record.id.clone(),
+            product: license.record.product.clone(),
+            customer: license.record.customer.clone(),
             usage,
             is_unlimited: terms.capacity == u32::MAX,
             policy,
