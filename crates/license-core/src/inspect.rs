@@ -8,7 +8,7 @@ use crate::claims::INSTANT_CLAIMS;
 use crate::code::Code;
 use crate::encoding::pasted::without_wrapping;
 use crate::encoding::{TextKind, strict_json};
-use crate::jose::{Algorithm, ParseError, TokenKind, Unverified};
+use crate::jose::{Algorithm, TokenKind, Unverified};
 use crate::key::{LicenseKey, ShortEnterpriseKey};
 use crate::license::{LicenseFile, VerifiedLicensesError};
 use crate::time;
@@ -78,11 +78,9 @@ pub fn inspect(text: &str) -> Result<Inspection, InspectError> {
             .map_err(InspectError::Trust);
     }
     if LicenseKey::is_likely(text) {
-        let key = LicenseKey::parse(text).map_err(|error| match ParseError::other_kind(text) {
-            Some(other) => VerifiedLicensesError::Parse(other),
-            None => VerifiedLicensesError::Key(error),
-        });
+        let key = LicenseKey::parse(text);
         return key
+            .map_err(|error| VerifiedLicensesError::not_a_key(text, error))
             .map(|key| Inspection(InspectedContent::Keys(license_key(&key))))
             .map_err(InspectError::Artifact);
     }

@@ -102,6 +102,20 @@ impl LicenseKey {
         !is_other && !qr_text::has_prefix(text)
     }
 
+    /// Returns whether a text that is not a key can be a damaged one: it has three fields with
+    /// hyphens between them, and the first two can be a product code and a tier with wrong
+    /// characters.
+    pub(crate) fn resembles(text: &str) -> bool {
+        let pasted = Pasted::new(text);
+        let mut fields = pasted.text.split('-').map(str::trim);
+        let mut is_name = || {
+            fields.next().is_some_and(|field| {
+                (2..=16).contains(&field.chars().count()) && !field.contains(char::is_whitespace)
+            })
+        };
+        is_name() && is_name() && fields.next().is_some()
+    }
+
     /// Returns a noun phrase for the form of the key.
     const fn form(&self) -> &'static str {
         match self {

@@ -330,3 +330,39 @@ fn a_value_is_missing_for_an_expired_license_only_if_no_other_license_is_valid()
     let expected = Some((id(1), ContextValue::User));
     assert_eq!(missing(&drafts[..1], &bare), expected);
 }
+
+/// A message about a hyphen helps with a damaged key, and with nothing else.
+#[test]
+fn a_text_that_is_no_license_is_named_and_hardly_quoted() {
+    let refused = |text: &str| {
+        let error = VerifiedLicenses::verify(text, &TRUST, FeatureMatrix::built_in()).unwrap_err();
+        assert_eq!(error.code(), Code::Malformed);
+        error.to_string()
+    };
+    for (text, found) in [
+        ("hello", "`hello`"),
+        (" \"sixteen letters!\" ", "`sixteen letters!`"),
+        (
+            "seventeen letters",
+            "17 bytes that begin with `seventeen letter`",
+        ),
+        (
+            "Dear Ann,\nthe well-known key is attached",
+            "40 bytes that begin with `Dear Ann,\\u{a}the we`",
+        ),
+        ("\u{1b}[2J", "`\\u{1b}[2J`"),
+    ] {
+        let expected = "expected a license file, a token or a license key, found";
+        assert_eq!(refused(text), format!("{expected} {found}"));
+    }
+    for damaged in [
+        "CODITECT-PRO-A7F3E9D2C4B1",
+        "CODITECT-PRO-A7F3 E9D2C4B1-8F2A",
+        "CODITECT - PRO - A7F3E9D2C4B1 - 8F2A",
+        "\u{421}ODITECT-PRO-A7F3E9D2C4B1-8F2A",
+        "CODITECTPRO-A7F3E9D2C4B1-8F2A",
+    ] {
+        let message = refused(damaged);
+        assert!(message.starts_with("license key: at "), "{message}");
+    }
+}

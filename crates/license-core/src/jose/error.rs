@@ -5,7 +5,8 @@ use crate::encoding::QrTextError;
 use crate::encoding::armor::MachineRequestKind;
 use crate::encoding::kind::TextKind;
 use crate::encoding::layout::SourceLines;
-use crate::encoding::pasted::{FoundText, Position};
+use crate::encoding::pasted::{FoundText, Position, without_wrapping};
+use crate::encoding::quoted::printable;
 use crate::encoding::strict_json::JsonError;
 use crate::jose::TokenKind;
 
@@ -109,6 +110,12 @@ pub enum ParseError {
         /// The kind of the request.
         found: MachineRequestKind,
     },
+    /// The text is neither a license file nor a token, and does not resemble a license key.
+    #[error("expected a license file, a token or a license key, found {found}")]
+    NotALicense {
+        /// A description of the text: its length, and its first 16 characters.
+        found: String,
+    },
     /// The text is of another kind, such as a certificate.
     #[error("expected a license, found {}", .found.name())]
     OtherKind {
@@ -133,6 +140,19 @@ impl ParseError {
             TextKind::PrivateKey | TextKind::SshPrivateKey => Self::PrivateKey,
             found => Self::OtherKind { found },
         })
+    }
+
+    /// Returns the error for a text that resembles nothing that a vendor sends. The error quotes so
+    /// little of the text that a secret which was pasted by mistake stays secret.
+    pub(crate) fn not_a_license(text: &str) -> Self {
+        const QUOTED_CHARS: usize = 16;
+        let text = without_wrapping(text);
+        let start = printable(text.chars().take(QUOTED_CHARS));
+        let found = match text.chars().nth(QUOTED_CHARS) {
+            Some(_) => format!("{} bytes that begin with `{start}`", text.len()),
+            None => format!("`{start}`"),
+        };
+        Self::NotALicense { found }
     }
 
     /// Adds the position of a block to an error. `lines` is the number of lines that precede the

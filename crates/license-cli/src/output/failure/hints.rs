@@ -52,6 +52,9 @@ pub(super) fn verification(error: &VerifiedLicensesError) -> &'static str {
         VerifiedLicensesError::Parse(ParseError::Empty) => {
             "use the license file that the vendor sent"
         }
+        VerifiedLicensesError::Parse(ParseError::NotALicense { .. }) => {
+            "use the license file that the vendor sent, which starts with -----BEGIN LICENSE-----, or copy the whole key again"
+        }
         _ => {
             "copy the whole file again, from -----BEGIN to END-----, or ask the vendor to send the file again"
         }

@@ -3,7 +3,7 @@
 use crate::code::Code;
 use crate::ids::Tier;
 use crate::jose::ParseError;
-use crate::key::KeyError;
+use crate::key::{KeyError, LicenseKey};
 use crate::license::RotationError;
 use crate::trust::VerifyError;
 
@@ -79,6 +79,18 @@ fn describe_key(tier: &Option<Tier>) -> String {
 }
 
 impl VerifiedLicensesError {
+    /// Returns the error for a text that is not a license key. If the text does not resemble one,
+    /// the error says what a license is.
+    pub(crate) fn not_a_key(text: &str, error: KeyError) -> Self {
+        if let Some(other) = ParseError::other_kind(text) {
+            Self::Parse(other)
+        } else if LicenseKey::resembles(text) {
+            Self::Key(error)
+        } else {
+            Self::Parse(ParseError::not_a_license(text))
+        }
+    }
+
     /// Returns the reason code.
     ///
     /// ```

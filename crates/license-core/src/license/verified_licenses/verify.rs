@@ -77,11 +77,8 @@ impl VerifiedLicenses {
         if !LicenseKey::is_likely(text) {
             return Self::verify_file(text, trust, known);
         }
-        let key = LicenseKey::parse(text).map_err(|error| match ParseError::other_kind(text) {
-            Some(other) => VerifiedLicensesError::Parse(other),
-            None => VerifiedLicensesError::Key(error),
-        });
-        match key? {
+        let key = LicenseKey::parse(text);
+        match key.map_err(|error| VerifiedLicensesError::not_a_key(text, error))? {
             LicenseKey::Enterprise(key) => Ok(Self {
                 licenses: vec![
                     key.verify(trust, matrix)
