@@ -1,5 +1,6 @@
 //! The settings for license servers: from the program, the environment and two files.
 
+mod form;
 mod resolved;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,6 +11,8 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
+use self::form::{check, seconds};
+pub(super) use self::form::{invalid, urls};
 pub(super) use self::resolved::{LoginSettings, Resolved};
 
 use super::error::OnlineError;
@@ -22,10 +25,6 @@ use crate::paths::Paths;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const TIMEOUT: Duration = Duration::from_secs(10);
 const START_TIMEOUT: Duration = Duration::from_secs(3);
-/// The limits of a time limit in seconds.
-const SECONDS: std::ops::RangeInclusive<f64> = 0.1..=300.0;
-/// The longest enrollment token, client id and list of scopes.
-const MAX_TEXT: usize = 256;
 /// The scopes of a login by default. `offline_access` asks for a refresh token.
 const LOGIN_SCOPES: &str = "openid email offline_access";
 
@@ -79,7 +78,8 @@ impl OnlineSettings {
     }
 
     /// Adds the URL of a server. The servers are asked in the order of the calls: the next one only
-    /// if the previous one is not reached or has a temporary problem.
+    /// if the previous one is not reached or has a temporary problem. [`check`](Self::check) refuses
+    /// a text that is not a URL.
     ///
     /// ```
     /// use license_client::OnlineSettings;
@@ -227,6 +227,37 @@ impl OnlineSettings {
         Ok(self.with(setting, value))
     }
 
+    /// Checks the values that the program has set. A program that calls this where it makes the
+    /// settings learns of a mistake before the first request. `ClientBuilder::build` does not refuse
+    /// such settings, because a wrong URL must not keep a program from starting.
+    ///
+    /// ```
+    /// use license_client::OnlineSettings;
+    ///
+    /// let settings = OnlineSettings::new().server("https://licenses.acme.example");
+    /// assert!(settings.check().is_ok());
+    /// let error = settings.server("licenses.acme.example").check().unwrap_err();
+    /// assert!(error.to_string().contains("found text without https://"));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns [`OnlineError::Setting`] if a value has not the form of its setting, or for `http` to
+    /// another machine if the program forbids it.
+    pub fn check(&self) -> Result<(), OnlineError> {
+        for (setting, value) in &self.values {
+            check(*setting, value.trim(), &OnlineSource::Option)?;
+        }
+        let value = |setting| self.values.get(&setting).map(String::as_str);
+        let mut servers = urls(value(OnlineSetting::ServerUrl).unwrap_or_default());
+        let is_open = |url| ServerUrl::parse(url).is_ok_and(|url| !url.is_authenticated());
+        if value(OnlineSetting::AllowHttp) == Some("false") && servers.any(is_open) {
+            let (setting, found) = (OnlineSetting::ServerUrl, "http to another machine");
+            return Err(invalid(setting, &OnlineSource::Option, found));
+        }
+        Ok(())
+    }
+
     fn with(mut self, setting: OnlineSetting, value: impl ToString) -> Self {
         self.values.insert(setting, value.to_string());
         self
@@ -356,79 +387,6 @@ impl LicenseManager {
         options.resolve(product.as_str(), self.readable_paths(), |name| {
             std::env::var_os(name)
         })
-    }
-}
-
-/// Splits a list of URLs.
-pub(super) fn urls(text: &str) -> impl Iterator<Item = &str> {
-    let urls = text.split(|part: char| part == ',' || part.is_whitespace());
-    urls.filter(|url| !url.is_empty())
-}
-
-fn seconds(text: &str) -> Option<Duration> {
-    let seconds: f64 = text.parse().ok()?;
-    SECONDS
-        .contains(&seconds)
-        .then(|| Duration::from_secs_f64(seconds))
-}
-
-/// Checks the form of a value.
-fn check(setting: OnlineSetting, value: &str, source: &OnlineSource) -> Result<(), OnlineError> {
-    let is_path = |value: &str| Path::new(value).is_absolute() && !value.contains(char::is_control);
-    let is_token = |value: &str| {
-        (1..=MAX_TEXT).contains(&value.len()) && value.bytes().all(|byte| byte.is_ascii_graphic())
-    };
-    let is_valid = match setting {
-        OnlineSetting::ServerUrl => {
-            if let Some(found) = urls(value).find_map(|url| ServerUrl::parse(url).err()) {
-                return Err(invalid(setting, source, found));
-            }
-            urls(value).next().is_some()
-        }
-        OnlineSetting::CaFile | OnlineSetting::ClientCertificate | OnlineSetting::ClientKey => {
-            is_path(value)
-        }
-        OnlineSetting::ConnectTimeout | OnlineSetting::Timeout => seconds(value).is_some(),
-        OnlineSetting::EnrollmentToken | OnlineSetting::LoginClientId => is_token(value),
-        OnlineSetting::AllowHttp | OnlineSetting::ForbidTelemetry => {
-            matches!(value, "true" | "false")
-        }
-        OnlineSetting::LoginIssuer => {
-            // A login is a secret, so `allow-http` does not count.
-            let found = match ServerUrl::parse(value) {
-                Ok(url) if url.is_authenticated() => return Ok(()),
-                Ok(_) => "http to another machine",
-                Err(found) => found,
-            };
-            return Err(invalid(setting, source, found));
-        }
-        OnlineSetting::LoginScopes => {
-            value.split(' ').all(is_token)
-                && value.len() <= MAX_TEXT
-                && value.split(' ').any(|scope| scope == "openid")
-        }
-    };
-    if is_valid {
-        return Ok(());
-    }
-    let found = if setting.is_secret() {
-        format!("{} bytes", value.len())
-    } else {
-        format!("{value:?}")
-    };
-    Err(invalid(setting, source, found))
-}
-
-pub(super) fn invalid(
-    setting: OnlineSetting,
-    source: &OnlineSource,
-    found: impl Into<String>,
-) -> OnlineError {
-    OnlineError::Setting {
-        setting,
-        origin: source.clone(),
-        expected: setting.expected(),
-        found: found.into(),
     }
 }
 

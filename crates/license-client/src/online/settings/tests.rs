@@ -242,3 +242,49 @@ fn the_provider_of_logins_needs_https_outside_loopback_whatever_allow_http_says(
         );
     }
 }
+
+#[test]
+fn a_program_can_check_its_settings_where_it_makes_them() {
+    let of = |url: &str| OnlineSettings::new().server(url);
+    let (here, elsewhere) = ("http://127.0.0.1:8443", "http://a.example");
+    for (settings, refused) in [
+        (OnlineSettings::new(), None),
+        (of("https://a.example").server("https://b.example"), None),
+        (of("foo"), Some("text without https://")),
+        (
+            of("https://a.example").server("foo"),
+            Some("text without https://"),
+        ),
+        (of(""), Some("\"\"")),
+        // The user or the administrator may permit it.
+        (of(elsewhere), None),
+        (of(elsewhere).allow_http(true), None),
+        (
+            of(elsewhere).allow_http(false),
+            Some("http to another machine"),
+        ),
+        (of(here).allow_http(false), None),
+        (
+            OnlineSettings::new().timeout(Duration::from_secs(300)),
+            None,
+        ),
+        (
+            OnlineSettings::new().timeout(Duration::from_secs(301)),
+            Some("\"301\""),
+        ),
+        (
+            OnlineSettings::new().ca_file("acme.pem"),
+            Some("\"acme.pem\""),
+        ),
+        (
+            OnlineSettings::new().enrollment_token("two words"),
+            Some("9 bytes"),
+        ),
+    ] {
+        let found = settings.check().err().map(|error| match error {
+            OnlineError::Setting { found, .. } => found,
+            other => panic!("{other}"),
+        });
+        assert_eq!(found.as_deref(), refused);
+    }
+}
