@@ -101,15 +101,16 @@ pub fn cryptography() -> Option<&'static Tool> {
     or_skip("python with cryptography", CRYPTOGRAPHY.get_or_init(find))
 }
 
-/// Compiles a file of Go to a program. Its cache outlives the test, so that later builds are fast.
+/// Compiles files of Go to a program. Their cache outlives the test, so that later builds are fast.
 ///
 /// # Panics
 ///
-/// Panics if the file does not compile.
+/// Panics if the files do not compile.
 #[track_caller]
-pub fn built_with_go(go: &Tool, file: &Path, program: &Path) {
+pub fn built_with_go(go: &Tool, files: &[PathBuf], program: &Path) {
     let scratch = Scratch::new();
-    let build = go.run(&scratch).args(["build", "-o"]).args([program, file]);
+    let build = go.run(&scratch).args(["build", "-o"]);
+    let build = build.arg(program).args(files);
     let build = build.env("GOCACHE", installed("go-cache"));
     let build = build.env("GOPROXY", "off").env("GOTOOLCHAIN", "local");
     let _ = build.run().expect_code(0);

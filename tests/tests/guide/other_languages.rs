@@ -21,7 +21,7 @@ fn write_programs(machine: &Scratch, go: &Tool, program: &Path) {
         names.push(block.name);
     }
     assert_eq!(names, ["check.sh", "check.py", "check.mjs", "check.go"]);
-    tools::built_with_go(go, &machine.file("check.go"), &machine.file("check"));
+    tools::built_with_go(go, &[machine.file("check.go")], &machine.file("check"));
 }
 
 /// Creates a run of each program of the guide. The first is the shell, which reads no JSON.
