@@ -29,14 +29,15 @@ func decide(claims object, file map[string][]object, context map[string]string) 
 		starts := seconds(other, "nbf", seconds(other, "iat", 0))
 		isReplaced = isReplaced || has(other["supersedes"], jti) && other["aud"] == aud && starts <= now
 	}
-	status, decided, last := "active", -1.0, math.Max(start, iat)
+	status, decisive, last := "active", "", math.Max(start, iat)
 	for _, token := range file[validation] {
 		at, isDenial := seconds(token, "iat", 0), token["status"] != "active"
 		if belongs(token, claims) && digest(get(token, "machine", machine)) == machine {
 			last = math.Max(last, at)
 			// A token about a license that this one replaces can be a check-in and a denial.
-			if (token["lic"] == jti || isDenial && at >= iat) && (at > decided || at == decided && isDenial) {
-				status, decided = token["status"].(string), at
+			order := fmt.Sprintf("%012.0f %t %t %s", at, isDenial, token["lic"] == jti, token["jti"])
+			if (token["lic"] == jti || isDenial && at >= iat) && order > decisive {
+				status, decisive = token["status"].(string), order
 			}
 		}
 	}

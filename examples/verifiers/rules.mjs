@@ -26,10 +26,12 @@ export function decide(license, { licenses, validations, lists }, context) {
   const tokens = validations.filter((token) => belongs(token, license) && isHere(token))
   const age = now - Math.max(start, iat, ...tokens.map((token) => token.iat))
   const isDenial = (token) => token.status !== 'active'
+  const order = (token) =>
+    `${`${token.iat}`.padStart(12, '0')} ${isDenial(token)} ${token.lic === jti} ${token.jti}`
   // A token about a license that this one replaces can be a check-in and a denial.
   const states = tokens
     .filter((token) => token.lic === jti || (isDenial(token) && token.iat >= iat))
-    .sort((one, other) => one.iat - other.iat || isDenial(one) - isDenial(other))
+    .sort((one, other) => (order(one) < order(other) ? -1 : 1))
   const status = states.at(-1)?.status ?? 'active'
   const own = lists.filter((list) => list.aud === aud)
   const isNewest = ({ kid, seq }) => !own.some((other) => other.kid === kid && other.seq > seq)

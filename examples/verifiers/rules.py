@@ -29,9 +29,10 @@ def decide(claims, licenses, validations, lists, context):
               and digest(token.get("machine", machine)) == machine]
     age = now - max([start, iat, *(token["iat"] for token in tokens)])
     # A token about a license that this one replaces can be a check-in and a denial.
-    states = [(token["iat"], token["status"]) for token in tokens if token["lic"] == jti
+    states = [(token["iat"], token["status"] != "active", token["lic"] == jti, token["jti"],
+               token["status"]) for token in tokens if token["lic"] == jti
               or token["status"] != "active" and token["iat"] >= iat]
-    status = max(states, default=(0, "active"))[1]
+    status = max(states, default=("active",))[-1]
     own = sorted((found for found in lists if found["aud"] == product), key=lambda one: one["seq"])
     newest = {found["kid"]: found["seq"] for found in own}
     revoked = [entry for found in own if found["seq"] == newest[found["kid"]]

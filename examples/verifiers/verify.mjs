@@ -59,7 +59,11 @@ async function verifyFile(data, trust) {
   require(rest === '', 'expected armor blocks with licenses and their tokens')
   const size = [...tokens[LICENSE], ...tokens[VALIDATION]].join('').length
   require(size <= 2 ** 18, 'the licenses and their tokens are too long')
-  const each = (label) => Promise.all(tokens[label].map((one) => verify(one, trust, TYPES[label])))
+  async function each(label) {
+    const found = []
+    for (const token of tokens[label]) found.push(await verify(token, trust, TYPES[label]))
+    return found
+  }
   const licenses = await each(LICENSE)
   const [validations, lists] = [await each(VALIDATION), await each(LIST)]
   require(licenses.length > 0, 'expected a license', 'NEEDS_LICENSE_FILE')
