@@ -14,7 +14,7 @@ pub use standard::StandardKey;
 
 use crate::code::Code;
 use crate::encoding::layout::has_block;
-use crate::encoding::pasted::{FoundText, Pasted, Position};
+use crate::encoding::pasted::{FoundText, Pasted, Position, is_blank};
 use crate::encoding::qr_text;
 use crate::encoding::value::text_value;
 use scan::KeyScanner;
@@ -103,17 +103,17 @@ impl LicenseKey {
     }
 
     /// Returns whether a text that is not a key can be a damaged one: it has three fields with
-    /// hyphens between them, and the first two can be a product code and a tier with wrong
-    /// characters.
+    /// hyphens between them, or up to four groups of letters and digits, one of which can be the
+    /// hash of a standard key.
     pub(crate) fn resembles(text: &str) -> bool {
         let pasted = Pasted::new(text);
         let mut fields = pasted.text.split('-').map(str::trim);
-        let mut is_name = || {
-            fields.next().is_some_and(|field| {
-                (2..=16).contains(&field.chars().count()) && !field.contains(char::is_whitespace)
-            })
-        };
-        is_name() && is_name() && fields.next().is_some()
+        let mut is_word = || fields.next().is_some_and(|field| !field.contains(is_blank));
+        let groups = pasted.text.split(|part: char| !part.is_alphanumeric());
+        let mut groups = groups.filter(|group| !group.is_empty());
+        let is_short = groups.clone().nth(4).is_none();
+        is_word() && is_word() && fields.next().is_some()
+            || is_short && groups.any(standard::is_hash)
     }
 
     /// Returns a noun phrase for the form of the key.

@@ -344,11 +344,11 @@ fn a_text_that_is_no_license_is_named_and_hardly_quoted() {
         (" \"sixteen letters!\" ", "`sixteen letters!`"),
         (
             "seventeen letters",
-            "17 bytes that begin with `seventeen letter`",
+            "a text of 17 bytes that begins with `seventeen letter`",
         ),
         (
             "Dear Ann,\nthe well-known key is attached",
-            "40 bytes that begin with `Dear Ann,\\u{a}the we`",
+            "a text of 40 bytes that begins with `Dear Ann,\\u{a}the we`",
         ),
         ("\u{1b}[2J", "`\\u{1b}[2J`"),
     ] {
@@ -361,6 +361,9 @@ fn a_text_that_is_no_license_is_named_and_hardly_quoted() {
         "CODITECT - PRO - A7F3E9D2C4B1 - 8F2A",
         "\u{421}ODITECT-PRO-A7F3E9D2C4B1-8F2A",
         "CODITECTPRO-A7F3E9D2C4B1-8F2A",
+        "CODITECT PRO A7F3E9D2C4B1 8F2A",
+        "CODITECT_PRO_A7F3E9D2C4B1_8F2A",
+        "CODITECT--A7F3E9D2C4B1-8F2A",
     ] {
         let message = refused(damaged);
         assert!(message.starts_with("license key: at "), "{message}");

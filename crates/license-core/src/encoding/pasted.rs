@@ -155,7 +155,7 @@ impl<'a> Pasted<'a> {
 }
 
 /// Returns whether a character is white space or cannot be seen.
-fn is_blank(character: char) -> bool {
+pub(crate) fn is_blank(character: char) -> bool {
     character.is_whitespace() || is_invisible(character)
 }
 

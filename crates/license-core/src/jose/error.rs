@@ -149,7 +149,7 @@ impl ParseError {
         let text = without_wrapping(text);
         let start = printable(text.chars().take(QUOTED_CHARS));
         let found = match text.chars().nth(QUOTED_CHARS) {
-            Some(_) => format!("{} bytes that begin with `{start}`", text.len()),
+            Some(_) => format!("a text of {} bytes that begins with `{start}`", text.len()),
             None => format!("`{start}`"),
         };
         Self::NotALicense { found }

@@ -136,6 +136,12 @@ impl StandardKey {
     }
 }
 
+/// Returns whether a text has the form of the hash, in upper or lower case.
+pub(super) fn is_hash(text: &str) -> bool {
+    let mut characters = text.chars().map(|character| character.to_ascii_uppercase());
+    text.len() == *HASH.length.end() && characters.all(HASH.allowed)
+}
+
 /// Parses a standard key, in upper or lower case.
 pub(super) fn parse(scan: KeyScanner<'_>) -> Result<StandardKey, KeyError> {
     let mut scan = scan.in_upper_case();
