@@ -16,10 +16,24 @@ from typing import Any
 
 import coditect_license
 import pytest
-from coditect_license import Client, OnlineSettings, testing
+from coditect_license import Client, OnlineSettings
+
+try:
+    from coditect_license import testing
+except ImportError:
+    # A wheel for customers has no test vendor. The other tests show that it works.
+    collect_ignore = [
+        "README.md",
+        "tests/test_arguments.py",
+        "tests/test_client.py",
+        "tests/test_examples.py",
+        "tests/test_online.py",
+        "tests/test_package.py",
+    ]
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 FIXTURES = REPOSITORY / "fixtures"
+README = (REPOSITORY / "bindings/python/README.md").read_text()
 KEY = REPOSITORY / "crates/license-client/src/testing/worthless-test-key.der"
 
 PRODUCT = """\

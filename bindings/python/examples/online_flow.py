@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from coditect_license import Client, OnlineSettings, Product
+from coditect_license import Client, ConfigurationError, OnlineSettings, Product
 
 
 def report(client: Client) -> list[str]:
@@ -25,7 +25,10 @@ def report(client: Client) -> list[str]:
 def main() -> None:
     """Runs the program: ``python online_flow.py https://license.example.com``."""
     trust = Path(__file__).with_name("trust.jwks")
-    online = OnlineSettings(server=sys.argv[1:] or None)
+    try:
+        online = OnlineSettings(server=sys.argv[1:] or None)
+    except ConfigurationError as error:
+        sys.exit(f"{error.code}: {error}")
     client = Client(trust=trust, product=Product.coditect(), online=online)
     print(*report(client), sep="\n")
 

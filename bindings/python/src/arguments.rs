@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use license_core::chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use license_core::encoding::decode_text;
 use license_core::jose::MAX_LIST_BYTES;
 use license_core::policy::UsageType;
 use license_core::time;
@@ -130,6 +131,15 @@ pub(crate) fn callable(name: &str, value: Option<&Bound<'_, PyAny>>) -> PyResult
     }
 }
 
+/// Returns the absolute path of an argument, which a change of the current directory must not move.
+pub(crate) fn absolute(name: &str, path: &Path) -> PyResult<PathBuf> {
+    let bad = |found: String| bad_argument(format!("{name}: expected a path, found {found}"));
+    if path.as_os_str().as_encoded_bytes().contains(&0) {
+        return Err(bad("one with a NUL byte".to_owned()));
+    }
+    std::path::absolute(path).map_err(|error| bad(format!("{path:?}: {error}")))
+}
+
 /// Reads a duration, which must not be negative.
 pub(crate) fn duration(name: &str, value: TimeDelta) -> PyResult<Duration> {
     let error = || {
@@ -221,8 +231,7 @@ fn read_file(path: &Path) -> io::Result<String> {
         let message = format!("expected at most {MAX_LIST_BYTES} bytes, found more");
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
     }
-    let text = String::from_utf8(bytes);
-    text.map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "expected text in UTF-8"))
+    decode_text(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
 /// Returns the `OSError` of a file, with its name, such as `FileNotFoundError`.

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use license_client::{Client, ClientBuilder, ClientError};
@@ -10,10 +10,10 @@ use license_core::chrono::TimeDelta;
 use license_core::{Context, FeatureMatrix};
 use pyo3::prelude::*;
 
-use crate::arguments::{self, Text, Time, callable, duration, usage_type};
+use crate::arguments::{self, Text, Time, absolute, callable, duration, usage_type};
 use crate::blocking::interruptible;
 use crate::decision::{PyDecision, PyQuotaUse};
-use crate::errors::{bad_argument, build_error, client_error, online_error};
+use crate::errors::{build_error, client_error, online_error};
 use crate::install::{self, PyInstallReport};
 use crate::online::{PyOnlineSettings, PyOnlineStatus, PyServerVerdict};
 use crate::product::{PyProduct, product};
@@ -111,16 +111,6 @@ impl Application<'_, '_> {
     }
 }
 
-/// Returns the absolute path of the state directory, which a change of the current directory must
-/// not move.
-fn absolute(directory: &Path) -> PyResult<PathBuf> {
-    let bad = |found: String| bad_argument(format!("state_dir: expected a path, found {found}"));
-    if directory.as_os_str().as_encoded_bytes().contains(&0) {
-        return Err(bad("one with a NUL byte".to_owned()));
-    }
-    std::path::absolute(directory).map_err(|error| bad(format!("{directory:?}: {error}")))
-}
-
 #[pymethods]
 impl PyClient {
     #[new]
@@ -142,7 +132,7 @@ impl PyClient {
     ) -> PyResult<Self> {
         let builder = Client::builder(self::trust(trust)?);
         let builder = match state_dir {
-            Some(directory) => builder.state_dir(absolute(&directory)?),
+            Some(directory) => builder.state_dir(absolute("state_dir", &directory)?),
             None => builder,
         };
         let application = Application {

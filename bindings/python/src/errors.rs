@@ -3,9 +3,10 @@
 use std::error::Error;
 
 use license_client::{
-    BuildError, ClientError, ContextValue, InstallationError, OnlineError, ProjectError,
-    QuotaError, StoreError,
+    BuildError, ClientError, ContextValue, InstallationError, OnlineError, OnlineSetting,
+    ProjectError, QuotaError, StoreError,
 };
+use license_core::jose::ParseError;
 use license_core::license::VerifiedLicensesError;
 use license_core::{Code, with_causes};
 use pyo3::prelude::*;
@@ -178,26 +179,44 @@ pub(crate) fn invalid(py: Python<'_>, error: &VerifiedLicensesError, text: &Text
         Some(path) => format!("{}: {}", path.display(), with_causes(error)),
         None => with_causes(error),
     };
-    let code = error.code();
-    let hint = text.hint().unwrap_or_else(|| {
-        let hint = match code {
-            Code::Malformed | Code::ChecksumMismatch => "copy the whole text again",
-            Code::NeedsLicenseFile => "ask the vendor for the license file of this key",
-            Code::UntrustedKey | Code::RetiredKey => "update this program, or ask the vendor",
-            Code::BadSignature => "the text was changed; ask the vendor to send it again",
-            Code::UnsupportedVersion | Code::UnsupportedClaim => "update this program",
-            _ => "send this message to the vendor",
-        };
-        hint.to_owned()
-    });
+    let hint = text.hint();
+    let hint = hint.unwrap_or_else(|| invalid_hint(error).to_owned());
     let exception = Exception {
         class: "InvalidLicenseError",
         message,
-        code: code.as_str(),
+        code: error.code().as_str(),
         hint: Some(hint),
         evidence: json!({}),
     };
     exception.create(py, &[])
+}
+
+fn invalid_hint(error: &VerifiedLicensesError) -> &'static str {
+    if let VerifiedLicensesError::Parse(error) = error {
+        match error {
+            ParseError::PrivateKey => {
+                return "inform the vendor: a private key must never leave the vendor";
+            }
+            ParseError::NotALicense { .. }
+            | ParseError::OtherKind { .. }
+            | ParseError::MachineRequest { .. }
+            | ParseError::Empty => {
+                return "use the license file of the vendor, which starts with \
+                        -----BEGIN LICENSE-----; a str is its text, and a pathlib.Path its name";
+            }
+            _ => {}
+        }
+    }
+    match error.code() {
+        Code::Malformed | Code::ChecksumMismatch => {
+            "copy the whole text again, of a file from -----BEGIN to the last line"
+        }
+        Code::NeedsLicenseFile => "ask the vendor for the license file of this key",
+        Code::UntrustedKey | Code::RetiredKey => "update this program, or ask the vendor",
+        Code::BadSignature => "the text was changed; ask the vendor to send it again",
+        Code::UnsupportedVersion | Code::UnsupportedClaim => "update this program",
+        _ => "send this message to the vendor",
+    }
 }
 
 /// Returns the exception for a license that was not installed.
@@ -249,6 +268,26 @@ pub(crate) fn online_error(py: Python<'_>, error: &OnlineError) -> PyErr {
     };
     let place = place.map(|place| ("place", place.into_any()));
     exception.create(py, place.as_slice())
+}
+
+/// Returns the exception for a setting that cannot be used, under the name that it has in Python.
+pub(crate) fn settings_error(py: Python<'_>, error: &OnlineError) -> PyErr {
+    let OnlineError::Setting {
+        setting,
+        expected,
+        found,
+        ..
+    } = error
+    else {
+        return online_error(py, error);
+    };
+    let name = match setting {
+        OnlineSetting::ServerUrl => "server".to_owned(),
+        other => other.as_str().replace('-', "_"),
+    };
+    let message = format!("{name}: expected {expected}, found {found}");
+    let evidence = json!({"setting": name, "expected": expected, "actual": found});
+    configuration(py, message, error.code(), None, evidence)
 }
 
 fn online_hint(error: &OnlineError) -> Option<String> {

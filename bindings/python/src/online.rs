@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use license_client::{OnlineSettings, OnlineStatus, ServerVerdict};
 use license_core::chrono::{DateTime, TimeDelta, Utc};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyFrozenSet, PyString};
+use pyo3::types::{PyBytes, PyFrozenSet, PyString};
 
-use crate::arguments::duration;
-use crate::errors::bad_argument;
+use crate::arguments::{absolute, duration};
+use crate::errors::{bad_argument, settings_error};
 
 /// Settings for license servers.
 ///
@@ -36,6 +37,7 @@ impl PyOnlineSettings {
         reason = "they are keyword arguments in Python"
     )]
     fn new(
+        py: Python<'_>,
         server: Option<&Bound<'_, PyAny>>,
         ca_file: Option<PathBuf>,
         client_certificate: Option<PathBuf>,
@@ -59,11 +61,13 @@ impl PyOnlineSettings {
             }
         }
         if let Some(path) = ca_file {
-            settings = settings.ca_file(path);
+            settings = settings.ca_file(absolute("ca_file", &path)?);
             names.push("ca_file");
         }
         match (client_certificate, client_key) {
             (Some(certificate), Some(key)) => {
+                let certificate = absolute("client_certificate", &certificate)?;
+                let key = absolute("client_key", &key)?;
                 settings = settings.client_certificate(certificate, key);
                 names.push("client_certificate");
             }
@@ -101,6 +105,9 @@ impl PyOnlineSettings {
             settings = settings.forbid_telemetry(is_forbidden);
             names.push("forbid_telemetry");
         }
+        settings
+            .check()
+            .map_err(|error| settings_error(py, &error))?;
         Ok(Self { settings, names })
     }
 
@@ -116,7 +123,12 @@ fn urls(server: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
     if server.is_instance_of::<PyString>() {
         return Ok(vec![server.extract()?]);
     }
-    server.extract()
+    let found = server.get_type().name()?;
+    let message = format!("server: expected a str with a URL, or a list of them, found {found}");
+    if server.is_instance_of::<PyBytes>() {
+        return Err(PyTypeError::new_err(message));
+    }
+    server.extract().map_err(|_| PyTypeError::new_err(message))
 }
 
 /// The judgment of a license server about the installed license.

@@ -16,6 +16,7 @@ from coditect_license import (
     testing,
     verify,
 )
+from conftest import trust_set
 
 
 class NoOffset(tzinfo):
@@ -109,6 +110,48 @@ def test_settings_are_shown_without_their_values() -> None:
     assert repr(OnlineSettings(server=[])) == "OnlineSettings()"
     with pytest.raises(ConfigurationError, match="start_timeout"):
         OnlineSettings(start_timeout=timedelta(0))
+
+
+WRONG_SETTINGS: list[tuple[str, dict[str, Any]]] = [
+    ("server", {"server": "foo"}),
+    ("server", {"server": ""}),
+    ("server", {"server": ["https://license.example", "foo"]}),
+    ("server", {"server": "http://license.example", "allow_http": False}),
+    ("timeout", {"timeout": timedelta(hours=1)}),
+    ("enrollment_token", {"enrollment_token": "two words"}),
+]
+
+
+@pytest.mark.parametrize(("name", "settings"), WRONG_SETTINGS)
+def test_a_setting_is_refused_where_it_is_made(name: str, settings: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match=f"^{name}: expected ") as refused:
+        OnlineSettings(**settings)
+    assert refused.value.code == "ONLINE_SETTING"
+    assert refused.value.evidence["setting"] == name
+    assert "two words" not in str(refused.value)
+
+
+def test_a_server_is_a_text_or_a_list_of_texts() -> None:
+    wrong: list[Any] = [5, b"https://license.example", ["https://license.example", 5]]
+    for server in wrong:
+        with pytest.raises(TypeError, match="^server: expected a str with a URL"):
+            OnlineSettings(server=server)
+    # A relative path is that of the current directory.
+    assert repr(OnlineSettings(ca_file="acme.pem")) == "OnlineSettings(ca_file=…)"
+
+
+def test_the_hint_says_what_a_license_is(product: Product) -> None:
+    client = testing.TestMachine(product).client()
+    for text in ["hello", "", trust_set(), "<html></html>"]:
+        with pytest.raises(InvalidLicenseError, match="expected a license") as refused:
+            client.install(text)
+        assert refused.value.hint is not None and "BEGIN LICENSE" in refused.value.hint
+
+
+def test_a_file_may_be_in_utf_16(tmp_path: Path, product: Product) -> None:
+    file = tmp_path / "acme.lic"
+    file.write_text(testing.TestLicense("PRO").file(product=product), encoding="utf-16")
+    assert verify(file, trust=testing.trust_set(), product=product).licenses[0].tier == "PRO"
 
 
 def test_a_mistake_in_a_test_prints_no_panic(

@@ -254,7 +254,7 @@ def test_representations_have_no_secrets(machine: testing.TestMachine) -> None:
     license = machine.install(testing.TestLicense("PRO", users=["ann@acme.example"]))
     client = machine.client(user="ann@acme.example")
     online = coditect_license.OnlineSettings(
-        server="https://user:hunter2@license.example", enrollment_token="hunter2"
+        server="https://license.example/hunter2", enrollment_token="hunter2"
     )
     objects = [license, client, client.decide(), client.use_quota("commands_per_day"), online]
     objects += [client.online_status, machine, testing.trust_set(), client.product]
@@ -262,6 +262,9 @@ def test_representations_have_no_secrets(machine: testing.TestMachine) -> None:
         assert text.partition("(")[0].isidentifier(), text
         for secret in ["hunter2", "ann", "Test Customer", "eyJ"]:
             assert secret not in text
+    with pytest.raises(ConfigurationError) as password:
+        coditect_license.OnlineSettings(server="https://user:hunter2@license.example")
+    assert "hunter2" not in f"{password.value!r} {password.value.evidence}"
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")

@@ -85,12 +85,17 @@ def test_a_validation_on_request(site: Site) -> None:
     assert client.refresh_online().state == "cached"
 
 
-def test_errors_of_settings(machine: testing.TestMachine) -> None:
+def test_errors_of_settings(
+    machine: testing.TestMachine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(ValueError, match="only one"):
         OnlineSettings(client_key="key.pem")
     with pytest.raises(ValueError, match="timedelta"):
         OnlineSettings(timeout=timedelta(seconds=-1))
-    client = machine.client(online=OnlineSettings(server="ftp://nowhere"))
+    # What the program sets is refused there. What the user sets stops no program.
+    monkeypatch.setenv("WIDGET_LICENSE_SERVER", "ftp://nowhere")
+    client = machine.client(online=OnlineSettings())
+    assert client.online_status.state == "not_required"
     with pytest.raises(OnlineError) as setting:
         client.validate()
     assert setting.value.code == "ONLINE_SETTING"
@@ -169,11 +174,13 @@ def test_events_of_a_seat(site: Site, tmp_path: Path) -> None:
 
 
 PROGRAM = """\
-import sys
+import signal, sys
 from datetime import timedelta
 from pathlib import Path
 from coditect_license import Client, OnlineSettings, Product
 
+# A shell starts jobs in the background with SIGINT ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 trust, license, url, project, state = sys.argv[1:]
 client = Client(
     trust=Path(trust), product=Product.coditect(), state_dir=state,

@@ -6,6 +6,7 @@ import doctest
 import importlib.metadata
 import inspect
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 import coditect_license
 import pytest
 from coditect_license import testing
-from conftest import REPOSITORY, names_of_examples
+from conftest import README, REPOSITORY, names_of_examples
 
 PACKAGE = REPOSITORY / "bindings/python"
 
@@ -71,6 +72,22 @@ def test_the_type_stubs(command: list[str], tmp_path: Path) -> None:
         text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_links_of_the_readme_work_on_pypi() -> None:
+    """PyPI does not resolve relative links."""
+    headings = re.findall("(?m)^#+ (.*)", README)
+    anchors = {"#" + re.sub("[^a-z ]", "", title.lower()).replace(" ", "-") for title in headings}
+    links = re.findall(r"\]\(([^)]*)\)", README)
+    assert len(links) > 3
+    assert [link for link in links if not link.startswith("https://") and link not in anchors] == []
+
+
+def test_the_readme_shows_parts_of_the_examples() -> None:
+    examples = [path.read_text() for path in (PACKAGE / "examples").glob("*.py")]
+    parts = re.findall(r"(?s)```python\n(?!>>>)(.*?)```", README)
+    assert len(parts) == 2
+    assert all(any(part in example for example in examples) for part in parts)
 
 
 def test_the_version_is_that_of_the_distribution() -> None:

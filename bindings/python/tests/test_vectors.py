@@ -31,6 +31,8 @@ OTHER_MESSAGE = {
     "enterprise-keys/dot-after",
     "license-keys/empty",
     "license-keys/only-white-space",
+    "license-keys/product-alone",
+    "license-keys/text-before",
     "revocations/license-for-list",
     "revocations/list-with-the-typ-of-a-license",
     "tokens/bearer",
