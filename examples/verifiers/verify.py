@@ -85,19 +85,20 @@ def main(arguments):
     for argument in arguments:
         name, _, value = argument.removeprefix("--").partition("=")
         if not argument.startswith("--"):
-            if missing := [name for name in REQUIRED if not context.get(name)]:
+            if missing := [name for name in REQUIRED if name not in context]:
                 sys.exit(f"expected --{missing[0]}=VALUE before {argument}")
             found, exit_code = answer(argument, context)
             print(json.dumps({"file": argument} | found))
             worst = max(worst, exit_code)
         elif name not in REQUIRED + OPTIONAL:
             sys.exit(f"unknown setting {argument}")
-        elif value and name in ("at", "build-date"):
+        elif not value:
+            context.pop(name, None)
+        elif name in ("at", "build-date"):
             date = datetime.datetime.fromisoformat(value.replace("Z", "+00:00"))
             context[name] = date.timestamp() if date.tzinfo else sys.exit(f"{argument}: no offset")
         else:
             context[name] = value
-            if not value: del context[name]
     return worst
 
 
