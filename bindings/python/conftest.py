@@ -23,7 +23,6 @@ try:
 except ImportError:
     # A wheel for customers has no test vendor. The other tests show that it works.
     collect_ignore = [
-        "README.md",
         "tests/test_arguments.py",
         "tests/test_client.py",
         "tests/test_examples.py",

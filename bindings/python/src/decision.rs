@@ -14,7 +14,8 @@ use crate::values;
 
 /// The features and quotas that the license allows now, with the reason.
 ///
-/// A decision does not change. Decide again at intervals of your choice, because time passes.
+/// A decision does not change. Decide again at intervals of your choice, because time passes. A
+/// denied decision is false: ``if client.decide():`` does not run with the base tier.
 ///
 /// >>> decision = client.decide()
 /// >>> decision.outcome, decision.code, decision.tier
@@ -164,6 +165,10 @@ impl PyDecision {
         values::from_json(py, &self.decision)
     }
 
+    fn __bool__(&self) -> bool {
+        self.decision.outcome() != Outcome::Denied
+    }
+
     fn __repr__(&self) -> String {
         let (outcome, code, tier) = (self.outcome(), self.code(), self.tier());
         format!("Decision(outcome={outcome:?}, code={code:?}, tier={tier:?})")
@@ -261,7 +266,7 @@ impl PyLicenseWarning {
     }
 }
 
-/// The result of a use of a quota.
+/// The result of a use of a quota. It is false if the use is not granted.
 ///
 /// >>> used = client.use_quota("commands_per_day")
 /// >>> used.granted, used.used, used.limit, used.remaining
@@ -325,6 +330,10 @@ impl PyQuotaUse {
     #[getter]
     fn refills_at(&self) -> DateTime<Utc> {
         self.quota_use.refills_at
+    }
+
+    fn __bool__(&self) -> bool {
+        self.quota_use.granted
     }
 
     fn __repr__(&self) -> String {

@@ -131,7 +131,8 @@ fn urls(server: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
     server.extract().map_err(|_| PyTypeError::new_err(message))
 }
 
-/// The judgment of a license server about the installed license.
+/// The judgment of a license server about the installed license. It is false if the license is not
+/// valid.
 #[pyclass(frozen, name = "ServerVerdict", module = "coditect_license")]
 pub(crate) struct PyServerVerdict {
     verdict: ServerVerdict,
@@ -213,6 +214,10 @@ impl PyServerVerdict {
     #[getter]
     fn server(&self) -> &str {
         &self.verdict.server
+    }
+
+    fn __bool__(&self) -> bool {
+        self.verdict.is_valid
     }
 
     fn __repr__(&self) -> String {

@@ -50,6 +50,17 @@ def test_the_license_decides(machine: testing.TestMachine) -> None:
     assert not answer and (answer.code, answer.actual) == ("EXPIRED", denied.actual)
 
 
+def test_what_is_not_granted_is_false(machine: testing.TestMachine) -> None:
+    """A program that forgets the property must not get more than the license allows."""
+    client = machine.client()
+    assert not client.decide() and not client.decide().feature("export")
+    assert client.use_quota("commands_per_day", 10) and not client.use_quota("commands_per_day")
+    machine.install(testing.TestLicense("PRO", expires="2026-03-01"))
+    assert client.decide() and client.decide().feature("export")
+    machine.set_clock("2026-03-02")
+    assert not client.decide()
+
+
 def test_a_quota_is_exact_across_threads(machine: testing.TestMachine) -> None:
     client = machine.client()
     with ThreadPoolExecutor(4) as pool:

@@ -78,7 +78,7 @@ def test_a_validation_on_request(site: Site) -> None:
     assert client.online_status.state == "not_required", "no network without `online`"
     client = site.client(machine)
     verdict = client.validate()
-    assert verdict.is_valid and verdict.is_signed
+    assert verdict and verdict.is_valid and verdict.is_signed
     assert (verdict.code, verdict.tier, verdict.server) == ("VALID", "PRO", site.url)
     assert verdict.quotas["commands_per_day"] is None
     assert verdict.expires_at is not None and verdict.expires_at.utcoffset() == timedelta()

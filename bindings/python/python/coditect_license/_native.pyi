@@ -114,6 +114,7 @@ class Client:
 
 @final
 class Decision:
+    def __bool__(self) -> bool: ...
     @property
     def outcome(self) -> Literal["licensed", "grace", "denied"]: ...
     @property
@@ -171,6 +172,7 @@ class LicenseWarning:
 
 @final
 class QuotaUse:
+    def __bool__(self) -> bool: ...
     @property
     def granted(self) -> bool: ...
     @property
@@ -338,6 +340,7 @@ class OnlineSettings:
 
 @final
 class ServerVerdict:
+    def __bool__(self) -> bool: ...
     @property
     def is_valid(self) -> bool: ...
     @property
