@@ -1,42 +1,53 @@
 //! The terms of the server: tenants, actors, records and pages.
 
+mod account;
 mod activation;
 mod actor;
 mod api_token;
 mod audit;
 mod database;
+mod email;
 mod event;
 mod idempotency;
 mod ledger;
 mod license;
 mod machine;
+mod member;
 mod node;
 mod page;
 mod pool;
 mod principal;
 mod refusal;
 mod role;
+mod session;
 mod signed_list;
 mod telemetry;
 mod tenant;
 mod usage;
 
+pub use account::{
+    Account, AccountChange, AccountId, AccountLink, LinkPurpose, PasswordHash, SealedSecret,
+    SecondFactor, TotpEnrollment,
+};
 pub use activation::{ActivationRecord, ActivationState};
 pub use actor::Actor;
 pub use api_token::{ApiToken, Scope, Scopes, SecretDigest};
 pub use audit::{AuditEntry, AuditFault, AuditReport, NewAuditEntry};
 pub use database::{DatabaseStatus, MoveReport, RedisStatus};
+pub use email::EmailAddress;
 pub use event::EventRecord;
 pub use idempotency::{IdempotencyKey, IdempotencyState, StoredResponse};
 pub use ledger::{LedgerCopy, LedgerPosition};
 pub use license::LicenseRecord;
 pub use machine::{MachineRecord, MachineSighting};
+pub use member::{DeletionOutcome, Invitation, JoinOutcome, Member, MemberOutcome, Membership};
 pub use node::{NodeId, NodeStatus};
 pub use page::{Cursor, Page, PageRequest};
 pub use pool::{PoolId, SeatPolicy};
 pub use principal::Principal;
 pub use refusal::{Refusal, RefusalKind, ServerCode};
 pub use role::{Permission, Permissions, Role};
+pub use session::{EndedSessions, MAX_USER_AGENT, Session, SignedIn};
 pub use signed_list::{RevocationRecord, StatementRecord};
 pub use telemetry::{
     TelemetryDeletion, TelemetryOutcome, TelemetryRange, TelemetryRecord, TelemetryRow,

@@ -11,6 +11,7 @@ mod content;
 mod events;
 mod idempotency;
 mod licenses;
+mod people;
 mod pool_terms;
 mod pools;
 mod readiness;

@@ -1,10 +1,12 @@
 //! Storage, in terms of the domain.
 //!
 //! [`ServerStore`] is implemented for each database. Every method takes the tenant, except those of
-//! [`ServerStore`] itself, which concern the whole database. A method that changes something is one
+//! [`ServerStore`] itself, which concern the whole database, and those of [`AccountStore`], because
+//! the account of a person belongs to no tenant. A method that changes something is one
 //! transaction, and its audit entries are part of this transaction. When a method returns, the
 //! change is on the disk.
 
+mod accounts;
 mod administration;
 #[cfg(test)]
 mod conformance;
@@ -13,6 +15,7 @@ mod ledger;
 mod licenses;
 mod limits;
 mod machines;
+mod members;
 mod pool;
 pub mod postgres;
 pub mod redis;
@@ -33,11 +36,13 @@ use async_trait::async_trait;
 
 use crate::domain::NodeStatus;
 
+pub use accounts::{AccountStore, AccountTrail};
 pub use administration::AdministrationStore;
 pub use error::{PostgresError, ServerStoreError};
 pub use ledger::LedgerStore;
 pub use licenses::LicenseStore;
 pub use machines::MachineStore;
+pub use members::MemberStore;
 pub use pool::{LeaseRow, PoolReply, PoolRequest, PoolView, TicketRow};
 pub use seats::{SeatStore, TicketWaker};
 pub use shared::SharedStore;
@@ -47,7 +52,14 @@ pub use telemetry::TelemetryStore;
 /// A database of the server.
 #[async_trait]
 pub trait ServerStore:
-    LicenseStore + MachineStore + SeatStore + AdministrationStore + LedgerStore + TelemetryStore
+    LicenseStore
+    + MachineStore
+    + SeatStore
+    + AdministrationStore
+    + AccountStore
+    + MemberStore
+    + LedgerStore
+    + TelemetryStore
 {
     /// Copies a consistent snapshot to a new file, which only its owner can access.
     async fn back_up(&self, to: &Path) -> Result<(), ServerStoreError>;

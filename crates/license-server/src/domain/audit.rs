@@ -5,6 +5,7 @@ use license_core::time::rfc3339;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::account::AccountId;
 use super::actor::Actor;
 
 /// An entry that is to be appended to the audit trail, in the transaction of its change.
@@ -29,6 +30,15 @@ impl NewAuditEntry {
         Self {
             subject: subject.to_owned(),
             ..self.clone()
+        }
+    }
+
+    /// Returns the same entry for an account, which is the originator and the object.
+    #[must_use]
+    pub fn of_account(&self, account: &AccountId) -> Self {
+        Self {
+            actor: Actor::Account(account.clone()),
+            ..self.with_subject(account.as_str())
         }
     }
 }

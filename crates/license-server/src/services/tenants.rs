@@ -8,11 +8,11 @@ use tokio::sync::OnceCell;
 
 use super::roots::TrustRoots;
 use super::signer::ServerSigner;
-use super::tokens;
 use super::vendor::ServerRole;
 use super::{Services, ServicesConfig};
+use super::{people, tokens};
 use crate::clock::ServerClock;
-use crate::domain::{Principal, Refusal, TenantId};
+use crate::domain::{Principal, Refusal, SignedIn, TenantId};
 use crate::store::ServerStore;
 
 /// The services of a tenant, once they are opened.
@@ -131,5 +131,20 @@ impl TenantServices {
     /// Returns `UNAUTHORIZED` if no valid token has the secret.
     pub async fn authenticate(&self, secret: &str) -> Result<Principal, Refusal> {
         tokens::authenticate(&*self.store, secret, self.own.now()).await
+    }
+
+    /// Returns the session with a secret, with its account and role, and records its use from a
+    /// network address.
+    ///
+    /// # Errors
+    ///
+    /// Returns `UNAUTHORIZED` if no session has the secret, or if the session has ended.
+    pub async fn authenticate_session(
+        &self,
+        secret: &str,
+        address: &str,
+    ) -> Result<SignedIn, Refusal> {
+        let idle = people::SESSION_IDLE;
+        people::authenticate(&*self.store, secret, address, self.own.now(), idle).await
     }
 }

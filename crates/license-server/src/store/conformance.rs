@@ -4,6 +4,7 @@ mod acquires;
 mod administration;
 mod ledger;
 mod licenses;
+mod people;
 mod replay;
 mod sample;
 mod seats;
@@ -27,6 +28,7 @@ pub(super) use tokens::{insert_old_tokens, old_tokens_keep_their_meaning};
 pub(super) async fn check(store: &dyn ServerStore) {
     licenses::check(store).await;
     administration::check(store).await;
+    people::check(store).await;
     ledger::check(store).await;
     seats::check(store).await;
     replay::replay(&[store], async |_| {}).await;

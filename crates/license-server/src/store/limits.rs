@@ -33,3 +33,14 @@ pub(super) fn check_usage(
         found: format!("{reports} reports with {bytes} bytes, and one with {length} bytes"),
     })
 }
+
+/// Refuses an invitation if `most` others are open.
+pub(super) fn check_invitations(open: u64, most: u32) -> Result<(), ServerStoreError> {
+    if open < u64::from(most) {
+        return Ok(());
+    }
+    Err(ServerStoreError::LimitReached {
+        limit: format!("at most {most} open invitations of an organization"),
+        found: format!("{open} invitations"),
+    })
+}

@@ -1,5 +1,6 @@
 //! The store in a PostgreSQL database, which several servers share.
 
+mod accounts;
 mod audit;
 mod changes;
 mod config;
@@ -9,7 +10,9 @@ mod identity;
 mod lease_clock;
 mod ledger;
 mod licenses;
+mod links;
 mod machines;
+mod members;
 mod moves;
 mod nodes;
 mod operations;
@@ -20,6 +23,7 @@ mod requests;
 mod schema;
 mod seat_rows;
 mod session;
+mod sessions;
 mod shared;
 mod telemetry;
 mod tenants;

@@ -1,7 +1,7 @@
 //! Rows of tables on their way from one database to another.
 
 /// The tables with the rows of a tenant. A table follows those to which its rows refer.
-pub(super) const TABLES: [&str; 22] = [
+pub(super) const TABLES: [&str; 24] = [
     "tenants",
     "licenses",
     "superseded_licenses",
@@ -24,7 +24,13 @@ pub(super) const TABLES: [&str; 22] = [
     "ledger_positions",
     "telemetry_installations",
     "telemetry_events",
+    "members",
+    "invitations",
 ];
+
+/// The tables of accounts, which belong to no tenant. They move before the rows of tenants, because
+/// members refer to accounts. Sessions and links do not move: people sign in again.
+pub(super) const ACCOUNT_TABLES: [&str; 2] = ["accounts", "recovery_codes"];
 
 /// The largest number of rows in a block.
 const MAX_ROWS: usize = 1000;

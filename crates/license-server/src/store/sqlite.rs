@@ -1,13 +1,16 @@
 //! The store in a SQLite database.
 
+mod accounts;
 mod audit;
 mod backup;
 mod connection;
 mod events;
 mod ledger;
 mod licenses;
+mod links;
 mod location;
 mod machines;
+mod members;
 mod moves;
 mod operations;
 mod pools;
@@ -16,6 +19,7 @@ mod readers;
 mod requests;
 mod schema;
 mod seat_rows;
+mod sessions;
 mod telemetry;
 mod tokens;
 mod values;
@@ -28,6 +32,7 @@ use std::time::Duration;
 use license_issuer::files::LockedFile;
 
 use self::connection::Access;
+pub(in crate::store) use self::moves::MovingBlocks;
 pub use self::moves::MovingDatabase;
 use self::readers::Readers;
 use self::writer::Writer;

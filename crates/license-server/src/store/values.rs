@@ -4,7 +4,9 @@ use chrono::{DateTime, NaiveDate, Utc};
 use license_core::LicenseId;
 
 use super::ServerStoreError;
-use crate::domain::{Cursor, PageRequest};
+use crate::domain::{
+    Cursor, LinkPurpose, PageRequest, Role, SealedSecret, TenantId, TotpEnrollment,
+};
 
 /// Returns a time in milliseconds since 1970.
 pub(super) fn millis(at: DateTime<Utc>) -> i64 {
@@ -57,4 +59,32 @@ pub(super) fn excess(page: &PageRequest) -> i64 {
     i64::try_from(page.limit())
         .unwrap_or(i64::MAX)
         .saturating_add(1)
+}
+
+/// Reads a role.
+pub(super) fn role(table: &'static str, text: &str) -> Result<Role, ServerStoreError> {
+    Role::parse(text).ok_or_else(|| bad_row(table, text))
+}
+
+/// Reads the purpose of a link.
+pub(super) fn purpose(text: &str) -> Result<LinkPurpose, ServerStoreError> {
+    LinkPurpose::parse(text).ok_or_else(|| bad_row("account_links", text))
+}
+
+/// Puts together the secret of one-time codes.
+pub(super) fn totp(
+    secret: Option<Vec<u8>>,
+    last_step: Option<i64>,
+) -> Result<Option<TotpEnrollment>, ServerStoreError> {
+    let last_step = last_step.map(|step| number("accounts", step)).transpose()?;
+    Ok(secret.map(|secret| TotpEnrollment {
+        secret: SealedSecret(secret),
+        last_step,
+    }))
+}
+
+/// Returns the tenants that remain without an owner when an account leaves them.
+pub(super) fn left_without_owner(owned: impl Iterator<Item = (TenantId, u64)>) -> Vec<TenantId> {
+    let last = owned.filter(|(_, owners)| *owners <= 1);
+    last.map(|(tenant, _)| tenant).collect()
 }

@@ -105,7 +105,8 @@ pub(super) async fn verify(db: &Transaction) -> Result<AuditReport, ServerStoreE
     Ok(report)
 }
 
-fn read(row: &Row) -> Result<AuditEntry, ServerStoreError> {
+/// Reads an entry.
+pub(super) fn read(row: &Row) -> Result<AuditEntry, ServerStoreError> {
     Ok(AuditEntry {
         seq: number("audit", row.try_get(0)?)?,
         at: row.try_get(1)?,

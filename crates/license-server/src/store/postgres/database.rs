@@ -12,7 +12,7 @@ use super::identity::Identity;
 use super::tls::{self, Connector, Stream};
 use super::transaction::{Access, Connection, Transaction, VisibleRows};
 use super::{PostgresConfig, session};
-use crate::domain::{SecretDigest, TenantId};
+use crate::domain::{AccountId, SecretDigest, TenantId};
 use crate::observer::Observer;
 use crate::store::{PostgresError, ServerStoreError};
 
@@ -87,6 +87,21 @@ impl Database {
     pub(super) async fn begin_for_all(&self) -> Result<Transaction, ServerStoreError> {
         self.transaction(VisibleRows::AllTenants, Access::Write)
             .await
+    }
+
+    /// Begins a transaction that reads the tables without a tenant.
+    pub(super) async fn begin_read_for_all(&self) -> Result<Transaction, ServerStoreError> {
+        self.transaction(VisibleRows::AllTenants, Access::Read)
+            .await
+    }
+
+    /// Begins a transaction that reads the memberships of an account.
+    pub(super) async fn begin_read_of_account(
+        &self,
+        account: &AccountId,
+    ) -> Result<Transaction, ServerStoreError> {
+        let rows = VisibleRows::Account(account);
+        self.transaction(rows, Access::Read).await
     }
 
     async fn transaction(

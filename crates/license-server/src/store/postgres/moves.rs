@@ -8,13 +8,13 @@ use tokio_postgres::types::ToSql;
 
 use super::database::Database;
 use super::queries::query;
-use super::transaction::Transaction;
+use super::transaction::{Transaction, VisibleRows};
 use super::values::{bad_row, column};
 use super::{PostgresConfig, PostgresStore, audit, schema, tenants};
 use crate::domain::{Actor, MoveReport, NewAuditEntry, TenantId};
 use crate::store::ServerStoreError;
-use crate::store::rows::{ColumnValues, RowBlock, TABLES, Values};
-use crate::store::sqlite::MovingDatabase;
+use crate::store::rows::{ACCOUNT_TABLES, ColumnValues, RowBlock, TABLES, Values};
+use crate::store::sqlite::{MovingBlocks, MovingDatabase};
 
 /// The action of the audit entry of a move.
 const ACTION: &str = "database.move";
@@ -78,13 +78,18 @@ async fn move_rows(
     if !others.is_empty() {
         return Err(ServerStoreError::NotEmpty { table: "tenants" });
     }
+    db.see(VisibleRows::AllTenants).await?;
+    for table in ACCOUNT_TABLES {
+        refuse_rows(db, table).await?;
+        let mut source = from.account_table(table)?;
+        copy(db, table, source.all_blocks()?).await?;
+    }
     for tenant in &tenants {
         db.set_tenant(tenant).await?;
         for table in TABLES {
-            if count(db, table).await? > 0 {
-                return Err(ServerStoreError::NotEmpty { table });
-            }
-            copy(db, from, table, tenant).await?;
+            refuse_rows(db, table).await?;
+            let mut source = from.table(table)?;
+            copy(db, table, source.blocks(tenant)?).await?;
         }
     }
     let (now_lease, first_seq) = from.clocks()?;
@@ -120,6 +125,11 @@ async fn report(
         rows: TABLES.map(|table| (table, 0)).to_vec(),
         audit_entries: 0,
     };
+    db.see(VisibleRows::AllTenants).await?;
+    let mut account_rows = Vec::new();
+    for table in ACCOUNT_TABLES {
+        account_rows.push((table, count(db, table).await?));
+    }
     for tenant in tenants {
         db.set_tenant(tenant).await?;
         let audit = audit::verify(db).await?;
@@ -131,6 +141,7 @@ async fn report(
             *rows = rows.saturating_add(count(db, table).await?);
         }
     }
+    report.rows.append(&mut account_rows);
     Ok(report)
 }
 
@@ -144,15 +155,20 @@ async fn count(db: &Transaction, table: &'static str) -> Result<u64, ServerStore
     super::values::number(table, found)
 }
 
-/// Copies the rows of a tenant in a table.
+/// Refuses a table that has rows.
+async fn refuse_rows(db: &Transaction, table: &'static str) -> Result<(), ServerStoreError> {
+    match count(db, table).await? {
+        0 => Ok(()),
+        _ => Err(ServerStoreError::NotEmpty { table }),
+    }
+}
+
+/// Copies rows of a table.
 async fn copy(
     db: &Transaction,
-    from: &MovingDatabase,
     table: &'static str,
-    tenant: &TenantId,
+    mut blocks: MovingBlocks<'_>,
 ) -> Result<(), ServerStoreError> {
-    let mut source = from.table(table)?;
-    let mut blocks = source.blocks(tenant)?;
     while let Some(block) = blocks.next()? {
         let inserted = insert(db, table, &block).await?;
         if column(inserted) != i64::try_from(block.rows()).unwrap_or(i64::MAX) {

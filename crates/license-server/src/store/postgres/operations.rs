@@ -1,9 +1,11 @@
 //! The operations of the store.
 
+mod accounts;
 mod administration;
 mod ledger;
 mod licenses;
 mod machines;
+mod members;
 mod seats;
 mod telemetry;
 

@@ -12,7 +12,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error, Row};
 
 use super::queries::query;
-use crate::domain::{SecretDigest, TenantId};
+use crate::domain::{AccountId, SecretDigest, TenantId};
 use crate::observer::Observer;
 use crate::store::{PostgresError, ServerStoreError};
 
@@ -21,19 +21,22 @@ use crate::store::{PostgresError, ServerStoreError};
 pub(super) enum VisibleRows<'a> {
     /// The rows of a tenant.
     Tenant(&'a TenantId),
-    /// The list of tenants, and the tables without a tenant.
+    /// The list of tenants, and the tables without a tenant, such as those of accounts.
     AllTenants,
+    /// The memberships of an account.
+    Account(&'a AccountId),
     /// The credentials with this secret.
     Secret(SecretDigest),
 }
 
 impl VisibleRows<'_> {
     /// Returns the value of the setting that the policies compare. No tenant has an id like the
-    /// last two.
+    /// last three.
     fn setting(self) -> String {
         match self {
             Self::Tenant(tenant) => tenant.as_str().to_owned(),
             Self::AllTenants => "*".to_owned(),
+            Self::Account(account) => format!("account:{account}"),
             Self::Secret(digest) => format!("secret:{}", hex::encode(digest.as_bytes())),
         }
     }
@@ -128,9 +131,14 @@ impl Transaction {
     }
 
     /// Continues the transaction for another tenant. Only maintenance of the whole database needs
-    /// this.
+    /// this, and changes of an account, which are recorded in each of its tenants.
     pub(super) async fn set_tenant(&mut self, tenant: &TenantId) -> Result<(), ServerStoreError> {
-        tenant.as_str().clone_into(&mut self.tenant);
+        self.see(VisibleRows::Tenant(tenant)).await
+    }
+
+    /// Continues the transaction with other visible rows.
+    pub(super) async fn see(&mut self, rows: VisibleRows<'_>) -> Result<(), ServerStoreError> {
+        self.tenant = rows.setting();
         self.announce_tenant().await
     }
 
@@ -283,6 +291,24 @@ impl Transaction {
                 self.rollback().await;
                 Err(error)
             }
+        }
+    }
+}
+
+impl Transaction {
+    /// Commits the transaction if `is_kept` returns true for the result, and rolls it back
+    /// otherwise.
+    pub(super) async fn end_if<T>(
+        self,
+        result: Result<T, ServerStoreError>,
+        is_kept: impl FnOnce(&T) -> bool,
+    ) -> Result<T, ServerStoreError> {
+        match result {
+            Ok(value) if !is_kept(&value) => {
+                self.rollback().await;
+                Ok(value)
+            }
+            result => self.end(result).await,
         }
     }
 }

@@ -6,7 +6,8 @@ use crate::domain::{Page, PageRequest};
 use crate::store::ServerStoreError;
 
 pub(super) use crate::store::values::{
-    after_number, bad_row, column, day, excess, license_id, millis, number, time,
+    after_number, bad_row, column, day, excess, left_without_owner, license_id, millis, number,
+    purpose, role, time, totp,
 };
 
 /// Reads a digest of 32 bytes.

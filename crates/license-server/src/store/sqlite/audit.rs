@@ -75,7 +75,8 @@ pub(super) fn verify(db: &Connection, tenant: &TenantId) -> Result<AuditReport, 
     Ok(report)
 }
 
-fn read(row: &Row<'_>) -> Result<AuditEntry, ServerStoreError> {
+/// Reads an entry.
+pub(super) fn read(row: &Row<'_>) -> Result<AuditEntry, ServerStoreError> {
     Ok(AuditEntry {
         seq: number("audit", row.get(0)?)?,
         at: row.get(1)?,

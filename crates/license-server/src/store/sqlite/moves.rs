@@ -107,6 +107,18 @@ impl MovingDatabase {
 
     /// Prepares to read the rows of a tenant in a table.
     pub(in crate::store) fn table(&self, table: &str) -> Result<MovingTable<'_>, ServerStoreError> {
+        self.prepare(table, "tenant = ?1")
+    }
+
+    /// Prepares to read all rows of a table that belongs to no tenant.
+    pub(in crate::store) fn account_table(
+        &self,
+        table: &str,
+    ) -> Result<MovingTable<'_>, ServerStoreError> {
+        self.prepare(table, "true")
+    }
+
+    fn prepare(&self, table: &str, condition: &str) -> Result<MovingTable<'_>, ServerStoreError> {
         let mut columns = self.db.prepare(query!("table_columns"))?;
         let columns = columns.query_map([table], |row| {
             let (name, kind): (String, String) = (row.get(0)?, row.get(1)?);
@@ -116,7 +128,7 @@ impl MovingDatabase {
         let names: Vec<&str> = columns.iter().map(ColumnValues::name).collect();
         // The names are those of the schema. `key` and others are words of SQL, so they are quoted.
         let sql = format!(
-            "SELECT \"{}\" FROM {table} WHERE tenant = ?1",
+            "SELECT \"{}\" FROM {table} WHERE {condition}",
             names.join("\", \"")
         );
         let statement = self.db.prepare(&sql)?;
@@ -154,6 +166,14 @@ impl MovingTable<'_> {
     ) -> Result<MovingBlocks<'_>, ServerStoreError> {
         Ok(MovingBlocks {
             rows: self.statement.query([tenant.as_str()])?,
+            empty: &self.columns,
+        })
+    }
+
+    /// Returns all rows in blocks.
+    pub(in crate::store) fn all_blocks(&mut self) -> Result<MovingBlocks<'_>, ServerStoreError> {
+        Ok(MovingBlocks {
+            rows: self.statement.query([])?,
             empty: &self.columns,
         })
     }

@@ -1,9 +1,11 @@
 //! The operations of the store.
 
+mod accounts;
 mod administration;
 mod ledger;
 mod licenses;
 mod machines;
+mod members;
 mod seats;
 mod telemetry;
 
@@ -27,6 +29,15 @@ impl SqliteStore {
     {
         let tenant = tenant.clone();
         self.writer.run(move |batch| change(batch, &tenant)).await
+    }
+
+    /// Runs a change of rows that belong to no tenant in the next batch.
+    async fn write_all<T, F>(&self, change: F) -> Result<T, ServerStoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&rusqlite::Connection) -> Result<T, ServerStoreError> + Send + 'static,
+    {
+        self.writer.run(move |batch| change(batch.db)).await
     }
 
     /// Runs a query on a connection that only reads.

@@ -43,6 +43,13 @@ pub(super) fn end_setup(
     Ok(statement.execute(values)? > 0)
 }
 
+/// Deletes the secret of the one-time link, whatever it is.
+pub(super) fn delete_setup(db: &Connection, tenant: &TenantId) -> Result<(), ServerStoreError> {
+    let mut statement = db.prepare_cached(query!("setup_forget"))?;
+    statement.execute([tenant.as_str()])?;
+    Ok(())
+}
+
 /// Stores an API token. Returns `false` if a revoked token creates it.
 pub(super) fn create(
     db: &Connection,

@@ -76,6 +76,7 @@ async fn all_rows_move_once() {
         assert_eq!(*rows, found, "{table}");
         // The suite leaves rows in these tables.
         let is_filled = [
+            "accounts",
             "api_tokens",
             "audit",
             "audit_heads",
@@ -83,6 +84,7 @@ async fn all_rows_move_once() {
             "leases",
             "licenses",
             "machines",
+            "members",
             "pools",
             "tenants",
         ];
@@ -143,7 +145,7 @@ async fn a_move_that_fails_changes_neither_database() {
     source.begin("move-1", "there").unwrap();
     let refused = import(&config, &source, "move-1").await.unwrap_err();
     assert!(matches!(refused, ServerStoreError::Audit(_)), "{refused:?}");
-    for table in TABLES {
+    for table in TABLES.into_iter().chain(ACCOUNT_TABLES) {
         let sql = format!("SELECT count(*) FROM {table}");
         assert_eq!(database.superuser_sql(&sql).trim(), "0", "{table}");
     }

@@ -100,11 +100,73 @@ async fn every_table_with_a_tenant_has_the_policy() {
             WHERE tablename = relname AND policyname = 'own_rows' AND cmd = 'ALL'
               AND permissive = 'PERMISSIVE' AND qual LIKE '%license_server.tenant%'))";
     assert_eq!(test.sql(unprotected), "");
-    // Only credentials and the list of tenants have a second policy.
-    let others = "SELECT tablename, policyname FROM pg_policies WHERE policyname <> 'own_rows'
-        ORDER BY tablename";
-    let expected = "api_tokens|by_secret\ntenants|list_of_tenants";
+    // Only credentials, memberships and the list of tenants have a second policy.
+    let others = "SELECT tablename, policyname, cmd FROM pg_policies WHERE policyname <> 'own_rows'
+        ORDER BY tablename, policyname";
+    let expected = "account_links|all_accounts|ALL\naccounts|all_accounts|ALL\n\
+        accounts|of_members|SELECT\napi_tokens|by_secret|SELECT\n\
+        invitations|by_secret|SELECT\nmembers|of_account|SELECT\n\
+        recovery_codes|all_accounts|ALL\nsessions|all_accounts|ALL\n\
+        tenants|list_of_tenants|SELECT\ntenants|of_account|SELECT";
     assert_eq!(test.sql(others), expected);
+}
+
+/// Returns the numbers of accounts, members, sessions and tenants that a transaction sees, without
+/// a condition.
+async fn people(db: &Transaction) -> [i64; 4] {
+    let sql = "SELECT (SELECT count(*) FROM accounts), (SELECT count(*) FROM members),
+        (SELECT count(*) FROM sessions), (SELECT count(*) FROM tenants)";
+    let row = db.query_one(sql, &[]).await.unwrap();
+    [0, 1, 2, 3].map(|index| row.get(index))
+}
+
+#[tokio::test]
+async fn a_transaction_sees_the_people_of_its_tenant_or_the_tenants_of_its_person() {
+    let Some(test) = TestDatabase::create() else {
+        return;
+    };
+    drop(open(&test).await);
+    let database = database(&test);
+    let (own, other) = (conformance::tenant(), conformance::tenant());
+    let all = database.begin_for_all().await.unwrap();
+    for sql in [
+        "INSERT INTO accounts (id, email, name, created_at) VALUES
+           ('acc_1', 'a@x', 'a', 0), ('acc_2', 'b@x', 'b', 0), ('acc_3', 'c@x', 'c', 0)",
+        "INSERT INTO sessions VALUES ('s', decode(repeat('00', 32), 'hex'), 'acc_1', NULL, 0, 0, 0, '', '')",
+    ] {
+        all.execute(sql, &[]).await.unwrap();
+    }
+    all.commit().await.unwrap();
+    for (tenant, accounts) in [(&own, &["acc_1", "acc_2"][..]), (&other, &["acc_1"])] {
+        let db = database.begin(tenant).await.unwrap();
+        tenants::lock(&db).await.unwrap();
+        for account in accounts {
+            let sql = "INSERT INTO members VALUES ($1, $2, 'owner', 0)";
+            db.execute(sql, &[&db.tenant(), account]).await.unwrap();
+        }
+        let members = i64::try_from(accounts.len()).unwrap();
+        assert_eq!(people(&db).await[..3], [members, members, 0]);
+        // The account of a member cannot be changed by its tenant.
+        let changed = db.execute("UPDATE accounts SET name = 'x'", &[]).await;
+        assert_eq!(changed.unwrap(), 0);
+        db.commit().await.unwrap();
+    }
+    let id = crate::domain::AccountId::from_column("acc_1".to_owned());
+    let db = database.begin_read_of_account(&id).await.unwrap();
+    assert_eq!(people(&db).await, [0, 2, 0, 2]);
+    let db = database.begin_for_all().await.unwrap();
+    assert_eq!(people(&db).await, [3, 0, 1, 2]);
+    // The owner of the tables sees nothing without a tenant.
+    for table in [
+        "accounts",
+        "members",
+        "sessions",
+        "invitations",
+        "recovery_codes",
+    ] {
+        let count = format!("SELECT count(*) FROM {table}");
+        assert_eq!(test.sql(&count), "0", "{table}");
+    }
 }
 
 #[tokio::test]

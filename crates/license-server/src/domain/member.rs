@@ -1,0 +1,116 @@
+//! Members of organizations, and invitations.
+
+use chrono::{DateTime, Utc};
+
+use super::account::AccountId;
+use super::api_token::SecretDigest;
+use super::email::EmailAddress;
+use super::role::Role;
+use super::tenant::TenantId;
+
+/// A person in an organization.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// The account.
+    pub account: AccountId,
+    /// The address of the account, if it has one.
+    pub email: Option<EmailAddress>,
+    /// The name of the account.
+    pub name: String,
+    /// The role.
+    pub role: Role,
+    /// The time at which the person joined.
+    pub joined_at: DateTime<Utc>,
+    /// Whether the person proved that the address is theirs.
+    pub is_verified: bool,
+    /// Whether sign-in needs a one-time code.
+    pub has_totp: bool,
+}
+
+/// An organization of an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Membership {
+    /// The organization.
+    pub tenant: TenantId,
+    /// The name of the organization. An organization that was not registered has none.
+    pub name: Option<String>,
+    /// The role of the account in the organization.
+    pub role: Role,
+    /// The time at which the account joined.
+    pub joined_at: DateTime<Utc>,
+}
+
+impl Membership {
+    /// Creates a membership in an organization that keeps its name.
+    pub fn new(tenant: TenantId, role: Role, joined_at: DateTime<Utc>) -> Self {
+        Self {
+            tenant,
+            name: None,
+            role,
+            joined_at,
+        }
+    }
+
+    /// Creates the membership of an owner.
+    pub fn of_owner(tenant: TenantId, joined_at: DateTime<Utc>) -> Self {
+        Self::new(tenant, Role::Owner, joined_at)
+    }
+}
+
+/// An invitation to an organization, without its secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invitation {
+    /// The id.
+    pub id: String,
+    /// The address of the invited person.
+    pub email: EmailAddress,
+    /// The role that the person gets.
+    pub role: Role,
+    /// The digest of the secret of the link.
+    pub digest: SecretDigest,
+    /// The time of the creation.
+    pub created_at: DateTime<Utc>,
+    /// The originator, as the audit trail records it.
+    pub created_by: String,
+    /// The time at which the invitation ends.
+    pub expires_at: DateTime<Utc>,
+    /// Whether the link was sent to the address, so that its use proves the address.
+    pub is_mailed: bool,
+}
+
+/// The result of a change of a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MemberOutcome {
+    /// The change has been made.
+    Changed,
+    /// The organization has no such member.
+    NotFound,
+    /// The member has another role than the caller expected, because it was changed meanwhile.
+    RoleChanged,
+    /// The organization would have no owner.
+    LastOwner,
+}
+
+/// The result of the acceptance of an invitation, or of another use of a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JoinOutcome {
+    /// The account is a member now.
+    Joined,
+    /// The link was used, has ended, or was withdrawn.
+    LinkEnded,
+    /// An account with the address exists.
+    AddressTaken,
+    /// The account is a member already.
+    AlreadyMember,
+}
+
+/// The result of the deletion of an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeletionOutcome {
+    /// The account is deleted.
+    Deleted,
+    /// There is no such account.
+    NotFound,
+    /// These organizations would have no owner.
+    LastOwner(Vec<TenantId>),
+}

@@ -1,0 +1,165 @@
+//! Accounts of people, their sessions, and links that they get by mail.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use super::ServerStoreError;
+use crate::domain::{
+    Account, AccountChange, AccountId, AccountLink, ApiToken, AuditEntry, DeletionOutcome,
+    EmailAddress, EndedSessions, JoinOutcome, LinkPurpose, Membership, NewAuditEntry, PasswordHash,
+    SecondFactor, SecretDigest, Session, SignedIn, TenantId,
+};
+
+/// What the database has of an account in one organization, for an export.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountTrail {
+    /// The organization.
+    pub tenant: TenantId,
+    /// The API tokens that the account created.
+    pub tokens: Vec<ApiToken>,
+    /// The entries of the audit trail that the account caused or is the subject of, the newest
+    /// first. At most [`AccountTrail::MAX_ENTRIES`].
+    pub audit: Vec<AuditEntry>,
+}
+
+impl AccountTrail {
+    /// The largest number of audit entries of an organization in an export.
+    pub const MAX_ENTRIES: u32 = 10_000;
+}
+
+/// The part of a [`ServerStore`](super::ServerStore) for accounts, which belong to no organization.
+///
+/// A change of an account is recorded in the audit trail of each of its organizations. The audit
+/// entry of such a method is the entry of each of them.
+#[async_trait]
+pub trait AccountStore: Send + Sync {
+    /// Creates an account with a membership. The organization gets the name, if there is one.
+    /// Returns `false`, and changes nothing, if another account has the address.
+    async fn create_account(
+        &self,
+        account: Account,
+        membership: Membership,
+        audit: NewAuditEntry,
+    ) -> Result<bool, ServerStoreError>;
+
+    /// Returns an account.
+    async fn account(&self, id: &AccountId) -> Result<Option<Account>, ServerStoreError>;
+
+    /// Returns the account with an address.
+    async fn account_by_email(
+        &self,
+        email: &EmailAddress,
+    ) -> Result<Option<Account>, ServerStoreError>;
+
+    /// Returns the organizations of an account, in the order of their ids.
+    async fn memberships(&self, account: &AccountId) -> Result<Vec<Membership>, ServerStoreError>;
+
+    /// Changes an account. Returns `false`, and changes nothing, if there is no such account, or if
+    /// the state of its one-time codes does not permit the change.
+    async fn change_account(
+        &self,
+        account: &AccountId,
+        change: AccountChange,
+        audit: NewAuditEntry,
+    ) -> Result<bool, ServerStoreError>;
+
+    /// Deletes an account, its sessions and memberships, and revokes the API tokens that it created.
+    async fn delete_account(
+        &self,
+        account: &AccountId,
+        audit: NewAuditEntry,
+    ) -> Result<DeletionOutcome, ServerStoreError>;
+
+    /// Returns what each organization of an account has of it, in the order of their ids.
+    async fn account_trail(
+        &self,
+        account: &AccountId,
+    ) -> Result<Vec<AccountTrail>, ServerStoreError>;
+
+    /// Stores a session, and uses up the second factor. Returns `false`, and changes nothing, if
+    /// the code was used before. The organization of the session gets the audit entry.
+    async fn create_session(
+        &self,
+        session: Session,
+        factor: SecondFactor,
+        audit: NewAuditEntry,
+    ) -> Result<bool, ServerStoreError>;
+
+    /// Returns the session with a secret, whether it has ended or not.
+    async fn find_session(
+        &self,
+        secret: SecretDigest,
+    ) -> Result<Option<SignedIn>, ServerStoreError>;
+
+    /// Records a use of a session. An earlier time changes nothing.
+    async fn record_session_use(
+        &self,
+        id: &str,
+        at: DateTime<Utc>,
+        address: &str,
+    ) -> Result<(), ServerStoreError>;
+
+    /// Returns the sessions of an account, the newest first.
+    async fn sessions(&self, account: &AccountId) -> Result<Vec<Session>, ServerStoreError>;
+
+    /// Changes the organization of a session. Returns `false`, and changes nothing, if the account
+    /// of the session is not a member of the organization, or if the session does not exist.
+    async fn choose_organization(
+        &self,
+        session: &Session,
+        organization: &TenantId,
+    ) -> Result<bool, ServerStoreError>;
+
+    /// Ends sessions of an account, and returns their ids. The organization of each session gets an
+    /// audit entry with the id as its subject.
+    async fn end_sessions(
+        &self,
+        account: &AccountId,
+        which: EndedSessions,
+        audit: NewAuditEntry,
+    ) -> Result<Vec<String>, ServerStoreError>;
+
+    /// Stores a link. Returns `false`, and stores nothing, if the address has `most` valid links of
+    /// this purpose.
+    async fn create_link(&self, link: AccountLink, most: u32) -> Result<bool, ServerStoreError>;
+
+    /// Returns the link with a secret, whether it has ended or not.
+    async fn find_link(
+        &self,
+        secret: SecretDigest,
+        purpose: LinkPurpose,
+    ) -> Result<Option<AccountLink>, ServerStoreError>;
+
+    /// Uses up a link for a registration, and creates an account with an organization of its own.
+    async fn complete_registration(
+        &self,
+        secret: SecretDigest,
+        account: Account,
+        membership: Membership,
+        audit: NewAuditEntry,
+    ) -> Result<JoinOutcome, ServerStoreError>;
+
+    /// Uses up a link for a new password, ends all sessions of its account, and records that the
+    /// address is verified. Returns the account, or `None` if the link was used or has ended.
+    async fn complete_reset(
+        &self,
+        secret: SecretDigest,
+        password: PasswordHash,
+        audit: NewAuditEntry,
+    ) -> Result<Option<AccountId>, ServerStoreError>;
+
+    /// Uses up a link for another address, and gives the address to its account.
+    async fn complete_email_change(
+        &self,
+        secret: SecretDigest,
+        audit: NewAuditEntry,
+    ) -> Result<JoinOutcome, ServerStoreError>;
+
+    /// Deletes sessions and links that have ended. A session ends at `idle_before` if it was not
+    /// used since. Returns how many rows were deleted.
+    async fn forget_ended(
+        &self,
+        now: DateTime<Utc>,
+        idle_before: DateTime<Utc>,
+    ) -> Result<usize, ServerStoreError>;
+}

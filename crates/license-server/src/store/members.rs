@@ -1,0 +1,111 @@
+//! Members of an organization, and invitations.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use super::ServerStoreError;
+use crate::domain::{
+    Account, AccountId, Invitation, JoinOutcome, Member, MemberOutcome, NewAuditEntry, Page,
+    PageRequest, Role, SecretDigest, TenantId,
+};
+
+/// The part of a [`ServerStore`](super::ServerStore) for the members of an organization.
+#[async_trait]
+pub trait MemberStore: Send + Sync {
+    /// Returns the members, in the order of the ids of their accounts.
+    async fn members(
+        &self,
+        tenant: &TenantId,
+        page: &PageRequest,
+    ) -> Result<Page<Member>, ServerStoreError>;
+
+    /// Returns a member.
+    async fn member(
+        &self,
+        tenant: &TenantId,
+        account: &AccountId,
+    ) -> Result<Option<Member>, ServerStoreError>;
+
+    /// Changes the role of a member from `from` to `to`. The sessions of the member in the
+    /// organization end, and the API tokens and invitations that the member created are revoked.
+    async fn change_role(
+        &self,
+        tenant: &TenantId,
+        account: &AccountId,
+        (from, to): (Role, Role),
+        audit: NewAuditEntry,
+    ) -> Result<MemberOutcome, ServerStoreError>;
+
+    /// Removes a member with the role `role`. Sessions, API tokens and invitations end as for
+    /// [`change_role`](Self::change_role).
+    async fn remove_member(
+        &self,
+        tenant: &TenantId,
+        account: &AccountId,
+        role: Role,
+        audit: NewAuditEntry,
+    ) -> Result<MemberOutcome, ServerStoreError>;
+
+    /// Creates the first administrator with an account, and deletes the secret of the one-time
+    /// link.
+    async fn complete_setup_with_account(
+        &self,
+        tenant: &TenantId,
+        secret: SecretDigest,
+        account: Account,
+        audit: NewAuditEntry,
+    ) -> Result<JoinOutcome, ServerStoreError>;
+
+    /// Stores an invitation. It replaces an earlier one to the same address.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ServerStoreError::LimitReached`] if `most` other invitations are open.
+    async fn create_invitation(
+        &self,
+        tenant: &TenantId,
+        invitation: Invitation,
+        most: u32,
+        audit: NewAuditEntry,
+    ) -> Result<(), ServerStoreError>;
+
+    /// Returns the invitations that have not ended at `now`, in the order of their creation.
+    async fn invitations(
+        &self,
+        tenant: &TenantId,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Invitation>, ServerStoreError>;
+
+    /// Withdraws an invitation. Returns `false` if there is none with this id.
+    async fn delete_invitation(
+        &self,
+        tenant: &TenantId,
+        id: &str,
+        audit: NewAuditEntry,
+    ) -> Result<bool, ServerStoreError>;
+
+    /// Returns the invitation with a secret, and its organization, whether it has ended or not. The
+    /// secret itself names the organization, so the method takes none.
+    async fn find_invitation(
+        &self,
+        secret: SecretDigest,
+    ) -> Result<Option<(TenantId, Invitation)>, ServerStoreError>;
+
+    /// Uses up an invitation for a new account.
+    async fn join_with_new_account(
+        &self,
+        tenant: &TenantId,
+        secret: SecretDigest,
+        account: Account,
+        audit: NewAuditEntry,
+    ) -> Result<JoinOutcome, ServerStoreError>;
+
+    /// Uses up an invitation for an existing account.
+    async fn join(
+        &self,
+        tenant: &TenantId,
+        secret: SecretDigest,
+        account: &AccountId,
+        audit: NewAuditEntry,
+    ) -> Result<JoinOutcome, ServerStoreError>;
+}

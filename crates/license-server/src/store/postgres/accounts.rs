@@ -1,0 +1,300 @@
+//! Accounts of people. The functions state which rows their transaction sees.
+
+use tokio_postgres::Row;
+
+use super::queries::query;
+use super::transaction::{Transaction, VisibleRows};
+use super::values::{column, millis, number, read_all, role, time, totp};
+use super::{audit, sessions, tenants, tokens};
+use crate::domain::{
+    Account, AccountChange, AccountId, Actor, AuditEntry, EmailAddress, EndedSessions, Membership,
+    NewAuditEntry, PasswordHash, Role, SecretDigest, TenantId,
+};
+use crate::store::{AccountTrail, ServerStoreError};
+
+/// Stores an account, in a transaction for all tenants. Returns `false` if another account has the
+/// address.
+pub(super) async fn create(db: &Transaction, account: &Account) -> Result<bool, ServerStoreError> {
+    let totp = account.totp.as_ref();
+    let count = db
+        .execute(
+            query!("account_insert"),
+            &[
+                &account.id.as_str(),
+                &account.email.as_ref().map(EmailAddress::as_str),
+                &account.name,
+                &account.password.as_ref().map(PasswordHash::expose),
+                &totp.map(|totp| totp.secret.0.as_slice()),
+                &totp.and_then(|totp| totp.last_step.map(column)),
+                &millis(account.created_at),
+                &account.verified_at.map(millis),
+            ],
+        )
+        .await?;
+    Ok(count > 0)
+}
+
+/// Returns an account, in a transaction for all tenants.
+pub(super) async fn get(
+    db: &Transaction,
+    id: &AccountId,
+) -> Result<Option<Account>, ServerStoreError> {
+    let row = db.query_opt(query!("account_get"), &[&id.as_str()]).await?;
+    row.as_ref().map(|row| read_at(row, 0)).transpose()
+}
+
+/// Returns the account with an address, in a transaction for all tenants.
+pub(super) async fn by_email(
+    db: &Transaction,
+    email: &EmailAddress,
+) -> Result<Option<Account>, ServerStoreError> {
+    let row = db
+        .query_opt(query!("account_by_email"), &[&email.as_str()])
+        .await?;
+    row.as_ref().map(|row| read_at(row, 0)).transpose()
+}
+
+/// Makes an account a member of the tenant of the transaction, and names the tenant. Returns
+/// `false` if it is a member already.
+pub(super) async fn add_membership(
+    db: &Transaction,
+    account: &AccountId,
+    membership: &Membership,
+) -> Result<bool, ServerStoreError> {
+    let tenant = db.tenant();
+    if let Some(name) = &membership.name {
+        db.execute(query!("tenant_name"), &[&tenant, name]).await?;
+    }
+    let values = (membership.role.as_str(), millis(membership.joined_at));
+    let count = db
+        .execute(
+            query!("member_insert"),
+            &[&tenant, &account.as_str(), &values.0, &values.1],
+        )
+        .await?;
+    Ok(count > 0)
+}
+
+/// Returns the memberships of an account, in a transaction for the account.
+pub(super) async fn memberships(
+    db: &Transaction,
+    account: &AccountId,
+) -> Result<Vec<Membership>, ServerStoreError> {
+    let rows = db
+        .query(query!("membership_all"), &[&account.as_str()])
+        .await?;
+    read_all(&rows, |row| {
+        Ok(Membership {
+            tenant: TenantId::from_column(row.try_get(0)?),
+            name: row.try_get(1)?,
+            role: role("members", row.try_get(2)?)?,
+            joined_at: time(row.try_get(3)?),
+        })
+    })
+}
+
+/// Appends an audit entry to the trail of each tenant of an account, whose rows stay locked until
+/// the end of the transaction. The transaction then sees the tables of accounts.
+///
+/// All changes of accounts take the locks of tenants before those of accounts, and in the order of
+/// the tenants, so that two changes do not wait for each other in a circle.
+pub(super) async fn append_audit(
+    db: &mut Transaction,
+    account: &AccountId,
+    entry: &NewAuditEntry,
+) -> Result<(), ServerStoreError> {
+    db.see(VisibleRows::Account(account)).await?;
+    for membership in memberships(db, account).await? {
+        db.set_tenant(&membership.tenant).await?;
+        audit::append(db, entry).await?;
+    }
+    db.see(VisibleRows::AllTenants).await
+}
+
+/// Changes an account, in a transaction for all tenants. Returns `false` if its state does not
+/// permit the change. The caller then rolls the transaction back.
+pub(super) async fn change(
+    db: &Transaction,
+    id: &AccountId,
+    change: &AccountChange,
+) -> Result<bool, ServerStoreError> {
+    let account = id.as_str();
+    let changed = match change {
+        AccountChange::Name(name) => {
+            db.execute(query!("account_name"), &[&account, name])
+                .await?
+        }
+        AccountChange::Password(hash, kept) => {
+            end_others(db, id, kept.as_deref()).await?;
+            u64::from(set_password(db, id, hash).await?)
+        }
+        AccountChange::BeginTotp(secret) => {
+            let secret = secret.0.as_slice();
+            db.execute(query!("totp_begin"), &[&account, &secret])
+                .await?
+        }
+        AccountChange::ConfirmTotp(step, codes, kept) => {
+            replace_codes(db, id, codes).await?;
+            end_others(db, id, kept.as_deref()).await?;
+            db.execute(query!("totp_confirm"), &[&account, &column(*step)])
+                .await?
+        }
+        AccountChange::EndTotp => {
+            replace_codes(db, id, &[]).await?;
+            db.execute(query!("totp_end"), &[&account]).await?
+        }
+        AccountChange::RecoveryCodes(codes) => {
+            replace_codes(db, id, codes).await?;
+            let permitted = db
+                .query_opt(query!("recovery_permitted"), &[&account])
+                .await?;
+            u64::from(permitted.is_some())
+        }
+    };
+    Ok(changed > 0)
+}
+
+/// Sets the password, and ends the links for another one, in a transaction for all tenants.
+pub(super) async fn set_password(
+    db: &Transaction,
+    id: &AccountId,
+    hash: &PasswordHash,
+) -> Result<bool, ServerStoreError> {
+    db.execute(query!("link_end_of_account"), &[&id.as_str()])
+        .await?;
+    let count = db
+        .execute(query!("account_password"), &[&id.as_str(), &hash.expose()])
+        .await?;
+    Ok(count > 0)
+}
+
+async fn end_others(
+    db: &Transaction,
+    id: &AccountId,
+    kept: Option<&str>,
+) -> Result<(), ServerStoreError> {
+    let kept = kept.map(str::to_owned);
+    let which = kept.map_or(EndedSessions::All, EndedSessions::Others);
+    sessions::end(db, id, &which).await?;
+    Ok(())
+}
+
+async fn replace_codes(
+    db: &Transaction,
+    id: &AccountId,
+    codes: &[SecretDigest],
+) -> Result<(), ServerStoreError> {
+    db.execute(query!("recovery_delete"), &[&id.as_str()])
+        .await?;
+    for code in codes {
+        let digest = code.as_bytes().as_slice();
+        db.execute(query!("recovery_insert"), &[&id.as_str(), &digest])
+            .await?;
+    }
+    Ok(())
+}
+
+/// Returns the number of owners of the tenant of the transaction.
+pub(super) async fn owners(db: &Transaction) -> Result<u64, ServerStoreError> {
+    let row = db
+        .query_one(query!("member_owners"), &[&db.tenant()])
+        .await?;
+    number("members", row.try_get(0)?)
+}
+
+/// Removes an account from the tenant of the transaction, with all that it created there.
+pub(super) async fn leave(
+    db: &Transaction,
+    account: &AccountId,
+    entry: &NewAuditEntry,
+) -> Result<(), ServerStoreError> {
+    tenants::lock(db).await?;
+    revoke_created(db, account, entry).await?;
+    audit::append(db, entry).await?;
+    db.execute(query!("member_delete"), &[&db.tenant(), &account.as_str()])
+        .await?;
+    Ok(())
+}
+
+/// Revokes the API tokens and the invitations that an account created in the tenant of the
+/// transaction, directly or with a token. Each token gets a copy of the audit entry.
+pub(super) async fn revoke_created(
+    db: &Transaction,
+    account: &AccountId,
+    entry: &NewAuditEntry,
+) -> Result<(), ServerStoreError> {
+    let creator = Actor::Account(account.clone());
+    let ids = tokens::revoke(db, &creator, entry.at).await?;
+    for id in &ids {
+        let revoked = NewAuditEntry {
+            action: "token.revoke",
+            ..entry.with_subject(id)
+        };
+        audit::append(db, &revoked).await?;
+    }
+    let tokens = ids.into_iter().map(Actor::ApiToken);
+    for actor in std::iter::once(creator).chain(tokens) {
+        let actor = actor.to_string();
+        db.execute(query!("invitation_revoke"), &[&db.tenant(), &actor])
+            .await?;
+    }
+    Ok(())
+}
+
+/// Returns what each tenant of an account has of it, in a transaction for the account.
+pub(super) async fn trail(
+    db: &mut Transaction,
+    account: &AccountId,
+) -> Result<Vec<AccountTrail>, ServerStoreError> {
+    let actor = Actor::Account(account.clone()).to_string();
+    let mut trails = Vec::new();
+    for membership in memberships(db, account).await? {
+        let tenant = membership.tenant;
+        db.set_tenant(&tenant).await?;
+        let mut tokens = tokens::all(db).await?;
+        tokens.retain(|token| token.created_by == actor);
+        let audit = audit_of(db, &actor).await?;
+        trails.push(AccountTrail {
+            tenant,
+            tokens,
+            audit,
+        });
+    }
+    Ok(trails)
+}
+
+async fn audit_of(db: &Transaction, actor: &str) -> Result<Vec<AuditEntry>, ServerStoreError> {
+    let most = i64::from(AccountTrail::MAX_ENTRIES);
+    let rows = db
+        .query(query!("audit_of_actor"), &[&db.tenant(), &actor, &most])
+        .await?;
+    read_all(&rows, audit::read)
+}
+
+/// Returns the role of an account in the tenant of the transaction.
+pub(super) async fn role_of(
+    db: &Transaction,
+    account: &AccountId,
+) -> Result<Option<Role>, ServerStoreError> {
+    let row = db
+        .query_opt(query!("member_role"), &[&db.tenant(), &account.as_str()])
+        .await?;
+    row.map(|row| role("members", row.try_get(0)?)).transpose()
+}
+
+/// Reads the account whose first column has an index.
+pub(super) fn read_at(row: &Row, first: usize) -> Result<Account, ServerStoreError> {
+    let at = |offset: usize| first.saturating_add(offset);
+    let (email, password): (Option<String>, Option<String>) =
+        (row.try_get(at(1))?, row.try_get(at(3))?);
+    let verified_at: Option<i64> = row.try_get(at(7))?;
+    Ok(Account {
+        id: AccountId::from_column(row.try_get(at(0))?),
+        email: email.map(EmailAddress::from_column),
+        name: row.try_get(at(2))?,
+        password: password.map(PasswordHash::new),
+        totp: totp(row.try_get(at(4))?, row.try_get(at(5))?)?,
+        created_at: time(row.try_get(at(6))?),
+        verified_at: verified_at.map(time),
+    })
+}

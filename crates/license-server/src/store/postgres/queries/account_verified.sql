@@ -1,0 +1,1 @@
+UPDATE accounts SET verified_at = coalesce(verified_at, $2) WHERE id = $1

@@ -1,0 +1,1 @@
+DELETE FROM invitations WHERE tenant = $1 AND (email = $2 OR expires_at <= $3)

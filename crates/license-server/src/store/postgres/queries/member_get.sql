@@ -1,0 +1,3 @@
+SELECT m.account, a.email, a.name, m.role, m.joined_at, a.verified_at IS NOT NULL, a.totp_step IS NOT NULL
+FROM members m JOIN accounts a ON a.id = m.account
+WHERE m.tenant = $1 AND m.account = $2

@@ -1,0 +1,1 @@
+SELECT count(*) FROM members WHERE tenant = $1 AND role = 'owner'

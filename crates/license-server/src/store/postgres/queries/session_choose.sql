@@ -1,0 +1,1 @@
+UPDATE sessions SET organization = $2 WHERE id = $1

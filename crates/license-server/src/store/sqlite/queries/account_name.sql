@@ -1,0 +1,1 @@
+UPDATE accounts SET name = ?2 WHERE id = ?1

@@ -1,0 +1,1 @@
+DELETE FROM account_links WHERE email = ?1 AND purpose = ?2

@@ -1,0 +1,1 @@
+SELECT role FROM members WHERE tenant = ?1 AND account = ?2

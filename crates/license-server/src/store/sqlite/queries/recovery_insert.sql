@@ -1,0 +1,1 @@
+INSERT INTO recovery_codes (account, digest) VALUES (?1, ?2)

@@ -1,0 +1,1 @@
+DELETE FROM recovery_codes WHERE account = ?1 AND digest = ?2

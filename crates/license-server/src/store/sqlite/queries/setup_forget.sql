@@ -1,0 +1,1 @@
+DELETE FROM setup_secrets WHERE tenant = ?1
