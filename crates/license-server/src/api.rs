@@ -1,31 +1,39 @@
 //! The HTTP interface: routes, credentials, limits and errors.
 
+mod account;
 mod activations;
 mod audit;
 mod body;
 mod check_ins;
+mod cookies;
 mod credentials;
 mod etag;
 mod events;
 mod health;
 mod host;
 mod idempotency;
+mod invitations;
 mod licenses;
 mod login;
+mod members;
 mod numbers;
 mod observe;
 mod openapi;
 mod pages;
 mod paths;
 mod peer;
+mod people;
 mod permissions;
+mod person;
 mod pools;
 mod problem;
 mod queue;
 mod rate;
+mod registrations;
 mod revocations;
 mod router;
 mod seats;
+mod sessions;
 mod setup;
 mod telemetry;
 mod tokens;
@@ -45,7 +53,7 @@ use crate::domain::Refusal;
 use crate::login::LoginVerifier;
 use crate::metrics::Metrics;
 use crate::network::Network;
-use crate::services::{Services, TenantServices};
+use crate::services::{AccountService, Services, TenantServices};
 
 pub(crate) use health::metrics_router;
 pub(crate) use openapi::document;
@@ -53,6 +61,7 @@ pub(crate) use router::router;
 
 use credentials::limited;
 use peer::Peer;
+use people::PeopleLimits;
 use problem::Problem;
 use rate::RateTable;
 
@@ -71,6 +80,7 @@ struct AppState {
     peers: RateTable,
     licenses: RateTable,
     failures: RateTable,
+    people: PeopleLimits,
     stopping: watch::Receiver<bool>,
 }
 
@@ -101,6 +111,7 @@ impl App {
             peers: RateTable::new(settings.limits.peer_rate),
             licenses: RateTable::new(settings.limits.license_rate),
             failures: RateTable::per_minute(FAILURES_PER_MINUTE),
+            people: PeopleLimits::new(),
             settings,
             stopping,
         }))
@@ -114,6 +125,11 @@ impl App {
 
     fn tenants(&self) -> &TenantServices {
         &self.0.tenants
+    }
+
+    /// Returns the service for people who sign in.
+    fn accounts(&self) -> &Arc<AccountService> {
+        self.0.tenants.accounts()
     }
 
     fn metrics(&self) -> &Metrics {

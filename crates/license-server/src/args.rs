@@ -1,10 +1,14 @@
 //! The command line of `license-server`.
 
+mod account;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use license_cli_support::program::{CommandGroup, Description};
 use license_cli_support::{Destination, OutputFile, OutputOptions, Source};
+
+pub(crate) use account::AccountCommand;
 
 /// Validates licenses and lends floating seats, at a site or in a vendor's cloud
 #[derive(Debug, Parser)]
@@ -78,6 +82,12 @@ LICENSE_SERVER_PEER_RATE, and a member of license-server.toml such as peer_rate:
   login_required            on, or off if seats are also lent without a login
   login_keys                JWK Set of the provider, without a route to it
   login_ca_file             authorities of the provider's certificate, in PEM
+  mail                      mail server, as smtps://USER@HOST or smtp://HOST
+  mail_password_file        file with the password of the mail server
+  mail_from                 sender of mails
+  registration              on if people can register an organization, or off
+  session_idle_hours        hours after which a session without a use ends
+  session_days              days after which a session ends
   peer_rate                 requests per second of one address, or off
   license_rate              requests per second with one license, or off
   max_connections           open connections
@@ -112,7 +122,7 @@ pub(crate) const COMMAND_GROUPS: [CommandGroup; 4] = [
     },
     CommandGroup {
         heading: "Administer a server",
-        commands: &["token", "openapi"],
+        commands: &["account", "token", "openapi"],
     },
     CommandGroup {
         heading: "Help",
@@ -141,6 +151,9 @@ pub(crate) enum Command {
     CheckConfig,
     /// Install a license, a revocation list, a trust statement or the vendor's public keys
     Install(Install),
+    /// Create accounts, and help people who cannot sign in
+    #[command(subcommand)]
+    Account(AccountCommand),
     /// Create, list and revoke API tokens of administrators
     #[command(subcommand)]
     Token(TokenCommand),
@@ -347,6 +360,24 @@ setting_args! {
     /// Authorities of the provider's certificate (PEM)
     #[arg(hide = true)]
     login_ca_file: "FILE";
+    /// Mail server, as smtps://USER@HOST or smtp://HOST
+    #[arg(hide = true)]
+    mail: "URL";
+    /// File with the password of the mail server
+    #[arg(hide = true)]
+    mail_password_file: "FILE";
+    /// Sender of mails
+    #[arg(hide = true)]
+    mail_from: "ADDRESS";
+    /// Whether people can register an organization: on or off
+    #[arg(hide = true)]
+    registration: "MODE";
+    /// Hours after which a session without a use ends
+    #[arg(hide = true)]
+    session_idle_hours: "HOURS";
+    /// Days after which a session ends
+    #[arg(hide = true)]
+    session_days: "DAYS";
     /// Requests per second of one peer address
     #[arg(hide = true)]
     peer_rate: "NUMBER";

@@ -1,5 +1,6 @@
 //! The commands, one module for each, and the modules that several commands use.
 
+mod account;
 mod backup;
 mod check_config;
 mod database;
@@ -7,6 +8,7 @@ mod init;
 mod install;
 mod migrate;
 mod opened;
+mod people;
 mod run;
 mod status;
 mod token;
@@ -61,6 +63,7 @@ fn run_configured(
         Command::Migrate(arguments) => migrate::run(&arguments, &config?, terminal),
         Command::Backup(arguments) => backup::run(&arguments, &config?, terminal),
         Command::Install(arguments) => install::run(&arguments, &config?, terminal),
+        Command::Account(command) => account::run(&command, &config?, terminal),
         Command::Token(command) => token::run(&command, &config?, terminal),
         Command::Openapi(_) | Command::Description(_) => Ok(()),
     }

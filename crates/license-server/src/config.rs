@@ -1,6 +1,7 @@
 //! The configuration of the server, from options, variables and one TOML file.
 
 mod file;
+mod mail;
 mod reader;
 mod service;
 mod setting;
@@ -16,6 +17,7 @@ use license_issuer::signer::KeyLocation;
 
 use crate::network::Network;
 
+pub(crate) use mail::{AccountConfig, MailConfig, MailServer};
 use reader::{Reader, log_filter, log_format, public_url, server_name};
 pub(crate) use service::{ServiceConfig, without_password};
 pub(crate) use setting::{SETTINGS, Setting};
@@ -51,6 +53,9 @@ pub(crate) struct Config {
     /// The provider at which users log in. `None`: seats need no login.
     pub(crate) login: Option<LoginConfig>,
     pub(crate) limits: Limits,
+    /// The server that sends mail. `None`: the server sends none.
+    pub(crate) mail: Option<MailConfig>,
+    pub(crate) accounts: AccountConfig,
     /// The number of days for which telemetry is kept. 0: none is accepted.
     pub(crate) telemetry_days: u32,
     pub(crate) log: String,
@@ -189,6 +194,8 @@ impl Config {
             enrollment_token_file: reader.path("enrollment_token_file"),
             login: reader.login()?,
             limits: reader.limits()?,
+            mail: reader.mail()?,
+            accounts: reader.accounts()?,
             telemetry_days: reader.telemetry_days()?,
             log: reader.parsed("log", log_filter)?,
             log_format: reader.parsed("log_format", log_format)?,

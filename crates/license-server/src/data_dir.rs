@@ -80,6 +80,11 @@ impl DataDir {
         self.path.join("server.key")
     }
 
+    /// Returns the path of the key for secrets of accounts, which a server with a key in an HSM has.
+    pub(crate) fn account_key(&self) -> PathBuf {
+        self.path.join("accounts.key")
+    }
+
     /// Returns the paths of the server's earlier private keys, in the order of their names.
     ///
     /// # Errors

@@ -99,6 +99,54 @@ pub(crate) fn load_file(path: &Path) -> Result<VerifyingSigner, Failure> {
     signer::open(&location, &options).map_err(|error| not_loaded(path, &error))
 }
 
+/// Returns the material of the keys for secrets of accounts, the current one first.
+///
+/// It is the text of the private keys in the data directory, which all servers of a database have.
+/// The private key of an HSM cannot be read, so such a server has a random key in a file, which this
+/// function creates.
+///
+/// # Errors
+///
+/// Returns `IO` if a file cannot be read or written, and `INSECURE_FILE` if other users can read it.
+pub(crate) fn account_keys(
+    config: &Config,
+    directory: &DataDir,
+) -> Result<Vec<Zeroizing<Vec<u8>>>, Failure> {
+    let current = if config.key.is_some() {
+        let path = directory.account_key();
+        if !path.exists() {
+            let bytes = random::bytes::<32>();
+            let bytes = Zeroizing::new(bytes.map_err(|error| not_generated(&error))?);
+            let text = Zeroizing::new(license_core::encoding::hex::encode(bytes.as_slice()));
+            Destination::File(path.clone()).write(
+                text.as_bytes(),
+                Overwrite::Refuse,
+                Audience::OwnerOnly,
+            )?;
+        }
+        path
+    } else {
+        directory.key()
+    };
+    let paths = std::iter::once(current).chain(directory.earlier_keys()?);
+    paths.map(|path| material(&path)).collect()
+}
+
+fn material(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let failed = |error| Failure::io("read", path, &error);
+    let found = path.metadata().map_err(failed)?;
+    if is_exposed(&found) {
+        let shown = show_path(path);
+        let message = format!("{shown}: expected a file that only its owner can read");
+        return Err(Failure::new(Exit::System, "INSECURE_FILE", message)
+            .hint(format!("run `chmod 600 {shown}`")));
+    }
+    let text = Zeroizing::new(std::fs::read(path).map_err(failed)?);
+    // Line ends do not change a key.
+    let letters = text.iter().filter(|byte| !byte.is_ascii_whitespace());
+    Ok(Zeroizing::new(letters.copied().collect()))
+}
+
 /// The server's keys as the services use them. The key that a license certifies signs for it.
 pub(crate) struct SigningServer {
     current: ServerKey,

@@ -8,7 +8,7 @@
 //! | foundation | `args`, `network`, `embedded`, `config`, `data_dir`, `trust_file` |
 //! | | `certificate`, `logs`, `log_limit` |
 //! | domain | [`clock`], [`domain`], [`observer`], [`store`], [`services`] |
-//! | | `keys`, `metrics`, `login` |
+//! | | `keys`, `metrics`, `login`, `mail` |
 //! | HTTP | `api`, `server` |
 //! | program | `commands` |
 
@@ -30,6 +30,7 @@ mod keys;
 mod log_limit;
 mod login;
 mod logs;
+mod mail;
 mod metrics;
 mod network;
 pub mod observer;

@@ -12,7 +12,7 @@ use prometheus::{
 };
 
 use crate::domain::ServerCode;
-use crate::observer::Observer;
+use crate::observer::{MailResult, Observer};
 use crate::services::{PoolStatus, TickReport};
 
 /// The bounds of durations in seconds. The promise for a validation is 100 ms.
@@ -43,6 +43,10 @@ pub(crate) struct Metrics {
     denials: IntCounterVec,
     /// Logins by result: `verified` or the code of the refusal.
     pub(crate) logins: IntCounterVec,
+    /// Mails by what became of them.
+    mails: IntCounterVec,
+    /// Attempts of people to sign in, by result: `signed_in` or the code of the refusal.
+    pub(crate) sign_ins: IntCounterVec,
     /// Ends of leases by reason.
     lease_ends: IntCounterVec,
     /// Requests that a limit refused, by the limit.
@@ -140,6 +144,10 @@ impl Metrics {
         for result in LOGIN_RESULTS {
             logins.with_label_values(&[result]).reset();
         }
+        let mails = counters("license_mails_total", "Mails to people.", &["result"])?;
+        for result in MailResult::ALL {
+            mails.with_label_values(&[result.as_str()]).reset();
+        }
         Ok(Self {
             requests: counters(
                 "license_http_requests_total",
@@ -179,6 +187,12 @@ impl Metrics {
                 &["code"],
             )?,
             logins,
+            mails,
+            sign_ins: counters(
+                "license_sign_ins_total",
+                "Attempts of people to sign in.",
+                &["result"],
+            )?,
             lease_ends,
             limited: counters(
                 "license_http_limited_total",
@@ -343,6 +357,10 @@ impl Observer for Metrics {
 
     fn signed(&self, duration: Duration) {
         self.signatures.observe(duration.as_secs_f64());
+    }
+
+    fn mailed(&self, result: MailResult) {
+        self.mails.with_label_values(&[result.as_str()]).inc();
     }
 }
 

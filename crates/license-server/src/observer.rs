@@ -14,6 +14,34 @@ pub trait Observer: Send + Sync {
 
     /// The key made a signature. The time includes the wait for the key.
     fn signed(&self, duration: Duration);
+
+    /// A mail was sent, or will not be sent.
+    fn mailed(&self, _result: MailResult) {}
+}
+
+/// What became of a mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MailResult {
+    /// The mail server has accepted the mail.
+    Sent,
+    /// The mail server has not accepted the mail.
+    Failed,
+    /// Too many mails were waiting.
+    Dropped,
+}
+
+impl MailResult {
+    /// All results.
+    pub const ALL: [Self; 3] = [Self::Sent, Self::Failed, Self::Dropped];
+
+    /// Returns the name for metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Failed => "failed",
+            Self::Dropped => "dropped",
+        }
+    }
 }
 
 /// Ignores all measurements.

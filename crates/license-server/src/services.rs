@@ -43,6 +43,13 @@ pub use check_ins::{CheckInReply, CheckInService};
 pub use events::EventService;
 pub use idempotency::{IdempotencyService, RequestStart, RunningRequest};
 pub use licenses::{InstalledLicense, LicenseInstallReport, LicenseService, LicenseState};
+#[cfg(test)]
+pub(crate) use people::totp_code;
+pub use people::{
+    AccountExport, AccountService, AccountView, ClientInfo, Credentials, HashCost, Mail, MailQueue,
+    MemberService, NewInvitation, NewJoiner, NewSession, NewTotp, Password, PeopleSettings,
+    PeopleTools, Reauthentication, RecoveryCodes, Registration, ResetLink, Sealer, csrf_token,
+};
 pub use pools::{EndReply, LeaseView, PoolService, PoolStatus, TicketView};
 pub use readiness::Readiness;
 pub use revocations::RevocationService;
@@ -103,6 +110,8 @@ pub struct ServicesConfig {
     pub role: ServerRole,
     /// The number of days for which telemetry is kept. 0: none is accepted.
     pub telemetry_days: u32,
+    /// What the services of people share.
+    pub people: Arc<PeopleTools>,
 }
 
 /// All services of a tenant.
@@ -133,6 +142,8 @@ pub struct Services {
     pub setup: SetupService,
     /// API tokens.
     pub tokens: TokenService,
+    /// Members and invitations.
+    pub members: MemberService,
     /// The audit trail.
     pub audit: AuditService,
     /// Events.
@@ -188,6 +199,7 @@ impl Services {
             trust: TrustService::new(Arc::clone(&site)),
             setup: SetupService::new(Arc::clone(&site)),
             tokens: TokenService::new(Arc::clone(&site)),
+            members: MemberService::new(Arc::clone(&site)),
             audit: AuditService::new(Arc::clone(&site)),
             events: EventService::new(Arc::clone(&site)),
             idempotency: IdempotencyService::new(Arc::clone(&site)),

@@ -17,12 +17,13 @@ use operator::Operator;
 const RUN: &str = "license-server run --config license-server.toml --listen 0.0.0.0:8443";
 
 /// The sections with commands. The tests below follow each of them.
-const SECTIONS: [&str; 16] = [
+const SECTIONS: [&str; 17] = [
     "Try it out",
     "The certificate of the vendor",
     "Serve other machines",
     "Run as a service",
     "Administrators",
+    "People",
     "Seats",
     "Logins",
     "Clients",
@@ -217,6 +218,12 @@ fn administrators_and_clients_use_the_api_with_curl() {
     assert!(output.contains("\"is_intact\":true"), "{output}");
     let scopes = "\"scopes\":[\"seats:read\",\"seats:manage\"]";
     assert!(output.contains(scopes), "{output}");
+
+    // The steps of a person share the cookies and variables of one shell.
+    let output = operator.run(&Guide::read().blocks("People").concat());
+    assert!(output.contains("\"name\":\"Ann Smith\""), "{output}");
+    assert!(output.contains("\"role\":\"billing\""), "{output}");
+    assert!(output.contains("\"action\":\"member.remove\""), "{output}");
 
     let output = operator.follow("Usage reports");
     assert_eq!(output.matches("200 OK").count(), 1, "{output}");

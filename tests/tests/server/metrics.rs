@@ -20,6 +20,9 @@ pub(super) fn use_all(site: &Site, server: &Server) -> Vec<TcpStream> {
         .heartbeat(server, &seq)
         .expect_problem(409, "LEASE_LOST");
     validate(site, server);
+    let person = json!({"email": "ann@example.com", "password": "wrong password"});
+    let refused = server.post("/api/v1/sessions", &person);
+    refused.expect_problem(401, "UNAUTHORIZED");
     // Wrong credentials reach a limit, and connections another one.
     let wrong = [("authorization", "Bearer wrong")];
     let limited = (0..200).any(|_| server.send("GET", "/api/v1/audit", &wrong, "").status == 429);

@@ -59,7 +59,8 @@ async fn receive_up_to(
     next: Next,
     cap: usize,
 ) -> Response {
-    if [Method::GET, Method::HEAD, Method::DELETE].contains(request.method()) {
+    let is_bare = *request.method() == Method::DELETE && !has_body(request.headers());
+    if is_bare || [Method::GET, Method::HEAD].contains(request.method()) {
         return next.run(request).await;
     }
     let (mut parts, body) = request.into_parts();

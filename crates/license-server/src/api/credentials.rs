@@ -2,7 +2,8 @@
 //!
 //! | route | credentials |
 //! |---|---|
-//! | administration | `Authorization: Bearer TOKEN` with the permission that the route declares |
+//! | administration | `Authorization: Bearer TOKEN`, or the cookie of a session, with the permission that the route declares |
+//! | people | the cookie of a session, or none to sign in and to use a link |
 //! | seats | `Authorization: License KEY_OR_TOKEN`, and `X-Enrollment-Token` if it is configured |
 //! | acquire a seat | those of seats, and `X-Login-Token` if a login is configured |
 //! | usage reports | `Authorization: License KEY_OR_TOKEN` of an installed license |
@@ -15,7 +16,7 @@ use std::time::Duration;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
@@ -25,6 +26,7 @@ use super::login;
 use super::observe::ToAdministrator;
 use super::peer::Peer;
 use super::permissions::RoutePermissions;
+use super::person::person;
 use super::problem::Problem;
 use crate::domain::{Actor, Permission, Principal, Refusal, RefusalKind, ServerCode};
 use crate::services::Services;
@@ -51,7 +53,7 @@ pub(super) async fn require_permission(
 ) -> Response {
     let needed = permissions.needed(&request);
     let peer = request.extensions().get::<Peer>().copied();
-    match caller(&app, request.headers(), peer, needed).await {
+    match caller(&app, request.method(), request.headers(), peer, needed).await {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
             let mut response = next.run(request).await;
@@ -64,11 +66,12 @@ pub(super) async fn require_permission(
 
 async fn caller(
     app: &App,
+    method: &Method,
     headers: &HeaderMap,
     peer: Option<Peer>,
     needed: Option<Permission>,
 ) -> Result<Caller, Problem> {
-    let principal = principal(app, headers, peer).await?;
+    let principal = principal(app, method, headers, peer).await?;
     // A route that declares no permission is refused for everyone.
     if !needed.is_some_and(|needed| principal.allows(needed)) {
         return Err(not_permitted(&principal, needed));
@@ -80,12 +83,18 @@ async fn caller(
     })
 }
 
-/// Returns the caller that the credentials of a request name.
+/// Returns the caller that the credentials of a request name. A request with a token and a cookie
+/// has the permissions of the token only.
 async fn principal(
     app: &App,
+    method: &Method,
     headers: &HeaderMap,
     peer: Option<Peer>,
 ) -> Result<Principal, Problem> {
+    if let Some(person) = person(app, method, headers, peer).await? {
+        let principal = person.signed_in().principal();
+        return Ok(principal.ok_or_else(no_organization)?);
+    }
     let token = credential(headers, "Bearer").ok_or_else(no_token)?;
     let found = app.tenants().authenticate(token).await;
     found.map_err(|refusal| match refusal.kind {
@@ -104,9 +113,15 @@ fn not_permitted(principal: &Principal, needed: Option<Permission>) -> Problem {
 }
 
 fn no_token() -> Refusal {
-    let detail = "the request has no API token";
+    let detail = "the request has no API token and no session";
     Refusal::new(RefusalKind::Unauthorized, ServerCode::Unauthorized, detail)
         .hint("send Authorization: Bearer TOKEN; `license-server token create` creates a token")
+}
+
+fn no_organization() -> Refusal {
+    let detail = "the person is not a member of the organization of the session";
+    Refusal::new(RefusalKind::Forbidden, ServerCode::Forbidden, detail)
+        .hint("choose another organization with PATCH /api/v1/session, or accept an invitation")
 }
 
 /// The caller of a route of administrators, who has the permission of the route.

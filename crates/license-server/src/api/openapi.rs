@@ -19,9 +19,13 @@ use utoipa::openapi::{
     Required, Type,
 };
 
+use super::cookies;
 use super::etag::with_etag;
 use super::problem::{PROBLEM_JSON, ProblemBody};
 use super::router;
+
+/// The tag of routes of people, which do not read `Idempotency-Key`.
+const PEOPLE: &str = "people";
 
 /// Returns the document as JSON.
 pub(crate) fn document() -> String {
@@ -58,15 +62,22 @@ fn completed(mut document: OpenApi) -> OpenApi {
     document.tags = Some(vec![
         tag("clients", "Validation, activation and reports of machines"),
         tag("seats", "Floating seats"),
-        tag("administration", "Administration with an API token"),
+        tag(
+            "administration",
+            "Administration with an API token or the session of a person",
+        ),
+        tag(
+            "people",
+            "Accounts of people: sign in, registration and passwords",
+        ),
     ]);
     let components = document.components.get_or_insert_with(Components::new);
     components
         .schemas
         .insert("Problem".to_owned(), ProblemBody::schema());
-    let (bearer, license) = security_schemes();
-    components.add_security_scheme("bearer", bearer);
-    components.add_security_scheme("license", license);
+    for (name, scheme) in security_schemes() {
+        components.add_security_scheme(name, scheme);
+    }
     for (path, item) in &mut document.paths.paths {
         let has_parameter = path.contains('{');
         complete_item(item, has_parameter);
@@ -80,22 +91,41 @@ fn tag(name: &str, description: &str) -> Tag {
     tag
 }
 
-fn security_schemes() -> (SecurityScheme, SecurityScheme) {
+fn security_schemes() -> [(&'static str, SecurityScheme); 3] {
     let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
     let description = "`License` and a license key or token: `License CODITECT-PRO-…`";
     let license = ApiKeyValue::with_description("Authorization", description);
-    (bearer, SecurityScheme::ApiKey(ApiKey::Header(license)))
+    let description = "The cookie that `POST /api/v1/sessions` sets. A change also needs the header \
+        `X-CSRF-Token` with the token of `GET /api/v1/session`. The cookie is accepted in place of \
+        `bearer` too.";
+    let session = ApiKeyValue::with_description(cookies::SESSION, description);
+    [
+        ("bearer", bearer),
+        ("license", SecurityScheme::ApiKey(ApiKey::Header(license))),
+        ("session", SecurityScheme::ApiKey(ApiKey::Cookie(session))),
+    ]
 }
 
 fn complete_item(item: &mut PathItem, has_parameter: bool) {
     for operation in [&mut item.get, &mut item.delete].into_iter().flatten() {
         complete(operation, has_parameter);
     }
-    for operation in [&mut item.post, &mut item.put].into_iter().flatten() {
+    for operation in [&mut item.post, &mut item.put, &mut item.patch]
+        .into_iter()
+        .flatten()
+    {
         complete(operation, has_parameter);
         add_body_problems(operation);
     }
-    if let Some(post) = &mut item.post {
+    if let Some(delete) = &mut item.delete
+        && delete.request_body.is_some()
+    {
+        add_body_problems(delete);
+    }
+    if let Some(post) = &mut item.post
+        // The body can contain a password, of which nothing is kept.
+        && post.tags.as_deref() != Some(&[PEOPLE.to_owned()])
+    {
         let description = "A random text. A repetition with the same key and body has no further \
             effect, and gets the first response. The key is kept for 24 hours.";
         add_parameter(
@@ -226,7 +256,10 @@ mod tests {
                         .iter()
                         .any(|parameter| parameter["name"] == "Idempotency-Key")
                 });
-                assert_eq!(has_key, method == "post", "{name}");
+                let is_personal = operation["tags"][0] == "people";
+                assert_eq!(has_key, method == "post" && !is_personal, "{name}");
+                let session = operation["security"][0]["session"].as_array();
+                assert!(session.is_none() || is_personal, "{name}");
             }
         }
     }

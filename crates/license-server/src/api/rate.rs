@@ -52,6 +52,15 @@ impl RateTable {
         }
     }
 
+    /// Creates a table that allows `count` requests per hour for each key.
+    pub(super) fn per_hour(count: NonZeroU32) -> Self {
+        let quota = Quota::per_hour(count);
+        Self {
+            limiters: (0..BUCKETS).map(|_| RateLimiter::direct(quota)).collect(),
+            ..Self::new(None)
+        }
+    }
+
     /// Counts a request.
     ///
     /// # Errors

@@ -11,9 +11,10 @@ use utoipa_axum::routes;
 
 use super::permissions::RoutePermissions;
 use super::{
-    App, activations, audit, body, check_ins, credentials, events, health, host, idempotency,
-    licenses, observe, openapi, paths, pools, queue, revocations, seats, setup, telemetry, tokens,
-    trust, usage_reports, validate, vendor,
+    App, account, activations, audit, body, check_ins, credentials, events, health, host,
+    idempotency, invitations, licenses, members, observe, openapi, paths, person, pools, queue,
+    registrations, revocations, seats, sessions, setup, telemetry, tokens, trust, usage_reports,
+    validate, vendor,
 };
 
 /// Returns the router of the main listener.
@@ -40,6 +41,8 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .merge(reporting_routes())
         .merge(seat_routes())
         .merge(administration_routes())
+        .merge(visitor_routes())
+        .merge(person_routes())
         .merge(upload_routes())
 }
 
@@ -69,6 +72,9 @@ fn api(app: &App) -> OpenApiRouter<App> {
             credentials::require_permission,
         ))
     };
+    let persons = |router: OpenApiRouter<App>| {
+        router.route_layer(from_fn_with_state(app.clone(), person::require_session))
+    };
     let seats = |router: OpenApiRouter<App>| {
         router.route_layer(from_fn_with_state(
             app.clone(),
@@ -84,6 +90,8 @@ fn api(app: &App) -> OpenApiRouter<App> {
         .merge(reports(replay(reporting_routes())))
         .merge(small(seats(replay(seat_routes()))))
         .merge(small(administration(replay(administration_routes()))))
+        .merge(small(visitor_routes()))
+        .merge(small(persons(person_routes())))
         .merge(administration(large(replay(upload_routes()))))
         .route_layer(from_fn(no_store))
 }
@@ -146,9 +154,42 @@ fn administration_routes() -> OpenApiRouter<App> {
         .routes(routes!(telemetry::list))
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::revoke))
+        .routes(routes!(members::list))
+        .routes(routes!(members::change, members::remove))
+        .routes(routes!(members::reset_password))
+        .routes(routes!(invitations::list, invitations::create))
+        .routes(routes!(invitations::withdraw))
         .routes(routes!(audit::list))
         .routes(routes!(audit::verify))
         .routes(routes!(events::list))
+}
+
+/// Routes for people who have not signed in. They do not read `Idempotency-Key`: their bodies
+/// contain passwords and secrets, of which the database must keep nothing.
+fn visitor_routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(sessions::sign_in))
+        .routes(routes!(registrations::request))
+        .routes(routes!(registrations::confirm))
+        .routes(routes!(registrations::request_reset))
+        .routes(routes!(registrations::confirm_reset))
+        .routes(routes!(account::confirm_email))
+        .routes(routes!(invitations::accept))
+}
+
+/// Routes for people who have signed in. They do not read `Idempotency-Key` either.
+fn person_routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(sessions::current, sessions::choose))
+        .routes(routes!(sessions::list))
+        .routes(routes!(sessions::end))
+        .routes(routes!(account::get, account::change, account::delete))
+        .routes(routes!(account::export))
+        .routes(routes!(account::password))
+        .routes(routes!(account::begin_totp, account::end_totp))
+        .routes(routes!(account::confirm_totp))
+        .routes(routes!(account::recovery_codes))
+        .routes(routes!(account::request_email))
 }
 
 /// Routes that take files of the vendor.

@@ -1,22 +1,23 @@
 //! The first administrator: a one-time link with a form, and `POST /setup`.
 
-use axum::Form;
-use axum::Router;
 use axum::extract::State;
 use axum::extract::rejection::FormRejection;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
-use serde::Deserialize;
+use axum::{Form, Json, Router};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::App;
 use super::body::{StrictJson, receive};
 use super::paths::StrictPath;
 use super::problem::Problem;
+use super::registrations::email;
 use super::tokens::{created, token_name};
 use crate::domain::Refusal;
+use crate::services::Password;
 
 /// The style of the page, which has its own path, because the policy allows no style in a page.
 const STYLE: &str = "body{font:1rem/1.5 system-ui,sans-serif;max-width:40rem;margin:3rem auto;\
@@ -38,6 +39,33 @@ pub(super) struct SetupBody {
     /// The name of the administrator.
     #[schema(min_length = 1, max_length = 100)]
     name: String,
+    /// The e-mail address of an account. Without it, the administrator gets an API token.
+    #[serde(default)]
+    #[schema(min_length = 3, max_length = 254)]
+    email: Option<String>,
+    /// The password of the account.
+    #[serde(default)]
+    #[schema(min_length = 10, max_length = 256)]
+    password: Option<String>,
+}
+
+/// The account of the first administrator.
+#[derive(Serialize, ToSchema)]
+#[schema(as = FirstAccount)]
+pub(super) struct FirstAccountBody {
+    /// The id of the account, which signs in with `POST /api/v1/sessions`.
+    account: String,
+}
+
+/// The answer: a token, or an account.
+#[derive(ToSchema)]
+#[schema(as = FirstAdministrator)]
+#[expect(dead_code, reason = "only the schema is used")]
+pub(super) enum FirstAdministrator {
+    #[schema(title = "token")]
+    Token(super::tokens::NewTokenBody),
+    #[schema(title = "account")]
+    Account(FirstAccountBody),
 }
 
 #[derive(Deserialize)]
@@ -46,21 +74,34 @@ struct SetupForm {
     name: String,
 }
 
-/// Creates the token of the first administrator. The secret is valid once, for 24 hours.
+/// Creates the first administrator: with an e-mail address and a password an account, and an API
+/// token otherwise. The secret is valid once, for 24 hours.
 #[utoipa::path(
     post,
     path = "/api/v1/setup",
     tag = "administration",
     request_body = SetupBody,
-    responses((status = 201, description = "The token", body = super::tokens::NewTokenBody)),
+    responses((status = 201, description = "The token or the account", body = FirstAdministrator)),
 )]
 pub(super) async fn complete(
     State(app): State<App>,
     StrictJson(body): StrictJson<SetupBody>,
 ) -> Result<Response, Problem> {
     let name = token_name(&body.name)?;
-    let new = app.services().setup.complete(&body.secret, &name).await?;
-    Ok(created(new))
+    let setup = &app.services().setup;
+    match (body.email, body.password) {
+        (None, None) => Ok(created(setup.complete(&body.secret, &name).await?)),
+        (Some(address), Some(password)) => {
+            let (address, password) = (email(&address)?, Password::new(password));
+            let account = setup.complete_with_account(&body.secret, &name, address, password);
+            let account = account.await?.to_string();
+            Ok((StatusCode::CREATED, Json(FirstAccountBody { account })).into_response())
+        }
+        _ => Err(
+            Problem::malformed("an account needs an e-mail address and a password")
+                .hint("send both members, or none of them for an API token"),
+        ),
+    }
 }
 
 /// Returns the routes of the page.

@@ -1,6 +1,7 @@
 //! The HTTP interface without a network.
 
 mod documentation;
+mod people;
 mod roles;
 mod tenants;
 mod walk;
@@ -21,8 +22,8 @@ use crate::clock::ManualClock;
 use crate::config::Limits;
 use crate::domain::{Actor, ApiToken, NewAuditEntry, Scopes, SecretDigest, TenantId};
 use crate::metrics::Metrics;
-use crate::services::tests::{at, config};
-use crate::services::{ServerRole, TenantServices};
+use crate::services::tests::{at, config, people};
+use crate::services::{PeopleTools, ServerRole, TenantServices};
 use crate::store::ServerStore;
 use crate::store::sqlite::SqliteStore;
 
@@ -73,8 +74,19 @@ impl TestApi {
         clock: &Arc<ManualClock>,
         role: ServerRole,
     ) -> Self {
+        Self::start_with(store, clock, role, people(None)).await
+    }
+
+    /// Starts a server with these settings of people.
+    async fn start_with(
+        store: Arc<dyn ServerStore>,
+        clock: &Arc<ManualClock>,
+        role: ServerRole,
+        people: Arc<PeopleTools>,
+    ) -> Self {
         let mut config = config(Arc::clone(&store), clock);
         config.role = role;
+        config.people = people;
         let tenants = TenantServices::open(config).await.unwrap();
         let second = Duration::from_secs(1);
         let settings = AppSettings {

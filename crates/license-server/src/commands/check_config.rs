@@ -10,6 +10,7 @@ use crate::certificate::CertificateFiles;
 use crate::config::{self, Config, SETTINGS, Setting, Settings, Tls, without_password};
 use crate::data_dir::DataDir;
 use crate::login;
+use crate::mail;
 use crate::store::ServerStoreError;
 
 pub(super) fn run(
@@ -68,6 +69,9 @@ fn check_files(config: &Config, terminal: &Terminal) -> Result<(), Failure> {
         };
         files.load()?.warn(&config.tls, terminal);
     }
+    if let Some(mail) = &config.mail {
+        mail::check(mail)?;
+    }
     config.login.as_ref().map_or(Ok(()), login::check)
 }
 
@@ -112,7 +116,7 @@ fn shown(setting: Setting, value: &SettingValue<String>) -> Option<String> {
         return None;
     }
     Some(match setting.name {
-        "database" | "redis" => without_password(text),
+        "database" | "redis" | "mail" => without_password(text),
         _ => text.clone(),
     })
 }

@@ -17,6 +17,7 @@ use license_issuer::services::issue::own_trust_set;
 use super::database::{
     DatabaseAccess, OpenedDatabase, create_tables, open_database, record_first_key, refuse_new_key,
 };
+use super::people;
 use crate::clock::{ServerClock, SystemServerClock};
 use crate::config::Config;
 use crate::data_dir::DataDir;
@@ -184,6 +185,7 @@ pub(super) async fn open(
         issuer: config.name.clone(),
         role,
         telemetry_days: config.telemetry_days,
+        people: people::tools(config, directory, &access)?,
     });
     let tenants = tenants.await.map_err(|refusal| refused(&refusal))?;
     Ok(OpenedServer {

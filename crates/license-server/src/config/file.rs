@@ -18,9 +18,10 @@ use super::setting::{SETTINGS, Setting};
 pub(super) type FileValues = Vec<(Setting, SettingValue<String>)>;
 
 /// Names of members that would contain a secret.
-const SECRETS: [&str; 7] = [
+const SECRETS: [&str; 8] = [
     "database_password",
     "enrollment_token",
+    "mail_password",
     "passphrase",
     "password",
     "pin",

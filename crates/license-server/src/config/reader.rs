@@ -293,7 +293,7 @@ pub(super) fn no_tls(listen: SocketAddr) -> Failure {
 /// Returns the failure of a value that is not acceptable.
 pub(super) fn refused(name: &str, expected: &str, value: &SettingValue<String>) -> Failure {
     let shown = match name {
-        "database" | "redis" => without_password(&value.value),
+        "database" | "redis" | "mail" => without_password(&value.value),
         _ => value.value.clone(),
     };
     let shown: String = shown.chars().take(60).collect();

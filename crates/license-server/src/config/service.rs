@@ -115,7 +115,7 @@ impl Reader<'_> {
 
     /// Returns a service with the file of its password. Other users can read the options of a
     /// process and the settings file, so only a variable may contain the password.
-    fn service(
+    pub(super) fn service(
         &self,
         name: &'static str,
         schemes: &[&str],

@@ -51,7 +51,7 @@ impl Setting {
 }
 
 /// All settings, in the order in which `license-server check-config` shows them.
-pub(crate) const SETTINGS: [Setting; 42] = [
+pub(crate) const SETTINGS: [Setting; 48] = [
     Setting::path("data_dir", "license-server in the user data directory"),
     Setting::optional("database", "SQLite in the data directory"),
     Setting::path("database_password_file", "none"),
@@ -82,6 +82,12 @@ pub(crate) const SETTINGS: [Setting; 42] = [
     Setting::value("login_required", "on"),
     Setting::path("login_keys", "the keys of the provider"),
     Setting::path("login_ca_file", "the roots of Mozilla"),
+    Setting::optional("mail", "none: links are shown to administrators"),
+    Setting::path("mail_password_file", "none"),
+    Setting::optional("mail_from", "none"),
+    Setting::value("registration", "off"),
+    Setting::value("session_idle_hours", "12"),
+    Setting::value("session_days", "30"),
     Setting::value("peer_rate", "200"),
     Setting::value("license_rate", "2000"),
     Setting::value("max_connections", "4096"),

@@ -172,10 +172,10 @@ pub enum AccountChange {
     /// Requires one-time codes from now on. Has the step of the confirming code, the digests of the
     /// recovery codes, and the session that stays.
     ConfirmTotp(u64, Vec<SecretDigest>, Option<String>),
-    /// Removes the secret of one-time codes and the recovery codes.
-    EndTotp,
-    /// Replaces the recovery codes.
-    RecoveryCodes(Vec<SecretDigest>),
+    /// Removes the secret of one-time codes and the recovery codes. Uses up the factor.
+    EndTotp(SecondFactor),
+    /// Replaces the recovery codes. Uses up the factor.
+    RecoveryCodes(SecondFactor, Vec<SecretDigest>),
 }
 
 /// The proof of a second factor, which works once.

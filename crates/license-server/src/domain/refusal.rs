@@ -59,6 +59,15 @@ server_codes! {
     WrongRole "WRONG_ROLE" "A site server cannot issue, and a vendor server imports nothing.",
     NoTelemetry "NO_TELEMETRY" "The server accepts no telemetry.",
     TelemetryDeleted "TELEMETRY_DELETED" "The telemetry of the installation was deleted.",
+    CsrfRequired "CSRF_REQUIRED" "A change with a cookie has no valid CSRF token, or another site sent it.",
+    TotpRequired "TOTP_REQUIRED" "The password is right, and the account also needs a one-time code.",
+    WeakPassword "WEAK_PASSWORD" "The new password is too short, too long or too easy to guess.",
+    LastOwner "LAST_OWNER" "The organization would have no owner.",
+    LinkEnded "LINK_ENDED" "The link was used, was withdrawn, or has ended.",
+    AddressTaken "ADDRESS_TAKEN" "An account with the e-mail address exists.",
+    RegistrationOff "REGISTRATION_OFF" "The server accepts no registrations.",
+    MailOff "MAIL_OFF" "The server cannot send mail.",
+    KeyMismatch "KEY_MISMATCH" "A stored secret cannot be opened with the keys of this server.",
     ShownOnce "SHOWN_ONCE" "The answer contained a secret, which is shown only once.",
 }
 

@@ -1,10 +1,273 @@
 //! People: their accounts, sessions and memberships.
+//!
+//! An account belongs to a person, and joins organizations as a member. [`AccountService`] serves
+//! people, whatever their organization, and [`MemberService`] serves the administrators of an
+//! organization.
 
+mod accounts;
+mod codes;
+mod export;
+mod invitations;
+mod links;
+mod mails;
+mod members;
+mod passwords;
+mod seal;
 mod sessions;
+mod totp;
 
-use chrono::TimeDelta;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-pub(super) use sessions::authenticate;
+use chrono::{DateTime, TimeDelta, Utc};
 
-/// How long a session lasts without a use.
-pub(super) const SESSION_IDLE: TimeDelta = TimeDelta::hours(12);
+pub use accounts::{AccountView, Reauthentication};
+pub use codes::{NewTotp, RecoveryCodes};
+pub use export::AccountExport;
+pub use invitations::{NewInvitation, NewJoiner};
+pub use links::{Registration, ResetLink};
+pub use mails::{Mail, MailQueue};
+pub use members::MemberService;
+pub use passwords::{HashCost, Password};
+pub use seal::Sealer;
+pub use sessions::{ClientInfo, Credentials, NewSession, csrf_token};
+#[cfg(test)]
+pub(crate) use totp::code_of as totp_code;
+
+use passwords::PasswordHasher;
+
+use super::site::random;
+use crate::clock::{ServerClock as _, SteadyClock};
+use crate::domain::{
+    Account, AccountId, Actor, EmailAddress, NewAuditEntry, Refusal, RefusalKind, ServerCode,
+    TenantId,
+};
+use crate::store::ServerStore;
+
+/// After how many ticks ended sessions and links are deleted.
+const CLEAN_UP_TICKS: u64 = 600;
+
+/// The longest name of a person or an organization, in characters.
+const MAX_NAME: usize = 100;
+
+/// The settings of accounts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeopleSettings {
+    /// Whether people can register an organization.
+    pub registration: bool,
+    /// How long a session lasts without a use.
+    pub session_idle: TimeDelta,
+    /// How long a session lasts at most.
+    pub session_lifetime: TimeDelta,
+    /// The cost of a password hash.
+    pub cost: HashCost,
+}
+
+/// The parts that the services of people share.
+pub struct PeopleTools {
+    settings: PeopleSettings,
+    /// The address of the server in links, without a slash at its end.
+    base_url: String,
+    hasher: PasswordHasher,
+    sealer: Sealer,
+    /// `None`: the server cannot send mail.
+    mail: Option<Arc<dyn MailQueue>>,
+}
+
+impl PeopleTools {
+    /// Creates the parts.
+    ///
+    /// # Errors
+    ///
+    /// Returns a refusal if the cost of a password hash is not accepted.
+    pub fn new(
+        settings: PeopleSettings,
+        base_url: &str,
+        sealer: Sealer,
+        mail: Option<Arc<dyn MailQueue>>,
+    ) -> Result<Arc<Self>, Refusal> {
+        Ok(Arc::new(Self {
+            settings,
+            base_url: base_url.trim_end_matches('/').to_owned(),
+            hasher: PasswordHasher::new(settings.cost)?,
+            sealer,
+            mail,
+        }))
+    }
+
+    /// Returns the functions for secrets in the database and in cookies.
+    pub fn sealer(&self) -> &Sealer {
+        &self.sealer
+    }
+
+    /// Returns a new account that nobody has verified.
+    ///
+    /// # Errors
+    ///
+    /// Returns `BAD_REQUEST` for a name and `WEAK_PASSWORD` for a password that is not accepted.
+    pub(super) async fn new_account(
+        &self,
+        email: EmailAddress,
+        name: &str,
+        password: Password,
+        created_at: DateTime<Utc>,
+    ) -> Result<Account, Refusal> {
+        let name = checked_name("person", name)?;
+        let hash = self.hasher.hash(password, Some(&email)).await?;
+        Ok(Account {
+            id: new_account_id()?,
+            email: Some(email),
+            name,
+            password: Some(hash),
+            totp: None,
+            created_at,
+            verified_at: None,
+        })
+    }
+
+    /// Returns the address of a page, with a secret in its fragment. Browsers do not send the
+    /// fragment, so no log and no `Referer` has it.
+    fn link(&self, page: &str, secret: &str) -> String {
+        format!("{}/{page}#{secret}", self.base_url)
+    }
+}
+
+/// Serves people who sign in, whatever their organization.
+pub struct AccountService {
+    store: Arc<dyn ServerStore>,
+    clock: SteadyClock,
+    tools: Arc<PeopleTools>,
+    /// The operator of the server, as authenticator apps show it.
+    issuer: String,
+    /// The organization of the server itself, which has no name.
+    own: TenantId,
+    /// The links that are being sent. Others wait.
+    turns: Arc<tokio::sync::Semaphore>,
+    ticks: AtomicU64,
+}
+
+impl AccountService {
+    pub(super) fn new(
+        store: Arc<dyn ServerStore>,
+        clock: SteadyClock,
+        tools: Arc<PeopleTools>,
+        issuer: String,
+        own: TenantId,
+    ) -> Self {
+        Self {
+            store,
+            clock,
+            tools,
+            issuer,
+            own,
+            turns: Arc::new(tokio::sync::Semaphore::new(8)),
+            ticks: AtomicU64::new(0),
+        }
+    }
+
+    /// Returns the current time, which does not follow sudden jumps.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.clock.wall()
+    }
+
+    /// Returns an audit entry of now about the account of the originator.
+    fn audit(&self, account: &AccountId, action: &'static str) -> NewAuditEntry {
+        NewAuditEntry {
+            actor: Actor::Account(account.clone()),
+            action,
+            subject: account.to_string(),
+            details: serde_json::json!({}),
+            at: self.now(),
+        }
+    }
+
+    /// Deletes sessions and links that have ended, once in ten minutes. The server calls it once a
+    /// second.
+    ///
+    /// # Errors
+    ///
+    /// Returns a refusal if the store fails.
+    pub(super) async fn tick(&self) -> Result<(), Refusal> {
+        let number = self.ticks.fetch_add(1, Ordering::Relaxed);
+        if !number.is_multiple_of(CLEAN_UP_TICKS) {
+            return Ok(());
+        }
+        let now = self.now();
+        let idle = self.tools.settings.session_idle;
+        let idle_before = license_core::time::saturating_sub(now, idle);
+        while self.store.forget_ended(now, idle_before).await? > 0 {}
+        Ok(())
+    }
+}
+
+/// Returns a new id of an account.
+fn new_account_id() -> Result<AccountId, Refusal> {
+    Ok(AccountId::from_random(random()?))
+}
+
+/// Returns a new id with a prefix.
+fn new_id(prefix: &str) -> Result<String, Refusal> {
+    let bytes: [u8; 16] = random()?;
+    Ok(format!(
+        "{prefix}_{}",
+        license_core::encoding::hex::encode(&bytes)
+    ))
+}
+
+/// Checks the name of a person or an organization. Returns it without spaces around it.
+pub(super) fn checked_name(kind: &str, text: &str) -> Result<String, Refusal> {
+    let text = text.trim();
+    let count = text.chars().count();
+    if (1..=MAX_NAME).contains(&count) && !text.chars().any(is_unsafe) {
+        return Ok(text.to_owned());
+    }
+    let detail = format!("the name of the {kind} is not accepted");
+    Err(bad_request(detail).values(
+        format!("1 to {MAX_NAME} characters without control characters"),
+        "another text",
+    ))
+}
+
+/// Returns whether a character could change the meaning or the look of the text around it: control
+/// characters, line separators, and marks of the writing direction.
+fn is_unsafe(character: char) -> bool {
+    character.is_control()
+        || matches!(character,
+            '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}'
+            | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+fn bad_request(detail: impl Into<String>) -> Refusal {
+    Refusal::new(RefusalKind::BadRequest, ServerCode::BadRequest, detail)
+}
+
+fn conflict(code: ServerCode, detail: &str) -> Refusal {
+    Refusal::new(RefusalKind::Conflict, code, detail)
+}
+
+fn forbidden(detail: &str) -> Refusal {
+    Refusal::new(RefusalKind::Forbidden, ServerCode::Forbidden, detail)
+}
+
+fn not_found(kind: &str) -> Refusal {
+    let detail = format!("there is no such {kind}");
+    Refusal::new(RefusalKind::NotFound, ServerCode::NotFound, detail)
+}
+
+/// Returns the refusal of a link that cannot be used.
+fn link_ended() -> Refusal {
+    Refusal::new(
+        RefusalKind::Forbidden,
+        ServerCode::LinkEnded,
+        "the link was used, was withdrawn, or has ended",
+    )
+    .hint("request another link")
+}
+
+pub(super) fn address_taken() -> Refusal {
+    conflict(
+        ServerCode::AddressTaken,
+        "an account with the e-mail address exists",
+    )
+    .hint("sign in with this account; a new password can be set with a link by mail")
+}

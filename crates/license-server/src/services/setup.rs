@@ -5,9 +5,13 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use serde_json::json;
 
+use super::people::{Password, address_taken};
 use super::site::Site;
 use super::tokens::{NewToken, new_secret, new_token};
-use crate::domain::{Actor, Refusal, RefusalKind, Role, SecretDigest, ServerCode};
+use crate::domain::{
+    AccountId, Actor, EmailAddress, JoinOutcome, Refusal, RefusalKind, Role, SecretDigest,
+    ServerCode,
+};
 
 /// How long the link is valid.
 const VALIDITY: TimeDelta = TimeDelta::hours(24);
@@ -68,6 +72,37 @@ impl SetupService {
             Ok(new)
         } else {
             Err(used())
+        }
+    }
+
+    /// Creates the first administrator with an account, and ends the validity of the link.
+    ///
+    /// # Errors
+    ///
+    /// Returns `SETUP_USED` if the secret is wrong, was used, or has expired, `ADDRESS_TAKEN` if
+    /// the address has an account, and the refusals of names and passwords.
+    pub async fn complete_with_account(
+        &self,
+        secret: &str,
+        name: &str,
+        email: EmailAddress,
+        password: Password,
+    ) -> Result<AccountId, Refusal> {
+        self.check(secret).await?;
+        let (people, now) = (&self.site.people, self.site.wall());
+        let account = people.new_account(email, name, password, now).await?;
+        let id = account.id.clone();
+        let details = json!({ "role": Role::Owner.as_str() });
+        let audit = self
+            .site
+            .audit(&Actor::Setup, "setup.complete", id.as_str(), details);
+        let (store, tenant) = (&self.site.store, &self.site.tenant);
+        let digest = SecretDigest::new(secret);
+        let completed = store.complete_setup_with_account(tenant, digest, account, audit);
+        match completed.await? {
+            JoinOutcome::Joined | JoinOutcome::AlreadyMember => Ok(id),
+            JoinOutcome::LinkEnded => Err(used()),
+            JoinOutcome::AddressTaken => Err(address_taken()),
         }
     }
 }

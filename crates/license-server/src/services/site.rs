@@ -13,6 +13,7 @@ use super::ServicesConfig;
 use super::cache::Cache;
 use super::content::Content;
 use super::licenses::InstalledLicense;
+use super::people::PeopleTools;
 use super::roots::TrustRoots;
 use super::signer::ServerSigner;
 use super::vendor::{self, ServerRole, VendorLedger};
@@ -36,6 +37,7 @@ pub(super) struct Site {
     pub(super) tenant: TenantId,
     pub(super) matrix: Arc<FeatureMatrix>,
     pub(super) issuer: String,
+    pub(super) people: Arc<PeopleTools>,
     /// Whether the server is a vendor's, which takes its content from the ledger.
     pub(super) is_vendor: bool,
     /// The ledger and the key of the vendor. A command at the console of a vendor's server has
@@ -65,6 +67,7 @@ impl Site {
             tenant: config.tenant,
             matrix: config.matrix,
             issuer: config.issuer,
+            people: config.people,
             is_vendor,
             vendor,
             roots: config.roots,

@@ -6,13 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use license_core::FeatureMatrix;
 use tokio::sync::OnceCell;
 
+use super::people::{AccountService, PeopleTools};
 use super::roots::TrustRoots;
 use super::signer::ServerSigner;
+use super::tokens;
 use super::vendor::ServerRole;
 use super::{Services, ServicesConfig};
-use super::{people, tokens};
-use crate::clock::ServerClock;
-use crate::domain::{Principal, Refusal, SignedIn, TenantId};
+use crate::clock::{ServerClock, SteadyClock};
+use crate::domain::{Principal, Refusal, TenantId};
 use crate::store::ServerStore;
 
 /// The services of a tenant, once they are opened.
@@ -34,6 +35,8 @@ pub struct TenantServices {
     matrix: Arc<FeatureMatrix>,
     issuer: String,
     telemetry_days: u32,
+    people: Arc<PeopleTools>,
+    accounts: Arc<AccountService>,
 }
 
 impl TenantServices {
@@ -47,6 +50,14 @@ impl TenantServices {
         let (signer, roots) = (Arc::clone(&config.signer), Arc::clone(&config.roots));
         let (matrix, issuer) = (Arc::clone(&config.matrix), config.issuer.clone());
         let telemetry_days = config.telemetry_days;
+        let people = Arc::clone(&config.people);
+        let accounts = AccountService::new(
+            Arc::clone(&store),
+            SteadyClock::new(Arc::clone(&clock)),
+            Arc::clone(&people),
+            issuer.clone(),
+            config.tenant.clone(),
+        );
         let own = Services::open(config).await?;
         Ok(Arc::new(Self {
             own,
@@ -58,6 +69,8 @@ impl TenantServices {
             matrix,
             issuer,
             telemetry_days,
+            people,
+            accounts: Arc::new(accounts),
         }))
     }
 
@@ -65,6 +78,11 @@ impl TenantServices {
     /// the console.
     pub fn own(&self) -> &Arc<Services> {
         &self.own
+    }
+
+    /// Returns the service for people who sign in, whatever their organization.
+    pub fn accounts(&self) -> &Arc<AccountService> {
+        &self.accounts
     }
 
     /// Returns the services of a tenant.
@@ -98,6 +116,7 @@ impl TenantServices {
             issuer: self.issuer.clone(),
             role: ServerRole::Site,
             telemetry_days: self.telemetry_days,
+            people: Arc::clone(&self.people),
         })
         .await
     }
@@ -115,7 +134,7 @@ impl TenantServices {
                 .filter_map(|services| services.get().cloned());
             opened.collect()
         };
-        let mut result = Ok(());
+        let mut result = self.accounts.tick().await;
         for services in others {
             if let Err(refusal) = services.tick().await {
                 result = Err(refusal);
@@ -131,20 +150,5 @@ impl TenantServices {
     /// Returns `UNAUTHORIZED` if no valid token has the secret.
     pub async fn authenticate(&self, secret: &str) -> Result<Principal, Refusal> {
         tokens::authenticate(&*self.store, secret, self.own.now()).await
-    }
-
-    /// Returns the session with a secret, with its account and role, and records its use from a
-    /// network address.
-    ///
-    /// # Errors
-    ///
-    /// Returns `UNAUTHORIZED` if no session has the secret, or if the session has ended.
-    pub async fn authenticate_session(
-        &self,
-        secret: &str,
-        address: &str,
-    ) -> Result<SignedIn, Refusal> {
-        let idle = people::SESSION_IDLE;
-        people::authenticate(&*self.store, secret, address, self.own.now(), idle).await
     }
 }

@@ -13,7 +13,7 @@ use std::num::NonZeroU32;
 use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use license_core::issue::{
     KeyBits, LeaseDraft, LicenseDraft, RandomError, ServerKey, Signer, SigningError, SigningKey,
     ValidationDraft, VerifyingSigner,
@@ -23,7 +23,10 @@ use license_core::trust::TrustedKey;
 use license_core::{FeatureMatrix, LicenseId, Tier, TrustSet, time};
 use tempfile::TempDir;
 
-use super::{ServerRole, ServerSigner, Services, ServicesConfig};
+use super::{
+    HashCost, MailQueue, PeopleSettings, PeopleTools, Sealer, ServerRole, ServerSigner, Services,
+    ServicesConfig,
+};
 use crate::clock::ManualClock;
 use crate::domain::{Actor, TenantId};
 use crate::store::ServerStore;
@@ -114,7 +117,23 @@ pub(crate) fn config(store: Arc<dyn ServerStore>, clock: &Arc<ManualClock>) -> S
         issuer: "licenses.acme.example".to_owned(),
         role: ServerRole::Site,
         telemetry_days: 400,
+        people: people(None),
     }
+}
+
+/// Returns what the services of people share, with cheap hashes.
+pub(crate) fn people(mail: Option<Arc<dyn MailQueue>>) -> Arc<PeopleTools> {
+    let settings = PeopleSettings {
+        registration: true,
+        session_idle: TimeDelta::hours(12),
+        session_lifetime: TimeDelta::days(30),
+        cost: HashCost {
+            memory: 8,
+            passes: 1,
+        },
+    };
+    let sealer = Sealer::new([&b"key of the tests"[..]]).unwrap();
+    PeopleTools::new(settings, "https://licenses.example.com/", sealer, mail).unwrap()
 }
 
 /// Opens the services of a site over a store.

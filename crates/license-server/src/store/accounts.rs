@@ -63,6 +63,20 @@ pub trait AccountStore: Send + Sync {
         audit: NewAuditEntry,
     ) -> Result<bool, ServerStoreError>;
 
+    /// Appends an entry to the audit trail of each organization of an account.
+    async fn record_account(
+        &self,
+        account: &AccountId,
+        audit: NewAuditEntry,
+    ) -> Result<(), ServerStoreError>;
+
+    /// Returns whether an account has a recovery code.
+    async fn has_recovery_code(
+        &self,
+        account: &AccountId,
+        code: SecretDigest,
+    ) -> Result<bool, ServerStoreError>;
+
     /// Deletes an account, its sessions and memberships, and revokes the API tokens that it created.
     async fn delete_account(
         &self,

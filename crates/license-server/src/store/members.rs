@@ -26,6 +26,13 @@ pub trait MemberStore: Send + Sync {
         account: &AccountId,
     ) -> Result<Option<Member>, ServerStoreError>;
 
+    /// Returns the name of an organization. One that was not registered has none.
+    async fn tenant_name(&self, tenant: &TenantId) -> Result<Option<String>, ServerStoreError>;
+
+    /// Appends an entry to the audit trail.
+    async fn record(&self, tenant: &TenantId, audit: NewAuditEntry)
+    -> Result<(), ServerStoreError>;
+
     /// Changes the role of a member from `from` to `to`. The sessions of the member in the
     /// organization end, and the API tokens and invitations that the member created are revoked.
     async fn change_role(

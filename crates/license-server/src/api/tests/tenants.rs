@@ -11,7 +11,10 @@ use license_test_services::TestDatabase;
 use super::walk::{Resources, issue_order};
 use super::{TestApi, clock, sqlite};
 use crate::clock::ManualClock;
-use crate::domain::{Actor, PageRequest, TenantId};
+use crate::domain::{
+    Account, AccountId, Actor, EmailAddress, Membership, NewAuditEntry, PageRequest, Principal,
+    Role, TenantId,
+};
 use crate::services::tests::administration::report;
 use crate::services::tests::floating::{acquire_request, session};
 use crate::services::tests::installation::list;
@@ -50,11 +53,16 @@ async fn use_site(api: &TestApi) -> Resources {
         .pool
         .to_string();
     let nonce = Nonce::from_random([1; 16]).to_string();
+    let (member, invitation) = add_people(api).await;
     let token = format!("tok_owner_{}", services.tenant());
     let texts = [
         &pool,
         &nonce,
         &token,
+        &member,
+        &invitation,
+        "ann@example.com",
+        "carl@example.com",
         "user1",
         "user6",
         "ACME Ltd",
@@ -70,9 +78,43 @@ async fn use_site(api: &TestApi) -> Resources {
             ("session", Some(session(1).to_string())),
             ("id", Some(token)),
             ("nonce", Some(nonce)),
+            ("member", Some(member)),
+            ("invitation", Some(invitation)),
         ],
         texts,
     }
+}
+
+/// Gives the site a member and an invitation, and returns their ids.
+async fn add_people(api: &TestApi) -> (String, String) {
+    let services = api.tenants.own();
+    let email = |text| EmailAddress::parse(text).unwrap();
+    let account = Account {
+        id: AccountId::from_random([1; 16]),
+        email: Some(email("ann@example.com")),
+        name: "Ann".to_owned(),
+        password: None,
+        totp: None,
+        created_at: services.now(),
+        verified_at: None,
+    };
+    let id = account.id.to_string();
+    let membership = Membership::of_owner(services.tenant().clone(), services.now());
+    let audit = NewAuditEntry {
+        actor: Actor::Console,
+        action: "account.create",
+        subject: id.clone(),
+        details: serde_json::Value::Null,
+        at: services.now(),
+    };
+    let created = api.store.create_account(account, membership, audit);
+    assert!(created.await.unwrap());
+    let console = Principal::console(services.tenant().clone());
+    let invited = services
+        .members
+        .invite(&console, email("carl@example.com"), Role::Auditor)
+        .await;
+    (id, invited.unwrap().invitation.id)
 }
 
 #[tokio::test]
@@ -174,6 +216,8 @@ async fn a_second_tenant_neither_sees_nor_changes_the_ledger_of_a_vendor() {
             ("id", Some(token)),
             // The answer to an activation is in the ledger.
             ("nonce", None),
+            ("member", None),
+            ("invitation", None),
         ],
     };
     api.walk(&resources).await;

@@ -35,6 +35,11 @@ fn unknown() -> Vec<(&'static str, String)> {
         ("session", session(200).to_string()),
         ("id", "tok_00000000000000000000000000000000".to_owned()),
         ("nonce", Nonce::from_random([200; 16]).to_string()),
+        ("member", "acc_00000000000000000000000000000000".to_owned()),
+        (
+            "invitation",
+            "inv_00000000000000000000000000000000".to_owned(),
+        ),
     ]
 }
 
@@ -71,6 +76,11 @@ fn input(operation: &Operation) -> (&'static str, Option<Value>) {
         }
         ("PUT", "/api/v1/pools/{pool}/policy") => order(json!({"max_queue": 7})),
         ("POST", "/api/v1/tokens") => order(json!({"name": "new", "scopes": ["auditor"]})),
+        ("PATCH", "/api/v1/members/{member}") => order(json!({"role": "member"})),
+        ("POST", "/api/v1/members/{member}/password-resets") => ("", None),
+        ("POST", "/api/v1/invitations") => {
+            order(json!({"email": "bob@example.com", "role": "auditor"}))
+        }
         ("DELETE", "/api/v1/usage-reports") => ("?through=1000", None),
         ("GET" | "DELETE", _) => ("", None),
         _ => panic!("add a body that {operation:?} accepts"),

@@ -1,35 +1,329 @@
 //! Sessions of people who have signed in.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::TimeDelta;
 use license_core::time::saturating_add;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
 
-use crate::domain::{Refusal, RefusalKind, SecretDigest, ServerCode, SignedIn};
+use super::{AccountService, Password, new_id, not_found};
+use crate::domain::{
+    Account, EmailAddress, EndedSessions, MAX_USER_AGENT, NewAuditEntry, Refusal, RefusalKind,
+    SecondFactor, SecretDigest, ServerCode, Session, SignedIn, TenantId,
+};
 use crate::log_limit;
-use crate::store::ServerStore;
+use crate::services::site::random;
 
 /// How precisely the last use of a session is recorded.
 const USE_PRECISION: TimeDelta = TimeDelta::minutes(1);
 
-/// Returns the session with a secret, and records its use.
-pub(in crate::services) async fn authenticate(
-    store: &dyn ServerStore,
-    secret: &str,
-    address: &str,
-    now: DateTime<Utc>,
-    idle: TimeDelta,
-) -> Result<SignedIn, Refusal> {
-    let found = store.find_session(SecretDigest::new(secret)).await?;
-    let found = found.filter(|found| found.session.is_valid_at(now, idle));
-    let found = found.ok_or_else(ended)?;
-    let session = &found.session;
-    if now >= saturating_add(session.last_used_at, USE_PRECISION)
-        && let Err(error) = store.record_session_use(&session.id, now, address).await
-        && let Some(repeated) = log_limit::pass("session use")
-    {
-        let error = license_core::with_causes(&error);
-        tracing::warn!(%error, repeated, "the use of a session cannot be recorded");
+/// The start of each secret of a session.
+const PREFIX: &str = "lss_";
+
+/// The purpose of the authentication code in the cookie of a known device.
+const DEVICE: &str = "device";
+
+/// The number of random bytes in the cookie of a known device.
+const DEVICE_BYTES: usize = 16;
+
+/// The program and the address from which a person signs in.
+#[derive(Clone, Debug, Default)]
+pub struct ClientInfo {
+    /// The network address.
+    pub address: String,
+    /// The name that the program gives itself.
+    pub user_agent: String,
+}
+
+/// The credentials of a person.
+#[derive(Debug)]
+pub struct Credentials {
+    /// The address, if the text of the request is one.
+    pub email: Option<EmailAddress>,
+    /// The password.
+    pub password: Password,
+    /// A one-time code or a recovery code.
+    pub code: Option<String>,
+}
+
+/// A new session with its secrets, which only the cookies of the person contain.
+pub struct NewSession {
+    /// The secret of the session.
+    pub secret: Zeroizing<String>,
+    /// The mark of a device that the person has used. `None` for a session without a password.
+    pub device: Option<String>,
+    /// The session with its account and role.
+    pub signed_in: SignedIn,
+}
+
+/// Omits the secrets.
+impl std::fmt::Debug for NewSession {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NewSession")
+            .field("signed_in", &self.signed_in)
+            .finish_non_exhaustive()
     }
-    Ok(found)
+}
+
+/// Returns the token that a change with the cookie of a session needs. Only a program that got the
+/// token from the server knows it: the token does not reveal the secret of the session.
+pub fn csrf_token(secret: &str) -> String {
+    let hash = Sha256::new().chain_update(b"license-server-csrf-v1\0");
+    URL_SAFE_NO_PAD.encode(hash.chain_update(secret.as_bytes()).finalize())
+}
+
+impl AccountService {
+    /// Creates a session of a person with a password, and ends the former session of the same
+    /// program.
+    ///
+    /// # Errors
+    ///
+    /// Returns `UNAUTHORIZED` if the address, the password or the code is wrong, and
+    /// `TOTP_REQUIRED` if the address and the password are right and the code is missing.
+    pub async fn sign_in(
+        &self,
+        credentials: Credentials,
+        client: &ClientInfo,
+        former: Option<&str>,
+    ) -> Result<NewSession, Refusal> {
+        let account = match &credentials.email {
+            Some(email) => self.store.account_by_email(email).await?,
+            None => None,
+        };
+        let hash = account.as_ref().and_then(|one| one.password.as_ref());
+        let is_right = self.tools.hasher.verify(credentials.password, hash).await?;
+        let account = account.filter(|_| is_right).ok_or_else(wrong)?;
+        let factor = self.factor(&account, credentials.code.as_deref())?;
+        let memberships = self.store.memberships(&account.id).await?;
+        let organization = memberships.into_iter().next().map(|one| one.tenant);
+        let new = self.create_session(&account, organization, None, factor, client);
+        let mut new = new.await?;
+        if let Some(email) = &credentials.email {
+            new.device = Some(self.device_mark(email)?);
+        }
+        if let Some(former) = former {
+            self.end_former(former).await?;
+        }
+        Ok(new)
+    }
+
+    /// Creates a session of an account. A provider binds the session to its organization.
+    ///
+    /// # Errors
+    ///
+    /// Returns `UNAUTHORIZED` if the factor was used before.
+    pub async fn create_session(
+        &self,
+        account: &Account,
+        organization: Option<TenantId>,
+        provider: Option<String>,
+        factor: SecondFactor,
+        client: &ClientInfo,
+    ) -> Result<NewSession, Refusal> {
+        let (secret, session) = self.new_session(account, organization, provider, client)?;
+        let audit = NewAuditEntry {
+            details: json!({ "code": factor != SecondFactor::NotNeeded }),
+            ..self.audit(&account.id, "session.create")
+        };
+        let audit = audit.with_subject(&session.id);
+        let digest = session.digest;
+        if !self.store.create_session(session, factor, audit).await? {
+            return Err(wrong());
+        }
+        let found = self.store.find_session(digest).await?;
+        Ok(NewSession {
+            secret,
+            device: None,
+            signed_in: found.ok_or_else(ended)?,
+        })
+    }
+
+    /// Returns a new session with its secret, without storing it.
+    ///
+    /// # Errors
+    ///
+    /// Returns a refusal if the operating system provides no random bytes.
+    pub fn new_session(
+        &self,
+        account: &Account,
+        organization: Option<TenantId>,
+        provider: Option<String>,
+        client: &ClientInfo,
+    ) -> Result<(Zeroizing<String>, Session), Refusal> {
+        let bytes: [u8; 32] = random()?;
+        let secret = Zeroizing::new(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)));
+        let now = self.now();
+        let shown = client.user_agent.chars().filter(|one| !one.is_control());
+        let session = Session {
+            id: new_id("ses")?,
+            digest: SecretDigest::new(&secret),
+            account: account.id.clone(),
+            organization,
+            created_at: now,
+            last_used_at: now,
+            expires_at: saturating_add(now, self.tools.settings.session_lifetime),
+            address: client.address.clone(),
+            user_agent: shown.take(MAX_USER_AGENT).collect(),
+            provider,
+        };
+        Ok((secret, session))
+    }
+
+    /// Ends the session with a secret, if there is one, because its program signs in again.
+    ///
+    /// # Errors
+    ///
+    /// Returns a refusal if the store fails.
+    pub async fn end_former(&self, secret: &str) -> Result<(), Refusal> {
+        let found = self.store.find_session(SecretDigest::new(secret)).await?;
+        let Some(found) = found else {
+            return Ok(());
+        };
+        self.end_sessions(&found, EndedSessions::One(found.session.id.clone()))
+            .await?;
+        Ok(())
+    }
+
+    /// Returns the session with a secret, and records its use.
+    ///
+    /// # Errors
+    ///
+    /// Returns `UNAUTHORIZED` if no session has the secret, or if the session has ended.
+    pub async fn authenticate(&self, secret: &str, address: &str) -> Result<SignedIn, Refusal> {
+        let found = self.store.find_session(SecretDigest::new(secret)).await?;
+        let (now, idle) = (self.now(), self.tools.settings.session_idle);
+        let found = found.filter(|found| found.session.is_valid_at(now, idle));
+        let found = found.ok_or_else(ended)?;
+        let session = &found.session;
+        if now >= saturating_add(session.last_used_at, USE_PRECISION)
+            && let Err(error) = self
+                .store
+                .record_session_use(&session.id, now, address)
+                .await
+            && let Some(repeated) = log_limit::pass("session use")
+        {
+            let error = license_core::with_causes(&error);
+            tracing::warn!(%error, repeated, "the use of a session cannot be recorded");
+        }
+        Ok(found)
+    }
+
+    /// Returns the sessions of a person that have not ended, the newest first.
+    ///
+    /// # Errors
+    ///
+    /// Returns a refusal if the store cannot be read.
+    pub async fn sessions(&self, person: &SignedIn) -> Result<Vec<Session>, Refusal> {
+        let (now, idle) = (self.now(), self.tools.settings.session_idle);
+        let mut sessions = self.store.sessions(&person.account.id).await?;
+        sessions.retain(|session| session.is_valid_at(now, idle));
+        Ok(sessions)
+    }
+
+    /// Ends a session of a person.
+    ///
+    /// # Errors
+    ///
+    /// Returns `NOT_FOUND` if the person has no session with this id.
+    pub async fn end_session(&self, person: &SignedIn, id: &str) -> Result<(), Refusal> {
+        let ended = self.end_sessions(person, EndedSessions::One(id.to_owned()));
+        if ended.await?.is_empty() {
+            return Err(not_found("session"));
+        }
+        Ok(())
+    }
+
+    /// Ends all sessions of a person but this one. Returns how many have ended.
+    ///
+    /// # Errors
+    ///
+    /// Returns a refusal if the store fails.
+    pub async fn end_other_sessions(&self, person: &SignedIn) -> Result<usize, Refusal> {
+        let others = EndedSessions::Others(person.session.id.clone());
+        Ok(self.end_sessions(person, others).await?.len())
+    }
+
+    async fn end_sessions(
+        &self,
+        person: &SignedIn,
+        which: EndedSessions,
+    ) -> Result<Vec<String>, Refusal> {
+        let account = &person.account.id;
+        let audit = self.audit(account, "session.end");
+        Ok(self.store.end_sessions(account, which, audit).await?)
+    }
+
+    /// Continues a session in another organization of the person.
+    ///
+    /// # Errors
+    ///
+    /// Returns `NOT_FOUND` if the person is not a member of the organization, and `FORBIDDEN` if an
+    /// identity provider has bound the session to its organization.
+    pub async fn choose_organization(
+        &self,
+        person: &SignedIn,
+        organization: &TenantId,
+    ) -> Result<(), Refusal> {
+        person.require_own_credentials()?;
+        let chosen = self
+            .store
+            .choose_organization(&person.session, organization);
+        if chosen.await? {
+            return Ok(());
+        }
+        Err(not_found("organization"))
+    }
+
+    /// Returns a mark for the program of a person who has signed in. Attempts of others do not use
+    /// up the attempts of a program with a mark.
+    fn device_mark(&self, email: &EmailAddress) -> Result<String, Refusal> {
+        let nonce: [u8; DEVICE_BYTES] = random()?;
+        let text = [&nonce[..], email.as_str().as_bytes()].concat();
+        let code = self.tools.sealer.authenticate(DEVICE, &text)?;
+        Ok(URL_SAFE_NO_PAD.encode([&nonce[..], &code[..]].concat()))
+    }
+
+    /// Returns whether the server gave a mark to a program of the person with an address.
+    pub fn is_known_device(&self, email: &EmailAddress, mark: &str) -> bool {
+        let Ok(bytes) = URL_SAFE_NO_PAD.decode(mark) else {
+            return false;
+        };
+        let Some((nonce, code)) = bytes.split_at_checked(DEVICE_BYTES) else {
+            return false;
+        };
+        let text = [nonce, email.as_str().as_bytes()].concat();
+        self.tools.sealer.is_authentic(DEVICE, &text, code)
+    }
+}
+
+impl SignedIn {
+    /// Refuses a person for whom an identity provider of one organization vouches. The provider
+    /// must not give access to the account itself, which belongs to other organizations too.
+    ///
+    /// # Errors
+    ///
+    /// Returns `FORBIDDEN`.
+    pub fn require_own_credentials(&self) -> Result<(), Refusal> {
+        if self.session.provider.is_none() {
+            return Ok(());
+        }
+        Err(
+            super::forbidden("the identity provider of an organization does not permit this")
+                .hint("sign in with the password of the account"),
+        )
+    }
+}
+
+/// Returns the refusal of wrong credentials. It is the same for an unknown address.
+pub(super) fn wrong() -> Refusal {
+    Refusal::new(
+        RefusalKind::Unauthorized,
+        ServerCode::Unauthorized,
+        "the e-mail address, the password or the code is wrong",
+    )
+    .hint("check them, or request a new password with POST /api/v1/password-resets")
 }
 
 fn ended() -> Refusal {

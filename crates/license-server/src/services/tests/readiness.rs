@@ -36,6 +36,7 @@ async fn restart(server: &TestServer, roots: Arc<dyn TrustRoots>, number: usize)
         issuer: "licenses.acme.example".to_owned(),
         role: ServerRole::Site,
         telemetry_days: 400,
+        people: super::people(None),
     });
     services.await.unwrap()
 }

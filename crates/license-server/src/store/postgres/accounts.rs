@@ -139,11 +139,17 @@ pub(super) async fn change(
             db.execute(query!("totp_confirm"), &[&account, &column(*step)])
                 .await?
         }
-        AccountChange::EndTotp => {
+        AccountChange::EndTotp(factor) => {
+            if !sessions::use_factor(db, id, factor).await? {
+                return Ok(false);
+            }
             replace_codes(db, id, &[]).await?;
             db.execute(query!("totp_end"), &[&account]).await?
         }
-        AccountChange::RecoveryCodes(codes) => {
+        AccountChange::RecoveryCodes(factor, codes) => {
+            if !sessions::use_factor(db, id, factor).await? {
+                return Ok(false);
+            }
             replace_codes(db, id, codes).await?;
             let permitted = db
                 .query_opt(query!("recovery_permitted"), &[&account])
@@ -192,6 +198,19 @@ async fn replace_codes(
             .await?;
     }
     Ok(())
+}
+
+/// Returns whether an account has a recovery code, in a transaction for all tenants.
+pub(super) async fn has_code(
+    db: &Transaction,
+    id: &AccountId,
+    code: SecretDigest,
+) -> Result<bool, ServerStoreError> {
+    let digest = code.as_bytes().as_slice();
+    let found = db
+        .query_opt(query!("recovery_get"), &[&id.as_str(), &digest])
+        .await?;
+    Ok(found.is_some())
 }
 
 /// Returns the number of owners of the tenant of the transaction.

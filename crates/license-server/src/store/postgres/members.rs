@@ -38,6 +38,14 @@ pub(super) async fn get(
     row.as_ref().map(read).transpose()
 }
 
+/// Returns the name of the tenant.
+pub(super) async fn tenant_name(db: &Transaction) -> Result<Option<String>, ServerStoreError> {
+    let row = db
+        .query_opt(query!("tenant_name_get"), &[&db.tenant()])
+        .await?;
+    Ok(row.map(|row| row.try_get(0)).transpose()?.flatten())
+}
+
 /// Changes the role of a member, or removes the member (`to` is `None`). Ends what the member
 /// could do with the former role.
 pub(super) async fn change(

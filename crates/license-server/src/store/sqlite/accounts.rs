@@ -126,13 +126,16 @@ pub(super) fn change(
             end_others(db, id, kept.as_deref())?;
             1
         }
-        AccountChange::EndTotp => {
+        AccountChange::EndTotp(factor) => {
+            if !sessions::use_factor(db, id, factor)? {
+                return Ok(false);
+            }
             replace_codes(db, id, &[])?;
             db.prepare_cached(query!("totp_end"))?.execute([account])?
         }
-        AccountChange::RecoveryCodes(codes) => {
+        AccountChange::RecoveryCodes(factor, codes) => {
             let mut statement = db.prepare_cached(query!("recovery_permitted"))?;
-            if !statement.exists([account])? {
+            if !statement.exists([account])? || !sessions::use_factor(db, id, factor)? {
                 return Ok(false);
             }
             replace_codes(db, id, codes)?;
@@ -173,6 +176,16 @@ fn replace_codes(
         statement.execute(params![id.as_str(), code.as_bytes()])?;
     }
     Ok(())
+}
+
+/// Returns whether an account has a recovery code.
+pub(super) fn has_code(
+    db: &Connection,
+    id: &AccountId,
+    code: SecretDigest,
+) -> Result<bool, ServerStoreError> {
+    let mut statement = db.prepare_cached(query!("recovery_get"))?;
+    Ok(statement.exists(params![id.as_str(), code.as_bytes()])?)
 }
 
 /// Deletes an account with everything that belongs to it.

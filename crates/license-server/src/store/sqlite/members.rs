@@ -36,6 +36,18 @@ pub(super) fn get(
     Ok(collect(&mut statement, values, read)?.pop())
 }
 
+/// Returns the name of a tenant.
+pub(super) fn tenant_name(
+    db: &Connection,
+    tenant: &TenantId,
+) -> Result<Option<String>, ServerStoreError> {
+    let mut statement = db.prepare_cached(query!("tenant_name_get"))?;
+    let found: Option<Option<String>> = statement
+        .query_row([tenant.as_str()], |row| row.get(0))
+        .optional()?;
+    Ok(found.flatten())
+}
+
 /// Changes the role of a member, or removes the member (`to` is `None`). Ends what the member
 /// could do with the former role.
 pub(super) fn change(

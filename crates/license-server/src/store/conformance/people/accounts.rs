@@ -138,9 +138,12 @@ async fn a_code_is_accepted_once(store: &dyn ServerStore) {
     let confirm = AccountChange::ConfirmTotp(100, codes(1), None);
     assert!(!change(confirm.clone()).await.unwrap(), "no secret");
     assert!(
-        !change(AccountChange::RecoveryCodes(codes(1)))
-            .await
-            .unwrap()
+        !change(AccountChange::RecoveryCodes(
+            SecondFactor::NotNeeded,
+            codes(1)
+        ))
+        .await
+        .unwrap()
     );
     let secret = |byte: u8| AccountChange::BeginTotp(SealedSecret(vec![byte]));
     assert!(change(secret(1)).await.unwrap());
@@ -168,20 +171,29 @@ async fn a_code_is_accepted_once(store: &dyn ServerStore) {
     assert!(sign_in("e", recovery(1)).await);
     assert!(!sign_in("f", recovery(1)).await && !sign_in("g", recovery(2)).await);
     assert!(
-        change(AccountChange::RecoveryCodes(codes(2)))
-            .await
-            .unwrap()
+        change(AccountChange::RecoveryCodes(
+            SecondFactor::NotNeeded,
+            codes(2)
+        ))
+        .await
+        .unwrap()
     );
     assert!(sign_in("h", recovery(2)).await);
     assert_eq!(store.sessions(&ann.id).await.unwrap().len(), 3);
     assert!(
-        change(AccountChange::RecoveryCodes(codes(3)))
-            .await
-            .unwrap()
+        change(AccountChange::RecoveryCodes(
+            SecondFactor::NotNeeded,
+            codes(3)
+        ))
+        .await
+        .unwrap()
     );
-    assert!(change(AccountChange::EndTotp).await.unwrap());
+    let used = AccountChange::EndTotp(SecondFactor::Code(101));
+    assert!(!change(used).await.unwrap(), "the code was used");
+    let end = AccountChange::EndTotp(SecondFactor::Code(102));
+    assert!(change(end.clone()).await.unwrap());
     assert!(!sign_in("i", recovery(3)).await);
-    assert!(!change(AccountChange::EndTotp).await.unwrap());
+    assert!(!change(end).await.unwrap());
     let found = store.account(&ann.id).await.unwrap().unwrap();
     assert_eq!(found.totp, None);
 }

@@ -59,6 +59,26 @@ impl AccountStore for PostgresStore {
         db.end_if(result, |is_changed| *is_changed).await
     }
 
+    async fn record_account(
+        &self,
+        account: &AccountId,
+        audit: NewAuditEntry,
+    ) -> Result<(), ServerStoreError> {
+        let mut db = self.database.begin_for_all().await?;
+        let result = accounts::append_audit(&mut db, account, &audit).await;
+        db.end(result).await
+    }
+
+    async fn has_recovery_code(
+        &self,
+        account: &AccountId,
+        code: SecretDigest,
+    ) -> Result<bool, ServerStoreError> {
+        let db = self.database.begin_read_for_all().await?;
+        let result = accounts::has_code(&db, account, code).await;
+        db.end(result).await
+    }
+
     async fn delete_account(
         &self,
         account: &AccountId,

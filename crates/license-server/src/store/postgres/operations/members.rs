@@ -49,6 +49,22 @@ impl MemberStore for PostgresStore {
         db.end(result).await
     }
 
+    async fn tenant_name(&self, tenant: &TenantId) -> Result<Option<String>, ServerStoreError> {
+        let db = self.database.begin_read(tenant).await?;
+        let result = members::tenant_name(&db).await;
+        db.end(result).await
+    }
+
+    async fn record(
+        &self,
+        tenant: &TenantId,
+        audit: NewAuditEntry,
+    ) -> Result<(), ServerStoreError> {
+        let db = self.database.begin(tenant).await?;
+        let result = audit::append(&db, &audit).await;
+        db.end(result).await
+    }
+
     async fn change_role(
         &self,
         tenant: &TenantId,

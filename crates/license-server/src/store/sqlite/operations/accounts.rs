@@ -65,6 +65,26 @@ impl AccountStore for SqliteStore {
         .await
     }
 
+    async fn record_account(
+        &self,
+        account: &AccountId,
+        audit: NewAuditEntry,
+    ) -> Result<(), ServerStoreError> {
+        let account = account.clone();
+        self.write_all(move |db| accounts::append_audit(db, &account, &audit))
+            .await
+    }
+
+    async fn has_recovery_code(
+        &self,
+        account: &AccountId,
+        code: SecretDigest,
+    ) -> Result<bool, ServerStoreError> {
+        let account = account.clone();
+        let read = move |db: &Connection| accounts::has_code(db, &account, code);
+        self.readers.run(read).await
+    }
+
     async fn delete_account(
         &self,
         account: &AccountId,

@@ -54,6 +54,21 @@ impl MemberStore for SqliteStore {
             .await
     }
 
+    async fn tenant_name(&self, tenant: &TenantId) -> Result<Option<String>, ServerStoreError> {
+        self.read(tenant, members::tenant_name).await
+    }
+
+    async fn record(
+        &self,
+        tenant: &TenantId,
+        audit: NewAuditEntry,
+    ) -> Result<(), ServerStoreError> {
+        self.write(tenant, move |batch, tenant| {
+            audit::append(batch.db, tenant, &audit)
+        })
+        .await
+    }
+
     async fn change_role(
         &self,
         tenant: &TenantId,

@@ -1,0 +1,254 @@
+//! Sessions of people: sign in, sign out, and choose an organization.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use license_core::chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::App;
+use super::body::{JsonReply, StrictJson};
+use super::cookies;
+use super::pages::PageBody;
+use super::paths::StrictPath;
+use super::person::{Person, Visitor};
+use super::problem::Problem;
+use crate::domain::{EmailAddress, RefusalKind, Session, SignedIn, TenantId};
+use crate::services::{Credentials, NewSession, Password, csrf_token};
+
+/// The credentials of a person.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = SignInRequest)]
+pub(super) struct SignInBody {
+    #[schema(min_length = 1, max_length = 254)]
+    email: String,
+    #[schema(min_length = 1, max_length = 256)]
+    password: String,
+    /// The code of the authenticator app, or a recovery code, if the account needs one.
+    #[serde(default)]
+    #[schema(min_length = 6, max_length = 64)]
+    totp: Option<String>,
+}
+
+/// The session of a person, without its secret.
+#[derive(Serialize, ToSchema)]
+#[schema(as = CurrentSession)]
+pub(super) struct CurrentBody {
+    session: SessionBody,
+    /// The id of the account.
+    account: String,
+    name: String,
+    /// The role in the organization of the session.
+    role: Option<&'static str>,
+    /// The permissions in the organization of the session.
+    permissions: Vec<&'static str>,
+    /// The token that each change with the cookie sends in the header `X-CSRF-Token`.
+    csrf_token: String,
+}
+
+impl CurrentBody {
+    fn new(signed_in: &SignedIn, csrf_token: String) -> Self {
+        let principal = signed_in.principal();
+        let permissions = principal.map(|principal| principal.permissions);
+        let permissions = permissions.unwrap_or_default();
+        Self {
+            session: SessionBody::new(signed_in.session.clone(), Some(&signed_in.session.id)),
+            account: signed_in.account.id.to_string(),
+            name: signed_in.account.name.clone(),
+            role: signed_in.role.map(|role| role.as_str()),
+            permissions: permissions.iter().map(|one| one.as_str()).collect(),
+            csrf_token,
+        }
+    }
+}
+
+/// A session of a person.
+#[derive(Serialize, ToSchema)]
+#[schema(as = PersonSession)]
+pub(super) struct SessionBody {
+    id: String,
+    /// The organization in which the person works.
+    organization: Option<String>,
+    created_at: DateTime<Utc>,
+    last_used_at: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+    /// The network address of the last use.
+    address: String,
+    /// The program that signed in, as it names itself.
+    user_agent: String,
+    /// Whether the request has this session.
+    is_current: bool,
+}
+
+impl SessionBody {
+    pub(super) fn new(session: Session, current: Option<&str>) -> Self {
+        Self {
+            is_current: current == Some(session.id.as_str()),
+            id: session.id,
+            organization: session.organization.map(|id| id.to_string()),
+            created_at: session.created_at,
+            last_used_at: session.last_used_at,
+            expires_at: session.expires_at,
+            address: session.address,
+            user_agent: session.user_agent,
+        }
+    }
+}
+
+/// Signs a person in. The cookie of the answer is the credential of the session, and the cookie of a
+/// former session of the same program ends.
+#[utoipa::path(
+    post,
+    path = "/api/v1/sessions",
+    tag = "people",
+    request_body = SignInBody,
+    responses((status = 201, description = "The session", body = CurrentBody)),
+)]
+pub(super) async fn sign_in(
+    State(app): State<App>,
+    visitor: Visitor,
+    StrictJson(body): StrictJson<SignInBody>,
+) -> Result<Response, Problem> {
+    let email = EmailAddress::parse(&body.email);
+    app.limit_sign_in(&visitor, email.as_ref(), &body.email)?;
+    let credentials = Credentials {
+        email,
+        password: Password::new(body.password),
+        code: body.totp,
+    };
+    let former = visitor.former.as_deref();
+    let signed_in = app
+        .accounts()
+        .sign_in(credentials, &visitor.client, former)
+        .await;
+    let result = signed_in
+        .as_ref()
+        .map_or_else(|refusal| refusal.code, |_| "signed_in");
+    app.metrics().sign_ins.with_label_values(&[result]).inc();
+    let new = signed_in.map_err(|refusal| match refusal.kind {
+        RefusalKind::Unauthorized => app.count_failure(visitor.peer, refusal),
+        _ => refusal.into(),
+    })?;
+    Ok(created(&new))
+}
+
+/// Returns the response with the cookies of a new session.
+pub(super) fn created(new: &NewSession) -> Response {
+    let body = CurrentBody::new(&new.signed_in, csrf_token(&new.secret));
+    let mut response = (StatusCode::CREATED, Json(body)).into_response();
+    let session = &new.signed_in.session;
+    let seconds = (session.expires_at - session.created_at).num_seconds();
+    cookies::set(&mut response, cookies::SESSION, &new.secret, seconds);
+    if let Some(device) = &new.device {
+        cookies::set(
+            &mut response,
+            cookies::DEVICE,
+            device,
+            cookies::DEVICE_SECONDS,
+        );
+    }
+    response
+}
+
+/// Returns the session of the request.
+#[utoipa::path(
+    get,
+    path = "/api/v1/session",
+    tag = "people",
+    security(("session" = [])),
+    responses((status = 200, description = "The session", body = CurrentBody)),
+)]
+pub(super) async fn current(person: Person) -> Json<CurrentBody> {
+    let token = person.csrf_token().to_owned();
+    Json(CurrentBody::new(person.signed_in(), token))
+}
+
+/// The organization in which the person continues.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = SessionChange)]
+pub(super) struct SessionChangeBody {
+    #[schema(min_length = 1, max_length = 64)]
+    organization: String,
+}
+
+/// Continues the session in another organization of the person.
+#[utoipa::path(
+    patch,
+    path = "/api/v1/session",
+    tag = "people",
+    request_body = SessionChangeBody,
+    security(("session" = [])),
+    responses((status = 204, description = "The session is in the organization")),
+)]
+pub(super) async fn choose(
+    State(app): State<App>,
+    person: Person,
+    StrictJson(body): StrictJson<SessionChangeBody>,
+) -> Result<StatusCode, Problem> {
+    let organization = organization(&body.organization)?;
+    app.accounts()
+        .choose_organization(person.signed_in(), &organization)
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Parses the id of an organization.
+fn organization(text: &str) -> Result<TenantId, Problem> {
+    match uuid::Uuid::parse_str(text) {
+        Ok(id) => Ok(TenantId::new(id)),
+        Err(_) if text == TenantId::site().as_str() => Ok(TenantId::site()),
+        Err(_) => Err(super::paths::not_found("organization")),
+    }
+}
+
+/// Lists the sessions of the person, the newest first.
+#[utoipa::path(
+    get,
+    path = "/api/v1/sessions",
+    tag = "people",
+    security(("session" = [])),
+    responses((status = 200, description = "All sessions", body = PageBody<SessionBody>)),
+)]
+pub(super) async fn list(
+    State(app): State<App>,
+    person: Person,
+) -> JsonReply<PageBody<SessionBody>> {
+    let sessions = app.accounts().sessions(person.signed_in()).await?;
+    let current = person.signed_in().session.id.as_str();
+    let body = |session| SessionBody::new(session, Some(current));
+    Ok(Json(PageBody::complete(sessions, body)))
+}
+
+/// Ends a session of the person. The id `current` names the session of the request, and `others`
+/// all but this one.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/sessions/{session}",
+    tag = "people",
+    params(("session" = String, Path, description = "The id, `current` or `others`")),
+    security(("session" = [])),
+    responses((status = 204, description = "The session has ended")),
+)]
+pub(super) async fn end(
+    State(app): State<App>,
+    person: Person,
+    StrictPath(id): StrictPath<String>,
+) -> Result<Response, Problem> {
+    let (accounts, signed_in) = (app.accounts(), person.signed_in());
+    let own = signed_in.session.id.as_str();
+    let id = if id == "current" { own } else { id.as_str() };
+    if id == "others" {
+        accounts.end_other_sessions(signed_in).await?;
+    } else {
+        accounts.end_session(signed_in, id).await?;
+    }
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    if id == own {
+        cookies::clear_session(&mut response);
+    }
+    Ok(response)
+}

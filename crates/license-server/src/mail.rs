@@ -1,0 +1,181 @@
+//! Mail to people, by SMTP (RFC 5321).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lettre::message::header::{ContentType, HeaderName, HeaderValue};
+use lettre::message::{Mailbox, Message};
+use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::client::{Tls, TlsParameters};
+use lettre::transport::smtp::extension::ClientId;
+use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
+use license_cli_support::Failure;
+use tokio::sync::mpsc;
+
+use crate::config::{MailConfig, MailServer};
+use crate::log_limit;
+use crate::observer::{MailResult, Observer};
+use crate::services::{Mail, MailQueue};
+
+/// The largest number of mails that wait.
+const MAX_WAITING: usize = 256;
+
+/// The time limit of each command of the protocol.
+const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// The pauses before a mail is sent again after a failure that may pass.
+const PAUSES: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(60)];
+
+type Transport = AsyncSmtpTransport<Tokio1Executor>;
+
+/// Sends mails in the background, in their order.
+pub(crate) struct Mailer {
+    sender: mpsc::Sender<Mail>,
+    observer: Arc<dyn Observer>,
+}
+
+impl Mailer {
+    /// Starts a task that sends mails, in the runtime of the caller. The task ends with the mailer.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`check`].
+    pub(crate) fn start(config: &MailConfig, observer: Arc<dyn Observer>) -> Result<Self, Failure> {
+        let (transport, from) = prepare(config)?;
+        let (sender, receiver) = mpsc::channel(MAX_WAITING);
+        let worker = Worker {
+            transport,
+            from,
+            receiver,
+            observer: Arc::clone(&observer),
+            pauses: &PAUSES,
+        };
+        tokio::spawn(worker.run());
+        Ok(Self { sender, observer })
+    }
+}
+
+impl MailQueue for Mailer {
+    fn push(&self, mail: Mail) {
+        if self.sender.try_send(mail).is_err() {
+            self.observer.mailed(MailResult::Dropped);
+            if let Some(repeated) = log_limit::pass("mail dropped") {
+                tracing::warn!(repeated, "a mail was dropped: too many mails are waiting");
+            }
+        }
+    }
+}
+
+/// Checks the settings of mail. Uses no network.
+///
+/// # Errors
+///
+/// Returns `USAGE` if a setting is not accepted, and the errors of the password file.
+pub(crate) fn check(config: &MailConfig) -> Result<(), Failure> {
+    prepare(config).map(drop)
+}
+
+fn prepare(config: &MailConfig) -> Result<(Transport, Mailbox), Failure> {
+    let from: Mailbox = config.from.parse().map_err(|_| {
+        Failure::usage(
+            "mail_from: expected an address such as License server <no-reply@example.com>",
+        )
+        .hint("name the sender of mails with --mail-from")
+    })?;
+    let server = MailServer::new(&config.service)?;
+    let name = ClientId::Domain(from.email.domain().to_owned());
+    let mut builder = Transport::builder_dangerous(server.host.as_str())
+        .port(server.port)
+        .timeout(Some(TIMEOUT))
+        .hello_name(name);
+    if server.is_wrapped || server.needs_start_tls {
+        let parameters = TlsParameters::new(server.host.clone()).map_err(|error| {
+            Failure::usage(format!("mail: {}", license_core::with_causes(&error)))
+                .hint("name a host that a certificate can be for")
+        })?;
+        builder = builder.tls(if server.is_wrapped {
+            Tls::Wrapper(parameters)
+        } else {
+            Tls::Required(parameters)
+        });
+    }
+    if let Some((user, password)) = server.credentials {
+        builder = builder.credentials(Credentials::new(user, password.to_string()));
+    }
+    Ok((builder.build(), from))
+}
+
+struct Worker {
+    transport: Transport,
+    from: Mailbox,
+    receiver: mpsc::Receiver<Mail>,
+    observer: Arc<dyn Observer>,
+    pauses: &'static [Duration],
+}
+
+impl Worker {
+    async fn run(mut self) {
+        while let Some(mail) = self.receiver.recv().await {
+            let result = self.deliver(&mail).await;
+            self.observer.mailed(result);
+        }
+    }
+
+    /// Sends a mail, and tries again after a failure that may pass.
+    async fn deliver(&self, mail: &Mail) -> MailResult {
+        let Some(message) = self.message(mail) else {
+            tracing::warn!("a mail cannot be composed");
+            return MailResult::Failed;
+        };
+        let mut pauses = self.pauses.iter();
+        loop {
+            let error = match self.transport.send(message.clone()).await {
+                Ok(_) => return MailResult::Sent,
+                Err(error) => error,
+            };
+            let pause = pauses.next().filter(|_| !error.is_permanent());
+            // The text of the answer can contain the recipient, so the log gets its number only.
+            let status = error.status().map(|code| code.to_string());
+            if let Some(repeated) = log_limit::pass("mail") {
+                let kind = kind(&error);
+                let again = pause.is_some();
+                tracing::warn!(kind, status, again, repeated, "a mail cannot be sent");
+            }
+            match pause {
+                Some(pause) => tokio::time::sleep(*pause).await,
+                None => return MailResult::Failed,
+            }
+        }
+    }
+
+    fn message(&self, mail: &Mail) -> Option<Message> {
+        let to = mail.to.as_str().parse().ok()?;
+        let automatic = HeaderName::new_from_ascii_str("Auto-Submitted");
+        let automatic = HeaderValue::new(automatic, "auto-generated".to_owned());
+        let builder = Message::builder()
+            .from(self.from.clone())
+            .to(Mailbox::new(None, to))
+            .subject(mail.subject.as_str())
+            .message_id(None)
+            .raw_header(automatic)
+            .header(ContentType::TEXT_PLAIN);
+        builder.body(mail.text.clone()).ok()
+    }
+}
+
+fn kind(error: &lettre::transport::smtp::Error) -> &'static str {
+    if error.is_permanent() {
+        "refused"
+    } else if error.is_transient() {
+        "refused for now"
+    } else if error.is_tls() {
+        "TLS"
+    } else if error.is_timeout() {
+        "timeout"
+    } else {
+        "connection"
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,218 @@
+//! Invitations to an organization.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use license_core::time::saturating_add;
+use serde_json::json;
+
+use super::members::{MemberService, check_covers};
+use super::{AccountService, Password, address_taken, link_ended, new_id};
+use crate::domain::{
+    AccountId, Actor, EmailAddress, Invitation, JoinOutcome, NewAuditEntry, Principal, Refusal,
+    RefusalKind, Role, SecretDigest, ServerCode, SignedIn, TenantId,
+};
+use crate::services::tokens::new_secret;
+
+/// How long an invitation is valid.
+const VALIDITY: TimeDelta = TimeDelta::days(7);
+
+/// The largest number of open invitations of an organization.
+const MAX_INVITATIONS: u32 = 1000;
+
+/// A new invitation.
+pub struct NewInvitation {
+    /// The invitation.
+    pub invitation: Invitation,
+    /// The link. `None`: it was sent by mail.
+    pub link: Option<String>,
+}
+
+/// An invited person without an account.
+#[derive(Debug)]
+pub struct NewJoiner {
+    /// The name.
+    pub name: String,
+    /// The password.
+    pub password: Password,
+}
+
+impl MemberService {
+    /// Invites a person. The link is sent by mail; if the server cannot send mail, the caller
+    /// passes it on.
+    ///
+    /// # Errors
+    ///
+    /// Returns `FORBIDDEN` if the role has permissions that the caller does not have, and
+    /// `LIMIT_REACHED` if too many invitations are open.
+    pub async fn invite(
+        &self,
+        caller: &Principal,
+        email: EmailAddress,
+        role: Role,
+    ) -> Result<NewInvitation, Refusal> {
+        check_covers(caller, role)?;
+        let (secret, now) = (new_secret()?, self.site.wall());
+        let is_mailed = self.site.people.has_mail();
+        let invitation = Invitation {
+            id: new_id("inv")?,
+            email,
+            role,
+            digest: SecretDigest::new(&secret),
+            created_at: now,
+            created_by: caller.actor.to_string(),
+            expires_at: saturating_add(now, VALIDITY),
+            is_mailed,
+        };
+        // The trail does not get the address, because its entries stay for ever.
+        let details = json!({
+            "role": role.as_str(),
+            "expires_at": invitation.expires_at,
+            "link": if is_mailed { "mailed" } else { "shown" },
+        });
+        let audit = self
+            .site
+            .audit(&caller.actor, "invitation.create", &invitation.id, details);
+        let (store, tenant) = (&self.site.store, &self.site.tenant);
+        store
+            .create_invitation(tenant, invitation.clone(), MAX_INVITATIONS, audit)
+            .await?;
+        let link = if is_mailed {
+            let organization = &self.organization().await?;
+            let people = &self.site.people;
+            people.send_invitation(&invitation.email, organization, &secret);
+            None
+        } else {
+            Some(self.site.people.link("invitation", &secret))
+        };
+        Ok(NewInvitation { invitation, link })
+    }
+
+    /// Returns the name of the organization for a mail.
+    async fn organization(&self) -> Result<String, Refusal> {
+        let name = self.site.store.tenant_name(&self.site.tenant).await?;
+        Ok(name.unwrap_or_else(|| self.site.issuer.clone()))
+    }
+
+    /// Returns the open invitations.
+    ///
+    /// # Errors
+    ///
+    /// Returns a refusal if the store cannot be read.
+    pub async fn invitations(&self) -> Result<Vec<Invitation>, Refusal> {
+        let (tenant, now) = (&self.site.tenant, self.site.wall());
+        Ok(self.site.store.invitations(tenant, now).await?)
+    }
+
+    /// Withdraws an invitation.
+    ///
+    /// # Errors
+    ///
+    /// Returns `NOT_FOUND` if no open invitation has this id.
+    pub async fn withdraw(&self, actor: &Actor, id: &str) -> Result<(), Refusal> {
+        let audit = self.site.audit(actor, "invitation.withdraw", id, json!({}));
+        let (store, tenant) = (&self.site.store, &self.site.tenant);
+        if store.delete_invitation(tenant, id, audit).await? {
+            return Ok(());
+        }
+        Err(super::not_found("invitation"))
+    }
+}
+
+impl AccountService {
+    /// Accepts an invitation. A person with an account has signed in before, and a person without
+    /// one gets an account.
+    ///
+    /// # Errors
+    ///
+    /// Returns `LINK_ENDED` for a link that cannot be used, `ADDRESS_TAKEN` if the address has an
+    /// account and nobody has signed in with it, `FORBIDDEN` if the account has another address,
+    /// and the refusals of names and passwords.
+    pub async fn accept(
+        self: &Arc<Self>,
+        token: &str,
+        person: Option<&SignedIn>,
+        new: Option<NewJoiner>,
+    ) -> Result<TenantId, Refusal> {
+        let digest = SecretDigest::new(token);
+        let found = self.store.find_invitation(digest).await?;
+        let now = self.now();
+        let found = found.filter(|(_, invitation)| now < invitation.expires_at);
+        let (tenant, invitation) = found.ok_or_else(link_ended)?;
+        let outcome = match person {
+            Some(person) => self.accept_signed_in(&tenant, &invitation, person).await?,
+            None => self.accept_new(&tenant, &invitation, new).await?,
+        };
+        match outcome {
+            JoinOutcome::Joined | JoinOutcome::AlreadyMember => Ok(tenant),
+            JoinOutcome::LinkEnded => Err(link_ended()),
+            JoinOutcome::AddressTaken => {
+                Err(address_taken().hint("sign in with this account, and repeat the request"))
+            }
+        }
+    }
+
+    async fn accept_signed_in(
+        &self,
+        tenant: &TenantId,
+        invitation: &Invitation,
+        person: &SignedIn,
+    ) -> Result<JoinOutcome, Refusal> {
+        person.require_own_credentials()?;
+        if person.account.email.as_ref() != Some(&invitation.email) {
+            return Err(Refusal::new(
+                RefusalKind::Forbidden,
+                ServerCode::Forbidden,
+                "the invitation is for another e-mail address",
+            )
+            .hint("sign in with the account of this address, or sign out to create one"));
+        }
+        let account = &person.account.id;
+        let audit = self.join_audit(account, invitation);
+        Ok(self
+            .store
+            .join(tenant, invitation.digest, account, audit)
+            .await?)
+    }
+
+    async fn accept_new(
+        &self,
+        tenant: &TenantId,
+        invitation: &Invitation,
+        new: Option<NewJoiner>,
+    ) -> Result<JoinOutcome, Refusal> {
+        if self
+            .store
+            .account_by_email(&invitation.email)
+            .await?
+            .is_some()
+        {
+            return Ok(JoinOutcome::AddressTaken);
+        }
+        let new = new.ok_or_else(|| {
+            super::bad_request("the account needs a name and a password")
+                .hint("send the members name and password, or sign in with an existing account")
+        })?;
+        let (email, now) = (invitation.email.clone(), self.now());
+        let account = self
+            .tools
+            .new_account(email, &new.name, new.password, now)
+            .await?;
+        let audit = self.join_audit(&account.id, invitation);
+        Ok(self
+            .store
+            .join_with_new_account(tenant, invitation.digest, account, audit)
+            .await?)
+    }
+
+    fn join_audit(&self, account: &AccountId, invitation: &Invitation) -> NewAuditEntry {
+        NewAuditEntry {
+            details: json!({
+                "invitation": invitation.id,
+                "invited_by": invitation.created_by,
+                "role": invitation.role.as_str(),
+            }),
+            ..self.audit(account, "member.join")
+        }
+    }
+}

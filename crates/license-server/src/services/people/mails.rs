@@ -1,0 +1,124 @@
+//! The mails to people, in plain text.
+
+use super::PeopleTools;
+use crate::domain::{EmailAddress, LinkPurpose};
+
+/// A mail. Its text contains a link, which is a credential.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Mail {
+    /// The recipient.
+    pub to: EmailAddress,
+    /// The subject, in one line.
+    pub subject: String,
+    /// The text.
+    pub text: String,
+}
+
+/// Omits the recipient and the text.
+impl std::fmt::Debug for Mail {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Mail")
+            .field("subject", &self.subject)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A bounded queue of mails that are sent in the background. A mail that cannot be sent is logged
+/// and counted, and its loss is not an error of the request.
+pub trait MailQueue: Send + Sync {
+    /// Adds a mail, or drops it if the queue is full.
+    fn push(&self, mail: Mail);
+}
+
+impl PeopleTools {
+    /// Returns whether the server can send mail.
+    pub(super) fn has_mail(&self) -> bool {
+        self.mail.is_some()
+    }
+
+    fn send(&self, to: &EmailAddress, subject: &str, paragraphs: &[&str]) {
+        if let Some(queue) = &self.mail {
+            queue.push(Mail {
+                to: to.clone(),
+                subject: subject.to_owned(),
+                text: format!("{}\n", paragraphs.join("\n\n")),
+            });
+        }
+    }
+
+    /// Sends a link with a purpose.
+    pub(super) fn send_link(&self, to: &EmailAddress, purpose: LinkPurpose, secret: &str) {
+        let (page, subject, reason, period) = match purpose {
+            LinkPurpose::Registration => (
+                "registration",
+                "Confirm your e-mail address",
+                "Somebody, probably you, wants to create an account with this e-mail address.",
+                "24 hours",
+            ),
+            LinkPurpose::PasswordReset => (
+                "password-reset",
+                "Set a new password",
+                "Somebody, probably you, wants to set a new password for your account.",
+                "one hour",
+            ),
+            LinkPurpose::EmailChange => (
+                "email-change",
+                "Confirm your new e-mail address",
+                "Somebody, probably you, wants to use this e-mail address for an account.",
+                "one hour",
+            ),
+        };
+        let open = format!("Open this link to continue:\n\n{}", self.link(page, secret));
+        let end = format!(
+            "The link works once, within {period}. If you do not expect this mail, ignore it: \
+             nothing changes."
+        );
+        self.send(to, subject, &[reason, &open, &end]);
+    }
+
+    /// Tells the owner of an address that a registration is not needed.
+    pub(super) fn send_existing(&self, to: &EmailAddress) {
+        self.send(
+            to,
+            "You already have an account",
+            &[
+                "Somebody, probably you, wants to create an account with this e-mail address. It \
+                 has an account already.",
+                &format!("Sign in at {}", self.base_url),
+                "You can set a new password if you have forgotten yours. If you do not expect this \
+                 mail, ignore it: nothing changes.",
+            ],
+        );
+    }
+
+    /// Sends an invitation.
+    pub(super) fn send_invitation(&self, to: &EmailAddress, organization: &str, secret: &str) {
+        let reason = format!("You are invited to the organization {organization}.");
+        let open = format!(
+            "Open this link to accept:\n\n{}",
+            self.link("invitation", secret)
+        );
+        self.send(
+            to,
+            "You are invited",
+            &[
+                &reason,
+                &open,
+                "The link works once, within seven days. If you do not expect this mail, ignore it.",
+            ],
+        );
+    }
+
+    /// Tells a person about a change of the account that somebody else could have made.
+    pub(super) fn send_notice(&self, to: &EmailAddress, change: &str) {
+        self.send(
+            to,
+            "Your account has changed",
+            &[
+                change,
+                "If you did not do this, set a new password now, and tell the administrator of \
+                 your organization.",
+            ],
+        );
+    }
+}
