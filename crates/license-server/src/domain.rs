@@ -40,7 +40,9 @@ pub use idempotency::{IdempotencyKey, IdempotencyState, StoredResponse};
 pub use ledger::{LedgerCopy, LedgerPosition};
 pub use license::LicenseRecord;
 pub use machine::{MachineRecord, MachineSighting};
-pub use member::{DeletionOutcome, Invitation, JoinOutcome, Member, MemberOutcome, Membership};
+pub use member::{
+    DeletionOutcome, Invitation, JoinOutcome, Member, MemberOutcome, Membership, may_give,
+};
 pub use node::{NodeId, NodeStatus};
 pub use page::{Cursor, Page, PageRequest};
 pub use pool::{PoolId, SeatPolicy};

@@ -35,6 +35,11 @@ impl Actor {
             _ => Self::Ledger,
         }
     }
+
+    /// Returns the account in the text of an originator.
+    pub fn account_in(text: &str) -> Option<AccountId> {
+        AccountId::parse(text.strip_prefix("account:")?)
+    }
 }
 
 impl fmt::Display for Actor {

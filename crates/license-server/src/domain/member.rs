@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use super::account::AccountId;
 use super::api_token::SecretDigest;
 use super::email::EmailAddress;
-use super::role::Role;
+use super::role::{Permissions, Role};
 use super::tenant::TenantId;
 
 /// A person in an organization.
@@ -76,6 +76,13 @@ pub struct Invitation {
     pub expires_at: DateTime<Utc>,
     /// Whether the link was sent to the address, so that its use proves the address.
     pub is_mailed: bool,
+}
+
+/// Returns whether a person with a role, or without one, may give these permissions to others. The
+/// store checks it in the transaction of a change, because the role can change after the request of
+/// the person was accepted.
+pub fn may_give(role: Option<Role>, permissions: Permissions) -> bool {
+    role.is_some_and(|role| permissions.without(role.permissions()).is_empty())
 }
 
 /// The result of a change of a member.

@@ -117,11 +117,13 @@ pub trait AccountStore: Send + Sync {
     async fn sessions(&self, account: &AccountId) -> Result<Vec<Session>, ServerStoreError>;
 
     /// Changes the organization of a session. Returns `false`, and changes nothing, if the account
-    /// of the session is not a member of the organization, or if the session does not exist.
+    /// of the session is not a member of the organization, or if the session does not exist. The
+    /// organization gets the audit entry.
     async fn choose_organization(
         &self,
         session: &Session,
         organization: &TenantId,
+        audit: NewAuditEntry,
     ) -> Result<bool, ServerStoreError>;
 
     /// Ends sessions of an account, and returns their ids. The organization of each session gets an

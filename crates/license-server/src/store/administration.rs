@@ -41,7 +41,7 @@ pub trait AdministrationStore: Send + Sync {
     ) -> Result<bool, ServerStoreError>;
 
     /// Stores an API token. Returns `false`, and changes nothing, if another API token creates it
-    /// that was revoked.
+    /// that was revoked, or a person who has lost one of its permissions.
     async fn create_token(
         &self,
         tenant: &TenantId,

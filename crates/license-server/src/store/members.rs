@@ -63,7 +63,8 @@ pub trait MemberStore: Send + Sync {
         audit: NewAuditEntry,
     ) -> Result<JoinOutcome, ServerStoreError>;
 
-    /// Stores an invitation. It replaces an earlier one to the same address.
+    /// Stores an invitation. It replaces an earlier one to the same address. Returns `false`, and
+    /// changes nothing, if a person creates it who has lost a permission of its role.
     ///
     /// # Errors
     ///
@@ -74,7 +75,7 @@ pub trait MemberStore: Send + Sync {
         invitation: Invitation,
         most: u32,
         audit: NewAuditEntry,
-    ) -> Result<(), ServerStoreError>;
+    ) -> Result<bool, ServerStoreError>;
 
     /// Returns the invitations that have not ended at `now`, in the order of their creation.
     async fn invitations(

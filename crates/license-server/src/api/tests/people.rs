@@ -15,8 +15,10 @@ use tower::ServiceExt;
 use super::{TestApi, clock, sqlite};
 use crate::api::cookies;
 use crate::clock::ManualClock;
-use crate::domain::{Account, AccountId, Actor, EmailAddress, Membership, NewAuditEntry, Role};
-use crate::domain::{PasswordHash, TenantId};
+use crate::domain::{
+    Account, AccountId, Actor, EmailAddress, Invitation, JoinOutcome, Membership, NewAuditEntry,
+    PasswordHash, Role, SecretDigest, TenantId,
+};
 use crate::mail::Mailer;
 use crate::mail::tests::Sink;
 use crate::services::ServerRole;
@@ -132,6 +134,34 @@ impl PeopleApi {
         let created = self.api.store.create_account(account, membership, audit);
         assert!(created.await.unwrap());
         id
+    }
+
+    /// Makes an account an auditor of another organization.
+    async fn join(&self, tenant: &TenantId, account: &Account) {
+        let now = self.api.tenants.own().now();
+        let digest = SecretDigest::new("join");
+        let invitation = Invitation {
+            id: "inv_join".to_owned(),
+            email: account.email.clone().unwrap(),
+            role: Role::Auditor,
+            digest,
+            created_at: now,
+            created_by: Actor::Console.to_string(),
+            expires_at: now + chrono::TimeDelta::hours(1),
+            is_mailed: false,
+        };
+        let audit = NewAuditEntry {
+            actor: Actor::Console,
+            action: "member.join",
+            subject: account.id.to_string(),
+            details: Value::Null,
+            at: now,
+        };
+        let store = &self.api.store;
+        let invited = store.create_invitation(tenant, invitation, 1, audit.clone());
+        assert!(invited.await.unwrap());
+        let joined = store.join(tenant, digest, &account.id, audit).await;
+        assert_eq!(joined.unwrap(), JoinOutcome::Joined);
     }
 
     /// Sends a request with the cookies and the CSRF token of a browser.

@@ -7,7 +7,7 @@ use license_core::time::saturating_add;
 use serde_json::json;
 
 use super::members::{MemberService, check_covers};
-use super::{AccountService, Password, address_taken, link_ended, new_id};
+use super::{AccountService, Password, address_taken, forbidden, link_ended, new_id};
 use crate::domain::{
     AccountId, Actor, EmailAddress, Invitation, JoinOutcome, NewAuditEntry, Principal, Refusal,
     RefusalKind, Role, SecretDigest, ServerCode, SignedIn, TenantId,
@@ -74,9 +74,10 @@ impl MemberService {
             .site
             .audit(&caller.actor, "invitation.create", &invitation.id, details);
         let (store, tenant) = (&self.site.store, &self.site.tenant);
-        store
-            .create_invitation(tenant, invitation.clone(), MAX_INVITATIONS, audit)
-            .await?;
+        let created = store.create_invitation(tenant, invitation.clone(), MAX_INVITATIONS, audit);
+        if !created.await? {
+            return Err(forbidden("the caller has lost a permission of the role"));
+        }
         let link = if is_mailed {
             let organization = &self.organization().await?;
             let people = &self.site.people;

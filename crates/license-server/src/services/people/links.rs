@@ -58,7 +58,7 @@ impl AccountService {
             .hint("ask an administrator of your organization for an invitation"));
         }
         self.require_mail()?;
-        self.in_background(email, LinkPurpose::Registration);
+        self.in_background(email, LinkPurpose::Registration, None);
         Ok(())
     }
 
@@ -70,7 +70,7 @@ impl AccountService {
     /// Returns `MAIL_OFF` if the server cannot send mail.
     pub fn request_reset(self: &Arc<Self>, email: EmailAddress) -> Result<(), Refusal> {
         self.require_mail()?;
-        self.in_background(email, LinkPurpose::PasswordReset);
+        self.in_background(email, LinkPurpose::PasswordReset, None);
         Ok(())
     }
 
@@ -86,13 +86,20 @@ impl AccountService {
         )
     }
 
-    fn in_background(self: &Arc<Self>, email: EmailAddress, purpose: LinkPurpose) {
+    /// Sends a link after the answer. `owner` is the account that wants another address.
+    fn in_background(
+        self: &Arc<Self>,
+        email: EmailAddress,
+        purpose: LinkPurpose,
+        owner: Option<Account>,
+    ) {
         let service = Arc::clone(self);
         tokio::spawn(async move {
             let Ok(_turn) = Arc::clone(&service.turns).acquire_owned().await else {
                 return;
             };
-            if let Err(refusal) = service.send_link(&email, purpose).await
+            let sent = service.send_link(&email, purpose, owner.as_ref());
+            if let Err(refusal) = sent.await
                 && let Some(repeated) = log_limit::pass("link")
             {
                 tracing::warn!(code = refusal.code, repeated, "a link cannot be sent");
@@ -100,7 +107,12 @@ impl AccountService {
         });
     }
 
-    async fn send_link(&self, email: &EmailAddress, purpose: LinkPurpose) -> Result<(), Refusal> {
+    async fn send_link(
+        &self,
+        email: &EmailAddress,
+        purpose: LinkPurpose,
+        owner: Option<&Account>,
+    ) -> Result<(), Refusal> {
         let account = self.store.account_by_email(email).await?;
         match (purpose, account) {
             (LinkPurpose::Registration, Some(_)) => {
@@ -108,8 +120,19 @@ impl AccountService {
                 Ok(())
             }
             (LinkPurpose::Registration, None) => self.mail_link(email, purpose, None).await,
-            (_, Some(account)) => self.mail_link(email, purpose, Some(&account)).await,
-            (_, None) => Ok(()),
+            (LinkPurpose::PasswordReset, Some(account)) => {
+                self.mail_link(email, purpose, Some(&account)).await
+            }
+            (LinkPurpose::PasswordReset, None) => Ok(()),
+            (LinkPurpose::EmailChange, found) => {
+                // The owner of an address verifies it with such a link too.
+                let is_free =
+                    found.is_none_or(|found| owner.is_some_and(|owner| owner.id == found.id));
+                if is_free {
+                    self.mail_link(email, purpose, owner).await?;
+                }
+                Ok(())
+            }
         }
     }
 
@@ -238,18 +261,18 @@ impl AccountService {
     /// Returns `UNAUTHORIZED` for a wrong password or code, and `MAIL_OFF` if the server cannot
     /// send mail. An address that another account has gets no link, and the answer is the same.
     pub async fn request_email_change(
-        &self,
+        self: &Arc<Self>,
         person: &SignedIn,
         proof: Reauthentication,
         email: EmailAddress,
     ) -> Result<(), Refusal> {
         self.require_mail()?;
         self.reauthenticate(person, proof).await?;
-        let other = self.store.account_by_email(&email).await?;
-        if other.is_none_or(|other| other.id == person.account.id) {
-            self.mail_link(&email, LinkPurpose::EmailChange, Some(&person.account))
-                .await?;
-        }
+        self.in_background(
+            email,
+            LinkPurpose::EmailChange,
+            Some(person.account.clone()),
+        );
         Ok(())
     }
 

@@ -219,6 +219,10 @@ impl AccountService {
         let (now, idle) = (self.now(), self.tools.settings.session_idle);
         let mut sessions = self.store.sessions(&person.account.id).await?;
         sessions.retain(|session| session.is_valid_at(now, idle));
+        if person.session.provider.is_some() {
+            // The provider of one organization must not reach the sessions of others.
+            sessions.retain(|session| session.organization == person.session.organization);
+        }
         Ok(sessions)
     }
 
@@ -228,10 +232,12 @@ impl AccountService {
     ///
     /// Returns `NOT_FOUND` if the person has no session with this id.
     pub async fn end_session(&self, person: &SignedIn, id: &str) -> Result<(), Refusal> {
-        let ended = self.end_sessions(person, EndedSessions::One(id.to_owned()));
-        if ended.await?.is_empty() {
+        let own = self.sessions(person).await?;
+        if !own.iter().any(|session| session.id == id) {
             return Err(not_found("session"));
         }
+        self.end_sessions(person, EndedSessions::One(id.to_owned()))
+            .await?;
         Ok(())
     }
 
@@ -239,8 +245,10 @@ impl AccountService {
     ///
     /// # Errors
     ///
-    /// Returns a refusal if the store fails.
+    /// Returns `FORBIDDEN` to a person for whom an identity provider vouches, and a refusal if the
+    /// store fails.
     pub async fn end_other_sessions(&self, person: &SignedIn) -> Result<usize, Refusal> {
+        person.require_own_credentials()?;
         let others = EndedSessions::Others(person.session.id.clone());
         Ok(self.end_sessions(person, others).await?.len())
     }
@@ -267,9 +275,11 @@ impl AccountService {
         organization: &TenantId,
     ) -> Result<(), Refusal> {
         person.require_own_credentials()?;
+        let audit = self.audit(&person.account.id, "session.enter");
+        let audit = audit.with_subject(&person.session.id);
         let chosen = self
             .store
-            .choose_organization(&person.session, organization);
+            .choose_organization(&person.session, organization, audit);
         if chosen.await? {
             return Ok(());
         }

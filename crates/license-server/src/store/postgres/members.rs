@@ -8,8 +8,8 @@ use super::transaction::{Transaction, VisibleRows};
 use super::values::{digest, excess, millis, number, read_all, read_page, role, time};
 use super::{accounts, audit, sessions, tenants};
 use crate::domain::{
-    AccountId, EmailAddress, Invitation, Member, MemberOutcome, NewAuditEntry, Page, PageRequest,
-    Role, SecretDigest, TenantId,
+    AccountId, Actor, EmailAddress, Invitation, Member, MemberOutcome, NewAuditEntry, Page,
+    PageRequest, Role, SecretDigest, TenantId, may_give,
 };
 use crate::store::{ServerStoreError, limits};
 
@@ -88,13 +88,20 @@ pub(super) async fn change(
     Ok(MemberOutcome::Changed)
 }
 
-/// Stores an invitation, in place of an earlier one to the same address.
+/// Stores an invitation, in place of an earlier one to the same address. Returns `false` if a person
+/// creates it who has lost a permission of its role.
 pub(super) async fn invite(
     db: &Transaction,
     invitation: &Invitation,
     most: u32,
-) -> Result<(), ServerStoreError> {
+) -> Result<bool, ServerStoreError> {
     tenants::lock(db).await?;
+    if let Some(account) = Actor::account_in(&invitation.created_by) {
+        let role = accounts::role_of(db, &account).await?;
+        if !may_give(role, invitation.role.permissions()) {
+            return Ok(false);
+        }
+    }
     let (tenant, email) = (db.tenant(), invitation.email.as_str());
     db.execute(
         query!("invitation_replace"),
@@ -118,7 +125,7 @@ pub(super) async fn invite(
         ],
     )
     .await?;
-    Ok(())
+    Ok(true)
 }
 
 /// Returns the open invitations.

@@ -3,12 +3,13 @@
 use chrono::{DateTime, Utc};
 use tokio_postgres::Row;
 
-use super::accounts;
 use super::queries::query;
 use super::transaction::{Transaction, VisibleRows};
 use super::values::{column, count, digest, millis, read_all, time};
+use super::{accounts, audit};
 use crate::domain::{
-    AccountId, EndedSessions, SecondFactor, SecretDigest, Session, SignedIn, TenantId,
+    AccountId, EndedSessions, NewAuditEntry, SecondFactor, SecretDigest, Session, SignedIn,
+    TenantId,
 };
 use crate::store::ServerStoreError;
 
@@ -104,15 +105,17 @@ pub(super) async fn all(
 }
 
 /// Changes the organization of a session, in a transaction of the organization, if its account is a
-/// member.
+/// member. The caller rolls the transaction back if the session does not exist.
 pub(super) async fn choose(
     db: &mut Transaction,
     session: &Session,
     organization: &TenantId,
+    audit: &NewAuditEntry,
 ) -> Result<bool, ServerStoreError> {
     if accounts::role_of(db, &session.account).await?.is_none() {
         return Ok(false);
     }
+    audit::append(db, audit).await?;
     db.see(VisibleRows::AllTenants).await?;
     let values = (session.id.as_str(), organization.as_str());
     let count = db

@@ -3,11 +3,12 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use tokio_postgres::Row;
 
+use super::accounts;
 use super::queries::query;
 use super::tenants;
 use super::transaction::Transaction;
 use super::values::{bad_row, day, digest, millis, read_all, time};
-use crate::domain::{Actor, ApiToken, Scopes, SecretDigest, TenantId};
+use crate::domain::{Actor, ApiToken, Scopes, SecretDigest, TenantId, may_give};
 use crate::store::ServerStoreError;
 
 /// Replaces the secret of the one-time link, unless an API token exists.
@@ -57,9 +58,16 @@ pub(super) async fn end_setup(
     Ok(count > 0)
 }
 
-/// Stores an API token. Returns `false` if a revoked token creates it.
+/// Stores an API token. Returns `false` if a revoked token creates it, or a person who has lost a
+/// permission of it.
 pub(super) async fn create(db: &Transaction, token: &ApiToken) -> Result<bool, ServerStoreError> {
     tenants::lock(db).await?;
+    if let Some(account) = Actor::account_in(&token.created_by) {
+        let role = accounts::role_of(db, &account).await?;
+        if !may_give(role, token.scopes.permissions()) {
+            return Ok(false);
+        }
+    }
     let count = db
         .execute(
             query!("token_insert"),

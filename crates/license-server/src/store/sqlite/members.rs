@@ -7,8 +7,8 @@ use super::queries::query;
 use super::values::{collect, collect_page, excess, millis, number, role, time};
 use super::{accounts, sessions};
 use crate::domain::{
-    AccountId, EmailAddress, Invitation, Member, MemberOutcome, NewAuditEntry, Page, PageRequest,
-    Role, SecretDigest, TenantId,
+    AccountId, Actor, EmailAddress, Invitation, Member, MemberOutcome, NewAuditEntry, Page,
+    PageRequest, Role, SecretDigest, TenantId, may_give,
 };
 use crate::store::{ServerStoreError, limits};
 
@@ -82,13 +82,20 @@ pub(super) fn change(
     Ok(MemberOutcome::Changed)
 }
 
-/// Stores an invitation, in place of an earlier one to the same address.
+/// Stores an invitation, in place of an earlier one to the same address. Returns `false` if a person
+/// creates it who has lost a permission of its role.
 pub(super) fn invite(
     db: &Connection,
     tenant: &TenantId,
     invitation: &Invitation,
     most: u32,
-) -> Result<(), ServerStoreError> {
+) -> Result<bool, ServerStoreError> {
+    if let Some(account) = Actor::account_in(&invitation.created_by) {
+        let role = accounts::role_in(db, tenant, &account)?;
+        if !may_give(role, invitation.role.permissions()) {
+            return Ok(false);
+        }
+    }
     let (tenant, email) = (tenant.as_str(), invitation.email.as_str());
     db.prepare_cached(query!("invitation_replace"))?
         .execute(params![tenant, email, millis(invitation.created_at)])?;
@@ -107,7 +114,7 @@ pub(super) fn invite(
             millis(invitation.expires_at),
             invitation.is_mailed,
         ])?;
-    Ok(())
+    Ok(true)
 }
 
 /// Returns the open invitations.

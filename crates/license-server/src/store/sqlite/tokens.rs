@@ -3,9 +3,10 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use rusqlite::{Connection, Row, params};
 
+use super::accounts;
 use super::queries::query;
 use super::values::{bad_row, collect, day, millis, time};
-use crate::domain::{Actor, ApiToken, Scopes, SecretDigest, TenantId};
+use crate::domain::{Actor, ApiToken, Scopes, SecretDigest, TenantId, may_give};
 use crate::store::ServerStoreError;
 
 /// Replaces the secret of the one-time link, unless an API token exists.
@@ -50,12 +51,19 @@ pub(super) fn delete_setup(db: &Connection, tenant: &TenantId) -> Result<(), Ser
     Ok(())
 }
 
-/// Stores an API token. Returns `false` if a revoked token creates it.
+/// Stores an API token. Returns `false` if a revoked token creates it, or a person who has lost a
+/// permission of it.
 pub(super) fn create(
     db: &Connection,
     tenant: &TenantId,
     token: &ApiToken,
 ) -> Result<bool, ServerStoreError> {
+    if let Some(account) = Actor::account_in(&token.created_by) {
+        let role = accounts::role_in(db, tenant, &account)?;
+        if !may_give(role, token.scopes.permissions()) {
+            return Ok(false);
+        }
+    }
     let mut statement = db.prepare_cached(query!("token_insert"))?;
     let inserted = statement.execute(params![
         tenant.as_str(),

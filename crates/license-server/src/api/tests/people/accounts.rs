@@ -1,6 +1,8 @@
 //! Sessions, passwords, one-time codes, exports and deletions.
 
 use super::*;
+use crate::domain::SecondFactor;
+use crate::services::{ClientInfo, csrf_token};
 
 /// An hour in milliseconds.
 const HOUR: u32 = 60 * 60 * 1000;
@@ -326,4 +328,109 @@ async fn an_account_can_be_exported_and_deleted() {
     let last = people.send(&ann, "DELETE", "/account", proof).await;
     let last = last.expect_problem(409, "LAST_OWNER");
     assert_eq!(last["organizations"], json!([site.as_str()]));
+}
+
+#[tokio::test]
+async fn an_administrator_at_the_console_helps_people_who_cannot_sign_in() {
+    let people = PeopleApi::start().await;
+    let accounts = people.api.tenants.accounts();
+    let email = EmailAddress::parse("ann@example.com").unwrap();
+    let create = || accounts.create_at_console(email.clone(), "Ann", Role::Owner);
+    let link = create().await.unwrap();
+    assert_eq!(create().await.unwrap_err().code, "ADDRESS_TAKEN");
+    // Without a password, nobody can sign in.
+    let refused = people
+        .sign_in(&mut Browser::default(), "ann@example.com", None)
+        .await;
+    refused.expect_problem(401, "UNAUTHORIZED");
+    let (_, secret) = link.split_once("/password-reset#").unwrap();
+    let body = json!({"token": secret, "password": PASSWORD});
+    let nobody = Browser::default();
+    let done = people
+        .send(&nobody, "POST", "/password-resets/confirm", body)
+        .await;
+    assert_eq!(done.status, 204, "{done:?}");
+    let ann = people.browser("ann@example.com").await;
+
+    let none = accounts.end_totp_at_console(&email).await.unwrap_err();
+    assert_eq!(none.code, "BAD_REQUEST");
+    let proof = json!({"password": PASSWORD});
+    let new = people.send(&ann, "POST", "/account/totp", proof).await;
+    let secret = new.expect(201)["secret"].as_str().unwrap().to_owned();
+    let confirm = json!({"totp": code(&secret, &people.clock)});
+    let confirmed = people.send(&ann, "POST", "/account/totp/confirm", confirm);
+    confirmed.await.expect(201);
+    let refused = people
+        .sign_in(&mut Browser::default(), "ann@example.com", None)
+        .await;
+    refused.expect_problem(401, "TOTP_REQUIRED");
+    accounts.end_totp_at_console(&email).await.unwrap();
+    people.browser("ann@example.com").await;
+    accounts.reset_at_console(&email).await.unwrap();
+    let unknown = EmailAddress::parse("eve@example.com").unwrap();
+    let refused = accounts.reset_at_console(&unknown).await.unwrap_err();
+    assert_eq!(refused.code, "NOT_FOUND");
+    let trail = people.send(&ann, "GET", "/audit", Value::Null).await;
+    let trail = trail.expect(200);
+    let entries = trail["items"].as_array().unwrap().iter();
+    let console = entries.filter(|entry| entry["actor"] == "console");
+    let actions: Vec<_> = console
+        .map(|entry| entry["action"].as_str().unwrap())
+        .collect();
+    let expected = ["account.create", "account.totp_off", "account.reset_link"];
+    assert_eq!(actions, expected);
+}
+
+#[tokio::test]
+async fn a_person_of_an_identity_provider_stays_in_its_organization() {
+    let people = PeopleApi::start().await;
+    let (site, other) = (people.site(), TenantId::new(uuid::Uuid::from_u128(5)));
+    let id = people.create(&site, "ann@example.com", Role::Owner).await;
+    let own = people.browser("ann@example.com").await;
+    let account = people.api.store.account(&id).await.unwrap().unwrap();
+    people.join(&other, &account).await;
+    let client = ClientInfo::default();
+    let new = people.api.tenants.accounts().create_session(
+        &account,
+        Some(other),
+        Some("provider".to_owned()),
+        SecondFactor::NotNeeded,
+        &client,
+    );
+    let new = new.await.unwrap();
+    let bound = Browser {
+        csrf: Some(csrf_token(&new.secret)),
+        session: Some(new.secret.to_string()),
+        device: None,
+    };
+    let count = async |browser: &Browser, path: &str, list: &str| {
+        let found = people.send(browser, "GET", path, Value::Null).await;
+        found.expect(200)[list].as_array().unwrap().len()
+    };
+    assert_eq!(count(&own, "/account", "organizations").await, 2);
+    assert_eq!(count(&bound, "/account", "organizations").await, 1);
+    assert_eq!(count(&own, "/sessions", "items").await, 2);
+    assert_eq!(count(&bound, "/sessions", "items").await, 1);
+    for (method, path, body) in [
+        ("PATCH", "/session", json!({"organization": site.as_str()})),
+        ("PATCH", "/account", json!({"name": "Eve"})),
+        ("GET", "/account/export", Value::Null),
+        ("DELETE", "/account", json!({"password": PASSWORD})),
+        (
+            "POST",
+            "/account/password",
+            json!({"current": PASSWORD, "new": "another password"}),
+        ),
+        ("POST", "/account/totp", json!({"password": PASSWORD})),
+        ("DELETE", "/account/totp", json!({"password": PASSWORD})),
+        ("DELETE", "/sessions/others", Value::Null),
+    ] {
+        let refused = people.send(&bound, method, path, body).await;
+        refused.expect_problem(403, "FORBIDDEN");
+    }
+    let current = people.send(&own, "GET", "/session", Value::Null).await;
+    let current = current.expect(200);
+    let path = format!("/sessions/{}", current["session"]["id"].as_str().unwrap());
+    let refused = people.send(&bound, "DELETE", &path, Value::Null).await;
+    refused.expect_problem(404, "NOT_FOUND");
 }

@@ -85,9 +85,11 @@ async fn a_session_works_in_organizations_of_its_account(store: &dyn ServerStore
         (found.role, found.principal().map(|caller| caller.tenant))
     };
     assert_eq!(role().await, (None, None));
-    assert!(!store.choose_organization(&none, &other).await.unwrap());
+    let choose =
+        |organization| store.choose_organization(&none, organization, audit("session.enter"));
+    assert!(!choose(&other).await.unwrap());
     assert_eq!(role().await, (None, None));
-    assert!(store.choose_organization(&none, &own).await.unwrap());
+    assert!(choose(&own).await.unwrap());
     assert_eq!(role().await, (Some(Role::Owner), Some(own.clone())));
     let memberships = store.memberships(&ann.id).await.unwrap();
     assert_eq!(memberships, [Membership::of_owner(own.clone(), now())]);

@@ -82,7 +82,21 @@ async fn a_removed_member_loses_everything(store: &dyn ServerStore) {
     assert_eq!(store.find_session(here.digest).await.unwrap(), None);
     assert!(store.find_session(there.digest).await.unwrap().is_some());
 
-    let removed = store.remove_member(&own, &bob.id, Role::Owner, audit("member.remove"));
+    // A request that was accepted before a change gives no more than the role of now.
+    let less = change((Role::Owner, Role::Auditor)).await.unwrap();
+    assert_eq!(less, MemberOutcome::Changed);
+    assert!(valid_tokens(store, &own).await.is_empty());
+    assert!(create_token(store, &own, "small", &actor).await);
+    for (role, expected) in [(Role::Owner, false), (Role::Auditor, true)] {
+        let invitation = invitation(&own, &invited, role, role.as_str(), &actor);
+        let invite = store.create_invitation(&own, invitation, 10, audit("member.invite"));
+        assert_eq!(invite.await.unwrap(), expected, "{role}");
+    }
+    let less = change((Role::Auditor, Role::Member)).await.unwrap();
+    assert_eq!(less, MemberOutcome::Changed);
+    assert!(!create_token(store, &own, "large", &actor).await);
+
+    let removed = store.remove_member(&own, &bob.id, Role::Member, audit("member.remove"));
     assert_eq!(removed.await.unwrap(), MemberOutcome::Changed);
     assert!(valid_tokens(store, &own).await.is_empty());
     assert!(store.invitations(&own, now()).await.unwrap().is_empty());
@@ -122,7 +136,7 @@ async fn invite(
 ) {
     let invitation = invitation(tenant, email, role, name, &Actor::Console);
     let invited = store.create_invitation(tenant, invitation, 10, audit("member.invite"));
-    invited.await.unwrap();
+    assert!(invited.await.unwrap());
 }
 
 async fn invite_by(
@@ -134,7 +148,7 @@ async fn invite_by(
 ) {
     let invitation = invitation(tenant, email, Role::Member, name, by);
     let invited = store.create_invitation(tenant, invitation, 10, audit("member.invite"));
-    invited.await.unwrap();
+    assert!(invited.await.unwrap());
 }
 
 fn invitation(

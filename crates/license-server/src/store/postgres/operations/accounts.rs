@@ -140,10 +140,11 @@ impl AccountStore for PostgresStore {
         &self,
         session: &Session,
         organization: &TenantId,
+        audit: NewAuditEntry,
     ) -> Result<bool, ServerStoreError> {
         let mut db = self.database.begin(organization).await?;
-        let result = sessions::choose(&mut db, session, organization).await;
-        db.end(result).await
+        let result = sessions::choose(&mut db, session, organization, &audit).await;
+        db.end_if(result, |is_chosen| *is_chosen).await
     }
 
     async fn end_sessions(

@@ -105,7 +105,7 @@ impl MemberStore for PostgresStore {
         invitation: Invitation,
         most: u32,
         audit: NewAuditEntry,
-    ) -> Result<(), ServerStoreError> {
+    ) -> Result<bool, ServerStoreError> {
         let db = self.database.begin(tenant).await?;
         let result = create_invitation(&db, &invitation, most, &audit).await;
         db.end(result).await
@@ -198,9 +198,12 @@ async fn create_invitation(
     invitation: &Invitation,
     most: u32,
     audit: &NewAuditEntry,
-) -> Result<(), ServerStoreError> {
-    members::invite(db, invitation, most).await?;
-    audit::append(db, audit).await
+) -> Result<bool, ServerStoreError> {
+    let is_stored = members::invite(db, invitation, most).await?;
+    if is_stored {
+        audit::append(db, audit).await?;
+    }
+    Ok(is_stored)
 }
 
 async fn delete_invitation(

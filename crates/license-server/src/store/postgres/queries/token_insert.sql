@@ -3,5 +3,3 @@ SELECT $1::text, $2::text, $3::text, $4::text, $5::bytea, $6::bigint, $7::text, 
 WHERE NOT EXISTS (
   SELECT 1 FROM api_tokens
   WHERE tenant = $1 AND 'token:' || id = $7 AND revoked_at IS NOT NULL)
-  AND ($7 NOT LIKE 'account:%' OR EXISTS (
-  SELECT 1 FROM members WHERE tenant = $1 AND 'account:' || account = $7))

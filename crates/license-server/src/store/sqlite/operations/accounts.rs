@@ -152,10 +152,17 @@ impl AccountStore for SqliteStore {
         &self,
         session: &Session,
         organization: &TenantId,
+        audit: NewAuditEntry,
     ) -> Result<bool, ServerStoreError> {
-        let (session, organization) = (session.clone(), organization.clone());
-        self.write_all(move |db| sessions::choose(db, &session, &organization))
-            .await
+        let session = session.clone();
+        self.write(organization, move |batch, organization| {
+            let is_chosen = sessions::choose(batch.db, &session, organization)?;
+            if is_chosen {
+                audit::append(batch.db, organization, &audit)?;
+            }
+            Ok(is_chosen)
+        })
+        .await
     }
 
     async fn end_sessions(

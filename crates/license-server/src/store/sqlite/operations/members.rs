@@ -118,10 +118,13 @@ impl MemberStore for SqliteStore {
         invitation: Invitation,
         most: u32,
         audit: NewAuditEntry,
-    ) -> Result<(), ServerStoreError> {
+    ) -> Result<bool, ServerStoreError> {
         self.write(tenant, move |batch, tenant| {
-            members::invite(batch.db, tenant, &invitation, most)?;
-            audit::append(batch.db, tenant, &audit)
+            let is_stored = members::invite(batch.db, tenant, &invitation, most)?;
+            if is_stored {
+                audit::append(batch.db, tenant, &audit)?;
+            }
+            Ok(is_stored)
         })
         .await
     }

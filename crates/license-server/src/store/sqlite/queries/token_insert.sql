@@ -3,5 +3,3 @@ SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8
 WHERE NOT EXISTS (
   SELECT 1 FROM api_tokens
   WHERE tenant = ?1 AND 'token:' || id = ?7 AND revoked_at IS NOT NULL)
-  AND (?7 NOT LIKE 'account:%' OR EXISTS (
-  SELECT 1 FROM members WHERE tenant = ?1 AND 'account:' || account = ?7))
