@@ -169,7 +169,7 @@ fn kind(error: &lettre::transport::smtp::Error) -> &'static str {
     } else if error.is_transient() {
         "refused for now"
     } else if error.is_tls() {
-        "TLS"
+        "tls"
     } else if error.is_timeout() {
         "timeout"
     } else {

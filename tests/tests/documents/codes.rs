@@ -71,6 +71,7 @@ const NOT_CODES: &[&str] = &[
     "HGET",
     "HMGET",
     "HOME",
+    "HOURS",
     "ID",
     "INFO",
     "INTEGER",
