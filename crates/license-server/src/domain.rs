@@ -9,6 +9,7 @@ mod database;
 mod email;
 mod event;
 mod idempotency;
+mod identity_provider;
 mod ledger;
 mod license;
 mod machine;
@@ -20,6 +21,7 @@ mod principal;
 mod refusal;
 mod role;
 mod session;
+mod sign_in;
 mod signed_list;
 mod telemetry;
 mod tenant;
@@ -37,6 +39,12 @@ pub use database::{DatabaseStatus, MoveReport, RedisStatus};
 pub use email::EmailAddress;
 pub use event::EventRecord;
 pub use idempotency::{IdempotencyKey, IdempotencyState, StoredResponse};
+#[cfg(test)]
+pub(crate) use identity_provider::tests::settings as test_settings;
+pub use identity_provider::{
+    Admission, AdmissionFault, GroupDepartment, GroupRole, IdentityProvider, ProviderPerson,
+    ProviderSettings,
+};
 pub use ledger::{LedgerCopy, LedgerPosition};
 pub use license::LicenseRecord;
 pub use machine::{MachineRecord, MachineSighting};
@@ -50,6 +58,7 @@ pub use principal::Principal;
 pub use refusal::{Refusal, RefusalKind, ServerCode};
 pub use role::{Permission, Permissions, Role};
 pub use session::{EndedSessions, MAX_USER_AGENT, Session, SignedIn};
+pub use sign_in::{KnownPerson, ProviderOutcome, ProviderSignIn, SignInPlan};
 pub use signed_list::{RevocationRecord, StatementRecord};
 pub use telemetry::{
     TelemetryDeletion, TelemetryOutcome, TelemetryRange, TelemetryRecord, TelemetryRow,

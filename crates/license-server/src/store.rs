@@ -11,6 +11,7 @@ mod administration;
 #[cfg(test)]
 mod conformance;
 mod error;
+mod identities;
 mod ledger;
 mod licenses;
 mod limits;
@@ -39,6 +40,7 @@ use crate::domain::NodeStatus;
 pub use accounts::{AccountStore, AccountTrail};
 pub use administration::AdministrationStore;
 pub use error::{PostgresError, ServerStoreError};
+pub use identities::IdentityStore;
 pub use ledger::LedgerStore;
 pub use licenses::LicenseStore;
 pub use machines::MachineStore;
@@ -57,6 +59,7 @@ pub trait ServerStore:
     + SeatStore
     + AdministrationStore
     + AccountStore
+    + IdentityStore
     + MemberStore
     + LedgerStore
     + TelemetryStore

@@ -2,6 +2,7 @@
 
 mod acquires;
 mod administration;
+mod identities;
 mod ledger;
 mod licenses;
 mod people;
@@ -29,6 +30,7 @@ pub(super) async fn check(store: &dyn ServerStore) {
     licenses::check(store).await;
     administration::check(store).await;
     people::check(store).await;
+    identities::check(store).await;
     ledger::check(store).await;
     seats::check(store).await;
     replay::replay(&[store], async |_| {}).await;

@@ -44,3 +44,14 @@ pub(super) fn check_invitations(open: u64, most: u32) -> Result<(), ServerStoreE
         found: format!("{open} invitations"),
     })
 }
+
+/// Refuses an identity provider if the organization has `most` others.
+pub(super) fn check_providers(found: u64, most: u32) -> Result<(), ServerStoreError> {
+    if found < u64::from(most) {
+        return Ok(());
+    }
+    Err(ServerStoreError::LimitReached {
+        limit: format!("at most {most} identity providers of an organization"),
+        found: format!("{found} identity providers"),
+    })
+}

@@ -1,7 +1,7 @@
 //! Rows of tables on their way from one database to another.
 
 /// The tables with the rows of a tenant. A table follows those to which its rows refer.
-pub(super) const TABLES: [&str; 24] = [
+pub(super) const TABLES: [&str; 27] = [
     "tenants",
     "licenses",
     "superseded_licenses",
@@ -26,6 +26,9 @@ pub(super) const TABLES: [&str; 24] = [
     "telemetry_events",
     "members",
     "invitations",
+    "identity_providers",
+    "identities",
+    "provider_values",
 ];
 
 /// The tables of accounts, which belong to no tenant. They move before the rows of tenants, because

@@ -5,6 +5,7 @@ mod audit;
 mod backup;
 mod connection;
 mod events;
+mod identities;
 mod ledger;
 mod licenses;
 mod links;

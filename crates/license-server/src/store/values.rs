@@ -5,7 +5,8 @@ use license_core::LicenseId;
 
 use super::ServerStoreError;
 use crate::domain::{
-    Cursor, LinkPurpose, PageRequest, Role, SealedSecret, TenantId, TotpEnrollment,
+    Cursor, IdentityProvider, LinkPurpose, PageRequest, ProviderSettings, ProviderSignIn, Role,
+    SealedSecret, TenantId, TotpEnrollment,
 };
 
 /// Returns a time in milliseconds since 1970.
@@ -87,4 +88,21 @@ pub(super) fn totp(
 pub(super) fn left_without_owner(owned: impl Iterator<Item = (TenantId, u64)>) -> Vec<TenantId> {
     let last = owned.filter(|(_, owners)| *owners <= 1);
     last.map(|(tenant, _)| tenant).collect()
+}
+
+/// Reads the settings of an identity provider.
+pub(super) fn provider_settings(json: &str) -> Result<ProviderSettings, ServerStoreError> {
+    serde_json::from_str(json).map_err(|error| bad_row("identity_providers", error))
+}
+
+/// Returns the settings of an identity provider as a column.
+pub(super) fn settings_text(provider: &IdentityProvider) -> Result<String, ServerStoreError> {
+    serde_json::to_string(&provider.settings).map_err(|error| bad_row("identity_providers", error))
+}
+
+/// Returns the departments of a person as a column: their names, one a line.
+pub(super) fn departments(request: &ProviderSignIn) -> String {
+    let admission = request.admission.as_ref();
+    let names = admission.map(|admission| admission.departments.iter().cloned());
+    names.map_or_else(String::new, |names| names.collect::<Vec<_>>().join("\n"))
 }

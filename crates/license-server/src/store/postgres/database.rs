@@ -104,6 +104,15 @@ impl Database {
         self.transaction(rows, Access::Read).await
     }
 
+    /// Begins a transaction that reads the identity provider with an id.
+    pub(super) async fn begin_read_by_provider(
+        &self,
+        id: &str,
+    ) -> Result<Transaction, ServerStoreError> {
+        self.transaction(VisibleRows::Provider(id), Access::Read)
+            .await
+    }
+
     async fn transaction(
         &self,
         rows: VisibleRows<'_>,

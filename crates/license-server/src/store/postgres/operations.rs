@@ -2,6 +2,7 @@
 
 mod accounts;
 mod administration;
+mod identities;
 mod ledger;
 mod licenses;
 mod machines;

@@ -27,17 +27,20 @@ pub(super) enum VisibleRows<'a> {
     Account(&'a AccountId),
     /// The credentials with this secret.
     Secret(SecretDigest),
+    /// The identity provider with this id.
+    Provider(&'a str),
 }
 
 impl VisibleRows<'_> {
     /// Returns the value of the setting that the policies compare. No tenant has an id like the
-    /// last three.
+    /// last four.
     fn setting(self) -> String {
         match self {
             Self::Tenant(tenant) => tenant.as_str().to_owned(),
             Self::AllTenants => "*".to_owned(),
             Self::Account(account) => format!("account:{account}"),
             Self::Secret(digest) => format!("secret:{}", hex::encode(digest.as_bytes())),
+            Self::Provider(id) => format!("provider:{id}"),
         }
     }
 }

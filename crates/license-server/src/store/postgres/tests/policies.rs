@@ -105,6 +105,7 @@ async fn every_table_with_a_tenant_has_the_policy() {
         ORDER BY tablename, policyname";
     let expected = "account_links|all_accounts|ALL\naccounts|all_accounts|ALL\n\
         accounts|of_members|SELECT\napi_tokens|by_secret|SELECT\n\
+        identity_providers|by_id|SELECT\n\
         invitations|by_secret|SELECT\nmembers|of_account|SELECT\n\
         recovery_codes|all_accounts|ALL\nsessions|all_accounts|ALL\n\
         tenants|list_of_tenants|SELECT\ntenants|of_account|SELECT";

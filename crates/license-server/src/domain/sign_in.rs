@@ -1,0 +1,184 @@
+//! The sign-in of a person by an identity provider.
+
+use serde_json::{Value, json};
+
+use super::account::{Account, AccountId};
+use super::actor::Actor;
+use super::audit::NewAuditEntry;
+use super::email::EmailAddress;
+use super::identity_provider::{Admission, IdentityProvider, ProviderPerson};
+use super::role::Role;
+use super::session::Session;
+
+/// Everything that a sign-in needs to know about the person, the provider and the browser.
+#[derive(Clone, Debug)]
+pub struct ProviderSignIn {
+    /// The provider.
+    pub provider: IdentityProvider,
+    /// The person.
+    pub person: ProviderPerson,
+    /// What the person may do. `None`: the person may not sign in.
+    pub admission: Option<Admission>,
+    /// The account that an unknown person gets. It has no address: addresses are unique among all
+    /// organizations, and the provider of one organization must not take that of anybody.
+    pub account: Account,
+    /// The new session, with the id of this account.
+    pub session: Session,
+    /// The audit entry of the session. Other entries have its time and originator.
+    pub audit: NewAuditEntry,
+}
+
+/// What the database knows about a person who signs in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KnownPerson {
+    /// The person has signed in before.
+    Known(AccountId, Role),
+    /// The person is new. A member has the same address.
+    SameAddress(AccountId, Role),
+    /// The person is new.
+    Stranger,
+}
+
+/// What a sign-in does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SignInPlan {
+    /// Nothing.
+    Refuse(ProviderOutcome),
+    /// Creates the account with a role.
+    Create(Role),
+    /// Uses an account.
+    Use {
+        /// The account.
+        account: AccountId,
+        /// Whether the identity is new.
+        is_new: bool,
+        /// The role before.
+        from: Role,
+        /// The role from now on.
+        to: Role,
+    },
+}
+
+/// The result of a sign-in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProviderOutcome {
+    /// The person has signed in.
+    SignedIn(AccountId),
+    /// The person is unknown, and the provider creates nobody.
+    Unknown,
+    /// The member has a role with more permissions than the provider can give.
+    RoleTooHigh(Role),
+}
+
+impl ProviderSignIn {
+    /// Returns the address by which an unknown person is found among the members.
+    pub fn linked_email(&self) -> Option<&EmailAddress> {
+        let email = self.person.verified_email();
+        email.filter(|_| self.provider.settings.links_members)
+    }
+
+    /// Decides what the sign-in does. `owners` is the number of owners of the organization.
+    pub fn plan(&self, known: KnownPerson, owners: u64) -> SignInPlan {
+        let settings = &self.provider.settings;
+        let Some(admission) = &self.admission else {
+            return SignInPlan::Refuse(ProviderOutcome::Unknown);
+        };
+        let (account, from, is_new) = match known {
+            KnownPerson::Known(account, role) => (account, role, false),
+            KnownPerson::SameAddress(account, role) => (account, role, true),
+            KnownPerson::Stranger if settings.creates_people => {
+                return SignInPlan::Create(admission.role);
+            }
+            KnownPerson::Stranger => return SignInPlan::Refuse(ProviderOutcome::Unknown),
+        };
+        if !self.can_give(from) {
+            return SignInPlan::Refuse(ProviderOutcome::RoleTooHigh(from));
+        }
+        let wanted = if admission.is_binding {
+            admission.role
+        } else {
+            from
+        };
+        SignInPlan::Use {
+            account,
+            is_new,
+            from,
+            to: kept_owner(from, wanted, owners),
+        }
+    }
+
+    /// Decides whether a person who may not sign in any more loses the role. Returns the account
+    /// with its former role.
+    pub fn withdrawal(&self, known: KnownPerson, owners: u64) -> Option<(AccountId, Role)> {
+        let KnownPerson::Known(account, from) = known else {
+            return None;
+        };
+        let is_changed = kept_owner(from, Role::Member, owners) != from;
+        (is_changed && self.can_give(from)).then_some((account, from))
+    }
+
+    /// Returns whether the provider can give a role. Who controls a provider can sign in as each of
+    /// its people, so it must not reach people with more than the administrator entrusted to it.
+    fn can_give(&self, role: Role) -> bool {
+        let most = self.provider.settings.permissions();
+        role.permissions().without(most).is_empty()
+    }
+
+    /// Returns an audit entry of the sign-in about an account.
+    pub fn entry(
+        &self,
+        action: &'static str,
+        account: &AccountId,
+        details: Value,
+    ) -> NewAuditEntry {
+        NewAuditEntry {
+            action,
+            details,
+            ..self.audit.with_subject(account.as_str())
+        }
+    }
+
+    /// Returns the audit entry of a new account.
+    pub fn created_entry(&self, account: &AccountId, role: Role) -> NewAuditEntry {
+        let details = json!({ "provider": self.provider.id, "role": role.as_str() });
+        self.entry("member.provision", account, details)
+    }
+
+    /// Returns the audit entry of a new identity of an account.
+    pub fn linked_entry(&self, account: &AccountId) -> NewAuditEntry {
+        let details = json!({ "provider": self.provider.id });
+        self.entry("identity.link", account, details)
+    }
+
+    /// Returns the audit entry of a changed role.
+    pub fn role_entry(&self, account: &AccountId, from: Role, to: Role) -> NewAuditEntry {
+        let (from, to) = (from.as_str(), to.as_str());
+        let details = json!({ "provider": self.provider.id, "from": from, "to": to });
+        self.entry("member.role", account, details)
+    }
+
+    /// Returns the audit entry of the session, whose originator is the account.
+    pub fn session_entry(&self, account: &AccountId) -> NewAuditEntry {
+        NewAuditEntry {
+            actor: Actor::Account(account.clone()),
+            ..self.audit.with_subject(&self.session.id)
+        }
+    }
+
+    /// Returns the session of an account.
+    pub fn session_of(&self, account: &AccountId) -> Session {
+        Session {
+            account: account.clone(),
+            ..self.session.clone()
+        }
+    }
+}
+
+/// Returns the wanted role, or the role of an owner if nobody else is one.
+fn kept_owner(from: Role, wanted: Role, owners: u64) -> Role {
+    if from == Role::Owner && owners <= 1 {
+        Role::Owner
+    } else {
+        wanted
+    }
+}

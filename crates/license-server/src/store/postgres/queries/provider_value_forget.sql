@@ -1,0 +1,1 @@
+DELETE FROM provider_values WHERE tenant = $1 AND expires_at <= $2

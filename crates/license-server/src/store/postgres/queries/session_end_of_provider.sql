@@ -1,0 +1,3 @@
+DELETE FROM sessions WHERE provider = $1
+  AND ($2::text IS NULL OR account = $2) AND ($3::text IS NULL OR provider_session = $3)
+RETURNING account

@@ -1,0 +1,1 @@
+UPDATE sessions SET provider_session = $2 WHERE id = $1

@@ -1,0 +1,1 @@
+SELECT count(*) FROM identity_providers WHERE tenant = ?1

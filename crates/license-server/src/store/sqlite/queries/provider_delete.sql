@@ -1,0 +1,1 @@
+DELETE FROM identity_providers WHERE tenant = ?1 AND id = ?2
