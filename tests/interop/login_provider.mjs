@@ -9,6 +9,12 @@
 //     /test/rotate                             replaces the signing key
 //     /test/count                              returns the number of requests by grant type
 //     /test/forge                              signs the claims in the body: {alg, claims}
+//     /test/client?redirect_uri=URL&logout_uri=URL
+//                                              registers a license server as the client `licenses`
+//     /test/person?user=NAME&groups=A,B        sets the groups of a user
+//     /test/sign-in?user=NAME&url=URL          opens the URL in a browser of the user, signs in at the
+//                                              pages of the provider, and returns the URL of the answer
+//     /test/sign-out?user=NAME                 signs out at the page of the provider
 
 import { createServer } from 'node:http'
 import { createRequire } from 'node:module'
@@ -23,10 +29,18 @@ const { Provider } = await import(pathToFileURL(resolve('oidc-provider')))
 
 const settings = { id_token_seconds: 3600, code_seconds: 600, slow_down: 0 }
 const count = {}
-let issuer, provider, handle, privateKey, publicJwk
+const groups = new Map()
+const browsers = new Map()
+let issuer, provider, handle, privateKey, publicJwk, web
 
 function account(_, id) {
-  const claims = () => ({ sub: id, email: `${id}@acme.example`, email_verified: id !== 'mallory' })
+  const claims = () => ({
+    sub: id,
+    name: id,
+    email: `${id}@acme.example`,
+    email_verified: id !== 'mallory',
+    groups: groups.get(id) ?? [],
+  })
   return { accountId: id, claims }
 }
 
@@ -43,10 +57,22 @@ async function start() {
       grant_types: ['urn:ietf:params:oauth:grant-type:device_code', 'refresh_token'],
       response_types: [],
       redirect_uris: [],
-    }],
+    }, ...(web ? [web] : [])],
     jwks: { keys: [{ ...await jose.exportJWK(privateKey), kid, alg: 'RS256', use: 'sig' }] },
-    features: { deviceFlow: { enabled: true }, revocation: { enabled: true } },
-    claims: { openid: ['sub'], email: ['email', 'email_verified'] },
+    features: {
+      deviceFlow: { enabled: true },
+      revocation: { enabled: true },
+      backchannelLogout: { enabled: true },
+    },
+    claims: {
+      openid: ['sub'],
+      email: ['email', 'email_verified'],
+      profile: ['name'],
+      groups: ['groups'],
+    },
+    // The dispatcher of the provider refuses addresses of this machine.
+    fetch: (url, { dispatcher, ...options }) => globalThis.fetch(url, options),
+    scopes: ['openid', 'email', 'profile', 'groups', 'offline_access'],
     // The address is a claim of the ID token, as with most providers.
     conformIdTokenClaims: false,
     findAccount: account,
@@ -82,6 +108,8 @@ class Browser {
         else this.cookies.delete(name)
       }
       const location = answer.headers.get('location')
+      // The test opens the answer itself.
+      if (web && location?.startsWith(web.redirect_uris[0])) return { url: location, text: '' }
       if (!location) return { url, text: await answer.text(), status: answer.status }
       url = new URL(location, url).href
       form = undefined
@@ -110,6 +138,40 @@ async function deny(userCode) {
   await browser.open(`${issuer}/device`, { ...await browser.code(userCode), abort: 'yes' })
 }
 
+// Registers a license server as a confidential client. The provider keeps its key and its sessions.
+function register(redirect_uri, logout_uri) {
+  web = {
+    client_id: 'licenses',
+    client_secret: 'secret of the client',
+    grant_types: ['authorization_code'],
+    response_types: ['code'],
+    redirect_uris: [redirect_uri],
+    backchannel_logout_uri: logout_uri,
+    backchannel_logout_session_required: true,
+  }
+  return start()
+}
+
+// Signs in at the pages of the provider. The browser does not open the answer at the license server.
+async function signIn(user, url) {
+  const browser = browsers.get(user) ?? new Browser()
+  browsers.set(user, browser)
+  let page = await browser.open(url)
+  while (page.url.includes('/interaction/')) {
+    const isLogin = page.text.includes('name="login"')
+    const form = isLogin ? { prompt: 'login', login: user, password: 'any' } : { prompt: 'consent' }
+    page = await browser.open(page.url, form)
+  }
+  return { url: page.url }
+}
+
+async function signOut(user) {
+  const browser = browsers.get(user)
+  const page = await browser.open(`${issuer}/session/end?client_id=licenses`)
+  const [, xsrf] = /name="xsrf" value="([^"]+)"/.exec(page.text)
+  await browser.open(`${issuer}/session/end/confirm`, { xsrf, logout: 'yes' })
+}
+
 async function forge({ alg, claims }) {
   const header = { alg, kid: publicJwk.kid }
   if (alg === 'none') return new jose.UnsecuredJWT(claims).encode()
@@ -125,6 +187,12 @@ async function test(path, query, body) {
       for (const [name, value] of query) settings[name] = Number(value)
       return
     case '/test/rotate': return start()
+    case '/test/client': return register(query.get('redirect_uri'), query.get('logout_uri'))
+    case '/test/person':
+      groups.set(query.get('user'), query.get('groups').split(',').filter(Boolean))
+      return
+    case '/test/sign-in': return signIn(query.get('user'), query.get('url'))
+    case '/test/sign-out': return signOut(query.get('user'))
     case '/test/count': return count
     case '/test/forge': return { token: await forge(JSON.parse(body)) }
   }

@@ -12,12 +12,14 @@ mod events;
 mod health;
 mod host;
 mod idempotency;
+mod identity_providers;
 mod invitations;
 mod licenses;
 mod login;
 mod members;
 mod numbers;
 mod observe;
+mod oidc;
 mod openapi;
 mod pages;
 mod paths;
@@ -53,6 +55,7 @@ use crate::domain::Refusal;
 use crate::login::LoginVerifier;
 use crate::metrics::Metrics;
 use crate::network::Network;
+use crate::oidc::OidcService;
 use crate::services::{AccountService, Services, TenantServices};
 
 pub(crate) use health::metrics_router;
@@ -77,6 +80,7 @@ struct AppState {
     metrics: Arc<Metrics>,
     settings: AppSettings,
     login: Option<Arc<LoginVerifier>>,
+    oidc: OidcService,
     peers: RateTable,
     licenses: RateTable,
     failures: RateTable,
@@ -102,12 +106,14 @@ impl App {
         metrics: Arc<Metrics>,
         settings: AppSettings,
         login: Option<LoginVerifier>,
+        oidc: OidcService,
         stopping: watch::Receiver<bool>,
     ) -> Self {
         Self(Arc::new(AppState {
             tenants,
             metrics,
             login: login.map(Arc::new),
+            oidc,
             peers: RateTable::new(settings.limits.peer_rate),
             licenses: RateTable::new(settings.limits.license_rate),
             failures: RateTable::per_minute(FAILURES_PER_MINUTE),
@@ -151,6 +157,11 @@ impl App {
     /// Returns the verifier of logins, if there is a provider.
     fn login(&self) -> Option<&Arc<LoginVerifier>> {
         self.0.login.as_ref()
+    }
+
+    /// Returns what signs people in at identity providers.
+    fn oidc(&self) -> &OidcService {
+        &self.0.oidc
     }
 
     fn allows_network(&self, peer: Peer) -> bool {

@@ -141,8 +141,7 @@ impl CertificateFiles {
     /// certificate with its private key.
     pub(crate) fn load(&self) -> Result<Certificate, Failure> {
         let chain = read(&self.cert)?;
-        let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&chain).collect();
-        let chain = chain.unwrap_or_default();
+        let chain = certificates(&chain).unwrap_or_default();
         let leaf = chain
             .first()
             .ok_or_else(|| refused(&self.cert, "expected a certificate in PEM, found none"))?;
@@ -166,6 +165,12 @@ impl CertificateFiles {
             content,
         })
     }
+}
+
+/// Parses certificates in PEM. Returns `None` if there is none, or if one is damaged.
+pub(crate) fn certificates(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
+    let found = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>();
+    found.ok().filter(|found| !found.is_empty())
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {

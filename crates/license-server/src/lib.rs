@@ -5,10 +5,11 @@
 //!
 //! | layer | modules |
 //! |---|---|
-//! | foundation | `args`, `network`, `embedded`, `config`, `data_dir`, `trust_file` |
+//! | foundation | `args`, `network`, `embedded`, `issuer`, `config`, `data_dir`, `trust_file` |
 //! | | `certificate`, `logs`, `log_limit` |
 //! | domain | [`clock`], [`domain`], [`observer`], [`store`], [`services`] |
 //! | | `keys`, `metrics`, `login`, `mail` |
+//! | | `oidc` |
 //! | HTTP | `api`, `server` |
 //! | program | `commands` |
 
@@ -26,6 +27,7 @@ mod config;
 mod data_dir;
 pub mod domain;
 mod embedded;
+mod issuer;
 mod keys;
 mod log_limit;
 mod login;
@@ -34,6 +36,7 @@ mod mail;
 mod metrics;
 mod network;
 pub mod observer;
+mod oidc;
 mod server;
 pub mod services;
 pub mod store;

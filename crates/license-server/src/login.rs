@@ -3,34 +3,25 @@
 //! The keys come from a file, or from the provider. They are kept while the provider is out of
 //! reach, so that its outage denies no seat to a user who is logged in.
 
+mod http;
 mod key;
+mod keys;
 mod source;
 mod token;
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use license_cli_support::{Exit, Failure};
-use tokio::sync::{Mutex, OwnedMutexGuard};
-use tracing::{info, warn};
 
-use self::key::KeySet;
+pub(crate) use self::http::{PROVIDER_TIMEOUT, ProviderHttp, Reach, authorities};
+pub(crate) use self::keys::{NoKeys, ProviderKeys};
 use self::source::KeySource;
-use self::token::{LoginFault, LoginToken};
+pub(crate) use self::source::LoadedProvider;
+pub(crate) use self::token::{LoginClaims, LoginFault, LoginToken};
 use crate::clock::ServerClock;
 use crate::config::LoginConfig;
 use crate::domain::{Refusal, RefusalKind, ServerCode};
-use crate::log_limit;
-
-/// The age of keys in milliseconds from which they are loaded again.
-const MAX_AGE_MS: u64 = 60 * 60 * 1000;
-
-/// The shortest time in milliseconds between two attempts to load keys because of unknown key ids,
-/// which any client can send.
-const RELOAD_MS: u64 = 60 * 1000;
-
-/// The shortest time in milliseconds between two attempts without any keys.
-const RETRY_MS: u64 = 5 * 1000;
 
 /// The name of a user, from a verified login.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,24 +30,8 @@ pub(crate) struct LoginUser(pub(crate) String);
 /// Verifies logins at one provider.
 pub(crate) struct LoginVerifier {
     config: LoginConfig,
-    source: Arc<KeySource>,
+    keys: Arc<ProviderKeys>,
     clock: Arc<dyn ServerClock>,
-    loaded: RwLock<Option<LoadedKeys>>,
-    loading: Arc<Mutex<LoadState>>,
-}
-
-#[derive(Clone)]
-struct LoadedKeys {
-    keys: Arc<KeySet>,
-    /// The reading of the boot-time clock.
-    at_ms: u64,
-}
-
-/// When the keys may be loaded next, by the boot-time clock.
-#[derive(Default)]
-struct LoadState {
-    next_ms: u64,
-    has_failed: bool,
 }
 
 /// Checks the files of the configuration.
@@ -90,12 +65,12 @@ impl LoginVerifier {
     /// Same as [`check`].
     pub(crate) fn new(config: LoginConfig, clock: Arc<dyn ServerClock>) -> Result<Self, Failure> {
         check(&config)?;
+        let source = open(&config)?;
+        let keys = ProviderKeys::new(config.issuer.clone(), source, Arc::clone(&clock));
         Ok(Self {
-            source: Arc::new(open(&config)?),
             config,
+            keys: Arc::new(keys),
             clock,
-            loaded: RwLock::default(),
-            loading: Arc::default(),
         })
     }
 
@@ -110,118 +85,15 @@ impl LoginVerifier {
     ///
     /// Returns `LOGIN_INVALID`, `LOGIN_EXPIRED`, or `LOGIN_UNAVAILABLE` if the keys of the provider
     /// cannot be loaded.
-    pub(crate) async fn verify(self: &Arc<Self>, token: &str) -> Result<LoginUser, Refusal> {
+    pub(crate) async fn verify(&self, token: &str) -> Result<LoginUser, Refusal> {
         let token = LoginToken::parse(token).map_err(refused)?;
-        let keys = self.keys(token.key_id()).await?;
-        let claims = token.verify(&keys).map_err(refused)?;
+        let provider = self.keys.with(token.key_id()).await.map_err(unavailable)?;
+        let claims = token.verify(&provider.keys).map_err(refused)?;
         let now = self.clock.wall().timestamp();
         claims
             .user(&self.config, now)
             .map(LoginUser)
             .map_err(refused)
-    }
-
-    /// Returns the keys, with the one of this id if the provider has it.
-    async fn keys(self: &Arc<Self>, id: Option<&str>) -> Result<Arc<KeySet>, Refusal> {
-        if let Some(known) = self.known(id) {
-            if self.clock.boot_ms().saturating_sub(known.at_ms) > MAX_AGE_MS {
-                let verifier = Arc::clone(self);
-                tokio::spawn(async move { verifier.renew(known.at_ms).await });
-            }
-            return Ok(known.keys);
-        }
-        // One request loads the keys, and the others wait for it.
-        let state = Arc::clone(&self.loading).lock_owned().await;
-        if let Some(known) = self.known(id) {
-            return Ok(known.keys);
-        }
-        let after = state.next_ms.saturating_sub(self.clock.boot_ms());
-        if after > 0 {
-            // The key may be new, so this is no refusal of the login.
-            return Err(unavailable(state.has_failed, after));
-        }
-        // The task continues if the client closes its connection. Otherwise, clients could start any
-        // number of loads, and a slow load would never count.
-        let verifier = Arc::clone(self);
-        let loaded = tokio::spawn(async move { verifier.load_again(state).await }).await;
-        loaded.unwrap_or_else(|_| Err(unavailable(true, RETRY_MS)))
-    }
-
-    /// Loads the keys, and determines when they may be loaded next.
-    async fn load_again(
-        &self,
-        mut state: OwnedMutexGuard<LoadState>,
-    ) -> Result<Arc<KeySet>, Refusal> {
-        let is_first = self.loaded().is_none();
-        let is_loaded = self.load().await;
-        let pause = match (is_loaded, is_first) {
-            (true, true) => 0,
-            (false, true) => RETRY_MS,
-            _ => RELOAD_MS,
-        };
-        *state = LoadState {
-            next_ms: self.clock.boot_ms().saturating_add(pause),
-            has_failed: !is_loaded,
-        };
-        match self.loaded() {
-            Some(loaded) if is_loaded => Ok(loaded.keys),
-            _ => Err(unavailable(true, pause)),
-        }
-    }
-
-    /// Loads the keys again, unless another task has done so.
-    async fn renew(&self, known_at_ms: u64) {
-        let Ok(mut state) = self.loading.try_lock() else {
-            return;
-        };
-        let now = self.clock.boot_ms();
-        let is_renewed = self
-            .loaded()
-            .is_some_and(|loaded| loaded.at_ms != known_at_ms);
-        if is_renewed || now < state.next_ms {
-            return;
-        }
-        state.has_failed = !self.load().await;
-        if state.has_failed {
-            state.next_ms = self.clock.boot_ms().saturating_add(RELOAD_MS);
-        }
-    }
-
-    fn loaded(&self) -> Option<LoadedKeys> {
-        let loaded = self.loaded.read().unwrap_or_else(PoisonError::into_inner);
-        loaded.clone()
-    }
-
-    fn known(&self, id: Option<&str>) -> Option<LoadedKeys> {
-        self.loaded().filter(|loaded| loaded.keys.has(id))
-    }
-
-    /// Loads the keys. Returns whether there are new ones. Otherwise, the old ones stay.
-    async fn load(&self) -> bool {
-        let source = Arc::clone(&self.source);
-        let loaded = tokio::task::spawn_blocking(move || source.load()).await;
-        match loaded.unwrap_or_else(|_| Err("the task failed".to_owned())) {
-            Ok(keys) => {
-                info!(
-                    keys = keys.len(),
-                    "loaded the keys of the provider of logins"
-                );
-                let at_ms = self.clock.boot_ms();
-                let keys = Arc::new(keys);
-                let mut loaded = self.loaded.write().unwrap_or_else(PoisonError::into_inner);
-                *loaded = Some(LoadedKeys { keys, at_ms });
-                true
-            }
-            Err(reason) => {
-                if let Some(repeated) = log_limit::pass("login_keys") {
-                    warn!(
-                        reason,
-                        repeated, "the keys of the provider of logins cannot be loaded"
-                    );
-                }
-                false
-            }
-        }
     }
 }
 
@@ -232,7 +104,7 @@ pub(crate) fn required() -> Refusal {
         .hint("log in, and send the ID token in the header X-Login-Token")
 }
 
-fn refused(fault: LoginFault) -> Refusal {
+pub(crate) fn refused(fault: LoginFault) -> Refusal {
     match fault {
         LoginFault::Invalid(reason) => {
             let detail = format!("the login is not valid: {reason}");
@@ -258,8 +130,8 @@ fn refused(fault: LoginFault) -> Refusal {
 
 /// Returns the refusal of a login that the server cannot judge, because the keys cannot be loaded
 /// or were loaded a short time ago.
-fn unavailable(has_failed: bool, after_ms: u64) -> Refusal {
-    let (detail, hint) = if has_failed {
+pub(crate) fn unavailable(missing: NoKeys) -> Refusal {
+    let (detail, hint) = if missing.has_failed {
         (
             "the server cannot load the keys of the provider of logins",
             "repeat the request later; the log of the server has the reason",
@@ -276,8 +148,8 @@ fn unavailable(has_failed: bool, after_ms: u64) -> Refusal {
         detail,
     )
     .hint(hint)
-    .retry_after(Duration::from_millis(after_ms.max(1000)))
+    .retry_after(Duration::from_millis(missing.after_ms.max(1000)))
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

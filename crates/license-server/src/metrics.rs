@@ -47,6 +47,7 @@ pub(crate) struct Metrics {
     mails: IntCounterVec,
     /// Attempts of people to sign in, by result: `signed_in` or the code of the refusal.
     pub(crate) sign_ins: IntCounterVec,
+    pub(crate) provider_sign_ins: IntCounterVec,
     /// Ends of leases by reason.
     lease_ends: IntCounterVec,
     /// Requests that a limit refused, by the limit.
@@ -84,6 +85,19 @@ const LOGIN_RESULTS: [&str; 5] = [
     ServerCode::LoginInvalid.as_str(),
     ServerCode::LoginExpired.as_str(),
     ServerCode::LoginUnavailable.as_str(),
+];
+
+/// The results of sign-ins at identity providers.
+const SIGN_IN_RESULTS: [&str; 9] = [
+    "signed_in",
+    ServerCode::LoginState.as_str(),
+    ServerCode::LoginDenied.as_str(),
+    ServerCode::LoginInvalid.as_str(),
+    ServerCode::LoginExpired.as_str(),
+    ServerCode::LoginUnavailable.as_str(),
+    ServerCode::LoginEmail.as_str(),
+    ServerCode::LoginNoRole.as_str(),
+    ServerCode::LoginNotInvited.as_str(),
 ];
 
 /// The start of the routes for clients that use seats.
@@ -148,6 +162,14 @@ impl Metrics {
         for result in MailResult::ALL {
             mails.with_label_values(&[result.as_str()]).reset();
         }
+        let provider_sign_ins = counters(
+            "license_provider_sign_ins_total",
+            "Sign-ins of people at identity providers by result.",
+            &["result"],
+        )?;
+        for result in SIGN_IN_RESULTS {
+            provider_sign_ins.with_label_values(&[result]).reset();
+        }
         Ok(Self {
             requests: counters(
                 "license_http_requests_total",
@@ -193,6 +215,7 @@ impl Metrics {
                 "Attempts of people to sign in.",
                 &["result"],
             )?,
+            provider_sign_ins,
             lease_ends,
             limited: counters(
                 "license_http_limited_total",

@@ -63,6 +63,44 @@ impl fmt::Display for Network {
     }
 }
 
+/// Networks whose addresses are not those of one machine on the public internet (the IANA registries
+/// of special-purpose addresses).
+const SPECIAL: [&str; 20] = [
+    "0.0.0.0/8",
+    "10.0.0.0/8",
+    "100.64.0.0/10",
+    "127.0.0.0/8",
+    "169.254.0.0/16",
+    "172.16.0.0/12",
+    "192.0.0.0/24",
+    "192.0.2.0/24",
+    "192.88.99.0/24",
+    "192.168.0.0/16",
+    "198.18.0.0/15",
+    "198.51.100.0/24",
+    "203.0.113.0/24",
+    "224.0.0.0/3",
+    "2001::/23",
+    "2001:db8::/32",
+    "2002::/16",
+    "2620:4f:8000::/48",
+    "3fff::/20",
+    "5f00::/16",
+];
+
+/// Returns whether an address is that of a machine on the public internet. Forms of IPv6 that
+/// contain an IPv4 address are not, except a mapped address, which counts as IPv4.
+pub(crate) fn is_public(address: IpAddr) -> bool {
+    let address = address.to_canonical();
+    // Addresses of machines begin with the bits 001.
+    let is_unicast = match address {
+        IpAddr::V4(_) => true,
+        IpAddr::V6(address) => address.to_bits() >> 125 == 1,
+    };
+    let mut special = SPECIAL.iter().filter_map(|network| network.parse().ok());
+    is_unicast && !special.any(|network: Network| network.contains(address))
+}
+
 /// Returns the peer that an address represents: an IPv4 address, or the /64 network of an IPv6
 /// address, because one customer has all addresses of such a network.
 pub(crate) fn peer_of(address: IpAddr) -> IpAddr {
@@ -97,6 +135,56 @@ mod tests {
             let found = network.contains(address.parse().unwrap());
             assert_eq!(found, expected, "{network} {address}");
         }
+    }
+
+    #[test]
+    fn special_addresses_are_not_public() {
+        for address in [
+            "0.0.0.0",
+            "10.1.2.3",
+            "100.64.0.1",
+            "127.0.0.1",
+            "169.254.169.254",
+            "172.31.255.255",
+            "192.0.0.8",
+            "192.0.2.1",
+            "192.168.1.1",
+            "198.19.0.1",
+            "224.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "::7f00:1",
+            "::ffff:127.0.0.1",
+            "::ffff:169.254.169.254",
+            "64:ff9b::7f00:1",
+            "64:ff9b:1::1",
+            "100::1",
+            "2001::1",
+            "2001:db8::1",
+            "2002:7f00:1::",
+            "3fff::1",
+            "fc00::1",
+            "fe80::1",
+            "fec0::1",
+            "ff02::1",
+        ] {
+            assert!(!is_public(address.parse().unwrap()), "{address}");
+        }
+        for address in [
+            "1.1.1.1",
+            "100.128.0.1",
+            "172.32.0.1",
+            "::ffff:8.8.8.8",
+            "2606:4700::1111",
+        ] {
+            assert!(is_public(address.parse().unwrap()), "{address}");
+        }
+        assert!(
+            SPECIAL
+                .iter()
+                .all(|network| network.parse::<Network>().is_ok())
+        );
     }
 
     #[test]

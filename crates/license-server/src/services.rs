@@ -10,6 +10,7 @@ mod check_ins;
 mod content;
 mod events;
 mod idempotency;
+mod identity_providers;
 mod licenses;
 mod people;
 mod pool_terms;
@@ -21,6 +22,7 @@ mod seat_tokens;
 mod seats;
 mod setup;
 mod shared_tokens;
+mod sign_ins;
 mod signer;
 mod site;
 mod telemetry;
@@ -42,6 +44,7 @@ pub use audit::AuditService;
 pub use check_ins::{CheckInReply, CheckInService};
 pub use events::EventService;
 pub use idempotency::{IdempotencyService, RequestStart, RunningRequest};
+pub use identity_providers::{ClientSecret, IdentityProviderService};
 pub use licenses::{InstalledLicense, LicenseInstallReport, LicenseService, LicenseState};
 #[cfg(test)]
 pub(crate) use people::totp_code;
@@ -59,6 +62,7 @@ pub use seats::{
     PollReply, PollRequest, QueueState, ReleaseReply, ReleaseRequest, ReturnRequest, SeatService,
 };
 pub use setup::SetupService;
+pub use sign_ins::SignInService;
 pub use signer::ServerSigner;
 pub use telemetry::{TelemetryReceipt, TelemetryService};
 pub use tenants::TenantServices;
@@ -144,6 +148,10 @@ pub struct Services {
     pub tokens: TokenService,
     /// Members and invitations.
     pub members: MemberService,
+    /// Identity providers, for administrators.
+    pub identity_providers: IdentityProviderService,
+    /// Sign-ins by identity providers.
+    pub sign_ins: SignInService,
     /// The audit trail.
     pub audit: AuditService,
     /// Events.
@@ -200,6 +208,8 @@ impl Services {
             setup: SetupService::new(Arc::clone(&site)),
             tokens: TokenService::new(Arc::clone(&site)),
             members: MemberService::new(Arc::clone(&site)),
+            identity_providers: IdentityProviderService::new(Arc::clone(&site)),
+            sign_ins: SignInService::new(Arc::clone(&site)),
             audit: AuditService::new(Arc::clone(&site)),
             events: EventService::new(Arc::clone(&site)),
             idempotency: IdempotencyService::new(Arc::clone(&site)),

@@ -133,6 +133,7 @@ const NOT_CODES: &[&str] = &[
     "RSA_SIGN_PSS_3072_SHA256",
     "RSA_SIGN_PSS_4096_SHA256",
     "RSA_SIGN_RAW",
+    "S256",
     "SCOPES",
     "SEATS",
     "SECONDS",

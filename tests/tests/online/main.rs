@@ -19,6 +19,7 @@ mod order;
 mod provider;
 mod run;
 mod seats;
+mod sign_in;
 mod site;
 mod telemetry;
 mod validation;

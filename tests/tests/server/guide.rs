@@ -9,6 +9,7 @@ mod vendor;
 
 use license_tests::server::license_server;
 use license_tests::{Scratch, keygen, programs, tools, words};
+use serde_json::Value;
 
 use document::Guide;
 use operator::Operator;
@@ -17,13 +18,14 @@ use operator::Operator;
 const RUN: &str = "license-server run --config license-server.toml --listen 0.0.0.0:8443";
 
 /// The sections with commands. The tests below follow each of them.
-const SECTIONS: [&str; 17] = [
+const SECTIONS: [&str; 18] = [
     "Try it out",
     "The certificate of the vendor",
     "Serve other machines",
     "Run as a service",
     "Administrators",
     "People",
+    "Sign-in by an identity provider",
     "Seats",
     "Logins",
     "Clients",
@@ -264,6 +266,31 @@ fn administrators_and_clients_use_the_api_with_curl() {
     let headers = [("authorization", authorization.as_str())];
     let refused = server.send("POST", "/api/v1/seats", &headers, "{}");
     refused.expect_problem(401, "NOT_ENROLLED");
+}
+
+#[test]
+fn an_administrator_names_an_identity_provider() {
+    if tools::curl().is_none() {
+        return;
+    }
+    let mut operator = Operator::new();
+    let server = operator.start("license-server run --listen 127.0.0.1:8443");
+    let token = operator.run("license-server token create --name ann");
+    operator.set("TOKEN", token.lines().next().unwrap());
+    operator.set_url(server.url());
+    let section = "Sign-in by an identity provider";
+    let [settings] = Guide::read().objects(section).try_into().unwrap();
+    operator.scratch.write_private("provider.json", settings);
+    let [create, change] = Guide::read().blocks(section).try_into().unwrap();
+    let created: Value = serde_json::from_str(operator.run(&create).trim()).unwrap();
+    assert_eq!(created["has_client_secret"], true);
+    assert_eq!(created["default_role"], "member");
+    operator.set("PROVIDER", created["id"].as_str().unwrap());
+    let output = operator.run(&change);
+    assert!(output.contains("license-admins"), "{output}");
+    assert!(!output.contains("the secret of the client"), "{output}");
+    let start = created["start_url"].as_str().unwrap();
+    server.get(start).expect_problem(404, "NOT_FOUND");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::response::Response;
 
 use super::problem::Problem;
-use crate::domain::ServerCode;
+use crate::domain::{ServerCode, Session};
 use crate::services::csrf_token;
 
 /// The cookie with the secret of a session. The prefix makes browsers require `Secure`, the path `/`
@@ -24,9 +24,14 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// The longest value of a cookie that is read, in bytes.
 const MAX_VALUE: usize = 256;
 
-/// Returns the value of a cookie. A name that occurs twice has no value, because another program
+/// Returns the value of a cookie with a secret. A name that occurs twice has no value, because another program
 /// may have added one of them.
 pub(super) fn value<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    value_up_to(headers, name, MAX_VALUE)
+}
+
+/// Returns the value of a cookie, if it has at most `most` bytes.
+pub(super) fn value_up_to<'a>(headers: &'a HeaderMap, name: &str, most: usize) -> Option<&'a str> {
     let lines = headers.get_all(header::COOKIE).iter();
     let pairs = lines.filter_map(|line| line.to_str().ok());
     let pairs = pairs.flat_map(|line| line.split(';'));
@@ -34,7 +39,7 @@ pub(super) fn value<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
         let (key, value) = pair.trim().split_once('=')?;
         (key == name).then_some(value)
     });
-    let value = found.next().filter(|value| value.len() <= MAX_VALUE);
+    let value = found.next().filter(|value| value.len() <= most);
     value.filter(|value| found.next().is_none() && !value.is_empty())
 }
 
@@ -48,9 +53,20 @@ pub(super) fn set(response: &mut Response, name: &str, value: &str, seconds: i64
     }
 }
 
+/// Adds the cookie of a new session to a response.
+pub(super) fn set_session(response: &mut Response, session: &Session, secret: &str) {
+    let seconds = (session.expires_at - session.created_at).num_seconds();
+    set(response, SESSION, secret, seconds);
+}
+
 /// Removes the cookie of a session from the browser.
 pub(super) fn clear_session(response: &mut Response) {
-    set(response, SESSION, "", 0);
+    clear(response, SESSION);
+}
+
+/// Removes a cookie from the browser.
+pub(super) fn clear(response: &mut Response, name: &str) {
+    set(response, name, "", 0);
 }
 
 /// Refuses a change with the cookie of a session that has no token of this session.

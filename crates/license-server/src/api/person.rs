@@ -114,18 +114,23 @@ impl<S: Send + Sync> FromRequestParts<S> for Visitor {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         cookies::check_site(&parts.headers)?;
         let peer = parts.extensions.get::<Peer>().copied();
-        let agent = parts.headers.get(header::USER_AGENT);
-        let agent = agent.and_then(|value| value.to_str().ok());
         let cookie = |name| cookies::value(&parts.headers, name).map(str::to_owned);
         Ok(Self {
-            client: ClientInfo {
-                address: peer.map_or_else(String::new, |peer| peer.address().to_string()),
-                user_agent: agent.unwrap_or_default().to_owned(),
-            },
+            client: client_info(&parts.headers, peer),
             peer,
             former: cookie(cookies::SESSION),
             device: cookie(cookies::DEVICE),
         })
+    }
+}
+
+/// Returns the program and the address of a request.
+pub(super) fn client_info(headers: &HeaderMap, peer: Option<Peer>) -> ClientInfo {
+    let agent = headers.get(header::USER_AGENT);
+    let agent = agent.and_then(|value| value.to_str().ok());
+    ClientInfo {
+        address: peer.map_or_else(String::new, |peer| peer.address().to_string()),
+        user_agent: agent.unwrap_or_default().to_owned(),
     }
 }
 

@@ -12,9 +12,9 @@ use utoipa_axum::routes;
 use super::permissions::RoutePermissions;
 use super::{
     App, account, activations, audit, body, check_ins, credentials, events, health, host,
-    idempotency, invitations, licenses, members, observe, openapi, paths, person, pools, queue,
-    registrations, revocations, seats, sessions, setup, telemetry, tokens, trust, usage_reports,
-    validate, vendor,
+    idempotency, identity_providers, invitations, licenses, members, observe, oidc, openapi, paths,
+    person, pools, queue, registrations, revocations, seats, sessions, setup, telemetry, tokens,
+    trust, usage_reports, validate, vendor,
 };
 
 /// Returns the router of the main listener.
@@ -38,6 +38,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .merge(client_routes())
         .merge(telemetry_routes())
+        .merge(browser_routes())
         .merge(reporting_routes())
         .merge(seat_routes())
         .merge(administration_routes())
@@ -87,6 +88,7 @@ fn api(app: &App) -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .merge(small(replay(client_routes())))
         .merge(small(telemetry_routes()))
+        .merge(small(browser_routes()))
         .merge(reports(replay(reporting_routes())))
         .merge(small(seats(replay(seat_routes()))))
         .merge(small(administration(replay(administration_routes()))))
@@ -114,6 +116,15 @@ fn telemetry_routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(telemetry::submit))
         .routes(routes!(telemetry::delete))
+}
+
+/// Routes that browsers and identity providers open. Their values count once, so an
+/// `Idempotency-Key` has no further effect.
+fn browser_routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(oidc::start))
+        .routes(routes!(oidc::callback))
+        .routes(routes!(oidc::log_out))
 }
 
 fn reporting_routes() -> OpenApiRouter<App> {
@@ -159,6 +170,15 @@ fn administration_routes() -> OpenApiRouter<App> {
         .routes(routes!(members::reset_password))
         .routes(routes!(invitations::list, invitations::create))
         .routes(routes!(invitations::withdraw))
+        .routes(routes!(
+            identity_providers::list,
+            identity_providers::create
+        ))
+        .routes(routes!(
+            identity_providers::get,
+            identity_providers::change,
+            identity_providers::delete
+        ))
         .routes(routes!(audit::list))
         .routes(routes!(audit::verify))
         .routes(routes!(events::list))

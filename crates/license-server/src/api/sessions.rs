@@ -140,8 +140,7 @@ pub(super) fn created(new: &NewSession) -> Response {
     let body = CurrentBody::new(&new.signed_in, csrf_token(&new.secret));
     let mut response = (StatusCode::CREATED, Json(body)).into_response();
     let session = &new.signed_in.session;
-    let seconds = (session.expires_at - session.created_at).num_seconds();
-    cookies::set(&mut response, cookies::SESSION, &new.secret, seconds);
+    cookies::set_session(&mut response, session, &new.secret);
     if let Some(device) = &new.device {
         cookies::set(
             &mut response,
@@ -223,6 +222,14 @@ pub(super) async fn list(
     Ok(Json(PageBody::complete(sessions, body)))
 }
 
+/// The page at which a person also signs out of the identity provider.
+#[derive(Serialize, ToSchema)]
+#[schema(as = SignedOut)]
+pub(super) struct SignedOutBody {
+    /// The URL, which the browser opens.
+    logout_url: String,
+}
+
 /// Ends a session of the person. The id `current` names the session of the request, and `others`
 /// all but this one.
 #[utoipa::path(
@@ -231,7 +238,14 @@ pub(super) async fn list(
     tag = "people",
     params(("session" = String, Path, description = "The id, `current` or `others`")),
     security(("session" = [])),
-    responses((status = 204, description = "The session has ended")),
+    responses(
+        (
+            status = 200,
+            description = "The session has ended, and the identity provider has a page to sign out",
+            body = SignedOutBody,
+        ),
+        (status = 204, description = "The session has ended"),
+    ),
 )]
 pub(super) async fn end(
     State(app): State<App>,
@@ -246,9 +260,18 @@ pub(super) async fn end(
     } else {
         accounts.end_session(signed_in, id).await?;
     }
-    let mut response = StatusCode::NO_CONTENT.into_response();
-    if id == own {
-        cookies::clear_session(&mut response);
+    if id != own {
+        return Ok(StatusCode::NO_CONTENT.into_response());
     }
+    let logout_url = match &signed_in.session.provider {
+        None => None,
+        Some(provider) => app.oidc().logout_url(provider).await,
+    };
+    let body = logout_url.map(|logout_url| Json(SignedOutBody { logout_url }));
+    let mut response = match body {
+        Some(body) => body.into_response(),
+        None => StatusCode::NO_CONTENT.into_response(),
+    };
+    cookies::clear_session(&mut response);
     Ok(response)
 }

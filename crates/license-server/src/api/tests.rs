@@ -1,6 +1,7 @@
 //! The HTTP interface without a network.
 
 mod documentation;
+mod oidc;
 mod people;
 mod roles;
 mod tenants;
@@ -22,6 +23,7 @@ use crate::clock::ManualClock;
 use crate::config::Limits;
 use crate::domain::{Actor, ApiToken, NewAuditEntry, Scopes, SecretDigest, TenantId};
 use crate::metrics::Metrics;
+use crate::oidc::OidcService;
 use crate::services::tests::{at, config, people};
 use crate::services::{PeopleTools, ServerRole, TenantServices};
 use crate::store::ServerStore;
@@ -107,7 +109,10 @@ impl TestApi {
         };
         let (stopping, stops) = watch::channel(false);
         let metrics = Arc::new(Metrics::new().unwrap());
-        let app = App::new(Arc::clone(&tenants), metrics, settings, None, stops);
+        let clock: Arc<ManualClock> = Arc::clone(clock);
+        let url = "https://licenses.example.com";
+        let oidc = OidcService::new(Arc::clone(&tenants), clock, url, second);
+        let app = App::new(Arc::clone(&tenants), metrics, settings, None, oidc, stops);
         Self {
             router: router(&app),
             tenants,

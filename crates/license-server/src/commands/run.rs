@@ -19,9 +19,10 @@ use crate::api::{App, AppSettings};
 use crate::certificate::CertificateFiles;
 use crate::config::Config;
 use crate::data_dir::DataDir;
-use crate::login::LoginVerifier;
+use crate::login::{LoginVerifier, PROVIDER_TIMEOUT};
 use crate::logs;
 use crate::metrics::Metrics;
+use crate::oidc::OidcService;
 use crate::server::{RunningServer, Signals};
 use crate::store::ServerStoreError;
 use crate::store::sqlite::SqliteStore;
@@ -122,12 +123,20 @@ fn assemble(
     };
     let (tenants, clock) = (Arc::clone(&opened.tenants), Arc::clone(&opened.clock));
     let login = config.login.clone();
+    let url = config.url(listener.local_addr().unwrap_or(config.listen));
+    let oidc = OidcService::new(
+        Arc::clone(&tenants),
+        Arc::clone(&clock),
+        &url,
+        PROVIDER_TIMEOUT,
+    );
     let login = login.map(|login| LoginVerifier::new(login, clock));
     let app = App::new(
         Arc::clone(&tenants),
         Arc::clone(&metrics),
         settings,
         login.transpose()?,
+        oidc,
         stops,
     );
     Ok(RunningServer {

@@ -13,6 +13,7 @@ use license_issuer::signer::KeyLocation;
 use super::service::without_password;
 use super::settings::Settings;
 use super::{Limits, LogFormat, LoginConfig, Tls, TokenKey, VendorSettings, host_name};
+use crate::issuer::parse_issuer;
 use crate::network::Network;
 
 /// The number of days for which a vendor's server keeps telemetry by default.
@@ -167,7 +168,10 @@ impl Reader<'_> {
 
     /// Returns the provider of logins, which needs a client id.
     pub(super) fn login(&self) -> Result<Option<LoginConfig>, Failure> {
-        let Some(issuer) = self.optional("login_issuer", login_issuer)? else {
+        let Some(issuer) = self.optional("login_issuer", |text| {
+            parse_issuer(text).map(|_| text.to_owned())
+        })?
+        else {
             let others = ["login_client_id", "login_keys", "login_ca_file"];
             let unused = others.into_iter().find(|name| !self.text(name).is_empty());
             return unused.map_or(Ok(None), |name| {
@@ -322,28 +326,6 @@ pub(super) fn public_url(text: &str) -> Result<String, &'static str> {
         return Err(EXPECTED);
     }
     Ok(text.trim_end_matches('/').to_owned())
-}
-
-/// Parses the issuer of logins, which is compared with tokens exactly.
-fn login_issuer(text: &str) -> Result<String, &'static str> {
-    const EXPECTED: &str = "expected a URL such as https://login.example.com, or http for this \
-                            machine, without a query";
-    let uri: ureq::http::Uri = text.parse().map_err(|_| EXPECTED)?;
-    let authority = uri.authority().map(|authority| authority.as_str());
-    let authority = authority
-        .filter(|authority| !authority.contains('@'))
-        .ok_or(EXPECTED)?;
-    let host = uri.host().unwrap_or(authority);
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    let address: Option<std::net::IpAddr> = host.parse().ok();
-    let is_local = host == "localhost" || address.is_some_and(|address| address.is_loopback());
-    let is_secure = match uri.scheme_str() {
-        Some("https") => true,
-        Some("http") => is_local,
-        _ => false,
-    };
-    let is_accepted = is_secure && uri.query().is_none() && !text.contains('#');
-    is_accepted.then(|| text.to_owned()).ok_or(EXPECTED)
 }
 
 /// Returns the host of a URL, without its port.

@@ -14,7 +14,7 @@ const MAX_KEYS: usize = 64;
 
 /// The keys of a provider that can verify ID tokens.
 #[derive(Debug)]
-pub(super) struct KeySet(Vec<LoginKey>);
+pub(crate) struct KeySet(Vec<LoginKey>);
 
 /// A key with the one algorithm for which it is used (RFC 8725 section 3.1).
 #[derive(Debug)]

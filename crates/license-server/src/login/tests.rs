@@ -12,19 +12,21 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::DateTime;
 use serde_json::{Value, json};
 
+use super::keys::{MAX_AGE_MS, RELOAD_MS};
 use super::*;
 use crate::clock::ManualClock;
+use crate::login::key::KeySet;
 
 const ISSUER: &str = "https://login.acme.example";
 const NOW: i64 = 1_800_000_000;
 
-/// A provider in the test, with an RSA key and a P-256 key.
-struct TestProvider {
+/// The keys of a provider in a test: an RSA key and a P-256 key.
+pub(crate) struct TestProvider {
     rsa: KeyPair,
     ec: EcdsaKeyPair,
 }
 
-fn encode(bytes: impl AsRef<[u8]>) -> String {
+pub(crate) fn encode(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
@@ -35,7 +37,7 @@ fn claims() -> Value {
     })
 }
 
-fn message(header: &Value, claims: &Value) -> String {
+pub(crate) fn message(header: &Value, claims: &Value) -> String {
     format!(
         "{}.{}",
         encode(header.to_string()),
@@ -44,7 +46,7 @@ fn message(header: &Value, claims: &Value) -> String {
 }
 
 impl TestProvider {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let ec = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING);
         Self {
             rsa: KeyPair::generate(KeySize::Rsa2048).unwrap(),
@@ -52,12 +54,12 @@ impl TestProvider {
         }
     }
 
-    fn rsa_jwk(&self, id: &str, algorithm: Option<&str>) -> Value {
+    pub(crate) fn rsa_jwk(&self, id: &str, algorithm: Option<&str>) -> Value {
         let key = PublicKeyComponents::<Vec<u8>>::from(self.rsa.public_key());
         json!({"kty": "RSA", "kid": id, "alg": algorithm, "n": encode(key.n), "e": encode(key.e)})
     }
 
-    fn ec_jwk(&self, id: &str) -> Value {
+    pub(crate) fn ec_jwk(&self, id: &str) -> Value {
         let point = self.ec.public_key().as_ref();
         json!({
             "kty": "EC", "crv": "P-256", "kid": id, "use": "sig",
@@ -65,7 +67,7 @@ impl TestProvider {
         })
     }
 
-    fn sign_rsa(
+    pub(crate) fn sign_rsa(
         &self,
         header: &Value,
         claims: &Value,
@@ -81,14 +83,14 @@ impl TestProvider {
         format!("{message}.{}", encode(signature))
     }
 
-    fn sign_ec(&self, header: &Value, claims: &Value) -> String {
+    pub(crate) fn sign_ec(&self, header: &Value, claims: &Value) -> String {
         let message = message(header, claims);
         let signature = self.ec.sign(&SystemRandom::new(), message.as_bytes());
         format!("{message}.{}", encode(signature.unwrap().as_ref()))
     }
 
     /// Signs a token with the P-256 key `ec`.
-    fn token(&self, claims: &Value) -> String {
+    pub(crate) fn token(&self, claims: &Value) -> String {
         self.sign_ec(&json!({"alg": "ES256", "kid": "ec"}), claims)
     }
 }
@@ -331,7 +333,7 @@ async fn known_keys_stay_while_their_source_is_out_of_reach() {
     std::fs::remove_file(&test.path).unwrap();
     test.clock
         .advance_ms(u32::try_from(MAX_AGE_MS).unwrap() + 1);
-    test.verifier.renew(0).await;
+    test.verifier.keys.renew(0).await;
     assert!(test.user(&provider.token(&claims)).await.is_ok());
     // An unknown key may be new, so this is no refusal of the login.
     let other = provider.sign_ec(&json!({"alg": "ES256", "kid": "other"}), &claims);
@@ -353,8 +355,8 @@ async fn a_load_goes_on_if_its_client_goes_away() {
     .await;
     drop(request);
     // The load has the lock until its result counts.
-    drop(test.verifier.loading.lock().await);
-    assert!(test.verifier.loaded().is_some());
+    drop(test.verifier.keys.loading.lock().await);
+    assert!(test.verifier.keys.loaded().is_some());
 }
 
 #[test]

@@ -20,7 +20,7 @@ const MAX_USER: usize = 256;
 
 /// The reason why an ID token is not accepted. No text repeats a part of the token.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum LoginFault {
+pub(crate) enum LoginFault {
     /// The token, its signature or a claim is wrong.
     Invalid(String),
     /// The provider does not call the e-mail address of the user verified.
@@ -30,7 +30,7 @@ pub(super) enum LoginFault {
 }
 
 /// An ID token whose signature is not verified.
-pub(super) struct LoginToken<'a> {
+pub(crate) struct LoginToken<'a> {
     header: LoginHeader,
     /// The header and the payload, as they were signed.
     message: &'a str,
@@ -48,7 +48,7 @@ struct LoginHeader {
 
 /// The claims of a token whose signature is verified.
 #[derive(Deserialize)]
-pub(super) struct LoginClaims {
+pub(crate) struct LoginClaims {
     iss: String,
     aud: LoginAudience,
     azp: Option<String>,
@@ -71,8 +71,13 @@ fn invalid(reason: impl Into<String>) -> LoginFault {
 }
 
 impl<'a> LoginToken<'a> {
-    /// Parses the three parts of a token.
-    pub(super) fn parse(token: &'a str) -> Result<Self, LoginFault> {
+    /// Parses the three parts of an ID token.
+    pub(crate) fn parse(token: &'a str) -> Result<Self, LoginFault> {
+        Self::parse_typed(token, &["JWT"])
+    }
+
+    /// Parses the three parts of a token that has no type, or one of these types.
+    pub(crate) fn parse_typed(token: &'a str, types: &[&str]) -> Result<Self, LoginFault> {
         let malformed = || invalid("expected a signed ID token, found other text");
         if token.len() > MAX_TOKEN {
             let length = token.len();
@@ -91,9 +96,12 @@ impl<'a> LoginToken<'a> {
         if header
             .typ
             .as_deref()
-            .is_some_and(|typ| !typ.eq_ignore_ascii_case("JWT"))
+            .is_some_and(|typ| !types.iter().any(|known| typ.eq_ignore_ascii_case(known)))
         {
-            return Err(invalid("expected the type JWT, found another type"));
+            let expected = types.join(" or ");
+            return Err(invalid(format!(
+                "expected the type {expected}, found another type"
+            )));
         }
         Ok(Self {
             header,
@@ -103,12 +111,12 @@ impl<'a> LoginToken<'a> {
         })
     }
 
-    pub(super) fn key_id(&self) -> Option<&str> {
+    pub(crate) fn key_id(&self) -> Option<&str> {
         self.header.kid.as_deref()
     }
 
     /// Verifies the signature. The key determines the algorithm.
-    pub(super) fn verify(&self, keys: &KeySet) -> Result<LoginClaims, LoginFault> {
+    pub(crate) fn verify(&self, keys: &KeySet) -> Result<LoginClaims, LoginFault> {
         let key = keys
             .get(self.key_id())
             .ok_or_else(|| invalid("the provider has no key with the id in the token"))?;
@@ -128,26 +136,46 @@ impl<'a> LoginToken<'a> {
 
 impl LoginClaims {
     /// Checks the claims at a time in Unix seconds, and returns the name of the user.
-    pub(super) fn user(&self, config: &LoginConfig, now: i64) -> Result<String, LoginFault> {
-        if self.iss != config.issuer {
-            let expected = &config.issuer;
+    pub(crate) fn user(&self, config: &LoginConfig, now: i64) -> Result<String, LoginFault> {
+        self.check(&config.issuer, &config.client_id, now)?;
+        self.name(&config.claim)
+    }
+
+    /// Returns a claim other than `iss`, `aud`, `azp`, `exp`, `iat` and `nbf`.
+    pub(crate) fn get(&self, name: &str) -> Option<&Value> {
+        self.others.get(name)
+    }
+
+    /// Returns a claim that is a text.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.get(name).and_then(Value::as_str)
+    }
+
+    /// Returns the time in Unix seconds from which the token is refused.
+    pub(crate) fn ends_at(&self) -> i64 {
+        self.exp.saturating_add(LEEWAY)
+    }
+
+    /// Checks that the claims are those of this issuer, for this client and for a time in Unix
+    /// seconds.
+    pub(crate) fn check(&self, issuer: &str, client_id: &str, now: i64) -> Result<(), LoginFault> {
+        if self.iss != issuer {
             return Err(invalid(format!(
-                "expected the issuer {expected}, found another issuer"
+                "expected the issuer {issuer}, found another issuer"
             )));
         }
         let is_for_client = match &self.aud {
-            LoginAudience::One(one) => *one == config.client_id,
+            LoginAudience::One(one) => one == client_id,
             // The other audiences could have requested the token, unless `azp` names this client.
             LoginAudience::Several(all) => {
-                all.contains(&config.client_id)
-                    && (all.len() == 1 || self.azp.as_ref() == Some(&config.client_id))
+                all.iter().any(|one| one == client_id)
+                    && (all.len() == 1 || self.azp.as_deref() == Some(client_id))
             }
         };
-        let is_authorized = self.azp.as_ref().is_none_or(|azp| *azp == config.client_id);
+        let is_authorized = self.azp.as_deref().is_none_or(|azp| azp == client_id);
         if !is_for_client || !is_authorized {
-            let expected = &config.client_id;
             return Err(invalid(format!(
-                "expected a token for {expected}, found one for others"
+                "expected a token for {client_id}, found one for others"
             )));
         }
         let over = now.saturating_sub(self.exp);
@@ -162,7 +190,7 @@ impl LoginClaims {
                  the clocks of the provider and the server"
             )));
         }
-        self.name(&config.claim)
+        Ok(())
     }
 
     fn name(&self, claim: &str) -> Result<String, LoginFault> {

@@ -5,15 +5,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use license_core::FeatureMatrix;
 use tokio::sync::OnceCell;
+use zeroize::Zeroizing;
 
 use super::people::{AccountService, PeopleTools};
 use super::roots::TrustRoots;
 use super::signer::ServerSigner;
-use super::tokens;
 use super::vendor::ServerRole;
-use super::{Services, ServicesConfig};
+use super::{Sealer, Services, ServicesConfig, identity_providers, tokens};
 use crate::clock::{ServerClock, SteadyClock};
-use crate::domain::{Principal, Refusal, TenantId};
+use crate::domain::{IdentityProvider, Principal, Refusal, TenantId};
 use crate::store::ServerStore;
 
 /// The services of a tenant, once they are opened.
@@ -150,5 +150,39 @@ impl TenantServices {
     /// Returns `UNAUTHORIZED` if no valid token has the secret.
     pub async fn authenticate(&self, secret: &str) -> Result<Principal, Refusal> {
         tokens::authenticate(&*self.store, secret, self.own.now()).await
+    }
+
+    /// Returns what encrypts the secrets of the server.
+    pub fn sealer(&self) -> &Sealer {
+        self.people.sealer()
+    }
+
+    /// Returns an identity provider and its organization.
+    ///
+    /// # Errors
+    ///
+    /// Returns a refusal if the store cannot be read.
+    pub async fn identity_provider(
+        &self,
+        id: &str,
+    ) -> Result<Option<(TenantId, IdentityProvider)>, Refusal> {
+        Ok(self.store.find_provider(id).await?)
+    }
+
+    /// Returns the client secret of an identity provider, if it has one.
+    ///
+    /// # Errors
+    ///
+    /// Returns `KEY_MISMATCH` if another server has encrypted the secret.
+    pub fn client_secret(
+        &self,
+        provider: &IdentityProvider,
+    ) -> Result<Option<Zeroizing<String>>, Refusal> {
+        let Some(sealed) = &provider.secret else {
+            return Ok(None);
+        };
+        let purpose = identity_providers::purpose(&provider.id);
+        let bytes = self.sealer().open(&purpose, &sealed.0)?;
+        Ok(Some(String::from_utf8_lossy(&bytes).into_owned().into()))
     }
 }

@@ -156,9 +156,8 @@ fn read(path: &Path) -> Result<Vec<u8>, TlsFault> {
 
 /// Returns the certificates of a file, at least one.
 fn certificates(pem: &[u8], parameter: &str) -> Result<Vec<CertificateDer<'static>>, TlsFault> {
-    let found = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>();
-    let found = found.ok().filter(|found| !found.is_empty());
-    found.ok_or_else(|| other_content(&format!("certificates in PEM in the file of {parameter}")))
+    crate::certificate::certificates(pem)
+        .ok_or_else(|| other_content(&format!("certificates in PEM in the file of {parameter}")))
 }
 
 fn other_content(expected: &str) -> TlsFault {

@@ -41,6 +41,13 @@ impl Guide {
         settings
     }
 
+    /// Returns the JSON objects of a section.
+    pub(super) fn objects(&self, section: &str) -> Vec<String> {
+        let mut blocks = self.all_blocks(section);
+        blocks.retain(|block| block.starts_with('{'));
+        blocks
+    }
+
     pub(super) fn sections_with_commands(&self) -> Vec<String> {
         let names = self.0.lines().filter_map(|line| line.strip_prefix("## "));
         let names = names.filter(|name| self.all_blocks(name).iter().any(|block| is_script(block)));

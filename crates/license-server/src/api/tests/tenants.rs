@@ -8,7 +8,7 @@ use license_issuer::ledger::Ledger;
 use license_issuer::ledger::sqlite::LedgerFile;
 use license_test_services::TestDatabase;
 
-use super::walk::{Resources, issue_order};
+use super::walk::{Resources, identity_provider, issue_order};
 use super::{TestApi, clock, sqlite};
 use crate::clock::ManualClock;
 use crate::domain::{
@@ -48,6 +48,7 @@ async fn use_site(api: &TestApi) -> Resources {
     let imported = services.revocations.import(&Actor::Console, &list);
     imported.await.unwrap();
     services.tick().await.unwrap();
+    let provider = create_provider(api, services.tenant()).await;
     let page = PageRequest::first();
     let pool = services.pools.list(&page).await.unwrap().items[0]
         .pool
@@ -68,6 +69,8 @@ async fn use_site(api: &TestApi) -> Resources {
         "ACME Ltd",
         "commands_per_day",
         "1.4.2",
+        "Login of ACME",
+        "license-admins",
     ];
     let mut texts: Vec<_> = texts.map(|text| text.to_string()).to_vec();
     texts.extend([id(1).to_string(), id(2).to_string(), session(1).to_string()]);
@@ -80,6 +83,7 @@ async fn use_site(api: &TestApi) -> Resources {
             ("nonce", Some(nonce)),
             ("member", Some(member)),
             ("invitation", Some(invitation)),
+            ("provider", Some(provider)),
         ],
         texts,
     }
@@ -115,6 +119,17 @@ async fn add_people(api: &TestApi) -> (String, String) {
         .invite(&console, email("carl@example.com"), Role::Auditor)
         .await;
     (id, invited.unwrap().invitation.id)
+}
+
+/// Creates an identity provider of a tenant, and returns its id.
+async fn create_provider(api: &TestApi, tenant: &TenantId) -> String {
+    let secret = api.token(tenant, "administrator").await;
+    let path = "/api/v1/identity-providers";
+    let created = api
+        .send("POST", path, &secret, Some(&identity_provider()))
+        .await;
+    assert_eq!(created.status, 201, "{created:?}");
+    created.body["id"].as_str().unwrap().to_owned()
 }
 
 #[tokio::test]
@@ -202,6 +217,7 @@ async fn a_second_tenant_neither_sees_nor_changes_the_ledger_of_a_vendor() {
         .acquire(acquire_request(key, 1, false));
     acquired.await.unwrap();
     let token = format!("tok_license_manager_{first}");
+    let provider = create_provider(&api, &first).await;
     let resources = Resources {
         texts: vec![
             license.clone(),
@@ -218,6 +234,7 @@ async fn a_second_tenant_neither_sees_nor_changes_the_ledger_of_a_vendor() {
             ("nonce", None),
             ("member", None),
             ("invitation", None),
+            ("provider", Some(provider)),
         ],
     };
     api.walk(&resources).await;

@@ -40,6 +40,10 @@ fn unknown() -> Vec<(&'static str, String)> {
             "invitation",
             "inv_00000000000000000000000000000000".to_owned(),
         ),
+        (
+            "provider",
+            "idp_00000000000000000000000000000000".to_owned(),
+        ),
     ]
 }
 
@@ -75,6 +79,8 @@ fn input(operation: &Operation) -> (&'static str, Option<Value>) {
             order(json!({"mode": "hard", "reason": "a test"}))
         }
         ("PUT", "/api/v1/pools/{pool}/policy") => order(json!({"max_queue": 7})),
+        ("POST", "/api/v1/identity-providers")
+        | ("PUT", "/api/v1/identity-providers/{provider}") => order(identity_provider()),
         ("POST", "/api/v1/tokens") => order(json!({"name": "new", "scopes": ["auditor"]})),
         ("PATCH", "/api/v1/members/{member}") => order(json!({"role": "member"})),
         ("POST", "/api/v1/members/{member}/password-resets") => ("", None),
@@ -85,6 +91,14 @@ fn input(operation: &Operation) -> (&'static str, Option<Value>) {
         ("GET" | "DELETE", _) => ("", None),
         _ => panic!("add a body that {operation:?} accepts"),
     }
+}
+
+/// Returns the settings of an identity provider.
+pub(super) fn identity_provider() -> Value {
+    json!({
+        "name": "Login of ACME", "issuer": "https://login.acme.example", "client_id": "licenses",
+        "roles": [{"group": "license-admins", "role": "administrator"}],
+    })
 }
 
 /// Returns an order for a license that never needs a check-in.

@@ -1,0 +1,243 @@
+//! Identity providers of the organization, for its administrators.
+
+mod checks;
+
+use std::sync::Arc;
+
+use license_core::encoding::hex;
+use serde_json::{Value, json};
+use zeroize::Zeroizing;
+
+use super::site::{Site, random};
+use crate::domain::{
+    Actor, IdentityProvider, Principal, ProviderSettings, Refusal, RefusalKind, Role, SealedSecret,
+    ServerCode, TenantId,
+};
+
+/// The largest number of identity providers of an organization.
+const MAX_PROVIDERS: u32 = 20;
+
+/// How often a change is tried while other requests change the same provider.
+const MAX_ATTEMPTS: usize = 5;
+
+/// The change of a client secret.
+pub enum ClientSecret {
+    /// Keeps the stored one.
+    Keep,
+    /// Removes it: the client is public.
+    Remove,
+    /// Replaces it.
+    Set(Zeroizing<String>),
+}
+
+/// Creates, changes and deletes identity providers.
+#[derive(Clone)]
+pub struct IdentityProviderService {
+    site: Arc<Site>,
+}
+
+impl IdentityProviderService {
+    pub(super) fn new(site: Arc<Site>) -> Self {
+        Self { site }
+    }
+
+    /// Returns the providers, in the order of their creation.
+    ///
+    /// # Errors
+    ///
+    /// Returns a refusal if the store cannot be read.
+    pub async fn list(&self) -> Result<Vec<IdentityProvider>, Refusal> {
+        Ok(self.site.store.providers(&self.site.tenant).await?)
+    }
+
+    /// Returns a provider.
+    ///
+    /// # Errors
+    ///
+    /// Returns `NOT_FOUND` if there is none with this id.
+    pub async fn get(&self, id: &str) -> Result<IdentityProvider, Refusal> {
+        let found = self.list().await?.into_iter();
+        let mut found = found.filter(|provider| provider.id == id);
+        found.next().ok_or_else(not_found)
+    }
+
+    /// Creates a provider.
+    ///
+    /// # Errors
+    ///
+    /// Returns `BAD_REQUEST` if a setting is not accepted, `FORBIDDEN` if people would get
+    /// permissions that the caller does not have, and `LIMIT_REACHED` if there are 20 providers.
+    pub async fn create(
+        &self,
+        caller: &Principal,
+        settings: ProviderSettings,
+        secret: ClientSecret,
+    ) -> Result<IdentityProvider, Refusal> {
+        let settings = self.checked(caller, settings)?;
+        let id = format!("idp_{}", hex::encode(&random::<16>()?));
+        let now = self.site.wall();
+        let provider = IdentityProvider {
+            secret: self.sealed(&id, secret)?.flatten(),
+            id,
+            settings,
+            version: 1,
+            created_at: now,
+            changed_at: now,
+        };
+        let details = audited(&provider);
+        let audit = self.site.audit(
+            &caller.actor,
+            "identity_provider.create",
+            &provider.id,
+            details,
+        );
+        let (store, tenant) = (&self.site.store, &self.site.tenant);
+        store
+            .create_provider(tenant, provider.clone(), MAX_PROVIDERS, audit)
+            .await?;
+        Ok(provider)
+    }
+
+    /// Changes a provider. People who signed in by it keep their sessions, unless it is disabled.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`create`](Self::create), `NOT_FOUND` if there is no such provider,
+    /// and `FORBIDDEN` if the provider gives permissions that the caller does not have.
+    pub async fn change(
+        &self,
+        caller: &Principal,
+        id: &str,
+        settings: ProviderSettings,
+        secret: ClientSecret,
+    ) -> Result<IdentityProvider, Refusal> {
+        let settings = self.checked(caller, settings)?;
+        let secret = self.sealed(id, secret)?;
+        for _ in 0..MAX_ATTEMPTS {
+            let former = self.get(id).await?;
+            // Otherwise, an administrator could let an owner's provider trust another issuer.
+            check_permissions(caller, &former.settings)?;
+            let provider = IdentityProvider {
+                secret: secret.clone().unwrap_or(former.secret.clone()),
+                settings: settings.clone(),
+                version: former.version.saturating_add(1),
+                changed_at: self.site.wall(),
+                ..former.clone()
+            };
+            let details = json!({ "before": audited(&former), "after": audited(&provider) });
+            let actor = &caller.actor;
+            let audit = self
+                .site
+                .audit(actor, "identity_provider.change", id, details);
+            let (store, tenant) = (&self.site.store, &self.site.tenant);
+            if store
+                .change_provider(tenant, provider.clone(), audit)
+                .await?
+            {
+                return Ok(provider);
+            }
+        }
+        let detail = "other requests change the identity provider at the same time";
+        let refusal = Refusal::new(RefusalKind::Unavailable, ServerCode::StorageFailed, detail);
+        Err(refusal.hint("repeat the request later"))
+    }
+
+    /// Deletes a provider, and ends the sessions of people who signed in by it.
+    ///
+    /// # Errors
+    ///
+    /// Returns `NOT_FOUND` if there is no such provider.
+    pub async fn delete(&self, actor: &Actor, id: &str) -> Result<(), Refusal> {
+        let former = self.get(id).await?;
+        let details = json!({ "before": audited(&former) });
+        let audit = self
+            .site
+            .audit(actor, "identity_provider.delete", id, details);
+        let (store, tenant) = (&self.site.store, &self.site.tenant);
+        if store.delete_provider(tenant, id, audit).await? {
+            Ok(())
+        } else {
+            Err(not_found())
+        }
+    }
+
+    fn checked(
+        &self,
+        caller: &Principal,
+        settings: ProviderSettings,
+    ) -> Result<ProviderSettings, Refusal> {
+        let is_operator = self.site.tenant == TenantId::site();
+        let settings = checks::check(settings, is_operator)?;
+        check_permissions(caller, &settings)?;
+        Ok(settings)
+    }
+
+    /// Returns the sealed secret of a change. `None`: the stored one stays.
+    fn sealed(
+        &self,
+        id: &str,
+        secret: ClientSecret,
+    ) -> Result<Option<Option<SealedSecret>>, Refusal> {
+        match secret {
+            ClientSecret::Keep => Ok(None),
+            ClientSecret::Remove => Ok(Some(None)),
+            ClientSecret::Set(secret) => {
+                checks::check_secret(&secret)?;
+                let sealed = self
+                    .site
+                    .people
+                    .sealer()
+                    .seal(&purpose(id), secret.as_bytes())?;
+                Ok(Some(Some(SealedSecret(sealed))))
+            }
+        }
+    }
+}
+
+/// Returns the purpose of the encryption of a client secret. A secret that was moved to another
+/// provider cannot be opened.
+pub(super) fn purpose(id: &str) -> String {
+    format!("client secret of {id}")
+}
+
+/// Refuses settings by which people would get permissions that the caller does not have.
+fn check_permissions(caller: &Principal, settings: &ProviderSettings) -> Result<(), Refusal> {
+    let missing = settings.permissions().without(caller.permissions);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let detail = "people of the identity provider have permissions that the caller does not have";
+    Err(
+        Refusal::new(RefusalKind::Forbidden, ServerCode::Forbidden, detail)
+            .values(caller.permissions, format!("also {missing}"))
+            .hint("ask an owner, or leave out the roles with more permissions"),
+    )
+}
+
+/// Returns a provider for the audit trail, without the secret and the certificates.
+fn audited(provider: &IdentityProvider) -> Value {
+    let settings = &provider.settings;
+    let roles = settings.roles.iter();
+    let roles = roles.map(|rule| json!({ "group": rule.group, "role": rule.role.as_str() }));
+    json!({
+        "name": settings.name,
+        "issuer": settings.issuer,
+        "client_id": settings.client_id,
+        "has_secret": provider.secret.is_some(),
+        "hosts": settings.hosts,
+        "groups_claim": settings.groups_claim,
+        "roles": roles.collect::<Vec<_>>(),
+        "default_role": settings.default_role.map(Role::as_str),
+        "highest_role": settings.highest_role.map(Role::as_str),
+        "creates_people": settings.creates_people,
+        "links_members": settings.links_members,
+        "email_domains": settings.email_domains,
+        "is_enabled": settings.is_enabled,
+    })
+}
+
+fn not_found() -> Refusal {
+    let detail = "no identity provider has this id";
+    Refusal::new(RefusalKind::NotFound, ServerCode::NotFound, detail)
+        .hint("GET /api/v1/identity-providers lists them")
+}
