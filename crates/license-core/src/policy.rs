@@ -6,7 +6,8 @@ mod server_quotas;
 
 pub use entitlements::{Entitlements, Quota};
 pub use server_quotas::{
-    BORROW_DAYS, BORROW_SEATS, OVERAGE_SEATS, SERVER_QUOTAS, describe_borrowing,
+    BORROW_DAYS, BORROW_SEATS, NAMED_USERS, OVERAGE_SEATS, SERVER_QUOTAS, USER_COOL_DOWN_DAYS,
+    describe_assignment, describe_borrowing,
 };
 
 pub use conditions::{CheckIn, Renewal, UsageType};

@@ -374,6 +374,14 @@ fn unusual_terms_are_issued_with_a_warning() {
             &["--perpetual", "--quota", "borrow_days=7"],
             "INEFFECTIVE_QUOTA",
         ),
+        (
+            &["--perpetual", "--quota", "named_user=5"],
+            "did you mean named_users?",
+        ),
+        (
+            &["--perpetual", "--quota", "named_users=5"],
+            "the quota named_users has no effect",
+        ),
         (&["--days", "1", "--issued-at", "2020-01-01"], "EXPIRED"),
         (&["--perpetual", "--user", "'ann'"], "QUOTATION_MARK"),
     ] {

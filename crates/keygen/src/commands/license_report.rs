@@ -6,7 +6,10 @@ use license_cli_support::{
 use license_core::claims::LicenseClaims;
 use license_core::machine::Machine;
 use license_core::matrix::TierPolicy;
-use license_core::policy::{BORROW_SEATS, SERVER_QUOTAS, UsageType, describe_borrowing};
+use license_core::policy::{
+    BORROW_SEATS, NAMED_USERS, SERVER_QUOTAS, USER_COOL_DOWN_DAYS, UsageType, describe_assignment,
+    describe_borrowing,
+};
 use license_core::time::rfc3339;
 use license_core::{FeatureMatrix, time};
 use license_issuer::members::MemberLayout;
@@ -232,9 +235,21 @@ fn ineffective_quotas(claims: &LicenseClaims) -> Vec<(&'static str, String)> {
             let reason = "the license names no license server";
             return Some(format!("the quota {name} has no effect, because {reason}"));
         }
-        let is_alone = *name == BORROW_SEATS && describe_borrowing(&entitlements).is_none();
-        is_alone
-            .then(|| format!("the quota {name} has no effect, because borrow_days permits no loan"))
+        let reason = match *name {
+            BORROW_SEATS if describe_borrowing(&entitlements).is_none() => {
+                "borrow_days permits no loan"
+            }
+            USER_COOL_DOWN_DAYS if entitlements.quota(NAMED_USERS).is_none() => {
+                "the license has no quota named_users"
+            }
+            NAMED_USERS if !claims.users.is_empty() => "the license names its users itself",
+            NAMED_USERS if !claims.requires_seat && claims.check_in.is_none() => {
+                "programs use the license without asking a license server; add --floating, or \
+                 issue it without --offline"
+            }
+            _ => return None,
+        };
+        Some(format!("the quota {name} has no effect, because {reason}"))
     });
     messages
         .map(|message| ("INEFFECTIVE_QUOTA", message))
@@ -309,6 +324,9 @@ fn restriction_lines(claims: &LicenseClaims) -> Vec<String> {
     let borrowing = describe_borrowing(&claims.entitlements());
     let borrowing = borrowing.filter(|_| claims.confirmation.is_some());
     lines.extend(borrowing.map(|bounds| format!("borrowing  {bounds}")));
+    let assigned = describe_assignment(&claims.entitlements());
+    let assigned = assigned.filter(|_| claims.confirmation.is_some());
+    lines.extend(assigned.map(|bounds| format!("users      {bounds}")));
     let usage = claims.usage_type.map(UsageType::as_str);
     lines.extend(usage.map(|usage| format!("usage      only {usage}")));
     let built = claims.maintenance_until;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use license_cli_support::{Fields, escape, plural, show_path};
 use license_core::chrono::{DateTime, Utc};
 use license_core::evaluate::{Evidence, Outcome, RuleResult};
-use license_core::policy::{Quota, describe_borrowing};
+use license_core::policy::{Quota, describe_assignment, describe_borrowing};
 use license_core::time::{self, rfc3339};
 use license_core::{Decision, FeatureMatrix, License, VerifiedLicenses};
 use serde_json::{Value, json};
@@ -81,6 +81,10 @@ impl<'a> LicenseDetails<'a> {
             let count = plural(users.len(), "named user", "named users");
             let names: Vec<_> = users.map(escape).collect();
             fields.add("users", format!("{count}: {}", names.join(", ")));
+        }
+        let assigned = describe_assignment(license.entitlements());
+        if let Some(assigned) = assigned.filter(|_| license.confirmation_key().is_some()) {
+            fields.add("users", assigned);
         }
         if let Some(machines) = license.machines() {
             let count = plural(machines.len(), "machine", "machines");

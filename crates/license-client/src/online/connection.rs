@@ -276,6 +276,7 @@ impl OnlineClient {
     ) -> ValidationFlow<'v> {
         ValidationFlow {
             transport: &self.transport,
+            login: &self.login,
             manager,
             matrix,
             context,

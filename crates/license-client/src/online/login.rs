@@ -184,6 +184,15 @@ impl RequestLogin {
         }
     }
 
+    /// Returns the stored ID token if it lasts for a minute. Uses no network.
+    pub(super) fn stored_token(&self) -> Option<Zeroizing<String>> {
+        let Self::User(login) = self else {
+            return None;
+        };
+        let stored = login.read().ok().flatten()?;
+        stored.is_fresh(clock::now()).then(|| stored.id_token())
+    }
+
     /// Returns why a request had no login.
     pub(super) fn missing(&self) -> MissingLogin {
         match self {

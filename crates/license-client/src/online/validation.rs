@@ -4,6 +4,7 @@ use license_core::chrono::{DateTime, TimeDelta, Utc};
 use license_core::evaluate::{Evidence, Outcome};
 use license_core::license::Validation;
 use license_core::machine::Machine;
+use license_core::policy::NAMED_USERS;
 use license_core::{
     Context, Decision, FeatureMatrix, LicenseId, Unverified, VerifiedLicenses, with_causes,
 };
@@ -13,6 +14,7 @@ use zeroize::Zeroizing;
 
 use super::caller::{self, Installed};
 use super::error::{OnlineError, one_line};
+use super::login::RequestLogin;
 use super::random;
 use super::transport::{Call, Limit, Route, Transport};
 use super::verdict::{OnlineStatus, ServerVerdict, ValidateReply};
@@ -28,6 +30,7 @@ const PATH: &str = "/api/v1/licenses/validate";
 /// A validation of the license of one machine.
 pub(super) struct ValidationFlow<'v> {
     pub(super) transport: &'v Transport,
+    pub(super) login: &'v RequestLogin,
     pub(super) manager: &'v LicenseManager,
     pub(super) matrix: &'v FeatureMatrix,
     pub(super) context: &'v Context<'v>,
@@ -51,7 +54,8 @@ impl ValidationFlow<'_> {
             return OnlineStatus::Cached { validated_at };
         }
         let valid_for = valid_for(decision);
-        match self.validate_installed(&installed) {
+        // A program that starts does not wait for the provider of logins.
+        match self.validate_installed(&installed, RequestLogin::stored_token) {
             Ok(verdict) if verdict.is_signed => OnlineStatus::Validated(verdict),
             Ok(verdict) => OnlineStatus::Refused { verdict, valid_for },
             Err(error) => OnlineStatus::Unavailable { error, valid_for },
@@ -61,10 +65,15 @@ impl ValidationFlow<'_> {
     /// Validates the license, whatever the age of its last validation.
     pub(super) fn validate(&self) -> Result<ServerVerdict, OnlineError> {
         let installed = Installed::read(self.manager, self.matrix, self.context);
-        self.validate_installed(&installed.ok_or(OnlineError::NoLicense)?)
+        let installed = installed.ok_or(OnlineError::NoLicense)?;
+        self.validate_installed(&installed, |login| login.token().ok().flatten())
     }
 
-    fn validate_installed(&self, installed: &Installed) -> Result<ServerVerdict, OnlineError> {
+    fn validate_installed(
+        &self,
+        installed: &Installed,
+        login: impl FnOnce(&RequestLogin) -> Option<Zeroizing<String>>,
+    ) -> Result<ServerVerdict, OnlineError> {
         installed.check_context(self.matrix, self.context)?;
         let license = &installed.license;
         let machine = caller::machine(self.manager, license)?;
@@ -74,8 +83,11 @@ impl ValidationFlow<'_> {
             "machine_id": machine.to_string(),
             "nonce": nonce,
         });
-        // The user matters only for a license with named users.
-        let is_for_users = license.users().is_some();
+        // The user matters only for a license with named users. The login proves to the server who
+        // the user is, if the server assigns the users.
+        let is_assigned = license.entitlements().quota(NAMED_USERS).is_some();
+        let is_for_users = is_assigned || license.users().is_some();
+        let login = is_assigned.then(|| login(self.login)).flatten();
         if let (Some(user), Some(members)) = (self.context.named_user(), body.as_object_mut())
             && is_for_users
         {
@@ -89,7 +101,10 @@ impl ValidationFlow<'_> {
             deletion_secret: None,
             idempotency_key: Some(&random::idempotency_key()?),
         };
-        let answer = self.transport.send(&call, Route::Any, self.limit)?;
+        let login = login.as_deref().map(String::as_str);
+        let answer = self
+            .transport
+            .send_as(&call, login, Route::Any, self.limit)?;
         let url = self.transport.url(answer.server);
         let reply: ValidateReply = answer.parse(url)?;
         let unverified = |reason: String| OnlineError::Unverified {

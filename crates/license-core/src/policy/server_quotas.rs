@@ -1,4 +1,4 @@
-//! Quotas that license servers interpret. They bound seats, and count nothing per day.
+//! Quotas that license servers interpret. They bound seats and users, and count nothing per day.
 
 use super::{Entitlements, Quota};
 
@@ -11,8 +11,22 @@ pub const BORROW_SEATS: &str = "borrow_seats";
 /// The quota with the number of seats that an administrator may lend beyond those of the license.
 pub const OVERAGE_SEATS: &str = "overage_seats";
 
+/// The quota with the number of users whom administrators may assign to the license. With it, only
+/// assigned users may use the license. Without it, nobody is assigned.
+pub const NAMED_USERS: &str = "named_users";
+
+/// The quota with the number of days before the place of an assigned user goes to another one.
+/// Without it, the number is that of the product file.
+pub const USER_COOL_DOWN_DAYS: &str = "user_cool_down_days";
+
 /// All quotas that license servers interpret.
-pub const SERVER_QUOTAS: [&str; 3] = [BORROW_DAYS, BORROW_SEATS, OVERAGE_SEATS];
+pub const SERVER_QUOTAS: [&str; 5] = [
+    BORROW_DAYS,
+    BORROW_SEATS,
+    OVERAGE_SEATS,
+    NAMED_USERS,
+    USER_COOL_DOWN_DAYS,
+];
 
 /// Describes the loans that a license permits, or returns `None` if it permits none.
 ///
@@ -43,4 +57,26 @@ pub fn describe_borrowing(entitlements: &Entitlements) -> Option<String> {
         Some(Quota::Limit(seats)) => Some(format!("{days}, at most {seats} seats")),
         Some(Quota::Unlimited) | None => Some(days),
     }
+}
+
+/// Describes the users whom administrators may assign to a license, or returns `None` if nobody is
+/// assigned.
+///
+/// ```
+/// use license_core::Tier;
+/// use license_core::policy::{Entitlements, NAMED_USERS, Quota, describe_assignment};
+///
+/// let users = (NAMED_USERS.to_owned(), Quota::Limit(25));
+/// let team = Entitlements::new(Tier::parse("TEAM")?, [], [users]);
+/// let text = describe_assignment(&team);
+/// assert_eq!(text.as_deref(), Some("up to 25 users, whom the license server assigns"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn describe_assignment(entitlements: &Entitlements) -> Option<String> {
+    let users = match entitlements.quota(NAMED_USERS)? {
+        Quota::Limit(1) => "1 user".to_owned(),
+        Quota::Limit(users) => format!("up to {users} users"),
+        Quota::Unlimited => "any number of users".to_owned(),
+    };
+    Some(format!("{users}, whom the license server assigns"))
 }

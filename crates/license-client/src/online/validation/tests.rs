@@ -3,6 +3,7 @@ use std::net::{Shutdown, TcpListener};
 use std::thread;
 
 use super::*;
+use crate::online::error::MissingLogin;
 use crate::online::settings::OnlineSettings;
 use crate::testing::{self, TestMachine};
 
@@ -43,6 +44,7 @@ fn validate(answer: &'static str) -> OnlineError {
     });
     let flow = ValidationFlow {
         transport: &transport.unwrap(),
+        login: &RequestLogin::Missing(MissingLogin::NotConfigured),
         manager: &manager,
         matrix: machine.product(),
         context: &Context::at(machine.now()),
