@@ -62,6 +62,11 @@ pub enum DenialReason {
         /// The maximum number of users.
         max_users: u32,
     },
+    /// The group, user or machine of the session holds as many seats as its reservation permits.
+    ShareLimit {
+        /// The maximum number of seats.
+        at_most: u32,
+    },
     /// The queue is full.
     QueueFull {
         /// The maximum number of tickets.
@@ -137,6 +142,7 @@ impl DenialReason {
         match self {
             Self::NoSeat => "NO_SEAT",
             Self::UserLimit { .. } => "USER_LIMIT",
+            Self::ShareLimit { .. } => "SHARE_LIMIT",
             Self::QueueFull { .. } => "QUEUE_FULL",
             Self::OnHold { .. } => "ON_HOLD",
             Self::LicenseEnded => "LICENSE_ENDED",
@@ -169,7 +175,7 @@ impl DenialReason {
     /// ```
     pub const fn hint(&self) -> &'static str {
         match self {
-            Self::NoSeat | Self::UserLimit { .. } => {
+            Self::NoSeat | Self::UserLimit { .. } | Self::ShareLimit { .. } => {
                 "wait in the queue, or ask one of the holders to release a seat"
             }
             Self::QueueFull { .. } => "try again later, or ask the license manager for more seats",
@@ -211,6 +217,10 @@ impl fmt::Display for DenialReason {
                     "{max_users} users hold seats, which is the maximum number"
                 )
             }
+            Self::ShareLimit { at_most } => write!(
+                f,
+                "the group, user or machine holds {at_most} seats, which is its maximum number"
+            ),
             Self::QueueFull { max_length } => {
                 write!(f, "{max_length} sessions wait, which is the maximum number")
             }

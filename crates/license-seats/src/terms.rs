@@ -169,7 +169,8 @@ pub enum Overage {
 
 /// Seats that are kept for the sessions that `target` covers.
 ///
-/// These sessions use the reserved seats first, and then the open seats like everyone else.
+/// These sessions use the reserved seats first, and then the open seats like everyone else, up to
+/// the maximum of the reservation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reservation {
@@ -177,6 +178,10 @@ pub struct Reservation {
     pub target: ReservationTarget,
     /// The number of seats.
     pub seats: u32,
+    /// The maximum number of seats that these sessions hold together. `None` is no maximum. A lower
+    /// maximum ends no lease.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_most: Option<u32>,
 }
 
 /// The sessions that a reservation covers.

@@ -125,13 +125,19 @@ impl Turn<'_> {
     fn plan_without_overtaking(&self, holder: &Holder) -> Result<Vec<SessionId>, DenialReason> {
         let table = self.table();
         let class = table.class(table.class_of(holder));
-        if class.and_then(SeatClass::head).is_some() {
-            return Err(DenialReason::NoSeat);
+        if let Some(class) = class.filter(|class| class.head().is_some()) {
+            let maximum = class.at_most.filter(|_| class.is_at_maximum());
+            return Err(
+                maximum.map_or(DenialReason::NoSeat, |at_most| DenialReason::ShareLimit {
+                    at_most,
+                }),
+            );
         }
-        let kind = if table.waiting() == 0 {
-            SeatKind::Any
-        } else {
+        let waits = |class: &SeatClass| class.head().is_some() && !class.is_at_maximum();
+        let kind = if table.classes().iter().any(waits) {
             SeatKind::Reserved
+        } else {
+            SeatKind::Any
         };
         self.plan_seat(holder, kind)
     }

@@ -21,6 +21,8 @@ pub(super) const fn queue_key(ticket: &Ticket) -> QueueKey {
 pub(super) struct SeatClass {
     /// The seats that are kept for the class.
     pub(super) reserved: u32,
+    /// The maximum number of seats that the class uses.
+    pub(super) at_most: Option<u32>,
     /// The seats that are offered to tickets of the class.
     pub(super) offers: u32,
     /// The open leases of the class, by the time from which their seat can be granted again.
@@ -33,6 +35,12 @@ impl SeatClass {
     /// Returns the number of seats that the class uses.
     pub(super) fn used(&self) -> u32 {
         count(self.leases.len()).saturating_add(self.offers)
+    }
+
+    /// Returns whether the class uses as many seats as it may. It then needs no open seat, so its
+    /// queue keeps no other session from one.
+    pub(super) fn is_at_maximum(&self) -> bool {
+        self.at_most.is_some_and(|at_most| self.used() >= at_most)
     }
 
     /// Returns when the next seat can be granted again, at this time or later.

@@ -1,12 +1,13 @@
 //! The queue: first come, first served, without overtaking.
 //!
 //! Each class of sessions has its own queue. A session of another class may only overtake with a
-//! seat that is reserved for its class, because the sessions before it cannot use this seat.
+//! seat that is reserved for its class, because the sessions before it cannot use this seat. A class
+//! that uses as many seats as it may does not count as waiting for an open seat.
 
 use std::sync::Arc;
 
 use super::Pool;
-use super::class::{SeatClass, count, queue_key};
+use super::class::{count, queue_key};
 use super::lease::instance_of;
 use super::reclaim::SeatKind;
 use super::turn::{Reply, Turn};
@@ -34,10 +35,11 @@ impl Turn<'_> {
     /// Offers one seat. Returns whether there was one.
     fn offer_next(&mut self) -> bool {
         let classes = self.table().classes().iter();
-        let mut heads: Vec<_> = classes.filter_map(SeatClass::head).collect();
+        let heads = classes.filter_map(|class| Some((class.head()?, class.is_at_maximum())));
+        let mut heads: Vec<_> = heads.collect();
         heads.sort_unstable();
         let mut kind = SeatKind::Any;
-        for (_, id) in heads {
+        for ((_, id), is_at_maximum) in heads {
             let Some(ticket) = self.table().tickets().get(&id).cloned() else {
                 continue;
             };
@@ -46,7 +48,9 @@ impl Turn<'_> {
                 self.offer(ticket);
                 return true;
             }
-            kind = SeatKind::Reserved;
+            if !is_at_maximum {
+                kind = SeatKind::Reserved;
+            }
         }
         false
     }

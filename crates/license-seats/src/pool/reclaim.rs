@@ -97,22 +97,33 @@ impl<'a> Plan<'a> {
     /// Ends late leases until the class has a seat of the kind.
     fn make_room_in_class(&mut self, class: usize, kind: SeatKind) -> Result<(), DenialReason> {
         let excess = (self.total() + 1).saturating_sub(self.allowed);
-        if excess > self.table.late() {
+        if excess > self.table.late() && self.reached_maximum(class).is_none() {
             return Err(DenialReason::NoSeat);
         }
         loop {
+            let maximum = self.reached_maximum(class);
             let is_class_full = !self.has_room(class, kind);
             let is_pool_full = self.total() >= self.allowed;
-            if !is_class_full && !is_pool_full {
+            if maximum.is_none() && !is_class_full && !is_pool_full {
                 return Ok(());
             }
             let helps = |other: usize| {
                 let frees_open_seat = kind == SeatKind::Any && self.excess(other) > 0;
-                !is_class_full || other == class || frees_open_seat
+                other == class || (maximum.is_none() && (!is_class_full || frees_open_seat))
             };
-            let oldest = self.oldest_reclaimable(helps).ok_or(DenialReason::NoSeat)?;
+            let denied = maximum.map_or(DenialReason::NoSeat, |at_most| DenialReason::ShareLimit {
+                at_most,
+            });
+            let oldest = self.oldest_reclaimable(helps).ok_or(denied)?;
             self.end_in_order(oldest);
         }
+    }
+
+    /// Returns the maximum number of seats of a class, if the class has reached it.
+    fn reached_maximum(&self, class: usize) -> Option<u32> {
+        let used = self.used.get(class).copied().unwrap_or_default();
+        let at_most = self.table.class(class)?.at_most?;
+        (used >= at_most).then_some(at_most)
     }
 
     /// Returns whether the class has a seat, without regard to the number of all seats.

@@ -64,6 +64,7 @@ impl Table {
         let open = SeatClass::default();
         let reserved = terms.reservations.iter().map(|reservation| SeatClass {
             reserved: reservation.seats,
+            at_most: reservation.at_most,
             ..SeatClass::default()
         });
         let classes = std::iter::once(open).chain(reserved).collect();

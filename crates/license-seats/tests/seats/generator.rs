@@ -75,7 +75,12 @@ fn reservation(random: &mut Random) -> Reservation {
         _ => ReservationTarget::Machine(machine(random.below(3))),
     };
     let seats = random.below(3) as u32;
-    Reservation { target, seats }
+    let at_most = random.once_in(3).then(|| random.below(4) as u32);
+    Reservation {
+        target,
+        seats,
+        at_most,
+    }
 }
 
 /// Returns the number of a session, mostly of one that holds a seat.

@@ -138,6 +138,18 @@ impl Naive {
         })
     }
 
+    pub(super) fn is_at_maximum(&self, class: usize, ended: &[SessionId]) -> bool {
+        let position = class.checked_sub(1);
+        let at_most = position.and_then(|position| self.terms.reservations[position].at_most);
+        at_most.is_some_and(|at_most| self.used(class, ended) >= at_most as usize)
+    }
+
+    /// Returns whether a session waits for an open seat.
+    pub(super) fn is_open_seat_awaited(&self) -> bool {
+        let mut classes = 0..self.classes();
+        classes.any(|class| !self.waiting_in(class).is_empty() && !self.is_at_maximum(class, &[]))
+    }
+
     fn classes(&self) -> usize {
         self.terms.reservations.len() + 1
     }
@@ -159,7 +171,7 @@ impl Naive {
                     is_offered = true;
                     break;
                 }
-                may_take_open_seat = false;
+                may_take_open_seat &= self.is_at_maximum(self.class_of(&holder), &[]);
             }
         }
     }
@@ -223,17 +235,24 @@ impl Naive {
             let open_used: usize = (0..self.classes()).map(excess).sum();
             let has_room = used(class) < self.reserved(class)
                 || (open && open_used < allowed.saturating_sub(reserved));
-            if has_room && total < allowed {
+            let is_at_maximum = self.is_at_maximum(class, &ended);
+            if !is_at_maximum && has_room && total < allowed {
                 return Ok(ended);
             }
             let reclaimable = self.leases.iter().filter(|lease| {
                 let other = self.class_of(&lease.holder);
                 lease.free_at < self.now()
                     && !ended.contains(&lease.holder.session)
-                    && (has_room || other == class || (open && excess(other) > 0))
+                    && (other == class
+                        || (!is_at_maximum && (has_room || (open && excess(other) > 0))))
             });
             let oldest = reclaimable.min_by_key(|lease| (lease.free_at, lease.holder.session));
-            ended.push(oldest.ok_or("NO_SEAT")?.holder.session);
+            let reason = if is_at_maximum {
+                "SHARE_LIMIT"
+            } else {
+                "NO_SEAT"
+            };
+            ended.push(oldest.ok_or(reason)?.holder.session);
         }
     }
 

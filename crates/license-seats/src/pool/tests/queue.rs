@@ -161,6 +161,7 @@ fn a_newcomer_overtakes_only_with_a_reserved_seat() {
     let reservation = Reservation {
         target: ReservationTarget::User("eve".into()),
         seats: 1,
+        at_most: None,
     };
     site.set_terms(|terms| terms.reservations = vec![reservation]);
     site.acquire("ann");

@@ -215,6 +215,7 @@ fn reserved_seats_are_for_their_group_and_its_members_use_open_seats_too() {
     let reservation = Reservation {
         target: ReservationTarget::Group("design".into()),
         seats: 1,
+        at_most: None,
     };
     site.set_terms(|terms| terms.reservations = vec![reservation]);
     site.acquire("ann");
@@ -228,6 +229,46 @@ fn reserved_seats_are_for_their_group_and_its_members_use_open_seats_too() {
     site.release("eve", eve.lease.seq);
     assert_eq!(site.denied("bob").reason, DenialReason::NoSeat);
     grant(site.apply(acquire(&member("joe"), 1, None)));
+}
+
+#[test]
+fn a_group_holds_at_most_its_maximum_and_keeps_no_other_session_from_a_seat() {
+    let mut site = Site::with_seats(3);
+    let reservation = |at_most| Reservation {
+        target: ReservationTarget::Group("design".into()),
+        seats: 1,
+        at_most: Some(at_most),
+    };
+    site.set_terms(|terms| terms.reservations = vec![reservation(2)]);
+    let member = |user: &str| holder(user).with_groups(["design"]);
+    let eve = grant(site.apply(acquire(&member("eve"), 1, None)));
+    grant(site.apply(acquire(&member("joe"), 1, None)));
+    let denied = site.apply(acquire(&member("kim"), 1, None)).unwrap_err();
+    assert_eq!(denied.reason, DenialReason::ShareLimit { at_most: 2 });
+    assert!(denied.reason.to_string().contains("holds 2 seats"));
+    // A member who waits for the group does not wait for an open seat.
+    let waiting = acquire(&member("kim"), 1, Some(ticket("kim")));
+    assert!(matches!(site.apply(waiting), Ok(SeatReply::Queued(_))));
+    assert_eq!(
+        code(site.apply(acquire(&member("lea"), 1, None))),
+        "SHARE_LIMIT"
+    );
+    let ann = site.acquire("ann");
+    assert!(ann.is_new);
+    assert_eq!(site.denied("bob").reason, DenialReason::NoSeat);
+    // The member gets a seat only when the group has one less.
+    site.release("ann", ann.lease.seq);
+    assert!(!site.is_offered("kim"));
+    site.release("eve", eve.lease.seq);
+    assert!(site.is_offered("kim"));
+    // A lower maximum ends no lease.
+    let held = site.pool.usage().held;
+    site.set_terms(|terms| terms.reservations = vec![reservation(0)]);
+    assert_eq!(site.pool.usage().held, held);
+    assert_eq!(
+        code(site.apply(acquire(&member("lea"), 1, None))),
+        "SHARE_LIMIT"
+    );
 }
 
 #[test]

@@ -48,10 +48,12 @@ impl Naive {
         if !self.at.is_licensed() {
             return Err("LICENSE_ENDED");
         }
-        let is_first = self.waiting_in(self.class_of(&acquire.holder)).is_empty();
+        let class = self.class_of(&acquire.holder);
         let waiting = self.tickets.len() - self.offered();
-        let plan = if is_first {
-            self.plan(&acquire.holder, waiting == 0)
+        let plan = if self.waiting_in(class).is_empty() {
+            self.plan(&acquire.holder, !self.is_open_seat_awaited())
+        } else if self.is_at_maximum(class, &[]) {
+            Err("SHARE_LIMIT")
         } else {
             Err("NO_SEAT")
         };

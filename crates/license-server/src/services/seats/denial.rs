@@ -38,6 +38,9 @@ pub(super) fn refusal(denial: &Denial, ended_at: Option<DateTime<Utc>>) -> Refus
                 .values(format!("fewer than {} seats held", usage.allowed), held)
                 .retry_after(retry(denial.next_seat_in))
         }
+        DenialReason::ShareLimit { at_most } => refusal
+            .values(format!("fewer than {at_most} seats held"), at_most)
+            .retry_after(retry(denial.next_seat_in)),
         DenialReason::QueueFull { .. } => refusal.retry_after(retry(denial.next_seat_in)),
         DenialReason::OnHold { left } => refusal.retry_after(retry(Some(*left))),
         _ => refusal,
@@ -76,7 +79,10 @@ fn kind(reason: &DenialReason) -> RefusalKind {
 /// Returns what the caller can do over HTTP.
 fn hint(reason: &DenialReason) -> &'static str {
     match reason {
-        DenialReason::NoSeat | DenialReason::UserLimit { .. } | DenialReason::OnHold { .. } => {
+        DenialReason::NoSeat
+        | DenialReason::UserLimit { .. }
+        | DenialReason::ShareLimit { .. }
+        | DenialReason::OnHold { .. } => {
             "wait in the queue with `\"wait\": true`, or repeat the request later"
         }
         DenialReason::BorrowNotPermitted => {

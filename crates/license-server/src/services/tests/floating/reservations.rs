@@ -14,6 +14,7 @@ async fn a_denial_counts_reserved_seats_and_no_policy_reserves_more_than_all() {
         reservations: vec![Reservation {
             target: ReservationTarget::Group("simulation".into()),
             seats,
+            at_most: None,
         }],
         ..SeatPolicy::default()
     };
