@@ -17,6 +17,7 @@ mod invitations;
 mod licenses;
 mod login;
 mod members;
+mod named_users;
 mod numbers;
 mod observe;
 mod oidc;

@@ -122,7 +122,7 @@ pub(crate) const COMMAND_GROUPS: [CommandGroup; 4] = [
     },
     CommandGroup {
         heading: "Administer a server",
-        commands: &["account", "token", "openapi"],
+        commands: &["account", "token", "user", "openapi"],
     },
     CommandGroup {
         heading: "Help",
@@ -157,6 +157,9 @@ pub(crate) enum Command {
     /// Create, list and revoke API tokens of administrators
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Assign users to licenses, list them and end their assignments
+    #[command(subcommand)]
+    User(UserCommand),
     /// Write the OpenAPI 3.1 document of the HTTP interface
     Openapi(OutputFile),
     #[command(flatten)]
@@ -244,6 +247,34 @@ pub(crate) enum TokenCommand {
         /// Id of the token, as `license-server token list` shows it
         #[arg(value_name = "ID")]
         id: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum UserCommand {
+    /// Assign a user to a license and its renewals
+    Assign {
+        /// Id of the license, as `license-server status` shows it
+        #[arg(value_name = "LICENSE")]
+        license: String,
+        /// E-mail address of the user
+        #[arg(value_name = "EMAIL")]
+        email: String,
+    },
+    /// End the assignment of a user; seats of the user end with their next renewal
+    Unassign {
+        /// Id of the license
+        #[arg(value_name = "LICENSE")]
+        license: String,
+        /// E-mail address or id of the user
+        #[arg(value_name = "USER")]
+        user: String,
+    },
+    /// List the users of a license
+    List {
+        /// Id of the license
+        #[arg(value_name = "LICENSE")]
+        license: String,
     },
 }
 

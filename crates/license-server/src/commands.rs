@@ -13,6 +13,7 @@ mod run;
 mod status;
 mod token;
 mod trust;
+mod user;
 
 use clap::CommandFactory;
 use license_cli_support::{Audience, Exit, Failure, Terminal};
@@ -65,6 +66,7 @@ fn run_configured(
         Command::Install(arguments) => install::run(&arguments, &config?, terminal),
         Command::Account(command) => account::run(&command, &config?, terminal),
         Command::Token(command) => token::run(&command, &config?, terminal),
+        Command::User(command) => user::run(&command, &config?, terminal),
         Command::Openapi(_) | Command::Description(_) => Ok(()),
     }
 }

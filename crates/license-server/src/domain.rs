@@ -14,6 +14,7 @@ mod ledger;
 mod license;
 mod machine;
 mod member;
+mod named_user;
 mod node;
 mod page;
 mod pool;
@@ -50,6 +51,10 @@ pub use license::LicenseRecord;
 pub use machine::{MachineRecord, MachineSighting};
 pub use member::{
     DeletionOutcome, Invitation, JoinOutcome, Member, MemberOutcome, Membership, may_give,
+};
+pub use named_user::{
+    AssignOutcome, Assigning, MAX_NAMED_USERS, NamedUser, NamedUserKey, NamedUserTerms,
+    NewNamedUser, available_at,
 };
 pub use node::{NodeId, NodeStatus};
 pub use page::{Cursor, Page, PageRequest};

@@ -4,6 +4,7 @@
 //! [`Refusal`], which explains itself.
 
 mod activations;
+mod assigned_users;
 mod audit;
 mod cache;
 mod check_ins;
@@ -12,6 +13,7 @@ mod events;
 mod idempotency;
 mod identity_providers;
 mod licenses;
+mod named_users;
 mod people;
 mod pool_terms;
 mod pools;
@@ -22,6 +24,7 @@ mod seat_tokens;
 mod seats;
 mod setup;
 mod shared_tokens;
+mod sightings;
 mod sign_ins;
 mod signer;
 mod site;
@@ -46,6 +49,7 @@ pub use events::EventService;
 pub use idempotency::{IdempotencyService, RequestStart, RunningRequest};
 pub use identity_providers::{ClientSecret, IdentityProviderService};
 pub use licenses::{InstalledLicense, LicenseInstallReport, LicenseService, LicenseState};
+pub use named_users::{NamedUserList, NamedUserService, NamedUserView};
 #[cfg(test)]
 pub(crate) use people::totp_code;
 pub use people::{
@@ -122,6 +126,8 @@ pub struct ServicesConfig {
 pub struct Services {
     /// Installed licenses.
     pub licenses: LicenseService,
+    /// Users who are assigned to licenses.
+    pub named_users: NamedUserService,
     /// Licenses of the vendor's ledger.
     pub vendor: VendorService,
     /// Validation of licenses.
@@ -195,6 +201,7 @@ impl Services {
         let seats = SeatService::new(Arc::clone(&site));
         Ok(Arc::new(Self {
             licenses,
+            named_users: NamedUserService::new(Arc::clone(&site)),
             vendor: VendorService::new(Arc::clone(&site)),
             check_ins: CheckInService::new(validate.clone()),
             validate,
@@ -228,7 +235,7 @@ impl Services {
     pub async fn tick(&self) -> Result<TickReport, Refusal> {
         let has_new_content = self.site.refresh().await?;
         let due_pools = self.seats.tick().await?;
-        self.validate.flush_machines().await?;
+        self.site.store_uses().await?;
         let number = self
             .ticks
             .fetch_add(1, std::sync::atomic::Ordering::Relaxed);

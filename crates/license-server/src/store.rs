@@ -17,6 +17,7 @@ mod licenses;
 mod limits;
 mod machines;
 mod members;
+mod named_users;
 mod pool;
 pub mod postgres;
 pub mod redis;
@@ -45,6 +46,7 @@ pub use ledger::LedgerStore;
 pub use licenses::LicenseStore;
 pub use machines::MachineStore;
 pub use members::MemberStore;
+pub use named_users::NamedUserStore;
 pub use pool::{LeaseRow, PoolReply, PoolRequest, PoolView, TicketRow};
 pub use seats::{SeatStore, TicketWaker};
 pub use shared::SharedStore;
@@ -61,6 +63,7 @@ pub trait ServerStore:
     + AccountStore
     + IdentityStore
     + MemberStore
+    + NamedUserStore
     + LedgerStore
     + TelemetryStore
 {

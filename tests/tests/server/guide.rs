@@ -27,6 +27,7 @@ const SECTIONS: [&str; 18] = [
     "People",
     "Sign-in by an identity provider",
     "Seats",
+    "Named users",
     "Logins",
     "Clients",
     "Usage reports",
@@ -200,6 +201,32 @@ fn the_unit_of_systemd_is_accepted() {
         !verified.stderr.contains("license-server.service"),
         "{verified:?}"
     );
+}
+
+#[test]
+fn administrators_assign_users_with_curl_and_at_the_console() {
+    if tools::curl().is_none() {
+        return;
+    }
+    let mut operator = Operator::new();
+    let license = operator.install_license_with(&["--floating", "--quota", "named_users=3"]);
+    operator.write_settings("");
+    let server = operator.start("license-server run --listen 127.0.0.1:8443");
+    let output = operator.run("license-server token create --name ann");
+    operator.set("TOKEN", output.lines().next().unwrap());
+    operator.set("LICENSE", license.report["id"].as_str().unwrap());
+    operator.set_url(server.url());
+    let output = operator.follow("Named users");
+    assert!(output.contains("\"limit\":3,\"taken\":1"), "{output}");
+    assert!(output.contains("2 of 3 places are taken"), "{output}");
+    let listed = operator.run("license-server user list $LICENSE --json");
+    let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();
+    let users = listed["users"].as_array().unwrap();
+    assert_eq!((users.len(), &listed["taken"]), (2, &2.into()), "{listed}");
+    for user in users {
+        assert!(user["removed_at"].is_string() && user["place_free_at"].is_string());
+        assert_eq!(user["is_permitted"], false, "{user}");
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use super::App;
 use super::body::{JsonReply, StrictJson};
+use super::login::ValidationLogin;
 use super::validate::ValidateBody;
 
 /// A file for `license install`.
@@ -23,17 +24,21 @@ pub(super) struct ArtifactBody {
     path = "/api/v1/check-ins",
     tag = "clients",
     request_body = ValidateBody,
+    params((
+        "X-Login-Token" = Option<String>,
+        Header,
+        description = "The ID token of the user, if the server has a provider of logins and assigns \
+                       the users of the license",
+    )),
     responses((status = 200, description = "The validation token as a file", body = ArtifactBody)),
 )]
 pub(super) async fn check_in(
     State(app): State<App>,
+    login: ValidationLogin,
     StrictJson(body): StrictJson<ValidateBody>,
 ) -> JsonReply<ArtifactBody> {
     app.limit_license(body.license_key())?;
-    let reply = app
-        .services()
-        .check_ins
-        .check_in(body.into_request())
-        .await?;
+    let request = body.into_request(&app, login).await?;
+    let reply = app.services().check_ins.check_in(request).await?;
     Ok(Json(ArtifactBody { file: reply.armor }))
 }

@@ -7,7 +7,7 @@
 //! | seats | `Authorization: License KEY_OR_TOKEN`, and `X-Enrollment-Token` if it is configured |
 //! | acquire a seat | those of seats, and `X-Login-Token` if a login is configured |
 //! | usage reports | `Authorization: License KEY_OR_TOKEN` of an installed license |
-//! | validate, check-ins | the member `license_key` of the body |
+//! | validate, check-ins | the member `license_key` of the body, and `X-Login-Token` for a license with assigned users |
 //! | telemetry | none to send, `X-Deletion-Secret` to delete |
 
 use std::sync::Arc;

@@ -1,11 +1,12 @@
-//! The login of a user who acquires a seat: the header `X-Login-Token`.
+//! The login of a user: the header `X-Login-Token`.
 //!
-//! Only an acquire needs a login. Everything else acts on a lease or a ticket that an acquire has
-//! created, so that an outage of the provider ends no seat.
+//! Only an acquire needs a login, and the validation of a license whose users the server assigns.
+//! Everything else acts on a lease or a ticket that an acquire has created, so that an outage of the
+//! provider ends no seat.
 
 use axum::extract::{FromRequestParts, MatchedPath, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderName, Method};
+use axum::http::{HeaderMap, HeaderName, Method};
 
 use super::App;
 use super::peer::Peer;
@@ -38,18 +39,58 @@ pub(super) fn sent(app: &App, request: &Request) -> Result<Option<SentLogin>, Pr
         return Ok(None);
     };
     let peer = request.extensions().get::<Peer>().copied();
-    let mut tokens = request.headers().get_all(LOGIN_TOKEN).iter();
+    let sent = sent_in(request.headers(), peer);
+    if sent.is_none() && verifier.is_required() {
+        return Err(refused(app, peer, login::required()));
+    }
+    Ok(sent)
+}
+
+/// Returns the login in the headers of a request. Two logins are none that verifies.
+fn sent_in(headers: &HeaderMap, peer: Option<Peer>) -> Option<SentLogin> {
+    let mut tokens = headers.get_all(LOGIN_TOKEN).iter();
     let token = match (tokens.next(), tokens.next()) {
-        (None, _) if verifier.is_required() => return Err(refused(app, peer, login::required())),
-        (None, _) => return Ok(None),
+        (None, _) => return None,
         (Some(token), None) => token.to_str().unwrap_or_default(),
         (Some(_), Some(_)) => "",
     };
     let token = token.to_owned();
-    Ok(Some(SentLogin { token, peer }))
+    Some(SentLogin { token, peer })
 }
 
-/// Verifies the login of an acquire.
+/// The login of a validation, which only a license with assigned users needs.
+pub(super) struct ValidationLogin(Option<SentLogin>);
+
+impl ValidationLogin {
+    /// Returns the user of a validation, and the refusal of a license with assigned users if the
+    /// server requires a login and got none.
+    pub(super) async fn user(
+        self,
+        app: &App,
+        stated: Option<String>,
+    ) -> Result<(Option<String>, Option<Refusal>), Problem> {
+        let is_missing = self.0.is_none();
+        let verified = verify(app, self.0).await?;
+        let required = app.login().filter(|verifier| verifier.is_required());
+        let missing = required.filter(|_| is_missing).map(|_| login::required());
+        let user = match (verified.name().is_some(), stated) {
+            (false, None) => None,
+            (_, stated) => Some(verified.or_stated(app, stated)?),
+        };
+        Ok((user, missing))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for ValidationLogin {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let peer = parts.extensions.get::<Peer>().copied();
+        Ok(Self(sent_in(&parts.headers, peer)))
+    }
+}
+
+/// Verifies a login. A server without a provider ignores it.
 pub(super) async fn verify(app: &App, sent: Option<SentLogin>) -> Result<SeatUser, Problem> {
     let (Some(verifier), Some(sent)) = (app.login(), sent) else {
         return Ok(SeatUser(None));

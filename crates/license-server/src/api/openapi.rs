@@ -164,7 +164,11 @@ fn complete(operation: &mut Operation, has_parameter: bool) {
         add_problem(operation, 404, "The resource does not exist");
     }
     add_problem(operation, 401, "The credentials are missing or wrong");
-    if tag != "clients" {
+    let parameters = operation.parameters.iter().flatten();
+    let has_login = parameters.into_iter().any(
+        |parameter| matches!(parameter, RefOr::T(parameter) if parameter.name == "X-Login-Token"),
+    );
+    if tag != "clients" || has_login {
         add_problem(operation, 403, "The credentials do not permit the request");
     }
 }

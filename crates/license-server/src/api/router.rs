@@ -12,9 +12,9 @@ use utoipa_axum::routes;
 use super::permissions::RoutePermissions;
 use super::{
     App, account, activations, audit, body, check_ins, credentials, events, health, host,
-    idempotency, identity_providers, invitations, licenses, members, observe, oidc, openapi, paths,
-    person, pools, queue, registrations, revocations, seats, sessions, setup, telemetry, tokens,
-    trust, usage_reports, validate, vendor,
+    idempotency, identity_providers, invitations, licenses, members, named_users, observe, oidc,
+    openapi, paths, person, pools, queue, registrations, revocations, seats, sessions, setup,
+    telemetry, tokens, trust, usage_reports, validate, vendor,
 };
 
 /// Returns the router of the main listener.
@@ -151,6 +151,8 @@ fn administration_routes() -> OpenApiRouter<App> {
         .routes(routes!(pools::policy, pools::set_policy))
         .routes(routes!(licenses::get, licenses::remove))
         .routes(routes!(licenses::machines))
+        .routes(routes!(named_users::list, named_users::assign))
+        .routes(routes!(named_users::unassign))
         .routes(routes!(vendor::issue))
         .routes(routes!(vendor::renew))
         .routes(routes!(vendor::upgrade))

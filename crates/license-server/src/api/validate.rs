@@ -10,6 +10,8 @@ use utoipa::ToSchema;
 
 use super::App;
 use super::body::{JsonReply, StrictJson};
+use super::login::ValidationLogin;
+use super::problem::Problem;
 use crate::services::{ValidateReply, ValidateRequest};
 
 /// A license and the machine that uses it.
@@ -38,14 +40,21 @@ pub(super) struct ValidateBody {
 }
 
 impl ValidateBody {
-    pub(super) fn into_request(self) -> ValidateRequest {
-        ValidateRequest {
+    /// Returns the request of the user of the login, or of the user that the body states.
+    pub(super) async fn into_request(
+        self,
+        app: &App,
+        login: ValidationLogin,
+    ) -> Result<ValidateRequest, Problem> {
+        let (user, missing_login) = login.user(app, self.user).await?;
+        Ok(ValidateRequest {
             credential: self.license_key,
             machine: self.machine_id,
-            user: self.user,
+            user,
+            missing_login,
             version: self.version,
             nonce: self.nonce,
-        }
+        })
     }
 
     pub(super) fn license_key(&self) -> &str {
@@ -75,6 +84,9 @@ pub(super) struct ValidationBody {
     expected: String,
     /// The actual value of the rule that decided.
     actual: String,
+    /// The next step of a user who is not assigned to the license.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'static str>,
     /// The token of an installed license that replaces the presented one.
     #[serde(skip_serializing_if = "Option::is_none")]
     renewal: Option<String>,
@@ -84,7 +96,7 @@ impl From<&ValidateReply> for ValidationBody {
     fn from(reply: &ValidateReply) -> Self {
         Self {
             valid: reply.valid,
-            code: reply.code.as_str(),
+            code: reply.code,
             license: reply.license.to_string(),
             tier: reply.tier.clone(),
             expires_at: reply.expires_at,
@@ -93,6 +105,7 @@ impl From<&ValidateReply> for ValidationBody {
             validation: reply.validation.clone(),
             expected: reply.expected.clone(),
             actual: reply.actual.clone(),
+            hint: reply.hint,
             renewal: reply.renewal.clone(),
         }
     }
@@ -104,20 +117,28 @@ impl From<&ValidateReply> for ValidationBody {
     path = "/api/v1/licenses/validate",
     tag = "clients",
     request_body = ValidateBody,
+    params((
+        "X-Login-Token" = Option<String>,
+        Header,
+        description = "The ID token of the user, if the server has a provider of logins and assigns \
+                       the users of the license",
+    )),
     responses((status = 200, description = "The state of the license", body = ValidationBody)),
 )]
 pub(super) async fn validate(
     State(app): State<App>,
+    login: ValidationLogin,
     StrictJson(body): StrictJson<ValidateBody>,
 ) -> JsonReply<ValidationBody> {
     app.limit_license(body.license_key())?;
+    let request = body.into_request(&app, login).await?;
     let metrics = app.metrics();
     let timer = metrics.validation_durations.start_timer();
     let validate = &app.services().validate;
-    let reply = validate.validate(body.into_request()).await;
+    let reply = validate.validate(request).await;
     timer.observe_duration();
     let code = match &reply {
-        Ok(reply) => reply.code.as_str(),
+        Ok(reply) => reply.code,
         Err(refusal) => refusal.code,
     };
     metrics.validations.with_label_values(&[code]).inc();

@@ -12,6 +12,10 @@ impl EmailAddress {
     /// The longest address, in bytes (RFC 5321, section 4.5.3.1.3, without the angle brackets).
     pub const MAX_BYTES: usize = 254;
 
+    /// A description of the accepted addresses, for messages.
+    pub const EXPECTED: &'static str =
+        "an e-mail address of ASCII characters, such as ann@example.com, with at most 254 bytes";
+
     /// The longest part before the `@`, in bytes (RFC 5321, section 4.5.3.1.1).
     const MAX_LOCAL: usize = 64;
 
@@ -110,6 +114,16 @@ mod tests {
             "ann@exämple.com",
             "ann@[127.0.0.1]",
             "ann\0@example.com",
+            // Letters of other scripts, compatibility forms, and invisible characters.
+            "\u{430}nn@example.com",
+            "ann@ex\u{430}mple.com",
+            "\u{ff41}nn@example.com",
+            "a\u{308}nn@example.com",
+            "ann\u{200b}@example.com",
+            "\u{131}an@example.com",
+            "ann@example\u{3002}com",
+            "\u{212a}im@example.com",
+            "ann\u{a0}@example.com",
             &long_local,
             &long_label,
             &long,

@@ -3,6 +3,8 @@
 use chrono::{DateTime, Utc};
 use license_core::LicenseId;
 
+use super::email::EmailAddress;
+
 /// One use of a license on a machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MachineSighting {
@@ -12,6 +14,8 @@ pub struct MachineSighting {
     pub machine: String,
     /// The version of the application, if the machine sent one.
     pub version: Option<String>,
+    /// The user, if one who is assigned to the license used it.
+    pub user: Option<EmailAddress>,
     /// The time of the use.
     pub at: DateTime<Utc>,
 }

@@ -37,8 +37,8 @@ permissions! {
     IssueLicenses "licenses:issue"
         "Issue, renew and upgrade licenses, and install files that the vendor has signed.",
     RevokeLicenses "licenses:revoke" "Revoke, reinstate and remove licenses.",
-    ReadSeats "seats:read" "List pools, their policies, the holders of seats and the queue.",
-    ManageSeats "seats:manage" "End seats, and change the policy of a pool.",
+    ReadSeats "seats:read" "List pools, their policies, the holders of seats, the queue and assigned users.",
+    ManageSeats "seats:manage" "End seats, assign users, and change the policy of a pool.",
     ReadUsage "usage:read" "List and export usage reports and telemetry.",
     ManageUsage "usage:manage" "Delete usage reports.",
     ReadAudit "audit:read" "Read and verify the audit trail, and follow events.",

@@ -34,8 +34,12 @@ impl CheckInService {
         let armor = token.and_then(|token| Some(Unverified::parse(token).ok()?.to_armor()));
         armor.map(|armor| CheckInReply { armor }).ok_or_else(|| {
             let detail = "the license is not valid, so it cannot check in";
-            Refusal::of_license(RefusalKind::Conflict, reply.code, detail)
-                .values(&reply.expected, &reply.actual)
+            let refusal = Refusal::with_code(RefusalKind::Conflict, reply.code, detail)
+                .values(&reply.expected, &reply.actual);
+            match reply.hint {
+                Some(hint) => refusal.hint(hint),
+                None => refusal,
+            }
         })
     }
 }

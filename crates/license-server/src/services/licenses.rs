@@ -297,7 +297,7 @@ async fn pool_of(site: &Site, license: &License) -> Result<PoolId, Refusal> {
     Ok(PoolId::new(first.unwrap_or_else(|| license.id())))
 }
 
-fn not_found(id: &LicenseId) -> Refusal {
+pub(super) fn not_found(id: &LicenseId) -> Refusal {
     let detail = format!("license {} is not installed", id.as_str());
     Refusal::new(RefusalKind::NotFound, ServerCode::NotFound, detail)
 }

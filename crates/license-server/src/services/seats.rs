@@ -1,5 +1,6 @@
 //! Floating seats, for clients.
 
+mod assignment;
 mod caller;
 mod denial;
 mod receipt;
@@ -15,8 +16,8 @@ use license_core::Code;
 use license_core::ids::Nonce;
 use license_core::machine::Machine;
 use license_seats::{
-    Acquire, Borrow, DenialReason, Heartbeat, LeaseSpan, QueuePosition, Release, ReturnLoan,
-    SeatCommand, SeatEventKind, SeatGrant, SeatReply, TicketId, TicketRef,
+    Acquire, Borrow, DenialReason, EndMode, Heartbeat, LeaseSpan, QueuePosition, Release,
+    ReturnLoan, SeatCommand, SeatEventKind, SeatGrant, SeatReply, TicketId, TicketRef,
 };
 
 pub use requests::{
@@ -75,6 +76,7 @@ impl SeatService {
         let holder = holder(&request, &machine)?;
         let caller = self.caller(&request.credential).await?;
         self.check_program(&caller.installed.license, &machine, &request.user)?;
+        let holder = self.assigned_holder(&caller, holder, &machine).await?;
         let wait = request
             .wait
             .then(|| random().map(TicketId::from_bytes))
@@ -122,6 +124,7 @@ impl SeatService {
         let SeatReply::Seat(grant) = self.granted(&reply)? else {
             return Err(unexpected());
         };
+        self.check_holder(&caller, &grant, EndMode::Soft).await?;
         if grant.valid_for.is_zero() {
             let refusal = denial::ended(grant.usage);
             return Err(self.with_state(refusal, &caller));
@@ -196,6 +199,7 @@ impl SeatService {
         let SeatReply::Seat(grant) = self.granted(&reply)? else {
             return Err(unexpected());
         };
+        self.check_holder(&caller, &grant, EndMode::Hard).await?;
         let machine = lease_machine(&grant, request.machine.as_deref())?;
         let nonce = Some(request.nonce);
         self.seat(&caller, &grant, &machine, nonce, &reply).await
@@ -236,6 +240,7 @@ impl SeatService {
         match &self.granted(&reply)? {
             SeatReply::Queued(position) => Ok(PollReply::Queued(queue_state(caller, position))),
             SeatReply::Seat(grant) => {
+                self.check_holder(caller, grant, EndMode::Hard).await?;
                 let machine = lease_machine(grant, request.machine.as_deref())?;
                 let nonce = Some(request.nonce);
                 let seat = self.seat(caller, grant, &machine, nonce, &reply).await?;

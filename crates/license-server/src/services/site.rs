@@ -10,11 +10,13 @@ use license_core::{
 use serde_json::Value;
 
 use super::ServicesConfig;
+use super::assigned_users::AssignedUsers;
 use super::cache::Cache;
 use super::content::Content;
 use super::licenses::InstalledLicense;
 use super::people::PeopleTools;
 use super::roots::TrustRoots;
+use super::sightings::Sightings;
 use super::signer::ServerSigner;
 use super::vendor::{self, ServerRole, VendorLedger};
 use super::verdict::Verdict;
@@ -47,6 +49,10 @@ pub(super) struct Site {
     content: RwLock<Arc<Content>>,
     /// The licenses by the credential that named them, with the number of the content.
     credentials: Cache<Box<str>, (u64, Arc<InstalledLicense>)>,
+    /// The users who are assigned to licenses.
+    pub(super) assigned: AssignedUsers,
+    /// The uses of machines that the next tick stores.
+    pub(super) sightings: Sightings,
 }
 
 impl Site {
@@ -73,6 +79,8 @@ impl Site {
             roots: config.roots,
             content: RwLock::new(Arc::new(content)),
             credentials: Cache::new(CACHED_CREDENTIALS),
+            assigned: AssignedUsers::default(),
+            sightings: Sightings::default(),
         })
     }
 

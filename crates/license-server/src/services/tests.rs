@@ -2,6 +2,7 @@ pub(crate) mod activations;
 pub(crate) mod administration;
 pub(crate) mod floating;
 pub(crate) mod installation;
+mod named_users;
 mod readiness;
 mod seat_answers;
 #[cfg(unix)]

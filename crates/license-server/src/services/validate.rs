@@ -1,7 +1,7 @@
 //! Validation of licenses.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use license_core::claims::Status;
@@ -13,25 +13,18 @@ use license_core::policy::Entitlements;
 use license_core::{Code, Context, License, LicenseFile, LicenseId, Version, with_causes};
 use serde::Serialize;
 
+use super::assigned_users::{Unassigned, UserStanding};
 use super::cache::Cache;
 use super::licenses::InstalledLicense;
 use super::shared_tokens;
 use super::site::Site;
 use super::vendor::{self, Standing};
 use super::verdict::Verdict;
-use crate::domain::{
-    ActivationState, MachineSighting, PageRequest, Refusal, RefusalKind, ServerCode,
-};
+use crate::domain::{ActivationState, PageRequest, Refusal, RefusalKind, ServerCode};
 use crate::log_limit;
 
 /// The number of tokens in each generation of the cache.
 const CACHED_TOKENS: usize = 20_000;
-
-/// The largest number of uses of machines that wait to be stored.
-const MAX_SIGHTINGS: usize = 10_000;
-
-/// The largest number of machines of a license that the server remembers.
-const MAX_MACHINES: u32 = 20_000;
 
 /// The longest name of a machine, in bytes.
 const MAX_MACHINE: usize = 1024;
@@ -48,6 +41,9 @@ pub struct ValidateRequest {
     pub machine: String,
     /// The user, for licenses with named users.
     pub user: Option<String>,
+    /// The refusal of a request without the login that the server requires. It counts only for a
+    /// license whose users the server assigns.
+    pub missing_login: Option<Refusal>,
     /// The version of the application.
     pub version: Option<String>,
     /// A random text that the token repeats. A request with a nonce always gets a new token.
@@ -70,7 +66,7 @@ pub struct ValidateReply {
     /// Whether the license may be used.
     pub valid: bool,
     /// The reason code.
-    pub code: Code,
+    pub code: &'static str,
     /// The license.
     pub license: LicenseId,
     /// The tier that is in effect.
@@ -87,6 +83,8 @@ pub struct ValidateReply {
     pub expected: String,
     /// The actual value of the rule that decided.
     pub actual: String,
+    /// The next step of a user who is not assigned to the license.
+    pub hint: Option<&'static str>,
     /// The token of the license that replaces this one, if it is installed.
     pub renewal: Option<String>,
 }
@@ -109,7 +107,6 @@ struct CacheKey {
 pub struct ValidateService {
     site: Arc<Site>,
     replies: Arc<Cache<CacheKey, Arc<ValidateReply>>>,
-    sightings: Arc<Mutex<BTreeMap<(LicenseId, String), MachineSighting>>>,
 }
 
 impl ValidateService {
@@ -117,7 +114,6 @@ impl ValidateService {
         Self {
             site,
             replies: Arc::new(Cache::new(CACHED_TOKENS)),
-            sightings: Arc::default(),
         }
     }
 
@@ -133,21 +129,27 @@ impl ValidateService {
         let version = request.version.as_deref().map(parse_version).transpose()?;
         check_nonce(request.nonce.as_deref())?;
         let installed = self.site.resolve(&request.credential).await?;
+        let standing = self.user_standing(&installed, &request).await?;
         let now = self.site.now();
-        self.record(&installed, &machine, request.version.as_deref(), now);
+        let assigned = match &standing {
+            UserStanding::Assigned(email) => Some(email),
+            UserStanding::Open | UserStanding::Denied(_) => None,
+        };
+        let used = (assigned, request.version.as_deref());
+        let id = &installed.record.id;
+        self.site.record_use(id, &machine, used, now);
         let key = CacheKey {
             license: installed.record.id.clone(),
             machine: machine.to_string(),
-            user: request.user,
+            user: assigned.map_or(request.user, |email| Some(email.to_string())),
             version: request.version,
             minute: shared_tokens::minute_of(now),
             content: self.site.content().version,
         };
-        let cached = request
-            .nonce
-            .is_none()
-            .then(|| self.replies.get(&key))
-            .flatten();
+        // A denied user neither gets nor leaves a reply in the cache.
+        let is_denied = matches!(standing, UserStanding::Denied(_));
+        let is_cacheable = request.nonce.is_none() && !is_denied;
+        let cached = is_cacheable.then(|| self.replies.get(&key)).flatten();
         if let Some(reply) = cached {
             return Ok(reply);
         }
@@ -156,8 +158,13 @@ impl ValidateService {
             .decide(&installed.license, &machine, user, version, now)
             .await?;
         // A machine that activates now must not wait for the next minute.
-        let is_cached = request.nonce.is_none() && verdict.code != Code::NotActivated;
+        let is_cached = is_cacheable && verdict.code != Code::NotActivated;
         let renewal = self.renewal(&installed);
+        if let (true, UserStanding::Denied(unassigned)) = (verdict.is_valid, standing) {
+            return Ok(Arc::new(
+                self.unassigned_reply(&installed.license, unassigned),
+            ));
+        }
         let nonce = request.nonce.as_deref();
         let validation = match status_of(&verdict) {
             None => None,
@@ -211,6 +218,36 @@ impl ValidateService {
         })
     }
 
+    /// Returns whether the user of a request may use a license, as far as assigned users decide it.
+    async fn user_standing(
+        &self,
+        installed: &InstalledLicense,
+        request: &ValidateRequest,
+    ) -> Result<UserStanding, Refusal> {
+        let user = request.user.as_deref();
+        let standing = self.site.user_standing(installed, user).await?;
+        match &request.missing_login {
+            Some(refusal) if standing != UserStanding::Open => Err(refusal.clone()),
+            _ => Ok(standing),
+        }
+    }
+
+    /// Returns the reply to a user who is not assigned to a license that is valid otherwise.
+    fn unassigned_reply(&self, license: &License, unassigned: Unassigned) -> ValidateReply {
+        let denied = Verdict {
+            code: Code::UserMismatch,
+            is_valid: false,
+            evidence: Evidence::Nothing,
+        };
+        ValidateReply {
+            code: Unassigned::CODE,
+            expected: unassigned.expected,
+            actual: unassigned.actual,
+            hint: Some(unassigned.hint),
+            ..self.reply(license, &denied, None, None)
+        }
+    }
+
     /// Returns the activations of a license that the vendor has sent to this server.
     async fn activations(&self, license: &License) -> Result<Vec<Activation>, Refusal> {
         let (store, tenant) = (&self.site.store, &self.site.tenant);
@@ -260,7 +297,7 @@ impl ValidateService {
         let quotas = entitlements.quotas();
         ValidateReply {
             valid: verdict.is_valid,
-            code: verdict.code,
+            code: verdict.code.as_str(),
             license: license.id().clone(),
             tier: entitlements.tier().as_str().to_owned(),
             expires_at: license.expires_at(),
@@ -271,6 +308,7 @@ impl ValidateService {
             validation,
             expected: verdict.evidence.expected(),
             actual: verdict.evidence.actual(),
+            hint: None,
             renewal,
         }
     }
@@ -291,53 +329,6 @@ impl ValidateService {
         draft.nonce = nonce.map(str::to_owned);
         draft.status = status;
         Ok(draft)
-    }
-
-    /// Remembers the use of a machine, until the next tick stores it.
-    fn record(
-        &self,
-        installed: &InstalledLicense,
-        machine: &Machine,
-        version: Option<&str>,
-        now: DateTime<Utc>,
-    ) {
-        let name = machine
-            .digest()
-            .map_or_else(|| machine.to_string(), |digest| digest.to_string());
-        let key = (installed.record.id.clone(), name);
-        let mut sightings = self
-            .sightings
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if sightings.len() >= MAX_SIGHTINGS && !sightings.contains_key(&key) {
-            return;
-        }
-        let sighting = MachineSighting {
-            license: key.0.clone(),
-            machine: key.1.clone(),
-            version: version.map(str::to_owned),
-            at: now,
-        };
-        sightings.insert(key, sighting);
-    }
-
-    /// Stores the uses of machines since the last call.
-    pub(super) async fn flush_machines(&self) -> Result<(), Refusal> {
-        let sightings = {
-            let mut sightings = self
-                .sightings
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            std::mem::take(&mut *sightings)
-        };
-        if sightings.is_empty() {
-            return Ok(());
-        }
-        let sightings = sightings.into_values().collect();
-        let store = &self.site.store;
-        Ok(store
-            .record_machines(&self.site.tenant, sightings, MAX_MACHINES)
-            .await?)
     }
 }
 

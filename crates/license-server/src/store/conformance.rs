@@ -5,6 +5,7 @@ mod administration;
 mod identities;
 mod ledger;
 mod licenses;
+mod named_users;
 mod people;
 mod replay;
 mod sample;
@@ -15,6 +16,7 @@ mod tokens;
 use super::ServerStore;
 
 pub(super) use acquires::concurrent_acquires;
+pub(super) use named_users::concurrent_assignments;
 pub(super) use replay::replay;
 pub(super) use sample::{
     acquire, acquire_command, audit, grant, id, instance, license, secret, session, tenant,
@@ -28,6 +30,7 @@ pub(super) use tokens::{insert_old_tokens, old_tokens_keep_their_meaning};
 /// Panics if the store does not behave as documented.
 pub(super) async fn check(store: &dyn ServerStore) {
     licenses::check(store).await;
+    named_users::check(store).await;
     administration::check(store).await;
     people::check(store).await;
     identities::check(store).await;

@@ -3,6 +3,9 @@
 use super::ServerStoreError;
 use crate::domain::UsageLimits;
 
+/// The largest number of machines of one user with one license that the server remembers.
+pub(super) const MACHINES_OF_USER: u32 = 100;
+
 /// Refuses an activation request if `max_waiting` requests of its license wait for an answer.
 pub(super) fn check_waiting(waiting: u64, max_waiting: u32) -> Result<(), ServerStoreError> {
     if waiting < u64::from(max_waiting) {

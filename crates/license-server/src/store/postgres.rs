@@ -15,6 +15,7 @@ mod links;
 mod machines;
 mod members;
 mod moves;
+mod named_users;
 mod nodes;
 mod operations;
 mod pools;

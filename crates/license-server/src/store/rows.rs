@@ -1,13 +1,15 @@
 //! Rows of tables on their way from one database to another.
 
 /// The tables with the rows of a tenant. A table follows those to which its rows refer.
-pub(super) const TABLES: [&str; 27] = [
+pub(super) const TABLES: [&str; 29] = [
     "tenants",
     "licenses",
     "superseded_licenses",
     "revocation_lists",
     "trust_statements",
     "machines",
+    "machine_users",
+    "named_users",
     "activations",
     "usage_reports",
     "pools",

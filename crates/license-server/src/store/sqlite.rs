@@ -13,6 +13,7 @@ mod location;
 mod machines;
 mod members;
 mod moves;
+mod named_users;
 mod operations;
 mod pools;
 mod queries;

@@ -144,6 +144,11 @@ impl Operator {
 
     /// Installs a license that certifies the server.
     pub(super) fn install_license(&self) -> IssuedLicense {
+        self.install_license_with(&[])
+    }
+
+    /// Installs a license that certifies the server, with more options of `keygen issue`.
+    pub(super) fn install_license_with(&self, options: &[&str]) -> IssuedLicense {
         self.run("license-server init");
         self.receive_from_vendor();
         self.vendor
@@ -153,6 +158,7 @@ impl Operator {
         let issue = issue.args(["--offline", "--days", "365", "--out", "acme.lic"]);
         let report: Value = issue
             .args(["--server-key", "server.request"])
+            .args(options)
             .run()
             .expect_code(0)
             .json();

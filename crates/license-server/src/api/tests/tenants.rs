@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use license_core::ids::Nonce;
+use license_core::policy::{NAMED_USERS, Quota};
 use license_core::requests::MachineRequest;
 use license_issuer::ledger::Ledger;
 use license_issuer::ledger::sqlite::LedgerFile;
@@ -20,24 +21,38 @@ use crate::services::tests::floating::{acquire_request, session};
 use crate::services::tests::installation::list;
 use crate::services::tests::telemetry::{batch, event};
 use crate::services::tests::{activations, id, token, validation, vendor};
-use crate::services::{ServerRole, VendorConfig};
+use crate::services::{AcquireRequest, ServerRole, ValidateRequest, VendorConfig};
 use crate::store::postgres::{PostgresConfig, PostgresStore};
 
 /// Gives the site licenses, seats, a queue, an activation request, reports and a revocation list.
 async fn use_site(api: &TestApi) -> Resources {
     let services = api.tenants.own();
-    let license = token(1, |_| {});
+    let license = token(1, |draft| {
+        draft.set_quota(NAMED_USERS, Quota::Limit(20)).unwrap();
+    });
     let activated = token(2, |draft| draft.must_activate = true);
     for text in [&license, &activated] {
         let installed = services.licenses.install(&Actor::Console, text).await;
         installed.unwrap();
     }
+    let first = id(1);
+    let user = |number| format!("user{number}@acme.example");
     for number in 1..=6 {
-        let request = acquire_request(&license, number, number == 6);
+        let email = EmailAddress::parse(&user(number)).unwrap();
+        let users = &services.named_users;
+        let assigned = users.assign(&Actor::Console, &first, email);
+        assigned.await.unwrap();
+        let request = AcquireRequest {
+            user: user(number),
+            ..acquire_request(&license, number, number == 6)
+        };
         services.seats.acquire(request).await.unwrap();
     }
-    let validated = services.validate.validate(validation::request(&license));
-    validated.await.unwrap();
+    let validated = services.validate.validate(ValidateRequest {
+        user: Some(user(1)),
+        ..validation::request(&license)
+    });
+    assert!(validated.await.unwrap().valid);
     let request = MachineRequest::Activation(activations::request(2, 1));
     let requested = services.activations.request(&request.to_armor()).await;
     requested.unwrap();
@@ -84,6 +99,7 @@ async fn use_site(api: &TestApi) -> Resources {
             ("member", Some(member)),
             ("invitation", Some(invitation)),
             ("provider", Some(provider)),
+            ("user", Some(user(1))),
         ],
         texts,
     }
@@ -235,6 +251,7 @@ async fn a_second_tenant_neither_sees_nor_changes_the_ledger_of_a_vendor() {
             ("member", None),
             ("invitation", None),
             ("provider", Some(provider)),
+            ("user", Some("user1@acme.example".to_owned())),
         ],
     };
     api.walk(&resources).await;

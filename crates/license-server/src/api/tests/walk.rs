@@ -1,5 +1,7 @@
 //! A walk over all routes with the credentials of two tenants.
 
+use std::cmp::Reverse;
+
 use license_core::ids::Nonce;
 use serde_json::{Value, json};
 
@@ -44,6 +46,7 @@ fn unknown() -> Vec<(&'static str, String)> {
             "provider",
             "idp_00000000000000000000000000000000".to_owned(),
         ),
+        ("user", "nobody@acme.example".to_owned()),
     ]
 }
 
@@ -78,6 +81,7 @@ fn input(operation: &Operation) -> (&'static str, Option<Value>) {
         ("POST", "/api/v1/pools/{pool}/leases/{session}/end") => {
             order(json!({"mode": "hard", "reason": "a test"}))
         }
+        ("POST", "/api/v1/licenses/{license}/users") => order(json!({"email": "new@acme.example"})),
         ("PUT", "/api/v1/pools/{pool}/policy") => order(json!({"max_queue": 7})),
         ("POST", "/api/v1/identity-providers")
         | ("PUT", "/api/v1/identity-providers/{provider}") => order(identity_provider()),
@@ -191,10 +195,12 @@ impl TestApi {
         let after = self.everything(resources, &owner).await;
         assert_eq!(before, after, "the second tenant changed the first one");
         // The owner of the resources can make the requests that were refused, the removals last.
-        let (removals, changes): (Vec<_>, Vec<_>) = named
+        let (mut removals, changes): (Vec<_>, Vec<_>) = named
             .into_iter()
             .filter(|operation| operation.method != "GET")
             .partition(|operation| operation.method == "DELETE");
+        // A resource is removed before the one that contains it.
+        removals.sort_by_key(|operation| Reverse(operation.path.len()));
         for operation in changes.into_iter().chain(removals) {
             let Some(path) = resources.path(operation) else {
                 continue;

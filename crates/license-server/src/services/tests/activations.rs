@@ -65,11 +65,12 @@ async fn a_request_waits_for_the_answer_of_the_vendor() {
         credential: license.clone(),
         machine: FINGERPRINT.to_owned(),
         user: None,
+        missing_login: None,
         version: None,
         nonce: Some("n".to_owned()),
     };
     let before = server.services.validate.validate(validate()).await.unwrap();
-    assert_eq!(before.code, Code::NotActivated);
+    assert_eq!(before.code, Code::NotActivated.as_str());
 
     let import =
         |text: String| async move { activations.import_answers(&Actor::Console, &text).await };
@@ -94,7 +95,7 @@ async fn a_request_waits_for_the_answer_of_the_vendor() {
     );
     assert_eq!(reply, ActivationReply::Answered { armor });
     let after = server.services.validate.validate(validate()).await.unwrap();
-    assert_eq!(after.code, Code::Valid);
+    assert_eq!(after.code, Code::Valid.as_str());
 }
 
 #[tokio::test]

@@ -78,7 +78,12 @@ impl TestServer {
         }
     }
 
-    async fn heartbeat(&self, token: &str, number: u8, seq: u64) -> Result<GrantedSeat, Refusal> {
+    pub(super) async fn heartbeat(
+        &self,
+        token: &str,
+        number: u8,
+        seq: u64,
+    ) -> Result<GrantedSeat, Refusal> {
         let request = HeartbeatRequest {
             credential: token.to_owned(),
             session: session(number),

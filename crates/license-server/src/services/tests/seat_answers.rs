@@ -106,6 +106,7 @@ async fn a_fingerprint_that_is_not_well_formed_is_no_name_of_a_machine() {
             credential: license.clone(),
             machine: machine.to_owned(),
             user: None,
+            missing_login: None,
             version: None,
             nonce: None,
         };

@@ -17,6 +17,7 @@ async fn validate(services: &Services, credential: &str) -> String {
         credential: credential.to_owned(),
         machine: "mach_00112233445566778899aabbccddeeff".to_owned(),
         user: None,
+        missing_login: None,
         version: None,
         nonce: None,
     };

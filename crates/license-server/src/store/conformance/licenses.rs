@@ -142,6 +142,7 @@ async fn machines_keep_their_first_and_latest_use(store: &dyn ServerStore) {
         license: id(1),
         machine: machine.to_owned(),
         version: version.map(str::to_owned),
+        user: None,
         at: at(text),
     };
     let sightings = vec![

@@ -64,6 +64,30 @@ pub(super) async fn record(
         )
         .await?;
     }
+    record_users(db, sightings).await
+}
+
+/// Records the users of machines that are still stored.
+async fn record_users(
+    db: &Transaction,
+    sightings: &[MachineSighting],
+) -> Result<(), ServerStoreError> {
+    let keep = i64::from(limits::MACHINES_OF_USER);
+    for seen in sightings {
+        let Some(user) = &seen.user else { continue };
+        let (tenant, license) = (db.tenant(), seen.license.as_str());
+        let (user, machine) = (user.as_str(), seen.machine.as_str());
+        db.execute(
+            query!("machine_user_put"),
+            &[&tenant, &user, &license, &machine, &millis(seen.at)],
+        )
+        .await?;
+        db.execute(
+            query!("machine_user_forget_excess"),
+            &[&tenant, &user, &license, &keep],
+        )
+        .await?;
+    }
     Ok(())
 }
 
@@ -111,7 +135,7 @@ pub(super) async fn page(
     read_page(&rows, read, page, |machine| machine.machine.clone())
 }
 
-fn read(row: &Row) -> Result<MachineRecord, ServerStoreError> {
+pub(super) fn read(row: &Row) -> Result<MachineRecord, ServerStoreError> {
     Ok(MachineRecord {
         license: license_id("machines", row.try_get(0)?)?,
         machine: row.try_get(1)?,

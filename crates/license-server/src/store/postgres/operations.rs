@@ -7,6 +7,7 @@ mod ledger;
 mod licenses;
 mod machines;
 mod members;
+mod named_users;
 mod seats;
 mod telemetry;
 

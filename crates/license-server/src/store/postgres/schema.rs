@@ -7,11 +7,12 @@ use crate::store::ServerStoreError;
 
 /// The migrations. Each migration creates version N from version N-1. A released migration never
 /// changes.
-pub(super) const MIGRATIONS: [&str; 4] = [
+pub(super) const MIGRATIONS: [&str; 5] = [
     include_str!("migrations/001-first.sql"),
     include_str!("migrations/002-roles.sql"),
     include_str!("migrations/003-people.sql"),
     include_str!("migrations/004-oidc.sql"),
+    include_str!("migrations/005-groups.sql"),
 ];
 
 /// The version that the last migration creates.

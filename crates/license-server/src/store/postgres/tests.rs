@@ -1,5 +1,6 @@
 mod identity;
 mod measure;
+mod named_users;
 mod opening;
 mod policies;
 mod pools;

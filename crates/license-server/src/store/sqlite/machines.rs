@@ -45,6 +45,35 @@ pub(super) fn record(
     for license in grown {
         forget.execute(params![tenant.as_str(), license, keep])?;
     }
+    record_users(db, tenant, sightings)
+}
+
+/// Records the users of machines that are still stored.
+fn record_users(
+    db: &Connection,
+    tenant: &TenantId,
+    sightings: &[MachineSighting],
+) -> Result<(), ServerStoreError> {
+    let mut put = db.prepare_cached(query!("machine_user_put"))?;
+    let mut forget = db.prepare_cached(query!("machine_user_forget_excess"))?;
+    for seen in sightings {
+        let Some(user) = &seen.user else { continue };
+        let (tenant, license) = (tenant.as_str(), seen.license.as_str());
+        let key = params![
+            tenant,
+            user.as_str(),
+            license,
+            seen.machine,
+            millis(seen.at)
+        ];
+        put.execute(key)?;
+        forget.execute(params![
+            tenant,
+            user.as_str(),
+            license,
+            limits::MACHINES_OF_USER
+        ])?;
+    }
     Ok(())
 }
 
@@ -82,7 +111,7 @@ pub(super) fn page(
     })
 }
 
-fn read(row: &Row<'_>) -> Result<MachineRecord, ServerStoreError> {
+pub(super) fn read(row: &Row<'_>) -> Result<MachineRecord, ServerStoreError> {
     Ok(MachineRecord {
         license: license_id("machines", &row.get::<_, String>(0)?)?,
         machine: row.get(1)?,

@@ -8,7 +8,7 @@ use crate::store::ServerStoreError;
 
 /// The migrations. Each migration creates version N from version N-1, in one transaction. A
 /// released migration never changes.
-pub(super) const MIGRATIONS: [&str; 7] = [
+pub(super) const MIGRATIONS: [&str; 8] = [
     include_str!("migrations/001-first.sql"),
     include_str!("migrations/002-ledger.sql"),
     include_str!("migrations/003-telemetry.sql"),
@@ -16,6 +16,7 @@ pub(super) const MIGRATIONS: [&str; 7] = [
     include_str!("migrations/005-roles.sql"),
     include_str!("migrations/006-people.sql"),
     include_str!("migrations/007-oidc.sql"),
+    include_str!("migrations/008-groups.sql"),
 ];
 
 /// The version that the last migration creates.

@@ -32,6 +32,14 @@ async fn the_store_conforms() {
     conformance::check(&open(directory.path())).await;
 }
 
+#[tokio::test]
+async fn a_command_beside_the_server_never_takes_a_place_twice() {
+    let directory = directory();
+    let server = open(directory.path());
+    let beside = SqliteStore::open_beside(directory.path(), Arc::new(SystemServerClock)).unwrap();
+    conformance::concurrent_assignments(&[&server, &beside]).await;
+}
+
 #[test]
 fn look_ups_of_licenses_do_not_read_all_licenses() {
     let mut db = rusqlite::Connection::open_in_memory().unwrap();

@@ -16,11 +16,12 @@ async fn a_license_that_requires_a_seat_validates_without_one_and_is_valid_with_
         credential: token.clone(),
         machine: MACHINE.to_owned(),
         user: None,
+        missing_login: None,
         version: None,
         nonce: None,
     };
     let reply = server.services.validate.validate(request).await.unwrap();
-    assert_eq!((reply.valid, reply.code), (true, Code::Valid));
+    assert_eq!((reply.valid, reply.code), (true, Code::Valid.as_str()));
 
     let license = Unverified::parse(&token).unwrap().verify(&trust()).unwrap();
     let lease = verified(&server.acquire(&token, 1).await.unwrap(), &token);
