@@ -9,6 +9,7 @@ mod cookies;
 mod credentials;
 mod etag;
 mod events;
+mod groups;
 mod health;
 mod host;
 mod idempotency;

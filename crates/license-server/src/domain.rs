@@ -8,6 +8,7 @@ mod audit;
 mod database;
 mod email;
 mod event;
+mod group;
 mod idempotency;
 mod identity_provider;
 mod ledger;
@@ -39,6 +40,9 @@ pub use audit::{AuditEntry, AuditFault, AuditReport, NewAuditEntry};
 pub use database::{DatabaseStatus, MoveReport, RedisStatus};
 pub use email::EmailAddress;
 pub use event::EventRecord;
+pub use group::{
+    Group, GroupId, GroupMember, GroupMembership, GroupOutcome, GroupShare, ShareChange,
+};
 pub use idempotency::{IdempotencyKey, IdempotencyState, StoredResponse};
 #[cfg(test)]
 pub(crate) use identity_provider::tests::settings as test_settings;

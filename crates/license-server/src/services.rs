@@ -10,6 +10,7 @@ mod cache;
 mod check_ins;
 mod content;
 mod events;
+mod groups;
 mod idempotency;
 mod identity_providers;
 mod licenses;
@@ -46,6 +47,7 @@ pub use activations::{ActivationReply, ActivationService};
 pub use audit::AuditService;
 pub use check_ins::{CheckInReply, CheckInService};
 pub use events::EventService;
+pub use groups::{GroupLease, GroupPool, GroupService};
 pub use idempotency::{IdempotencyService, RequestStart, RunningRequest};
 pub use identity_providers::{ClientSecret, IdentityProviderService};
 pub use licenses::{InstalledLicense, LicenseInstallReport, LicenseService, LicenseState};
@@ -126,6 +128,8 @@ pub struct ServicesConfig {
 pub struct Services {
     /// Installed licenses.
     pub licenses: LicenseService,
+    /// Groups.
+    pub groups: GroupService,
     /// Users who are assigned to licenses.
     pub named_users: NamedUserService,
     /// Licenses of the vendor's ledger.
@@ -201,6 +205,7 @@ impl Services {
         let seats = SeatService::new(Arc::clone(&site));
         Ok(Arc::new(Self {
             licenses,
+            groups: GroupService::new(Arc::clone(&site), seats.clone()),
             named_users: NamedUserService::new(Arc::clone(&site)),
             vendor: VendorService::new(Arc::clone(&site)),
             check_ins: CheckInService::new(validate.clone()),

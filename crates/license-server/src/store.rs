@@ -11,6 +11,7 @@ mod administration;
 #[cfg(test)]
 mod conformance;
 mod error;
+mod groups;
 mod identities;
 mod ledger;
 mod licenses;
@@ -41,6 +42,7 @@ use crate::domain::NodeStatus;
 pub use accounts::{AccountStore, AccountTrail};
 pub use administration::AdministrationStore;
 pub use error::{PostgresError, ServerStoreError};
+pub use groups::{GroupStore, SeatUser};
 pub use identities::IdentityStore;
 pub use ledger::LedgerStore;
 pub use licenses::LicenseStore;
@@ -64,6 +66,7 @@ pub trait ServerStore:
     + IdentityStore
     + MemberStore
     + NamedUserStore
+    + GroupStore
     + LedgerStore
     + TelemetryStore
 {

@@ -28,6 +28,7 @@ const NOT_CODES: &[&str] = &[
     "ADDRESS",
     "AFS",
     "APPDATA",
+    "ASSIGNED",
     "AVIF",
     "BEGIN",
     "BLOB",

@@ -28,6 +28,7 @@ const SECTIONS: [&str; 18] = [
     "Sign-in by an identity provider",
     "Seats",
     "Named users",
+    "Groups",
     "Logins",
     "Clients",
     "Usage reports",
@@ -201,6 +202,48 @@ fn the_unit_of_systemd_is_accepted() {
         !verified.stderr.contains("license-server.service"),
         "{verified:?}"
     );
+}
+
+#[test]
+fn administrators_give_departments_seats_with_curl() {
+    if tools::curl().is_none() {
+        return;
+    }
+    let mut operator = Operator::new();
+    operator.install_license();
+    let member = format!("acc_{}", "1".repeat(32));
+    let database = rusqlite::Connection::open(operator.data("server.db")).unwrap();
+    let accounts = "INSERT INTO accounts (id, email, name, created_at)
+        VALUES (?1, 'ann@acme.example', 'Ann', 0)";
+    database.execute(accounts, [&member]).unwrap();
+    let members = "INSERT INTO members (tenant, account, role, joined_at)
+        VALUES ('site', ?1, 'member', 0)";
+    database.execute(members, [&member]).unwrap();
+    drop(database);
+    operator.write_settings("");
+    let server = operator.start("license-server run --listen 127.0.0.1:8443");
+    let output = operator.run("license-server token create --name ann");
+    let token = output.lines().next().unwrap();
+    operator.set("TOKEN", token);
+    operator.set("MEMBER", &member);
+    operator.set_url(server.url());
+    let client = server.as_administrator(&format!("Bearer {token}"));
+    let pools = client.get("/api/v1/pools").expect(200);
+    operator.set("POOL", pools["items"][0]["pool"].as_str().unwrap());
+    let [create, people, seats] = Guide::read().blocks("Groups").try_into().unwrap();
+    operator.run(&create);
+    let groups = client.get("/api/v1/groups").expect(200);
+    operator.set("GROUP", groups["items"][0]["id"].as_str().unwrap());
+    let output = operator.run(&people);
+    assert!(output.contains("ann@acme.example"), "{output}");
+    let output = operator.run(&seats);
+    assert!(
+        output.contains("\"reserved\":2,\"at_most\":3,\"held\":0"),
+        "{output}"
+    );
+    assert!(output.contains("{\"items\":[],\"next\":null}"), "{output}");
+    let groups = client.get("/api/v1/groups").expect(200);
+    assert!(groups["items"].as_array().unwrap().is_empty(), "{groups}");
 }
 
 #[test]

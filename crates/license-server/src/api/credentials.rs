@@ -25,10 +25,10 @@ use super::App;
 use super::login;
 use super::observe::ToAdministrator;
 use super::peer::Peer;
-use super::permissions::RoutePermissions;
+use super::permissions::{NeededPermission, RoutePermissions};
 use super::person::person;
 use super::problem::Problem;
-use crate::domain::{Actor, Permission, Principal, Refusal, RefusalKind, ServerCode};
+use crate::domain::{Actor, GroupId, Permission, Principal, Refusal, RefusalKind, ServerCode};
 use crate::services::Services;
 
 const ENROLLMENT_TOKEN: HeaderName = HeaderName::from_static("x-enrollment-token");
@@ -69,18 +69,49 @@ async fn caller(
     method: &Method,
     headers: &HeaderMap,
     peer: Option<Peer>,
-    needed: Option<Permission>,
+    needed: Option<NeededPermission>,
 ) -> Result<Caller, Problem> {
     let principal = principal(app, method, headers, peer).await?;
+    admit(app, principal, needed).await
+}
+
+/// Returns the caller of a route, if the principal may use it.
+pub(super) async fn admit(
+    app: &App,
+    principal: Principal,
+    needed: Option<NeededPermission>,
+) -> Result<Caller, Problem> {
     // A route that declares no permission is refused for everyone.
-    if !needed.is_some_and(|needed| principal.allows(needed)) {
-        return Err(not_permitted(&principal, needed));
-    }
+    let needed = needed.ok_or_else(|| not_permitted(&principal, None))?;
     let services = app.tenants().of(&principal.tenant).await?;
+    let groups = if principal.allows(needed.permission) {
+        None
+    } else {
+        let own = administered_groups(&services, &principal, needed).await?;
+        Some(own.ok_or_else(|| not_permitted(&principal, Some(needed.permission)))?)
+    };
     Ok(Caller {
         principal: Arc::new(principal),
         services,
+        groups,
     })
+}
+
+/// Returns the groups that a person without the permission of a route administers, if the route is
+/// for administrators of groups. `None`: the person administers none.
+async fn administered_groups(
+    services: &Services,
+    principal: &Principal,
+    needed: NeededPermission,
+) -> Result<Option<Arc<[GroupId]>>, Problem> {
+    let Actor::Account(account) = &principal.actor else {
+        return Ok(None);
+    };
+    if !needed.is_for_groups {
+        return Ok(None);
+    }
+    let groups = services.groups.administered_by(account).await?;
+    Ok((!groups.is_empty()).then(|| groups.into()))
 }
 
 /// Returns the caller that the credentials of a request name. A request with a token and a cookie
@@ -129,6 +160,8 @@ fn no_organization() -> Refusal {
 pub(super) struct Caller {
     principal: Arc<Principal>,
     services: Arc<Services>,
+    /// The groups to which the caller is limited. `None`: the permission is for all groups.
+    groups: Option<Arc<[GroupId]>>,
 }
 
 impl Caller {
@@ -140,6 +173,17 @@ impl Caller {
     /// Returns the originator of changes.
     pub(super) fn actor(&self) -> &Actor {
         &self.principal.actor
+    }
+
+    /// Returns the groups to which the caller is limited, in the order of their ids. `None`: the
+    /// caller has the permission of the route, for the whole organization.
+    pub(super) fn groups(&self) -> Option<&[GroupId]> {
+        self.groups.as_deref()
+    }
+
+    /// Returns whether the caller may know of a group.
+    pub(super) fn sees_group(&self, group: &GroupId) -> bool {
+        self.groups().is_none_or(|groups| groups.contains(group))
     }
 
     /// Returns the services of the tenant of the caller.

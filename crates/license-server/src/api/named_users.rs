@@ -1,5 +1,7 @@
 //! The users whom administrators assign to licenses.
 
+use std::collections::BTreeSet;
+
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -89,13 +91,14 @@ pub(super) struct AssignBody {
     email: String,
 }
 
-/// Lists the users of a license, with removed users whose place is not free yet.
+/// Lists the users of a license, with removed users whose place is not free yet. An administrator of
+/// groups sees the members of these groups only.
 #[utoipa::path(
     get,
     path = "/api/v1/licenses/{license}/users",
     tag = "administration",
     params(("license" = String, Path, description = "The id of the license"), PageQuery),
-    security(("bearer" = ["seats:read"])),
+    security(("bearer" = ["seats:read"]), ("session" = ["group"])),
     responses((status = 200, description = "A page of users", body = NamedUsersBody)),
 )]
 pub(super) async fn list(
@@ -104,18 +107,21 @@ pub(super) async fn list(
     StrictQuery(query): StrictQuery<PageQuery>,
 ) -> JsonReply<NamedUsersBody> {
     let (license, page) = (license(&path)?, query.request()?);
+    let only = users_of(&caller).await?;
     let users = &caller.services().named_users;
-    Ok(Json(users.list(&license, &page).await?.into()))
+    let listed = users.list(&license, &page, only.as_ref()).await?;
+    Ok(Json(listed.into()))
 }
 
-/// Assigns a user to a license and its renewals. To assign the same user again changes nothing.
+/// Assigns a user to a license and its renewals. To assign the same user again changes nothing. An
+/// administrator of groups assigns members of these groups only.
 #[utoipa::path(
     post,
     path = "/api/v1/licenses/{license}/users",
     tag = "administration",
     params(("license" = String, Path, description = "The id of the license")),
     request_body = AssignBody,
-    security(("bearer" = ["seats:manage"])),
+    security(("bearer" = ["seats:manage"]), ("session" = ["group"])),
     responses(
         (status = 200, description = "The user was assigned before", body = NamedUserBody),
         (status = 201, description = "The user is assigned", body = NamedUserBody),
@@ -127,6 +133,11 @@ pub(super) async fn assign(
     StrictJson(body): StrictJson<AssignBody>,
 ) -> Result<Response, Problem> {
     let (license, email) = (license(&path)?, email(&body.email)?);
+    if let Some(only) = users_of(&caller).await?
+        && !only.contains(&email)
+    {
+        return Err(not_found("member of the group"));
+    }
     let users = &caller.services().named_users;
     let (view, is_new) = users.assign(caller.actor(), &license, email).await?;
     let status = if is_new {
@@ -146,7 +157,7 @@ pub(super) async fn assign(
         ("license" = String, Path, description = "The id of the license"),
         ("user" = String, Path, description = "The e-mail address or the id of the user"),
     ),
-    security(("bearer" = ["seats:manage"])),
+    security(("bearer" = ["seats:manage"]), ("session" = ["group"])),
     responses((status = 204, description = "The user is not assigned any more")),
 )]
 pub(super) async fn unassign(
@@ -155,9 +166,20 @@ pub(super) async fn unassign(
 ) -> Result<StatusCode, Problem> {
     let license = license(&path)?;
     let key = NamedUserKey::parse(&user).ok_or_else(|| not_found("user"))?;
+    let only = users_of(&caller).await?;
     let users = &caller.services().named_users;
-    users.unassign(caller.actor(), &license, key).await?;
+    users
+        .unassign(caller.actor(), &license, key, only.as_ref())
+        .await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Returns the users to whom the caller is limited: the members of the groups that it administers.
+async fn users_of(caller: &Caller) -> Result<Option<BTreeSet<EmailAddress>>, Problem> {
+    Ok(match caller.groups() {
+        None => None,
+        Some(groups) => Some(caller.services().groups.users_of(groups).await?),
+    })
 }
 
 /// Parses an e-mail address.

@@ -97,7 +97,7 @@ fn security_schemes() -> [(&'static str, SecurityScheme); 3] {
     let license = ApiKeyValue::with_description("Authorization", description);
     let description = "The cookie that `POST /api/v1/sessions` sets. A change also needs the header \
         `X-CSRF-Token` with the token of `GET /api/v1/session`. The cookie is accepted in place of \
-        `bearer` too.";
+        `bearer` too. `group` is the role of administrators of groups, who need no permission.";
     let session = ApiKeyValue::with_description(cookies::SESSION, description);
     [
         ("bearer", bearer),

@@ -16,7 +16,7 @@ use super::paths::{StrictPath, not_found};
 use super::problem::Problem;
 use super::seats::session;
 use crate::domain::{PoolId, Refusal, RefusalKind, SeatPolicy};
-use crate::services::{LeaseView, PoolStatus, TicketView};
+use crate::services::{EndReply, LeaseView, PoolStatus, TicketView};
 
 /// The seats of a license.
 #[derive(Serialize, ToSchema)]
@@ -154,6 +154,30 @@ pub(super) struct EndBody {
     reason: String,
 }
 
+impl EndBody {
+    /// Returns the fencing number of the lease, if the request states it.
+    pub(super) fn seq(&self) -> Option<Seq> {
+        self.seq
+    }
+
+    /// Returns how the lease ends.
+    pub(super) fn mode(&self) -> Result<EndMode, Problem> {
+        match self.mode.as_str() {
+            "soft" => Ok(EndMode::Soft),
+            "hard" => Ok(EndMode::Hard),
+            _ => {
+                let found: String = self.mode.chars().take(60).collect();
+                Err(Problem::malformed("the mode is unknown").values("soft or hard", found))
+            }
+        }
+    }
+
+    /// Returns the reason, which other people read.
+    pub(super) fn reason(&self) -> Result<String, Problem> {
+        reason(&self.reason)
+    }
+}
+
 /// The result of the end of a lease.
 #[derive(Serialize, ToSchema)]
 #[schema(as = EndReply)]
@@ -163,6 +187,15 @@ pub(super) struct EndedBody {
     /// The seconds for which the old session may still use a seat that can already be granted
     /// again.
     overlap_seconds: Option<i64>,
+}
+
+impl From<EndReply> for EndedBody {
+    fn from(reply: EndReply) -> Self {
+        Self {
+            free_in_seconds: reply.free_in.num_seconds(),
+            overlap_seconds: reply.overlap.map(|overlap| overlap.num_seconds()),
+        }
+    }
 }
 
 /// Lists the pools.
@@ -272,26 +305,13 @@ pub(super) async fn end(
     StrictPath((path, of_session)): StrictPath<(String, String)>,
     StrictJson(body): StrictJson<EndBody>,
 ) -> JsonReply<EndedBody> {
-    let mode = match body.mode.as_str() {
-        "soft" => EndMode::Soft,
-        "hard" => EndMode::Hard,
-        _ => {
-            let problem = Problem::malformed("the mode is unknown");
-            return Err(problem.values(
-                "soft or hard",
-                body.mode.chars().take(60).collect::<String>(),
-            ));
-        }
-    };
-    let (pool, session, reason) = (pool(&path)?, session(&of_session)?, reason(&body.reason)?);
+    let (mode, reason) = (body.mode()?, body.reason()?);
+    let (pool, session) = (pool(&path)?, session(&of_session)?);
     let pools = &caller.services().pools;
     let reply = pools
         .end(caller.actor(), &pool, session, body.seq, mode, &reason)
         .await?;
-    Ok(Json(EndedBody {
-        free_in_seconds: reply.free_in.num_seconds(),
-        overlap_seconds: reply.overlap.map(|overlap| overlap.num_seconds()),
-    }))
+    Ok(Json(reply.into()))
 }
 
 /// Returns the policy of a pool.
@@ -330,7 +350,7 @@ pub(super) async fn set_policy(
     Ok(Json(pools.policy(&pool).await?))
 }
 
-fn pool(text: &str) -> Result<PoolId, Problem> {
+pub(super) fn pool(text: &str) -> Result<PoolId, Problem> {
     PoolId::parse(text).ok_or_else(|| not_found("pool"))
 }
 

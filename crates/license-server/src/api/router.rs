@@ -11,7 +11,7 @@ use utoipa_axum::routes;
 
 use super::permissions::RoutePermissions;
 use super::{
-    App, account, activations, audit, body, check_ins, credentials, events, health, host,
+    App, account, activations, audit, body, check_ins, credentials, events, groups, health, host,
     idempotency, identity_providers, invitations, licenses, members, named_users, observe, oidc,
     openapi, paths, person, pools, queue, registrations, revocations, seats, sessions, setup,
     telemetry, tokens, trust, usage_reports, validate, vendor,
@@ -153,6 +153,12 @@ fn administration_routes() -> OpenApiRouter<App> {
         .routes(routes!(licenses::machines))
         .routes(routes!(named_users::list, named_users::assign))
         .routes(routes!(named_users::unassign))
+        .routes(routes!(groups::list, groups::create))
+        .routes(routes!(groups::get, groups::change, groups::delete))
+        .routes(routes!(groups::members))
+        .routes(routes!(groups::put_member, groups::remove_member))
+        .routes(routes!(groups::leases))
+        .routes(routes!(groups::end_lease))
         .routes(routes!(vendor::issue))
         .routes(routes!(vendor::renew))
         .routes(routes!(vendor::upgrade))

@@ -1,6 +1,7 @@
 //! The HTTP interface without a network.
 
 mod documentation;
+mod groups;
 mod oidc;
 mod people;
 mod roles;
@@ -32,6 +33,7 @@ use crate::store::sqlite::SqliteStore;
 /// A server whose requests need no network.
 struct TestApi {
     router: Router,
+    app: App,
     tenants: Arc<TenantServices>,
     store: Arc<dyn ServerStore>,
     /// Keeps the value of the setting, which a stopped server changes.
@@ -115,6 +117,7 @@ impl TestApi {
         let app = App::new(Arc::clone(&tenants), metrics, settings, None, oidc, stops);
         Self {
             router: router(&app),
+            app,
             tenants,
             store,
             _stopping: stopping,
@@ -149,6 +152,18 @@ impl TestApi {
 
     /// Sends a request. An empty secret sends none.
     async fn send(&self, method: &str, path: &str, secret: &str, body: Option<&Value>) -> Answer {
+        self.send_to(&self.router, (method, path), secret, body)
+            .await
+    }
+
+    /// Sends a request to a router.
+    async fn send_to(
+        &self,
+        router: &Router,
+        (method, path): (&str, &str),
+        secret: &str,
+        body: Option<&Value>,
+    ) -> Answer {
         let request = Request::builder().method(method).uri(path);
         let request = request.header(header::HOST, "licenses.example.com");
         let request = match secret {
@@ -162,7 +177,7 @@ impl TestApi {
                 .header(header::CONTENT_LENGTH, body.to_string().len())
                 .body(body.to_string().into()),
         };
-        let response = self.router.clone().oneshot(request.unwrap()).await.unwrap();
+        let response = router.clone().oneshot(request.unwrap()).await.unwrap();
         let status = response.status().as_u16();
         let bytes = to_bytes(response.into_body(), usize::MAX).await.unwrap();
         let text = String::from_utf8(bytes.to_vec()).unwrap();

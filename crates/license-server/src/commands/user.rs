@@ -75,7 +75,7 @@ async fn unassign(
         .hint("`license-server user list LICENSE` shows the users")
     })?;
     let users = &server.services.named_users;
-    let removed = users.unassign(&Actor::Console, &license, key).await;
+    let removed = users.unassign(&Actor::Console, &license, key, None).await;
     let removed = removed.map_err(|refusal| refused(&refusal))?;
     terminal.note(&format!(
         "{} is not assigned to license {license} any more; seats of the user end with their next \
@@ -91,7 +91,7 @@ async fn list(server: &OpenedServer, license: &str, terminal: &Terminal) -> Resu
     let mut page = PageRequest::new(None, Some(PageRequest::MAX_LIMIT));
     let (mut views, mut head) = (Vec::new(), None);
     loop {
-        let list = users.list(&license, &page).await;
+        let list = users.list(&license, &page, None).await;
         let list = list.map_err(|refusal| refused(&refusal))?;
         let NamedUserList {
             limit,

@@ -54,7 +54,7 @@ pub struct Group {
 }
 
 /// The longest name of a group, in characters.
-pub const MAX_GROUP_NAME: usize = 100;
+const MAX_GROUP_NAME: usize = 100;
 
 impl Group {
     /// Returns the name of a group without spaces around it, if it is acceptable: 1 to 100
@@ -101,9 +101,15 @@ pub struct GroupShare {
 }
 
 impl GroupShare {
+    /// A share that neither keeps nor bounds seats.
+    pub const NONE: Self = Self {
+        reserved: 0,
+        at_most: None,
+    };
+
     /// Returns whether the share neither keeps nor bounds seats.
     pub fn is_empty(&self) -> bool {
-        self.reserved == 0 && self.at_most.is_none()
+        *self == Self::NONE
     }
 }
 

@@ -64,6 +64,7 @@ server_codes! {
     UserLimitReached "USER_LIMIT_REACHED" "The license has no place for another assigned user.",
     CoolDown "COOL_DOWN" "The place of a former user cannot go to another user yet.",
     NoNamedUsers "NO_NAMED_USERS" "The license has no users whom the server assigns.",
+    NameTaken "NAME_TAKEN" "Another group has the name.",
     Busy "BUSY" "Another program keeps the vendor's ledger locked.",
     WrongRole "WRONG_ROLE" "A site server cannot issue, and a vendor server imports nothing.",
     NoTelemetry "NO_TELEMETRY" "The server accepts no telemetry.",

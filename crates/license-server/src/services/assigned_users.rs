@@ -1,13 +1,13 @@
 //! The users whom administrators have assigned to licenses, for decisions about requests.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::cache::Cache;
 use super::licenses::InstalledLicense;
 use super::site::Site;
 use crate::domain::{
-    EmailAddress, NamedUser, NamedUserTerms, PoolId, Refusal, RefusalKind, ServerCode,
+    EmailAddress, NamedUser, NamedUserTerms, PageRequest, PoolId, Refusal, RefusalKind, ServerCode,
 };
 
 /// The number of pools in each generation of the cache.
@@ -20,6 +20,16 @@ const MAX_SHOWN: usize = 64;
 #[derive(Debug)]
 pub(super) struct AssignedUsers {
     cached: Cache<PoolId, (u64, Arc<Places>)>,
+    /// Whether the organization has groups, with the number of the content.
+    has_groups: Mutex<Option<(u64, bool)>>,
+}
+
+impl AssignedUsers {
+    fn lock(&self) -> MutexGuard<'_, Option<(u64, bool)>> {
+        self.has_groups
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The places of the assigned users of a pool, from 0 in the order of their assignments.
@@ -29,6 +39,7 @@ impl Default for AssignedUsers {
     fn default() -> Self {
         Self {
             cached: Cache::new(CACHED_POOLS),
+            has_groups: Mutex::default(),
         }
     }
 }
@@ -115,6 +126,20 @@ impl Site {
                 hint: "ask the license manager to assign the user to the license",
             }),
         })
+    }
+
+    /// Returns whether the organization has groups.
+    pub(super) async fn has_groups(&self) -> Result<bool, Refusal> {
+        let version = self.content().version;
+        let known = *self.assigned.lock();
+        if let Some((_, has_groups)) = known.filter(|(of, _)| *of == version) {
+            return Ok(has_groups);
+        }
+        let any = PageRequest::new(None, Some(1));
+        let groups = self.store.groups(&self.tenant, &any).await?;
+        let has_groups = !groups.items.is_empty();
+        *self.assigned.lock() = Some((version, has_groups));
+        Ok(has_groups)
     }
 
     /// Returns the places of the assigned users of a pool.

@@ -1,5 +1,6 @@
 //! Named users, for administrators.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -10,8 +11,8 @@ use serde_json::json;
 use super::licenses::{self, InstalledLicense};
 use super::site::Site;
 use crate::domain::{
-    Actor, EmailAddress, NamedUser, NamedUserKey, NamedUserTerms, NewNamedUser, Page, PageRequest,
-    Refusal, RefusalKind, ServerCode, available_at,
+    Actor, EmailAddress, MachineRecord, NamedUser, NamedUserKey, NamedUserTerms, NewNamedUser,
+    Page, PageRequest, Refusal, RefusalKind, ServerCode, available_at,
 };
 
 /// A user of a license in a list.
@@ -81,7 +82,7 @@ impl NamedUserService {
         if is_new {
             self.site.reload().await?;
         }
-        let (views, _) = self.views(&installed, &terms).await?;
+        let views = self.views(&installed, &terms).await?;
         let view = views.into_iter().find(|view| view.user.id == user.id);
         let view = view.unwrap_or(NamedUserView {
             user,
@@ -91,7 +92,8 @@ impl NamedUserService {
         Ok((view, is_new))
     }
 
-    /// Ends the assignment of a user. Seats of the user end with their next renewal.
+    /// Ends the assignment of a user. Seats of the user end with their next renewal. With `only`, the
+    /// license has no other users for the caller.
     ///
     /// # Errors
     ///
@@ -102,13 +104,23 @@ impl NamedUserService {
         actor: &Actor,
         license: &LicenseId,
         key: NamedUserKey,
+        only: Option<&BTreeSet<EmailAddress>>,
     ) -> Result<NamedUser, Refusal> {
         let (installed, _) = self.find(license).await?;
+        let pool = &installed.record.pool;
+        let key = match only {
+            None => key,
+            Some(_) => {
+                let users = self.site.store.named_users(&self.site.tenant, pool).await?;
+                let mut users = users.into_iter();
+                let found = users.find(|user| key.names(user) && is_among(user, only));
+                NamedUserKey::Email(found.ok_or_else(unknown)?.email)
+            }
+        };
         let audit = self
             .site
             .audit(actor, "user.unassign", license.as_str(), json!({}));
         let (store, tenant) = (&self.site.store, &self.site.tenant);
-        let pool = &installed.record.pool;
         let removed = store.unassign_user(tenant, pool, key, audit).await?;
         let removed = removed.ok_or_else(unknown)?;
         self.site.reload().await?;
@@ -116,7 +128,7 @@ impl NamedUserService {
     }
 
     /// Returns the users of a license in the order of their ids, with removed users whose place is
-    /// not free yet.
+    /// not free yet. With `only`, the others are left out and not counted.
     ///
     /// # Errors
     ///
@@ -125,9 +137,12 @@ impl NamedUserService {
         &self,
         license: &LicenseId,
         page: &PageRequest,
+        only: Option<&BTreeSet<EmailAddress>>,
     ) -> Result<NamedUserList, Refusal> {
         let (installed, terms) = self.find(license).await?;
-        let (mut views, taken) = self.views(&installed, &terms).await?;
+        let mut views = self.views(&installed, &terms).await?;
+        views.retain(|view| is_among(&view.user, only));
+        let taken = u64::try_from(views.len()).unwrap_or(u64::MAX);
         views.sort_by(|one, other| one.user.id.cmp(&other.user.id));
         let after = page.after_key();
         let following = views
@@ -141,21 +156,34 @@ impl NamedUserService {
         })
     }
 
-    /// Returns the users who have a place, in the order of their assignments, and their number.
+    /// Returns the machines on which a user used licenses, by license and machine.
+    ///
+    /// # Errors
+    ///
+    /// Returns a refusal if the store cannot be read.
+    pub async fn machines_of(
+        &self,
+        user: &EmailAddress,
+        page: &PageRequest,
+    ) -> Result<Page<MachineRecord>, Refusal> {
+        let (store, tenant) = (&self.site.store, &self.site.tenant);
+        Ok(store.machines_of_user(tenant, user, page).await?)
+    }
+
+    /// Returns the users who have a place, in the order of their assignments.
     async fn views(
         &self,
         installed: &InstalledLicense,
         terms: &NamedUserTerms,
-    ) -> Result<(Vec<NamedUserView>, u64), Refusal> {
+    ) -> Result<Vec<NamedUserView>, Refusal> {
         let (store, tenant) = (&self.site.store, &self.site.tenant);
         let now = store.lease_clock(tenant).await?;
         let users = store.named_users(tenant, &installed.record.pool).await?;
-        let (mut views, mut assigned, mut taken) = (Vec::new(), 0_u64, 0_u64);
+        let (mut views, mut assigned) = (Vec::new(), 0_u64);
         for user in users {
             if !user.holds_place(terms, now) {
                 continue;
             }
-            taken = taken.saturating_add(1);
             let is_permitted = user.is_assigned() && assigned < terms.limit;
             assigned = assigned.saturating_add(u64::from(user.is_assigned()));
             views.push(NamedUserView {
@@ -164,7 +192,7 @@ impl NamedUserService {
                 user,
             });
         }
-        Ok((views, taken))
+        Ok(views)
     }
 
     fn place_free_at(
@@ -187,6 +215,10 @@ impl NamedUserService {
         let terms = terms.ok_or_else(|| not_named(&installed))?;
         Ok((installed, terms))
     }
+}
+
+fn is_among(user: &NamedUser, only: Option<&BTreeSet<EmailAddress>>) -> bool {
+    only.is_none_or(|only| only.contains(&user.email))
 }
 
 fn unknown() -> Refusal {

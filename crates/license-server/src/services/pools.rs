@@ -245,11 +245,7 @@ impl PoolService {
             .set_seat_policy(&self.site.tenant, pool, policy, audit)
             .await?;
         self.site.reload().await?;
-        let current = self.seats.current(pool).await?;
-        self.seats
-            .apply_to(pool, &current, SeatCommand::Tick, None)
-            .await?;
-        Ok(())
+        self.seats.apply_new_terms(pool).await
     }
 
     /// Ends the lease of a session.
@@ -312,7 +308,7 @@ fn check_reservations(policy: &SeatPolicy, capacity: u32) -> Result<(), Refusal>
     )
 }
 
-fn lease_view(row: LeaseRow) -> LeaseView {
+pub(super) fn lease_view(row: LeaseRow) -> LeaseView {
     let LeaseRow { lease, now } = row;
     LeaseView {
         session: lease.holder.session,

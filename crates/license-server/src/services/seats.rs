@@ -77,6 +77,7 @@ impl SeatService {
         let caller = self.caller(&request.credential).await?;
         self.check_program(&caller.installed.license, &machine, &request.user)?;
         let holder = self.assigned_holder(&caller, holder, &machine).await?;
+        let holder = self.with_groups(holder).await?;
         let wait = request
             .wait
             .then(|| random().map(TicketId::from_bytes))
@@ -296,6 +297,14 @@ impl SeatService {
         let source = self.sources.get(&self.site, pool).await?;
         source.current(&self.site)?;
         Ok(source.policy.clone())
+    }
+
+    /// Applies the terms of now to a pool, after a change of its policy.
+    pub(super) async fn apply_new_terms(&self, pool: &PoolId) -> Result<(), Refusal> {
+        let current = self.current(pool).await?;
+        self.apply_to(pool, &current, SeatCommand::Tick, None)
+            .await
+            .map(drop)
     }
 
     /// Applies a command to a pool, and wakes the callers whose tickets have an offer.

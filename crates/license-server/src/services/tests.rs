@@ -1,6 +1,7 @@
 pub(crate) mod activations;
 pub(crate) mod administration;
 pub(crate) mod floating;
+mod groups;
 pub(crate) mod installation;
 mod named_users;
 mod readiness;

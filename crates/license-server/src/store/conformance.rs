@@ -2,6 +2,7 @@
 
 mod acquires;
 mod administration;
+mod groups;
 mod identities;
 mod ledger;
 mod licenses;
@@ -33,6 +34,7 @@ pub(super) async fn check(store: &dyn ServerStore) {
     named_users::check(store).await;
     administration::check(store).await;
     people::check(store).await;
+    groups::check(store).await;
     identities::check(store).await;
     ledger::check(store).await;
     seats::check(store).await;

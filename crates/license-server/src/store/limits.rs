@@ -37,6 +37,17 @@ pub(super) fn check_usage(
     })
 }
 
+/// Refuses a group if the organization has `most` groups.
+pub(super) fn check_groups(found: u64, most: u32) -> Result<(), ServerStoreError> {
+    if found < u64::from(most) {
+        return Ok(());
+    }
+    Err(ServerStoreError::LimitReached {
+        limit: format!("at most {most} groups of an organization"),
+        found: format!("{found} groups"),
+    })
+}
+
 /// Refuses an invitation if `most` others are open.
 pub(super) fn check_invitations(open: u64, most: u32) -> Result<(), ServerStoreError> {
     if open < u64::from(most) {

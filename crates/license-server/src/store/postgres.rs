@@ -6,6 +6,7 @@ mod changes;
 mod config;
 mod database;
 mod events;
+mod groups;
 mod identities;
 mod identity;
 mod lease_clock;

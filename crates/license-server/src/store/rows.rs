@@ -1,7 +1,7 @@
 //! Rows of tables on their way from one database to another.
 
 /// The tables with the rows of a tenant. A table follows those to which its rows refer.
-pub(super) const TABLES: [&str; 29] = [
+pub(super) const TABLES: [&str; 31] = [
     "tenants",
     "licenses",
     "superseded_licenses",
@@ -27,6 +27,8 @@ pub(super) const TABLES: [&str; 29] = [
     "telemetry_installations",
     "telemetry_events",
     "members",
+    "groups",
+    "group_members",
     "invitations",
     "identity_providers",
     "identities",

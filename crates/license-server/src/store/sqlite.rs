@@ -5,6 +5,7 @@ mod audit;
 mod backup;
 mod connection;
 mod events;
+mod groups;
 mod identities;
 mod ledger;
 mod licenses;

@@ -17,7 +17,7 @@ async fn each_role_gets_the_documented_status_of_each_route() {
     }
     for operation in api.operations().await {
         let path = operation.path.replace(['{', '}'], "");
-        let has_body = ["POST", "PUT"].contains(&operation.method.as_str());
+        let has_body = ["POST", "PUT", "PATCH"].contains(&operation.method.as_str());
         let empty = json!({});
         let body = has_body.then_some(&empty);
         let name = format!("{} {}", operation.method, operation.path);

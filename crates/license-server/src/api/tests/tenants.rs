@@ -36,7 +36,19 @@ async fn use_site(api: &TestApi) -> Resources {
         installed.unwrap();
     }
     let first = id(1);
-    let user = |number| format!("user{number}@acme.example");
+    let (member, invitation) = add_people(api).await;
+    let account = AccountId::parse(&member).unwrap();
+    let group = services.groups.create(&Actor::Console, "Design");
+    let group = group.await.unwrap().id;
+    let put = services
+        .groups
+        .put_member(&Actor::Console, &group, &account, false);
+    put.await.unwrap();
+    // The first session is that of the member of the group.
+    let user = |number: u8| match number {
+        1 => "ann@example.com".to_owned(),
+        number => format!("user{number}@acme.example"),
+    };
     for number in 1..=6 {
         let email = EmailAddress::parse(&user(number)).unwrap();
         let users = &services.named_users;
@@ -69,7 +81,6 @@ async fn use_site(api: &TestApi) -> Resources {
         .pool
         .to_string();
     let nonce = Nonce::from_random([1; 16]).to_string();
-    let (member, invitation) = add_people(api).await;
     let token = format!("tok_owner_{}", services.tenant());
     let texts = [
         &pool,
@@ -79,13 +90,15 @@ async fn use_site(api: &TestApi) -> Resources {
         &invitation,
         "ann@example.com",
         "carl@example.com",
-        "user1",
+        "user2",
         "user6",
         "ACME Ltd",
         "commands_per_day",
         "1.4.2",
         "Login of ACME",
         "license-admins",
+        "Design",
+        group.as_str(),
     ];
     let mut texts: Vec<_> = texts.map(|text| text.to_string()).to_vec();
     texts.extend([id(1).to_string(), id(2).to_string(), session(1).to_string()]);
@@ -100,6 +113,7 @@ async fn use_site(api: &TestApi) -> Resources {
             ("invitation", Some(invitation)),
             ("provider", Some(provider)),
             ("user", Some(user(1))),
+            ("group", Some(group.to_string())),
         ],
         texts,
     }
@@ -252,6 +266,7 @@ async fn a_second_tenant_neither_sees_nor_changes_the_ledger_of_a_vendor() {
             ("invitation", None),
             ("provider", Some(provider)),
             ("user", Some("user1@acme.example".to_owned())),
+            ("group", None),
         ],
     };
     api.walk(&resources).await;

@@ -6,7 +6,7 @@ use license_core::ids::Nonce;
 use serde_json::{Value, json};
 
 use super::{Answer, Operation, TestApi};
-use crate::domain::TenantId;
+use crate::domain::{GroupId, TenantId};
 use crate::services::tests::floating::session;
 use crate::services::tests::installation::list;
 use crate::services::tests::{activations, id, token};
@@ -47,6 +47,7 @@ fn unknown() -> Vec<(&'static str, String)> {
             "idp_00000000000000000000000000000000".to_owned(),
         ),
         ("user", "nobody@acme.example".to_owned()),
+        ("group", GroupId::from_random([200; 16]).to_string()),
     ]
 }
 
@@ -82,6 +83,12 @@ fn input(operation: &Operation) -> (&'static str, Option<Value>) {
             order(json!({"mode": "hard", "reason": "a test"}))
         }
         ("POST", "/api/v1/licenses/{license}/users") => order(json!({"email": "new@acme.example"})),
+        ("POST", "/api/v1/groups") => order(json!({"name": "new"})),
+        ("PATCH", "/api/v1/groups/{group}") => order(json!({"name": "renamed"})),
+        ("PUT", "/api/v1/groups/{group}/members/{member}") => order(json!({"administrator": true})),
+        ("POST", "/api/v1/groups/{group}/pools/{pool}/leases/{session}/end") => {
+            order(json!({"mode": "hard", "reason": "a test"}))
+        }
         ("PUT", "/api/v1/pools/{pool}/policy") => order(json!({"max_queue": 7})),
         ("POST", "/api/v1/identity-providers")
         | ("PUT", "/api/v1/identity-providers/{provider}") => order(identity_provider()),

@@ -1,11 +1,11 @@
-//! Seats of licenses whose users the server assigns.
+//! Seats of licenses whose users the server assigns, and of groups.
 
 use license_core::machine::Machine;
 use license_seats::{EndLease, EndMode, Holder, SeatCommand, SeatGrant};
 
 use super::SeatService;
 use super::caller::SeatCaller;
-use crate::domain::Refusal;
+use crate::domain::{EmailAddress, GroupId, Refusal};
 
 /// The reason for the end of a lease whose user is not assigned any more.
 const REASON: &str = "the user is not assigned to the license";
@@ -28,6 +28,25 @@ impl SeatService {
         site.record_use(&installed.record.id, machine, used, site.now());
         Ok(Holder {
             user: email.as_str().into(),
+            ..holder
+        })
+    }
+
+    /// Returns the holder with the groups of the organization whose member the user is. The ids of
+    /// these groups that the request states do not count.
+    pub(super) async fn with_groups(&self, holder: Holder) -> Result<Holder, Refusal> {
+        let stated = holder.groups.iter();
+        let stated = stated.filter(|group| !group.starts_with(GroupId::PREFIX));
+        let mut groups: Vec<_> = stated.cloned().collect();
+        if self.site.has_groups().await?
+            && let Some(email) = EmailAddress::parse(&holder.user)
+        {
+            let (store, tenant) = (&self.site.store, &self.site.tenant);
+            let found = store.groups_of_user(tenant, &email).await?;
+            groups.extend(found.iter().map(|group| group.as_str().into()));
+        }
+        Ok(Holder {
+            groups: groups.into(),
             ..holder
         })
     }

@@ -47,7 +47,7 @@ impl TestServer {
     async fn unassign(&self, user: &str) -> Result<(), Refusal> {
         let users = &self.services.named_users;
         let key = NamedUserKey::parse(user).unwrap();
-        let removed = users.unassign(&Actor::Console, &id(1), key).await;
+        let removed = users.unassign(&Actor::Console, &id(1), key, None).await;
         removed.map(drop)
     }
 
@@ -184,10 +184,10 @@ async fn a_license_without_the_quota_has_no_assigned_users() {
         let assigned = users.assign(&Actor::Console, &license, email("a@b.example"));
         let refused = assigned.await.unwrap_err();
         assert_eq!(refused.code, "NO_NAMED_USERS");
-        let listed = users.list(&id(number), &PageRequest::first()).await;
+        let listed = users.list(&id(number), &PageRequest::first(), None).await;
         assert_eq!(listed.unwrap_err().code, "NO_NAMED_USERS");
     }
-    let unknown = users.list(&id(9), &PageRequest::first()).await;
+    let unknown = users.list(&id(9), &PageRequest::first(), None).await;
     assert_eq!(unknown.unwrap_err().kind, RefusalKind::NotFound);
 }
 
@@ -268,7 +268,10 @@ async fn a_renewal_keeps_its_users_and_counts_the_first_ones() {
     });
     server.install(&smaller).await;
     let users = &server.services.named_users;
-    let list = users.list(&id(2), &PageRequest::first()).await.unwrap();
+    let list = users
+        .list(&id(2), &PageRequest::first(), None)
+        .await
+        .unwrap();
     assert_eq!((list.limit, list.taken), (Some(2), 3));
     let permitted: Vec<_> = list
         .page
@@ -288,7 +291,7 @@ async fn a_renewal_keeps_its_users_and_counts_the_first_ones() {
     // Pages have all users once.
     let (mut seen, mut page) = (Vec::new(), PageRequest::new(None, Some(2)));
     loop {
-        let list = users.list(&id(2), &page).await.unwrap();
+        let list = users.list(&id(2), &page, None).await.unwrap();
         seen.extend(list.page.items.into_iter().map(|view| view.user.email));
         let Some(next) = list.page.next else { break };
         page = PageRequest::new(Some(next), Some(2));

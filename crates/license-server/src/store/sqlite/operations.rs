@@ -2,6 +2,7 @@
 
 mod accounts;
 mod administration;
+mod groups;
 mod identities;
 mod ledger;
 mod licenses;

@@ -28,12 +28,37 @@ CREATE TABLE machine_users (
 );
 CREATE INDEX machine_users_by_machine ON machine_users (tenant, license, machine);
 
+-- The groups (departments) of an organization, and their members. Sessions of the members of a
+-- group hold seats under the id of the group.
+CREATE TABLE groups (
+  tenant     text COLLATE "C" NOT NULL,
+  id         text COLLATE "C" NOT NULL,
+  name       text COLLATE "C" NOT NULL CHECK (name <> ''),
+  created_at bigint NOT NULL,
+  PRIMARY KEY (tenant, id)
+);
+CREATE UNIQUE INDEX groups_by_name ON groups (tenant, name);
+
+CREATE TABLE group_members (
+  tenant           text COLLATE "C" NOT NULL,
+  group_id         text COLLATE "C" NOT NULL,
+  account          text COLLATE "C" NOT NULL,
+  is_administrator bigint NOT NULL CHECK (is_administrator IN (0, 1)),
+  added_at         bigint NOT NULL,
+  PRIMARY KEY (tenant, group_id, account),
+  FOREIGN KEY (tenant, group_id) REFERENCES groups (tenant, id) ON DELETE CASCADE,
+  FOREIGN KEY (tenant, account) REFERENCES members (tenant, account) ON DELETE CASCADE
+);
+CREATE INDEX group_members_by_account ON group_members (tenant, account);
+
 -- A transaction sees and writes the rows of its own tenant only.
 DO $$
 DECLARE
   name text;
 BEGIN
-  FOREACH name IN ARRAY ARRAY['named_users', 'machine_users'] LOOP
+  FOREACH name IN ARRAY ARRAY[
+    'named_users', 'machine_users', 'groups', 'group_members'
+  ] LOOP
     EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', name);
     EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', name);
     EXECUTE format(

@@ -27,3 +27,26 @@ CREATE TABLE machine_users (
     ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX machine_users_by_machine ON machine_users (tenant, license, machine);
+
+-- The groups (departments) of an organization, and their members. Sessions of the members of a
+-- group hold seats under the id of the group.
+CREATE TABLE groups (
+  tenant     TEXT    NOT NULL,
+  id         TEXT    NOT NULL,
+  name       TEXT    NOT NULL CHECK (name <> ''),
+  created_at INTEGER NOT NULL,
+  PRIMARY KEY (tenant, id)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX groups_by_name ON groups (tenant, name);
+
+CREATE TABLE group_members (
+  tenant           TEXT    NOT NULL,
+  group_id         TEXT    NOT NULL,
+  account          TEXT    NOT NULL,
+  is_administrator INTEGER NOT NULL CHECK (is_administrator IN (0, 1)),
+  added_at         INTEGER NOT NULL,
+  PRIMARY KEY (tenant, group_id, account),
+  FOREIGN KEY (tenant, group_id) REFERENCES groups (tenant, id) ON DELETE CASCADE,
+  FOREIGN KEY (tenant, account) REFERENCES members (tenant, account) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+CREATE INDEX group_members_by_account ON group_members (tenant, account);

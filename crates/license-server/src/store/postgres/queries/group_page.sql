@@ -1,0 +1,1 @@
+SELECT id, name, created_at FROM groups WHERE tenant = $1 AND id > $2 ORDER BY id LIMIT $3

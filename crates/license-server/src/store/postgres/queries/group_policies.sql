@@ -1,0 +1,1 @@
+SELECT pool FROM seat_policies WHERE tenant = $1 ORDER BY pool

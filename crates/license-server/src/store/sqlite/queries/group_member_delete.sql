@@ -1,0 +1,1 @@
+DELETE FROM group_members WHERE tenant = ?1 AND group_id = ?2 AND account = ?3

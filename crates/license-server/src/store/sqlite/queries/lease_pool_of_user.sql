@@ -1,0 +1,2 @@
+SELECT DISTINCT pool FROM leases
+WHERE tenant = ?1 AND lower(body ->> '$.holder.user') = ?2 ORDER BY pool LIMIT 100
