@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, HeaderName, Method};
 use super::App;
 use super::peer::Peer;
 use super::problem::Problem;
-use crate::domain::{Refusal, RefusalKind, ServerCode};
+use crate::domain::{EmailAddress, Refusal, RefusalKind, ServerCode};
 use crate::login::{self, LoginUser};
 
 /// The header with the ID token.
@@ -121,7 +121,7 @@ impl SeatUser {
     /// Returns the user of a seat: that of the login, or else the one that the request states.
     pub(super) fn or_stated(self, app: &App, stated: Option<String>) -> Result<String, Problem> {
         match (self.0, stated) {
-            (Some(LoginUser(user)), Some(stated)) if stated != user => {
+            (Some(LoginUser(user)), Some(stated)) if !is_same_user(&user, &stated) => {
                 let detail = "the request states another user than the login";
                 let refusal =
                     Refusal::new(RefusalKind::Forbidden, ServerCode::LoginMismatch, detail);
@@ -141,6 +141,12 @@ impl SeatUser {
             }
         }
     }
+}
+
+/// Returns whether two names are those of one user: they are equal, or spellings of one address.
+fn is_same_user(user: &str, stated: &str) -> bool {
+    let address = EmailAddress::parse(user);
+    user == stated || (address.is_some() && address == EmailAddress::parse(stated))
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for SeatUser {

@@ -2,6 +2,7 @@
 
 mod documentation;
 mod groups;
+mod logins;
 mod oidc;
 mod people;
 mod roles;
@@ -23,6 +24,7 @@ use super::{App, AppSettings, router};
 use crate::clock::ManualClock;
 use crate::config::Limits;
 use crate::domain::{Actor, ApiToken, NewAuditEntry, Scopes, SecretDigest, TenantId};
+use crate::login::LoginVerifier;
 use crate::metrics::Metrics;
 use crate::oidc::OidcService;
 use crate::services::tests::{at, config, people};
@@ -78,7 +80,7 @@ impl TestApi {
         clock: &Arc<ManualClock>,
         role: ServerRole,
     ) -> Self {
-        Self::start_with(store, clock, role, people(None)).await
+        Self::start_as(store, clock, role, (people(None), None)).await
     }
 
     /// Starts a server with these settings of people.
@@ -87,6 +89,25 @@ impl TestApi {
         clock: &Arc<ManualClock>,
         role: ServerRole,
         people: Arc<PeopleTools>,
+    ) -> Self {
+        Self::start_as(store, clock, role, (people, None)).await
+    }
+
+    /// Starts a server on 2027-01-15 with a provider of logins.
+    async fn start_with_login(
+        store: Arc<dyn ServerStore>,
+        clock: &Arc<ManualClock>,
+        role: ServerRole,
+        login: LoginVerifier,
+    ) -> Self {
+        Self::start_as(store, clock, role, (people(None), Some(login))).await
+    }
+
+    async fn start_as(
+        store: Arc<dyn ServerStore>,
+        clock: &Arc<ManualClock>,
+        role: ServerRole,
+        (people, login): (Arc<PeopleTools>, Option<LoginVerifier>),
     ) -> Self {
         let mut config = config(Arc::clone(&store), clock);
         config.role = role;
@@ -114,7 +135,7 @@ impl TestApi {
         let clock: Arc<ManualClock> = Arc::clone(clock);
         let url = "https://licenses.example.com";
         let oidc = OidcService::new(Arc::clone(&tenants), clock, url, second);
-        let app = App::new(Arc::clone(&tenants), metrics, settings, None, oidc, stops);
+        let app = App::new(Arc::clone(&tenants), metrics, settings, login, oidc, stops);
         Self {
             router: router(&app),
             app,

@@ -17,7 +17,7 @@ use super::*;
 use crate::clock::ManualClock;
 use crate::login::key::KeySet;
 
-const ISSUER: &str = "https://login.acme.example";
+pub(crate) const ISSUER: &str = "https://login.acme.example";
 const NOW: i64 = 1_800_000_000;
 
 /// The keys of a provider in a test: an RSA key and a P-256 key.
