@@ -42,6 +42,7 @@ mod setup;
 mod telemetry;
 mod tokens;
 mod trust;
+mod usage;
 mod usage_reports;
 mod validate;
 mod vendor;

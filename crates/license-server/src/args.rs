@@ -1,6 +1,7 @@
 //! The command line of `license-server`.
 
 mod account;
+mod user;
 
 use std::path::PathBuf;
 
@@ -9,6 +10,7 @@ use license_cli_support::program::{CommandGroup, Description};
 use license_cli_support::{Destination, OutputFile, OutputOptions, Source};
 
 pub(crate) use account::AccountCommand;
+pub(crate) use user::UserCommand;
 
 /// Validates licenses and lends floating seats, at a site or in a vendor's cloud
 #[derive(Debug, Parser)]
@@ -247,34 +249,6 @@ pub(crate) enum TokenCommand {
         /// Id of the token, as `license-server token list` shows it
         #[arg(value_name = "ID")]
         id: String,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum UserCommand {
-    /// Assign a user to a license and its renewals
-    Assign {
-        /// Id of the license, as `license-server status` shows it
-        #[arg(value_name = "LICENSE")]
-        license: String,
-        /// E-mail address of the user
-        #[arg(value_name = "EMAIL")]
-        email: String,
-    },
-    /// End the assignment of a user; seats of the user end with their next renewal
-    Unassign {
-        /// Id of the license
-        #[arg(value_name = "LICENSE")]
-        license: String,
-        /// E-mail address or id of the user
-        #[arg(value_name = "USER")]
-        user: String,
-    },
-    /// List the users of a license
-    List {
-        /// Id of the license
-        #[arg(value_name = "LICENSE")]
-        license: String,
     },
 }
 

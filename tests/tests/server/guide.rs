@@ -18,7 +18,7 @@ use operator::Operator;
 const RUN: &str = "license-server run --config license-server.toml --listen 0.0.0.0:8443";
 
 /// The sections with commands. The tests below follow each of them.
-const SECTIONS: [&str; 18] = [
+const SECTIONS: [&str; 19] = [
     "Try it out",
     "The certificate of the vendor",
     "Serve other machines",
@@ -211,23 +211,16 @@ fn administrators_give_departments_seats_with_curl() {
     }
     let mut operator = Operator::new();
     operator.install_license();
-    let member = format!("acc_{}", "1".repeat(32));
-    let database = rusqlite::Connection::open(operator.data("server.db")).unwrap();
-    let accounts = "INSERT INTO accounts (id, email, name, created_at)
-        VALUES (?1, 'ann@acme.example', 'Ann', 0)";
-    database.execute(accounts, [&member]).unwrap();
-    let members = "INSERT INTO members (tenant, account, role, joined_at)
-        VALUES ('site', ?1, 'member', 0)";
-    database.execute(members, [&member]).unwrap();
-    drop(database);
     operator.write_settings("");
     let server = operator.start("license-server run --listen 127.0.0.1:8443");
     let output = operator.run("license-server token create --name ann");
     let token = output.lines().next().unwrap();
     operator.set("TOKEN", token);
-    operator.set("MEMBER", &member);
+    operator.run("license-server account create --email ann@acme.example --name Ann --role member");
     operator.set_url(server.url());
     let client = server.as_administrator(&format!("Bearer {token}"));
+    let members = client.get("/api/v1/members").expect(200);
+    operator.set("MEMBER", members["items"][0]["id"].as_str().unwrap());
     let pools = client.get("/api/v1/pools").expect(200);
     operator.set("POOL", pools["items"][0]["pool"].as_str().unwrap());
     let [create, people, seats] = Guide::read().blocks("Groups").try_into().unwrap();

@@ -6,8 +6,10 @@ use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
+pub(super) use self::bodies::GroupLeaseBody;
+
 use self::bodies::{
-    GroupBody, GroupDetailsBody, GroupLeaseBody, GroupMemberBody, GroupPatchBody, GroupRequestBody,
+    GroupBody, GroupDetailsBody, GroupMemberBody, GroupPatchBody, GroupRequestBody,
     MemberRequestBody,
 };
 use super::body::{JsonReply, StrictJson};

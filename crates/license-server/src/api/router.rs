@@ -14,7 +14,7 @@ use super::{
     App, account, activations, audit, body, check_ins, credentials, events, groups, health, host,
     idempotency, identity_providers, invitations, licenses, members, named_users, observe, oidc,
     openapi, paths, person, pools, queue, registrations, revocations, seats, sessions, setup,
-    telemetry, tokens, trust, usage_reports, validate, vendor,
+    telemetry, tokens, trust, usage, usage_reports, validate, vendor,
 };
 
 /// Returns the router of the main listener.
@@ -218,6 +218,8 @@ fn person_routes() -> OpenApiRouter<App> {
         .routes(routes!(account::confirm_totp))
         .routes(routes!(account::recovery_codes))
         .routes(routes!(account::request_email))
+        .routes(routes!(usage::machines))
+        .routes(routes!(usage::seats))
 }
 
 /// Routes that take files of the vendor.

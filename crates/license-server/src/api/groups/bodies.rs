@@ -143,7 +143,7 @@ impl GroupPatchBody {
 #[schema(as = GroupMember)]
 pub(in crate::api) struct GroupMemberBody {
     /// The id of the account.
-    member: String,
+    id: String,
     /// The address, or null if an identity provider vouches for the person.
     email: Option<String>,
     name: String,
@@ -155,7 +155,7 @@ pub(in crate::api) struct GroupMemberBody {
 impl From<GroupMember> for GroupMemberBody {
     fn from(member: GroupMember) -> Self {
         Self {
-            member: member.account.to_string(),
+            id: member.account.to_string(),
             email: member.email.map(|email| email.to_string()),
             name: member.name,
             administrator: member.is_administrator,

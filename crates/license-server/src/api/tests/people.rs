@@ -3,6 +3,7 @@
 mod accounts;
 mod attacks;
 mod invited;
+mod usage;
 
 use std::sync::Arc;
 
