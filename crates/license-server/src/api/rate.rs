@@ -43,21 +43,17 @@ impl RateTable {
         Self::with_quota(Some(Quota::per_minute(count)))
     }
 
+    /// Creates a table that allows `count` requests per hour for each key.
+    pub(super) fn per_hour(count: NonZeroU32) -> Self {
+        Self::with_quota(Some(Quota::per_hour(count)))
+    }
+
     fn with_quota(quota: Option<Quota>) -> Self {
         Self {
             quota,
             groups: [const { OnceLock::new() }; GROUPS],
             seed: RandomState::new(),
             clock: DefaultClock::default(),
-        }
-    }
-
-    /// Creates a table that allows `count` requests per hour for each key.
-    pub(super) fn per_hour(count: NonZeroU32) -> Self {
-        let quota = Quota::per_hour(count);
-        Self {
-            limiters: (0..BUCKETS).map(|_| RateLimiter::direct(quota)).collect(),
-            ..Self::new(None)
         }
     }
 

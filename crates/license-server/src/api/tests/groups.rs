@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::{Answer, TestApi, clock, sqlite};
 use crate::api::permissions::RoutePermissions;
-use crate::api::{App, body, credentials, openapi, router};
+use crate::api::{App, body, credentials, router};
 use crate::domain::{
     Account, AccountId, Actor, EmailAddress, GroupId, Membership, NewAuditEntry, Permissions,
     Principal, Role,
@@ -111,7 +111,7 @@ impl Departments {
         let routes = routes
             .route_layer(from_fn_with_state(state, admit))
             .route_layer(from_fn_with_state(app.clone(), body::receive));
-        openapi::split(routes).0.with_state(app)
+        routes.split_for_parts().0.with_state(app)
     }
 
     async fn send(

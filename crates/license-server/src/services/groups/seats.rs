@@ -60,8 +60,8 @@ impl GroupService {
             let held = self.leases_of(&pool, &|row| is_of_group(row, id)).await?;
             found.push(GroupPool {
                 share: shares.get(&pool).copied().unwrap_or(GroupShare::NONE),
-                license: current.license.record.id,
-                product: current.license.record.product,
+                license: current.license.record.id.clone(),
+                product: current.license.record.product.clone(),
                 held: u32::try_from(held.len()).unwrap_or(u32::MAX),
                 pool,
             });
