@@ -2,6 +2,7 @@ mod identity;
 mod measure;
 mod named_users;
 mod opening;
+mod people;
 mod policies;
 mod pools;
 #[cfg(unix)]
