@@ -1,5 +1,7 @@
 //! The sign-in of a person by an identity provider.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::account::{Account, AccountId};
@@ -159,10 +161,27 @@ impl ProviderSignIn {
 
     /// Returns the audit entry of the session, whose originator is the account.
     pub fn session_entry(&self, account: &AccountId) -> NewAuditEntry {
+        let departments = self.departments().into_iter();
+        let held = departments.filter(|(_, is_held)| *is_held);
+        let held: Vec<_> = held.map(|(name, _)| name).collect();
         NewAuditEntry {
             actor: Actor::Account(account.clone()),
+            details: json!({ "provider": self.provider.id, "departments": held }),
             ..self.audit.with_subject(&self.session.id)
         }
+    }
+
+    /// Returns each department of the settings, and whether the person is in it. Other departments
+    /// are a matter of administrators.
+    pub fn departments(&self) -> BTreeMap<&str, bool> {
+        let held = self
+            .admission
+            .as_ref()
+            .map(|admission| &admission.departments);
+        let rules = self.provider.settings.departments.iter();
+        let names = rules.map(|rule| rule.department.as_str());
+        let is_held = |name: &str| held.is_some_and(|held| held.contains(name));
+        names.map(|name| (name, is_held(name))).collect()
     }
 
     /// Returns the session of an account.

@@ -5,9 +5,10 @@ use license_core::time::saturating_add;
 
 use super::sample::{audit, tenant};
 use crate::domain::{
-    Account, AccountId, Actor, Admission, EmailAddress, IdentityProvider, Membership,
-    NewAuditEntry, ProviderOutcome, ProviderPerson, ProviderSettings, ProviderSignIn, Role,
-    SealedSecret, SecretDigest, Session, TenantId, test_settings,
+    Account, AccountId, Actor, Admission, EmailAddress, Group, GroupDepartment, GroupId,
+    GroupOutcome, IdentityProvider, Membership, NewAuditEntry, PageRequest, ProviderOutcome,
+    ProviderPerson, ProviderSettings, ProviderSignIn, Role, SealedSecret, SecretDigest, Session,
+    TenantId, test_settings,
 };
 use crate::store::{ServerStore, ServerStoreError};
 
@@ -19,6 +20,7 @@ pub(super) async fn check(store: &dyn ServerStore) {
     an_identity_belongs_to_its_organization(store).await;
     a_member_with_the_same_verified_address_is_linked(store).await;
     a_withdrawn_role_ends_sessions_and_tokens(store).await;
+    departments_follow_the_groups(store).await;
     sessions_end_by_person_and_by_session(store).await;
 }
 
@@ -289,6 +291,58 @@ async fn a_withdrawn_role_ends_sessions_and_tokens(store: &dyn ServerStore) {
     assert!(!store.withdraw_role(&tenant, refused).await.unwrap());
     let stranger = sign_in(&provider, &tenant, "eve", None);
     assert!(!store.withdraw_role(&tenant, stranger).await.unwrap());
+}
+
+async fn departments_follow_the_groups(store: &dyn ServerStore) {
+    let tenant = tenant();
+    let mut provider = provider(store, &tenant).await;
+    provider.settings.departments = ["Research", "Sales", "Nowhere"]
+        .map(|name| GroupDepartment {
+            group: name.to_lowercase(),
+            department: name.to_owned(),
+        })
+        .to_vec();
+    let mut groups = Vec::new();
+    for (number, name) in [(1, "Research"), (2, "Sales"), (3, "Other")] {
+        let group = Group {
+            id: GroupId::from_random([number; 16]),
+            name: name.to_owned(),
+            created_at: now(),
+        };
+        groups.push(group.id.clone());
+        let created = store.create_group(&tenant, group, 9, audit("group.create"));
+        assert_eq!(created.await.unwrap(), GroupOutcome::Changed);
+    }
+    let with = |names: &[&str]| {
+        let mut request = sign_in(&provider, &tenant, "ann", Some(Role::Auditor));
+        let admission = request.admission.as_mut().unwrap();
+        admission.departments = names.iter().map(|name| (*name).to_owned()).collect();
+        request
+    };
+    let ann = enter(store, &tenant, &with(&["Research", "Nowhere"])).await;
+    let member = (ann.clone(), true);
+    let other = store.put_group_member(&tenant, &groups[2], member, audit("group.member"));
+    assert_eq!(other.await.unwrap(), GroupOutcome::Changed);
+    enter(store, &tenant, &with(&["Sales"])).await;
+    let members = async |group| {
+        let page = PageRequest::first();
+        let found = store.group_members(&tenant, group, &page).await.unwrap();
+        found.items.len()
+    };
+    // An administrator added the last one, which the provider does not have.
+    let found = [
+        members(&groups[0]).await,
+        members(&groups[1]).await,
+        members(&groups[2]).await,
+    ];
+    assert_eq!(found, [0, 1, 1]);
+    let refused = ProviderSignIn {
+        provider: provider.clone(),
+        ..sign_in(&provider, &tenant, "ann", None)
+    };
+    assert!(store.withdraw_role(&tenant, refused).await.unwrap());
+    let found = [members(&groups[1]).await, members(&groups[2]).await];
+    assert_eq!(found, [0, 1]);
 }
 
 async fn sessions_end_by_person_and_by_session(store: &dyn ServerStore) {

@@ -147,6 +147,7 @@ pub(super) async fn sign_in(
         }
     };
     store_identity(db, request, &account).await?;
+    set_departments(db, request, &account).await?;
     audit::append(db, &request.session_entry(&account)).await?;
     db.see(VisibleRows::AllTenants).await?;
     sessions::create(db, &request.session_of(&account)).await?;
@@ -171,6 +172,7 @@ pub(super) async fn withdraw_role(
         return Ok(false);
     };
     set_role(db, tenant, request, &account, (from, Role::Member)).await?;
+    set_departments(db, request, &account).await?;
     db.see(VisibleRows::AllTenants).await?;
     sessions::end_in(db, &account, tenant).await?;
     Ok(true)
@@ -270,6 +272,27 @@ async fn store_identity(
         ],
     )
     .await?;
+    Ok(())
+}
+
+/// Makes the account a member of its departments, and of no other that the provider has. A
+/// department without a group has no members.
+async fn set_departments(
+    db: &Transaction,
+    request: &ProviderSignIn,
+    account: &AccountId,
+) -> Result<(), ServerStoreError> {
+    let (tenant, account) = (db.tenant(), account.as_str());
+    for (name, is_held) in request.departments() {
+        if is_held {
+            let at = millis(request.audit.at);
+            let join = query!("identity_department_join");
+            db.execute(join, &[&tenant, &account, &name, &at]).await?;
+        } else {
+            let leave = query!("identity_department_leave");
+            db.execute(leave, &[&tenant, &account, &name]).await?;
+        }
+    }
     Ok(())
 }
 

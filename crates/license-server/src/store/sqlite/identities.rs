@@ -135,6 +135,7 @@ pub(super) fn sign_in(
         }
     };
     store_identity(db, tenant, request, &account)?;
+    set_departments(db, tenant, request, &account)?;
     sessions::create(db, &request.session_of(&account))?;
     if let Some(session) = &request.person.session {
         db.prepare_cached(query!("session_of_provider"))?
@@ -156,6 +157,7 @@ pub(super) fn withdraw_role(
         return Ok(false);
     };
     set_role(db, tenant, request, &account, (from, Role::Member))?;
+    set_departments(db, tenant, request, &account)?;
     sessions::end_in(db, &account, tenant)?;
     Ok(true)
 }
@@ -243,6 +245,27 @@ fn store_identity(
             departments(request),
             millis(request.audit.at),
         ])?;
+    Ok(())
+}
+
+/// Makes the account a member of its departments, and of no other that the provider has. A
+/// department without a group has no members.
+fn set_departments(
+    db: &Connection,
+    tenant: &TenantId,
+    request: &ProviderSignIn,
+    account: &AccountId,
+) -> Result<(), ServerStoreError> {
+    let (tenant, account) = (tenant.as_str(), account.as_str());
+    for (name, is_held) in request.departments() {
+        if is_held {
+            db.prepare_cached(query!("identity_department_join"))?
+                .execute(params![tenant, account, name, millis(request.audit.at)])?;
+        } else {
+            db.prepare_cached(query!("identity_department_leave"))?
+                .execute([tenant, account, name])?;
+        }
+    }
     Ok(())
 }
 

@@ -1,0 +1,3 @@
+INSERT INTO group_members (tenant, group_id, account, is_administrator, added_at)
+SELECT ?1, id, ?2, 0, ?4 FROM groups WHERE tenant = ?1 AND name = ?3
+ON CONFLICT (tenant, group_id, account) DO NOTHING
