@@ -55,9 +55,10 @@ pub use named_users::{NamedUserList, NamedUserService, NamedUserView};
 #[cfg(test)]
 pub(crate) use people::totp_code;
 pub use people::{
-    AccountExport, AccountService, AccountView, ClientInfo, Credentials, HashCost, Mail, MailQueue,
-    MemberService, NewInvitation, NewJoiner, NewSession, NewTotp, Password, PeopleSettings,
-    PeopleTools, Reauthentication, RecoveryCodes, Registration, ResetLink, Sealer, csrf_token,
+    AccountExport, AccountService, AccountView, ClientInfo, Credentials, HashCost, LicenseUse,
+    Mail, MailQueue, MemberService, NewInvitation, NewJoiner, NewSession, NewTotp, Password,
+    PeopleSettings, PeopleTools, Reauthentication, RecoveryCodes, Registration, ResetLink, Sealer,
+    csrf_token,
 };
 pub use pools::{EndReply, LeaseView, PoolService, PoolStatus, TicketView};
 pub use readiness::Readiness;

@@ -18,7 +18,7 @@ use operator::Operator;
 const RUN: &str = "license-server run --config license-server.toml --listen 0.0.0.0:8443";
 
 /// The sections with commands. The tests below follow each of them.
-const SECTIONS: [&str; 19] = [
+const SECTIONS: [&str; 20] = [
     "Try it out",
     "The certificate of the vendor",
     "Serve other machines",
@@ -250,7 +250,7 @@ fn administrators_assign_users_with_curl_and_at_the_console() {
     let server = operator.start("license-server run --listen 127.0.0.1:8443");
     let output = operator.run("license-server token create --name ann");
     operator.set("TOKEN", output.lines().next().unwrap());
-    operator.set("LICENSE", license.report["id"].as_str().unwrap());
+    operator.set("LICENSE", license.report["license_id"].as_str().unwrap());
     operator.set_url(server.url());
     let output = operator.follow("Named users");
     assert!(output.contains("\"limit\":3,\"taken\":1"), "{output}");

@@ -12,12 +12,13 @@ use super::App;
 use super::audit::EntryBody;
 use super::body::{JsonReply, StrictJson};
 use super::cookies;
+use super::licenses::MachineBody;
 use super::person::{Person, Visitor};
 use super::problem::Problem;
 use super::registrations::email;
 use super::sessions::SessionBody;
 use super::tokens::TokenBody;
-use crate::domain::Membership;
+use crate::domain::{GroupMembership, Membership, NamedUser, PoolId};
 use crate::services::{AccountExport, AccountView, Password, Reauthentication, RecoveryCodes};
 
 /// An account.
@@ -91,15 +92,67 @@ pub(super) struct TrailBody {
     tokens: Vec<TokenBody>,
     /// The newest 10,000 entries of the audit trail that the account caused.
     audit: Vec<EntryBody>,
+    /// The groups of the account.
+    groups: Vec<GroupMembershipBody>,
+    /// The licenses to which administrators assigned the address of the account.
+    assignments: Vec<AssignmentBody>,
+    /// The machines on which the person used licenses with assigned users.
+    machines: Vec<MachineBody>,
+}
+
+/// The part of an account in a group.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AccountGroup)]
+pub(super) struct GroupMembershipBody {
+    group: String,
+    administrator: bool,
+}
+
+impl From<GroupMembership> for GroupMembershipBody {
+    fn from(membership: GroupMembership) -> Self {
+        Self {
+            group: membership.group.to_string(),
+            administrator: membership.is_administrator,
+        }
+    }
+}
+
+/// The assignment of a person to the licenses of a pool.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AccountAssignment)]
+pub(super) struct AssignmentBody {
+    pool: String,
+    id: String,
+    assigned_at: DateTime<Utc>,
+    removed_at: Option<DateTime<Utc>>,
+}
+
+impl From<(PoolId, NamedUser)> for AssignmentBody {
+    fn from((pool, user): (PoolId, NamedUser)) -> Self {
+        Self {
+            pool: pool.to_string(),
+            id: user.id,
+            assigned_at: user.assigned_at,
+            removed_at: user.removed_at,
+        }
+    }
 }
 
 impl From<AccountExport> for ExportBody {
     fn from(export: AccountExport) -> Self {
         let sessions = export.sessions.into_iter();
-        let trails = export.trails.into_iter().map(|trail| TrailBody {
+        let organizations = export.organizations.into_iter();
+        let trails = organizations.map(|(trail, license_use)| TrailBody {
             organization: trail.tenant.to_string(),
             tokens: trail.tokens.into_iter().map(Into::into).collect(),
             audit: trail.audit.into_iter().map(Into::into).collect(),
+            groups: license_use.groups.into_iter().map(Into::into).collect(),
+            assignments: license_use
+                .assignments
+                .into_iter()
+                .map(Into::into)
+                .collect(),
+            machines: license_use.machines.into_iter().map(Into::into).collect(),
         });
         Self {
             account: export.view.into(),

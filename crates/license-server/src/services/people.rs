@@ -23,7 +23,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 pub use accounts::{AccountView, Reauthentication};
 pub use codes::{NewTotp, RecoveryCodes};
-pub use export::AccountExport;
+pub use export::{AccountExport, LicenseUse};
 pub use invitations::{NewInvitation, NewJoiner};
 pub use links::{Registration, ResetLink};
 pub use mails::{Mail, MailQueue};

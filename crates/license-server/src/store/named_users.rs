@@ -42,6 +42,13 @@ pub trait NamedUserStore: Send + Sync {
         pool: &PoolId,
     ) -> Result<Vec<NamedUser>, ServerStoreError>;
 
+    /// Returns the assignments of a user, with their pools, in the order of the pools.
+    async fn assignments_of(
+        &self,
+        tenant: &TenantId,
+        email: &EmailAddress,
+    ) -> Result<Vec<(PoolId, NamedUser)>, ServerStoreError>;
+
     /// Returns the machines on which a user used licenses, by license and machine.
     async fn machines_of_user(
         &self,

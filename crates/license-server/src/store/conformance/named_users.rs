@@ -103,6 +103,10 @@ async fn a_user_is_assigned_once(store: &dyn ServerStore) {
     assign(store, &other, "ann", terms(1, true)).await;
     assert_eq!(names(store, &own).await, ["ann", "bob"]);
 
+    let assignments = store.assignments_of(&own, &email("ann")).await.unwrap();
+    assert_eq!(assignments, [(pool.clone(), ann.clone())]);
+    let others = store.assignments_of(&own, &email("eve")).await.unwrap();
+    assert!(others.is_empty());
     // The audit trail names the user by the id.
     let page = store.audit(&own, &PageRequest::first()).await.unwrap();
     let details = &page.items[0].details;

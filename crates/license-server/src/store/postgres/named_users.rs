@@ -5,7 +5,7 @@ use tokio_postgres::Row;
 
 use super::queries::query;
 use super::transaction::Transaction;
-use super::values::{column, excess, millis, number, read_all, read_page, time};
+use super::values::{bad_row, column, excess, millis, number, read_all, read_page, time};
 use super::{lease_clock, tenants};
 use crate::domain::{
     AssignOutcome, Assigning, EmailAddress, MachineRecord, NamedUser, NamedUserKey, NamedUserTerms,
@@ -92,6 +92,22 @@ pub(super) async fn all(
         .query(query!("named_user_all"), &[&values.0, &values.1])
         .await?;
     read_all(&rows, read)
+}
+
+/// Returns the assignments of a user, with their pools.
+pub(super) async fn of_email(
+    db: &Transaction,
+    email: &EmailAddress,
+) -> Result<Vec<(PoolId, NamedUser)>, ServerStoreError> {
+    let values = (db.tenant(), email.as_str());
+    let rows = db
+        .query(query!("named_user_of_email"), &[&values.0, &values.1])
+        .await?;
+    read_all(&rows, |row| {
+        let pool: &str = row.try_get(6)?;
+        let pool = PoolId::parse(pool).ok_or_else(|| bad_row("named_users", pool))?;
+        Ok((pool, read(row)?))
+    })
 }
 
 fn read(row: &Row) -> Result<NamedUser, ServerStoreError> {

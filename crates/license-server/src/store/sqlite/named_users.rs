@@ -4,7 +4,7 @@ use rusqlite::{Connection, Row, params};
 
 use super::queries::query;
 use super::seat_rows;
-use super::values::{collect, collect_page, column, excess, millis, number, time};
+use super::values::{bad_row, collect, collect_page, column, excess, millis, number, time};
 use crate::domain::{
     AssignOutcome, Assigning, EmailAddress, MachineRecord, NamedUser, NamedUserKey, NamedUserTerms,
     NewNamedUser, Page, PageRequest, PoolId, TenantId,
@@ -80,6 +80,20 @@ pub(super) fn all(
 ) -> Result<Vec<NamedUser>, ServerStoreError> {
     let mut statement = db.prepare_cached(query!("named_user_all"))?;
     collect(&mut statement, [tenant.as_str(), pool.as_str()], read)
+}
+
+/// Returns the assignments of a user, with their pools.
+pub(super) fn of_email(
+    db: &Connection,
+    tenant: &TenantId,
+    email: &EmailAddress,
+) -> Result<Vec<(PoolId, NamedUser)>, ServerStoreError> {
+    let mut statement = db.prepare_cached(query!("named_user_of_email"))?;
+    collect(&mut statement, [tenant.as_str(), email.as_str()], |row| {
+        let pool: String = row.get(6)?;
+        let pool = PoolId::parse(&pool).ok_or_else(|| bad_row("named_users", pool))?;
+        Ok((pool, read(row)?))
+    })
 }
 
 fn read(row: &Row<'_>) -> Result<NamedUser, ServerStoreError> {

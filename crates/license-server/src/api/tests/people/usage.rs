@@ -66,6 +66,16 @@ async fn a_person_sees_the_own_machines_and_seats_only() {
         assert_eq!(items[0]["user"], email);
         assert_eq!(items[0]["pool"], id(1).to_string());
     }
+    // The export has the same, and the assignment.
+    let ann = people.browser("ann@example.com").await;
+    let export = people.send(&ann, "GET", "/account/export", Value::Null);
+    let export = export.await.expect(200);
+    let of_site = &export["organizations"][0];
+    assert_eq!(of_site["assignments"][0]["pool"], id(1).to_string());
+    assert_eq!(of_site["assignments"].as_array().unwrap().len(), 1);
+    let machines = of_site["machines"].as_array().unwrap();
+    assert_eq!(machines.len(), 1, "{export}");
+    assert!(!export.to_string().contains("bob@"), "{export}");
     // A person of another organization sees nothing, and nobody else sees anything.
     let eve = people.browser("eve@example.com").await;
     let owner = people.api.token(&people.site(), "owner").await;

@@ -47,6 +47,16 @@ impl NamedUserStore for PostgresStore {
         db.end(result).await
     }
 
+    async fn assignments_of(
+        &self,
+        tenant: &TenantId,
+        email: &EmailAddress,
+    ) -> Result<Vec<(PoolId, NamedUser)>, ServerStoreError> {
+        let db = self.database.begin_read(tenant).await?;
+        let result = named_users::of_email(&db, email).await;
+        db.end(result).await
+    }
+
     async fn machines_of_user(
         &self,
         tenant: &TenantId,

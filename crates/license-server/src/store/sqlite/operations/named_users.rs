@@ -63,6 +63,18 @@ impl NamedUserStore for SqliteStore {
         .await
     }
 
+    async fn assignments_of(
+        &self,
+        tenant: &TenantId,
+        email: &EmailAddress,
+    ) -> Result<Vec<(PoolId, NamedUser)>, ServerStoreError> {
+        let email = email.clone();
+        self.read(tenant, move |db, tenant| {
+            named_users::of_email(db, tenant, &email)
+        })
+        .await
+    }
+
     async fn machines_of_user(
         &self,
         tenant: &TenantId,
