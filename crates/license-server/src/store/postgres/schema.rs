@@ -16,7 +16,7 @@ pub(super) const MIGRATIONS: [&str; 5] = [
 ];
 
 /// The version that the last migration creates.
-pub(super) const SUPPORTED: i64 = 4;
+pub(super) const SUPPORTED: i64 = 5;
 
 /// The advisory lock of migrations and of other maintenance: the id of the databases of servers.
 pub(super) const ADVISORY_LOCK: i64 = 0x4C69_6353;
@@ -106,4 +106,14 @@ async fn version(transaction: &Transaction) -> Result<i64, ServerStoreError> {
         return Err(ServerStoreError::Newer { found, supported });
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_migration_is_applied() {
+        assert_eq!(i64::try_from(MIGRATIONS.len()), Ok(SUPPORTED));
+    }
 }

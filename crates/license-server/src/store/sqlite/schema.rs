@@ -20,7 +20,7 @@ pub(super) const MIGRATIONS: [&str; 8] = [
 ];
 
 /// The version that the last migration creates.
-pub(super) const SUPPORTED: i64 = 7;
+pub(super) const SUPPORTED: i64 = 8;
 
 /// The id that distinguishes the databases of servers (`PRAGMA application_id`).
 pub(super) const APPLICATION_ID: i64 = 0x4C69_6353;
@@ -75,4 +75,14 @@ pub(super) fn migrate(db: &mut Connection) -> Result<(), ServerStoreError> {
         change.commit()?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_migration_is_applied() {
+        assert_eq!(i64::try_from(MIGRATIONS.len()), Ok(SUPPORTED));
+    }
 }
