@@ -81,6 +81,8 @@ programs_on_path! {
     curl: "curl" "--version";
     /// Finds Node.js.
     node: "node" "--version";
+    /// Finds Chromium, which renders pages.
+    chromium: "chromium" "--version";
     /// Finds Go. [`built_with_go`] compiles a program.
     go: "go" "version";
 }
@@ -291,6 +293,16 @@ pub fn oidc_provider() -> Option<&'static Tool> {
     or_skip("node with oidc-provider", PROVIDER.get_or_init(find))
 }
 
+/// Finds the file of the npm package `mermaid` that a page loads. It contains its dependencies.
+pub fn mermaid() -> Option<&'static PathBuf> {
+    static MERMAID: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let find = || {
+        let file = node_modules().join("mermaid/dist/mermaid.min.js");
+        file.is_file().then_some(file)
+    };
+    or_skip("the npm package mermaid", MERMAID.get_or_init(find))
+}
+
 /// Finds a Python with `zxing-cpp` and Pillow. Tries the interpreters of [`pyjwt`].
 pub fn qr_reader() -> Option<&'static Tool> {
     static READER: OnceLock<Option<Tool>> = OnceLock::new();
@@ -386,15 +398,19 @@ fn find_softhsm() -> Option<SoftHsm> {
 }
 
 fn find_node() -> Option<Library> {
-    let modules = variable(NODE_MODULES).map_or_else(|| installed("node_modules"), PathBuf::from);
     let node = Tool {
         program: "node".into(),
-        env: Some((NODE_MODULES, modules)),
+        env: Some((NODE_MODULES, node_modules())),
     };
     Some(Library {
         interpreter: node.if_usable(&[&script("jose.mjs")])?,
         extension: "mjs",
     })
+}
+
+/// Returns the directory with the npm packages.
+fn node_modules() -> PathBuf {
+    variable(NODE_MODULES).map_or_else(|| installed("node_modules"), PathBuf::from)
 }
 
 /// Returns the path of a script in `tests/interop`.

@@ -1,5 +1,5 @@
-//! The documents agree with the code: Rust code, reason codes, names of items, the tier table and
-//! links.
+//! The documents agree with the code: Rust code, reason codes, names of items, the tier table, links,
+//! decision records and diagrams.
 #![allow(
     clippy::indexing_slicing,
     clippy::panic,
@@ -9,9 +9,12 @@
 
 mod blocks;
 mod codes;
+mod diagrams;
 mod json;
 mod links;
+mod markdown;
 mod names;
+mod records;
 #[allow(
     dead_code,
     reason = "the test `layers` uses the other functions of the module"
