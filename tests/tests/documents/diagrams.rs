@@ -23,6 +23,13 @@ const SECTIONS: [&str; 7] = [
     "References",
 ];
 
+/// The first lines of a diagram. With other alignments, the line of a participant crosses the text of
+/// each message that it sends to itself.
+const HEAD: &str = "%%{init: {\"sequence\": {\"messageAlign\": \"left\"}}}%%
+sequenceDiagram
+    autonumber
+";
+
 /// The widths of a picture in pixels. GitHub shrinks a wider one until its text is too small to read.
 const WIDTHS: RangeInclusive<f64> = 100.0..=1700.0;
 
@@ -137,8 +144,10 @@ fn problems_of_diagram(name: &str, text: &str) -> Vec<String> {
     let [diagram] = diagrams.as_slice() else {
         return vec![format!("{name}: {} diagrams, expected one", diagrams.len())];
     };
-    if !diagram.starts_with("sequenceDiagram") {
-        problems.push(format!("{name}: expected a sequence diagram"));
+    if !diagram.starts_with(HEAD) {
+        problems.push(format!(
+            "{name}: expected a diagram that starts with {HEAD:?}"
+        ));
     }
     let has_error_path = ["alt ", "opt ", "break ", "else "].iter().any(|word| {
         diagram
@@ -181,7 +190,7 @@ fn traced_steps(trace: &str) -> Vec<Vec<usize>> {
 fn steps_of_a_trace_are_read_and_compared_with_the_diagram() {
     let page = |second: usize| {
         format!(
-            "```mermaid\nsequenceDiagram\n  opt x\n  A->>B: one\n  end\n  B-->>A: two\n```\n\n\
+            "```mermaid\n{HEAD}  opt x\n  A->>B: one\n  end\n  B-->>A: two\n```\n\n\
              ## Trace\n\n```text\nstep  what\n   1  a\n      b\n   1  c\n{second:4}  d\n```\n"
         )
     };
