@@ -179,6 +179,10 @@ pub(crate) fn advice(decision: &Decision, place: LicensePlace) -> Option<&'stati
         Code::GraceOffline | Code::CheckInOverdue => {
             "install a new validation token; ask the vendor for one"
         }
+        // A trial cannot be renewed.
+        Code::GraceRenewal | Code::Expired if decision.license().is_some_and(License::is_trial) => {
+            "ask the vendor for a license in place of the trial"
+        }
         Code::GraceRenewal | Code::Expired => "ask the vendor for a renewal",
         Code::Revoked if matches!(decision.evidence(), Evidence::Revocation { .. }) => {
             "ask the vendor for another license"

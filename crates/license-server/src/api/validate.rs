@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::State;
-use license_core::chrono::{DateTime, Utc};
+use license_core::chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -33,6 +33,11 @@ pub(super) struct ValidateBody {
     #[serde(default)]
     #[schema(max_length = 100)]
     version: Option<String>,
+    /// The day on which the application was built (UTC), for a license that covers builds up to a
+    /// date. With a version, such a license needs it.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = Date)]
+    build_date: Option<NaiveDate>,
     /// A random text that the validation token repeats.
     #[serde(default)]
     #[schema(max_length = 128)]
@@ -53,6 +58,7 @@ impl ValidateBody {
             user,
             missing_login,
             version: self.version,
+            build_date: self.build_date,
             nonce: self.nonce,
         })
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use license_core::claims::Status;
 use license_core::evaluate::Evidence;
 use license_core::issue::ValidationDraft;
@@ -46,6 +46,8 @@ pub struct ValidateRequest {
     pub missing_login: Option<Refusal>,
     /// The version of the application.
     pub version: Option<String>,
+    /// The day on which the application was built, for licenses that end with a build date.
+    pub build_date: Option<NaiveDate>,
     /// A random text that the token repeats. A request with a nonce always gets a new token.
     pub nonce: Option<String>,
 }
@@ -96,6 +98,7 @@ struct CacheKey {
     machine: String,
     user: Option<String>,
     version: Option<String>,
+    build_date: Option<NaiveDate>,
     /// The minute in which the token was signed.
     minute: i64,
     /// The content from which the answer follows.
@@ -143,6 +146,7 @@ impl ValidateService {
             machine: machine.to_string(),
             user: assigned.map_or(request.user, |email| Some(email.to_string())),
             version: request.version,
+            build_date: request.build_date,
             minute: shared_tokens::minute_of(now),
             content: self.site.content().version,
         };
@@ -155,7 +159,13 @@ impl ValidateService {
         }
         let user = key.user.as_deref();
         let verdict = self
-            .decide(&installed.license, &machine, user, version, now)
+            .decide(
+                &installed.license,
+                &machine,
+                user,
+                (version, key.build_date),
+                now,
+            )
             .await?;
         // A machine that activates now must not wait for the next minute.
         let is_cached = is_cacheable && verdict.code != Code::NotActivated;
@@ -186,7 +196,7 @@ impl ValidateService {
         license: &License,
         machine: &Machine,
         user: Option<&str>,
-        version: Option<Version>,
+        (version, build_date): (Option<Version>, Option<NaiveDate>),
         now: DateTime<Utc>,
     ) -> Result<Verdict, Refusal> {
         let standing = vendor::standing(&self.site, license, machine).await?;
@@ -199,6 +209,9 @@ impl ValidateService {
         let mut context = Context::at(now).machine(machine).activations(&activations);
         if let Some(user) = user {
             context = context.user(user);
+        }
+        if let Some(date) = build_date {
+            context = context.build_date(date.and_time(NaiveTime::MIN).and_utc());
         }
         context = match version {
             Some(version) => context.app_version(version),

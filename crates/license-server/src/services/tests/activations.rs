@@ -67,6 +67,7 @@ async fn a_request_waits_for_the_answer_of_the_vendor() {
         user: None,
         missing_login: None,
         version: None,
+        build_date: None,
         nonce: Some("n".to_owned()),
     };
     let before = server.services.validate.validate(validate()).await.unwrap();

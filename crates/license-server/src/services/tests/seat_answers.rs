@@ -108,6 +108,7 @@ async fn a_fingerprint_that_is_not_well_formed_is_no_name_of_a_machine() {
             user: None,
             missing_login: None,
             version: None,
+            build_date: None,
             nonce: None,
         };
         check(

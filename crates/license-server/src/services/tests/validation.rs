@@ -17,6 +17,7 @@ pub(crate) fn request(credential: &str) -> ValidateRequest {
         user: None,
         missing_login: None,
         version: Some("1.4.2".to_owned()),
+        build_date: None,
         nonce: None,
     }
 }
@@ -83,6 +84,40 @@ async fn a_token_is_signed_once_a_minute_for_a_machine_and_always_for_a_nonce() 
     assert_eq!(validate(request(&token)).await, first);
     server.pass(1).await;
     assert_ne!(validate(request(&token)).await, first);
+}
+
+#[tokio::test]
+async fn a_license_for_builds_up_to_a_date_is_decided_by_the_stated_date() {
+    let server = TestServer::start().await;
+    let license = token(1, |draft| draft.maintenance_until = Some(at("2027-01-05")));
+    server.install(&license).await;
+    let code = |version: Option<&str>, build_date: Option<&str>| {
+        let request = ValidateRequest {
+            version: version.map(str::to_owned),
+            build_date: build_date.map(|date| date.parse().unwrap()),
+            ..request(&license)
+        };
+        let server = &server;
+        async move {
+            server
+                .services
+                .validate
+                .validate(request)
+                .await
+                .unwrap()
+                .code
+        }
+    };
+    assert_eq!(code(Some("1.4.2"), Some("2027-01-05")).await, Code::Valid);
+    let later = code(Some("1.4.2"), Some("2027-01-06")).await;
+    assert_eq!(later, Code::VersionNotCovered);
+    assert_eq!(
+        code(None, Some("2027-01-06")).await,
+        Code::VersionNotCovered
+    );
+    // The version alone does not say when the program was built.
+    assert_eq!(code(Some("1.4.2"), None).await, Code::VersionNotCovered);
+    assert_eq!(code(None, None).await, Code::Valid);
 }
 
 #[tokio::test]
