@@ -159,3 +159,22 @@ async fn the_user_info_completes_a_thin_token_about_the_same_person() {
     assert_eq!(page.code(), (401, "LOGIN_INVALID"), "another person");
     assert_eq!(site.members().await.len(), 1);
 }
+
+#[tokio::test]
+async fn a_private_authority_must_be_named() {
+    let mut site = Site::start().await;
+    let (provider, authority) = FakeProvider::start_with_tls(site.now()).await;
+    let (_, other) = FakeProvider::start_with_tls(site.now()).await;
+    let issuer = provider.issuer.clone();
+    site.provider = provider;
+    for (pem, expected) in [(None, 503), (Some(other), 503), (Some(authority), 303)] {
+        site.id = site
+            .create(&settings(&issuer, &json!({ "ca_certificates": pem })))
+            .await;
+        let started = TestBrowser::default()
+            .open(&site.api, &site.path("start"))
+            .await;
+        assert_eq!(started.status, expected, "{started:?}");
+    }
+    assert_eq!(code(&site).await.0, 303);
+}

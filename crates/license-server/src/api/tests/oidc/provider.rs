@@ -11,9 +11,13 @@ use axum::extract::{Form, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use axum_server::tls_rustls::RustlsConfig;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use percent_encoding::percent_decode_str;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::ServerConfig;
+use rustls::pki_types::PrivateKeyDer;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -92,6 +96,26 @@ impl FakeProvider {
     pub(super) async fn start(now: i64) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let issuer = format!("http://{}", listener.local_addr().unwrap());
+        let (provider, router) = Self::new(issuer, now);
+        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        provider
+    }
+
+    /// Starts a provider with a certificate of an authority. Returns the certificate of the
+    /// authority in PEM.
+    pub(super) async fn start_with_tls(now: i64) -> (Self, String) {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let issuer = format!("https://{}", listener.local_addr().unwrap());
+        let (provider, router) = Self::new(issuer, now);
+        let (authority, config) = certificate();
+        let config = RustlsConfig::from_config(Arc::new(config));
+        let server = axum_server::from_tcp_rustls(listener, config).unwrap();
+        tokio::spawn(async move { server.serve(router.into_make_service()).await.unwrap() });
+        (provider, authority)
+    }
+
+    fn new(issuer: String, now: i64) -> (Self, Router) {
         let state = Arc::new(Mutex::new(ProviderState {
             keys: TestProvider::new(),
             key_id: "first".to_owned(),
@@ -111,8 +135,7 @@ impl FakeProvider {
             .route("/token", post(token))
             .route("/user", get(user_info))
             .with_state(Arc::clone(&state));
-        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Self { issuer, state }
+        (Self { issuer, state }, router)
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, ProviderState> {
@@ -191,6 +214,31 @@ impl ProviderState {
         let header = json!({ "alg": "ES256", "kid": self.key_id });
         is_right.then(|| self.keys.sign_ec(&header, &claims))
     }
+}
+
+/// Creates an authority, and a certificate of it for this machine.
+fn certificate() -> (String, ServerConfig) {
+    let mut parameters = CertificateParams::new(Vec::new()).unwrap();
+    parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().unwrap();
+    let authority = CertifiedIssuer::self_signed(parameters, key).unwrap();
+    let parameters = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let chain = vec![
+        parameters
+            .signed_by(&key, &authority)
+            .unwrap()
+            .der()
+            .clone(),
+    ];
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let provider = rustls::crypto::aws_lc_rs::default_provider();
+    let config = ServerConfig::builder_with_provider(Arc::new(provider))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain, key);
+    (authority.pem(), config.unwrap())
 }
 
 type Shared = State<Arc<Mutex<ProviderState>>>;
