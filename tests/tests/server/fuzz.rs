@@ -50,7 +50,7 @@ phases.stateful.enabled = false
 
 # Requests with wrong credentials are limited, and a test of each route covers these.
 [[operations]]
-include-path-regex = "^/api/v1/identity-providers"
+include-path-regex = "^/api/v1/(groups|identity-providers|invitations|members)"
 checks.ignored_auth.enabled = false
 "#;
 
