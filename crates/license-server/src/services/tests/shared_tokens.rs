@@ -19,6 +19,7 @@ async fn validate(services: &Services, credential: &str) -> String {
         user: None,
         missing_login: None,
         version: None,
+        build_date: None,
         nonce: None,
     };
     let reply = services.validate.validate(request).await.unwrap();

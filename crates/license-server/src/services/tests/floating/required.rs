@@ -18,6 +18,7 @@ async fn a_license_that_requires_a_seat_validates_without_one_and_is_valid_with_
         user: None,
         missing_login: None,
         version: None,
+        build_date: None,
         nonce: None,
     };
     let reply = server.services.validate.validate(request).await.unwrap();
