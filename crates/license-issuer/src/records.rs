@@ -18,11 +18,20 @@ use crate::ledger::{LedgerEntryKind, NewLedgerEntry};
 use crate::members::MemberLayout;
 
 /// Members of a license's entry that no license contains. They describe how the license was issued.
-pub const UNSIGNED_LICENSE_MEMBERS: [&str; 5] =
-    ["order", "again", "reassigned", "server_name", ISSUED_BY];
+pub const UNSIGNED_LICENSE_MEMBERS: [&str; 6] = [
+    "order",
+    "again",
+    "reassigned",
+    "server_name",
+    ISSUED_BY,
+    ISSUED_FROM,
+];
 
 /// The member that names who ordered a license or statement from a license server.
 pub const ISSUED_BY: &str = "issued_by";
+
+/// The member with the address from which this order came.
+pub const ISSUED_FROM: &str = "issued_from";
 
 /// Members of an answer's entry that no token contains. They come from the license or the request.
 pub const UNSIGNED_ANSWER_MEMBERS: [&str; 3] = ["customer", "mark", "requested_at"];

@@ -1,6 +1,7 @@
 //! The commands, one module for each, and the modules that several commands use.
 
 mod account;
+mod audit;
 mod backup;
 mod check_config;
 mod database;
@@ -65,6 +66,7 @@ fn run_configured(
         Command::Backup(arguments) => backup::run(&arguments, &config?, terminal),
         Command::Install(arguments) => install::run(&arguments, &config?, terminal),
         Command::Account(command) => account::run(&command, &config?, terminal),
+        Command::Audit(command) => audit::run(&command, config, terminal),
         Command::Token(command) => token::run(&command, &config?, terminal),
         Command::User(command) => user::run(&command, &config?, terminal),
         Command::Openapi(_) | Command::Description(_) => Ok(()),

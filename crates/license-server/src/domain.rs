@@ -36,7 +36,9 @@ pub use account::{
 pub use activation::{ActivationRecord, ActivationState};
 pub use actor::Actor;
 pub use api_token::{ApiToken, Scope, Scopes, SecretDigest};
-pub use audit::{AuditEntry, AuditFault, AuditReport, NewAuditEntry};
+pub use audit::{
+    AuditCheckpoint, AuditEntry, AuditFault, AuditLine, AuditLineError, AuditReport, NewAuditEntry,
+};
 pub use database::{DatabaseStatus, MoveReport, RedisStatus};
 pub use email::EmailAddress;
 pub use event::EventRecord;
@@ -74,4 +76,4 @@ pub use telemetry::{
     TelemetrySize,
 };
 pub use tenant::TenantId;
-pub use usage::{UsageLimits, UsageRecord};
+pub use usage::{UsageExtent, UsageLimits, UsageRecord};

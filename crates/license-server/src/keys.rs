@@ -3,6 +3,7 @@
 //! The vendor certifies the public key in the claim `cnf` of the license. The key never signs a
 //! license, and it is not the key of a TLS certificate.
 
+pub(crate) mod checkpoint;
 mod token;
 
 use std::error::Error;

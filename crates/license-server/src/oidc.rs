@@ -9,6 +9,7 @@ mod logout;
 mod values;
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -165,7 +166,10 @@ impl OidcService {
         let person = found.client.person(&code, &values).await?;
         let (secret, session) = self.enter(&found, person, &browser.client).await?;
         if let Some(former) = &browser.session {
-            self.tenants.accounts().end_former(former).await?;
+            self.tenants
+                .accounts()
+                .end_former(former, &browser.client)
+                .await?;
         }
         Ok(FinishedSignIn {
             session,
@@ -212,14 +216,19 @@ impl OidcService {
         }
     }
 
-    /// Ends sessions at the request of a provider. A token counts once, and a repetition changes
+    /// Ends sessions at the request of a provider, which came from `address`. A token counts once, and a repetition changes
     /// nothing.
     ///
     /// # Errors
     ///
     /// Returns `NOT_FOUND` if there is no such provider, and `LOGIN_INVALID`, `LOGIN_EXPIRED` or
     /// `LOGIN_UNAVAILABLE` if the token cannot be verified.
-    pub(crate) async fn log_out(&self, id: &str, token: &str) -> Result<(), Refusal> {
+    pub(crate) async fn log_out(
+        &self,
+        id: &str,
+        token: &str,
+        address: Option<IpAddr>,
+    ) -> Result<(), Refusal> {
         let found = self.find(id).await?;
         let notice = found.client.logout_notice(token).await?;
         let mut digest = Sha256::new();
@@ -233,7 +242,8 @@ impl OidcService {
             return Err(invalid("the logout token was used before"));
         }
         let (subject, session) = (notice.subject.as_deref(), notice.session.as_deref());
-        sign_ins.end(&found.provider, subject, session).await
+        let ended = sign_ins.end(&found.provider, subject, session, address);
+        ended.await
     }
 
     /// Returns the URL at which a person also signs out of a provider, if it has one.

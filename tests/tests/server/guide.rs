@@ -279,7 +279,11 @@ fn administrators_and_clients_use_the_api_with_curl() {
     operator.set("TOKEN", token);
     operator.set("LICENSE_KEY", license.key());
     operator.set_url(server.url());
+    let backup = operator.scratch.file("backup");
+    std::fs::create_dir(&backup).unwrap();
+    operator.replace("/backup", backup.to_str().unwrap());
     let output = operator.follow("Administrators");
+    assert!(output.contains("is that of the checkpoint of"), "{output}");
     assert!(output.contains("\"is_intact\":true"), "{output}");
     let scopes = "\"scopes\":[\"seats:read\",\"seats:manage\"]";
     assert!(output.contains(scopes), "{output}");

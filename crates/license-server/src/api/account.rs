@@ -482,6 +482,8 @@ pub(super) async fn confirm_email(
     StrictJson(body): StrictJson<LinkTokenBody>,
 ) -> Result<StatusCode, Problem> {
     app.limit_visitor(&visitor)?;
-    app.accounts().confirm_email_change(&body.token).await?;
+    app.accounts()
+        .confirm_email_change(&body.token, &visitor.client)
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }

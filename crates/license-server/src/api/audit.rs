@@ -17,9 +17,17 @@ use crate::domain::AuditEntry;
 pub(super) struct EntryBody {
     seq: u64,
     at: String,
+    /// What the hash covers: 2, or 1 for an entry of an earlier version.
+    format: u64,
     actor: String,
+    /// The address from which the request came. A change at the console has none.
+    address: Option<String>,
     action: String,
     subject: String,
+    /// The state before the change, or null if there was none.
+    #[schema(value_type = Option<Object>)]
+    before: Option<Value>,
+    /// The state after the change, or other details.
     #[schema(value_type = Object)]
     details: Value,
     /// The SHA-256 of this entry and the hash of the entry before.
@@ -31,9 +39,14 @@ impl From<AuditEntry> for EntryBody {
         Self {
             seq: entry.seq,
             at: entry.at,
+            format: entry.format,
             actor: entry.actor,
+            address: entry.address,
             action: entry.action,
             subject: entry.subject,
+            before: entry
+                .before
+                .map(|text| serde_json::from_str(&text).unwrap_or_default()),
             details: serde_json::from_str(&entry.details).unwrap_or_default(),
             hash: hex::encode(&entry.hash),
         }

@@ -71,7 +71,8 @@ async fn caller(
     peer: Option<Peer>,
     needed: Option<NeededPermission>,
 ) -> Result<Caller, Problem> {
-    let principal = principal(app, method, headers, peer).await?;
+    let mut principal = principal(app, method, headers, peer).await?;
+    principal.actor = principal.actor.at_some(peer.map(Peer::address));
     admit(app, principal, needed).await
 }
 
@@ -104,7 +105,7 @@ async fn administered_groups(
     principal: &Principal,
     needed: NeededPermission,
 ) -> Result<Option<Arc<[GroupId]>>, Problem> {
-    let Actor::Account(account) = &principal.actor else {
+    let Actor::Account(account) = principal.actor.identity() else {
         return Ok(None);
     };
     if !needed.is_for_groups {

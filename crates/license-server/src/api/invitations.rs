@@ -180,7 +180,10 @@ pub(super) async fn accept(
             password: Password::new(password),
         });
     let person = person.as_ref().map(super::person::Person::signed_in);
-    let organization = app.accounts().accept(&body.token, person, new).await?;
+    let organization = app
+        .accounts()
+        .accept(&body.token, person, new, &visitor.client)
+        .await?;
     Ok(Json(JoinedBody {
         organization: organization.to_string(),
     }))

@@ -144,6 +144,7 @@ pub(super) async fn callback(
 )]
 pub(super) async fn log_out(
     State(app): State<App>,
+    peer: Option<Extension<Peer>>,
     StrictPath(provider): StrictPath<String>,
     form: Result<Form<LogoutForm>, FormRejection>,
 ) -> Result<StatusCode, Problem> {
@@ -151,7 +152,11 @@ pub(super) async fn log_out(
         let problem = Problem::malformed("expected a form with the member logout_token");
         return Err(problem.hint("send the logout token as application/x-www-form-urlencoded"));
     };
-    let ended = app.oidc().log_out(&provider, &form.logout_token).await;
+    let address = peer.map(|Extension(peer)| peer.address());
+    let ended = app
+        .oidc()
+        .log_out(&provider, &form.logout_token, address)
+        .await;
     ended.map_err(|refusal| {
         // The specification has the status 400 for each token that is not accepted.
         let refusal = match refusal.kind {

@@ -105,7 +105,9 @@ pub(super) async fn confirm(
         password: Password::new(body.password),
         organization: body.organization,
     };
-    app.accounts().confirm_registration(registration).await?;
+    app.accounts()
+        .confirm_registration(registration, &visitor.client)
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -143,7 +145,9 @@ pub(super) async fn confirm_reset(
 ) -> Result<StatusCode, Problem> {
     app.limit_visitor(&visitor)?;
     let password = Password::new(body.password);
-    app.accounts().confirm_reset(&body.token, password).await?;
+    app.accounts()
+        .confirm_reset(&body.token, password, &visitor.client)
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

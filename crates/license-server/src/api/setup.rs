@@ -6,13 +6,14 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
-use axum::{Form, Json, Router};
+use axum::{Extension, Form, Json, Router};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::App;
 use super::body::{StrictJson, receive};
 use super::paths::StrictPath;
+use super::peer::Peer;
 use super::problem::Problem;
 use super::registrations::email;
 use super::tokens::{created, token_name};
@@ -85,15 +86,16 @@ struct SetupForm {
 )]
 pub(super) async fn complete(
     State(app): State<App>,
+    Extension(peer): Extension<Peer>,
     StrictJson(body): StrictJson<SetupBody>,
 ) -> Result<Response, Problem> {
     let name = token_name(&body.name)?;
-    let setup = &app.services().setup;
+    let (setup, peer) = (&app.services().setup, Some(peer.address()));
     match (body.email, body.password) {
-        (None, None) => Ok(created(setup.complete(&body.secret, &name).await?)),
+        (None, None) => Ok(created(setup.complete(&body.secret, &name, peer).await?)),
         (Some(address), Some(password)) => {
             let (address, password) = (email(&address)?, Password::new(password));
-            let account = setup.complete_with_account(&body.secret, &name, address, password);
+            let account = setup.complete_with_account(&body.secret, &name, address, password, peer);
             let account = account.await?.to_string();
             Ok((StatusCode::CREATED, Json(FirstAccountBody { account })).into_response())
         }
@@ -131,6 +133,7 @@ async fn page(State(app): State<App>, StrictPath(secret): StrictPath<String>) ->
 
 async fn submit(
     State(app): State<App>,
+    Extension(peer): Extension<Peer>,
     StrictPath(secret): StrictPath<String>,
     form: Result<Form<SetupForm>, FormRejection>,
 ) -> Response {
@@ -139,7 +142,8 @@ async fn submit(
         let text = "<p>Expected a name of 1 to 100 characters. Go back, and correct it.</p>";
         return html(StatusCode::BAD_REQUEST, "The name is not acceptable", text);
     };
-    match app.services().setup.complete(&secret, &name).await {
+    let (setup, address) = (&app.services().setup, Some(peer.address()));
+    match setup.complete(&secret, &name, address).await {
         Ok(new) => {
             let text = format!(
                 "<p>This token is shown once. Store it in a password manager:</p>\

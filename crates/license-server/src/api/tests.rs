@@ -163,6 +163,7 @@ impl TestApi {
             actor: Actor::Console,
             action: "token.create",
             subject: token.id.clone(),
+            before: None,
             details: Value::Null,
             at: token.created_at,
         };

@@ -66,7 +66,12 @@ impl OpenedDatabase {
                 _ => {}
             }
             // Another server may record its key at the same time.
-            let replaced = shared.set_server_key(&tenant, expected.as_deref(), &id, key_entry(&id));
+            let replaced = shared.set_server_key(
+                &tenant,
+                expected.as_deref(),
+                &id,
+                key_entry(&id, expected.as_deref()),
+            );
             if replaced.await.map_err(failed)? {
                 return Ok(());
             }
@@ -165,7 +170,12 @@ pub(super) async fn record_key(config: &Config, directory: &DataDir) -> Result<(
     if known.as_ref() == Some(&kid) {
         return Ok(());
     }
-    let replaced = shared.set_server_key(&tenant, known.as_deref(), &kid, key_entry(&kid));
+    let replaced = shared.set_server_key(
+        &tenant,
+        known.as_deref(),
+        &kid,
+        key_entry(&kid, known.as_deref()),
+    );
     if replaced.await.map_err(failed)? {
         return Ok(());
     }
@@ -186,7 +196,7 @@ pub(super) async fn record_first_key(config: &Config, directory: &DataDir) -> Re
     };
     let tenant = TenantId::site();
     let failed = |error| not_opened(config, &error);
-    let recorded = shared.set_server_key(&tenant, None, &kid, key_entry(&kid));
+    let recorded = shared.set_server_key(&tenant, None, &kid, key_entry(&kid, None));
     if recorded.await.map_err(failed)? {
         return Ok(());
     }
@@ -241,14 +251,10 @@ pub(super) async fn shared(
     Ok(opened.shared)
 }
 
-fn key_entry(kid: &str) -> NewAuditEntry {
-    NewAuditEntry {
-        actor: Actor::Console,
-        action: "server.key",
-        subject: kid.to_owned(),
-        details: json!({}),
-        at: now(),
-    }
+/// Returns the audit entry of a new key, in place of another one.
+fn key_entry(kid: &str, former: Option<&str>) -> NewAuditEntry {
+    NewAuditEntry::new(Actor::Console, "server.key", kid, json!({}), now())
+        .with_before(former.map(|kid| json!({ "kid": kid })))
 }
 
 fn other_key(expected: &str, found: &str) -> Failure {

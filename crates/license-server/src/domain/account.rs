@@ -4,6 +4,7 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 use license_core::encoding::hex;
+use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::api_token::SecretDigest;
@@ -176,6 +177,19 @@ pub enum AccountChange {
     EndTotp(SecondFactor),
     /// Replaces the recovery codes. Uses up the factor.
     RecoveryCodes(SecondFactor, Vec<SecretDigest>),
+}
+
+impl AccountChange {
+    /// Returns the state before the change for the audit trail, if the change itself tells it. The
+    /// trail has neither names nor secrets of people.
+    pub fn former(&self) -> Option<Value> {
+        let has_totp = match self {
+            Self::ConfirmTotp(..) => false,
+            Self::EndTotp(_) => true,
+            _ => return None,
+        };
+        Some(json!({ "totp": has_totp }))
+    }
 }
 
 /// The proof of a second factor, which works once.

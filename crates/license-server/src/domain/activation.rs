@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use license_core::LicenseId;
+use serde_json::{Value, json};
 
 /// The state of an activation request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -54,4 +55,11 @@ pub struct ActivationRecord {
     pub receipt: Option<String>,
     /// The state.
     pub state: ActivationState,
+}
+
+impl ActivationRecord {
+    /// Returns the state for the audit trail.
+    pub fn audited(&self) -> Value {
+        json!({ "state": self.state.as_str(), "answered_at": self.answered_at })
+    }
 }

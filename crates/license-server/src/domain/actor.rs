@@ -1,6 +1,7 @@
 //! The originators of changes, as the audit trail records them.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use license_core::LicenseId;
 
@@ -23,17 +24,65 @@ pub enum Actor {
     Server,
     /// Another program that writes the vendor's ledger, such as `keygen`.
     Ledger,
+    /// An originator whose request came from this address. [`Actor::at`] creates the value.
+    At {
+        /// The originator, without an address.
+        actor: Box<Self>,
+        /// The address of the connection, or the address that a trusted proxy names.
+        address: IpAddr,
+    },
 }
 
 impl Actor {
-    /// Returns the originator of a ledger entry from its member `issued_by`, which a server writes.
-    pub fn of_ledger_entry(issued_by: Option<&str>) -> Self {
-        let named = issued_by.and_then(|text| text.split_once(':'));
-        match named {
-            Some(("token", id)) => Self::ApiToken(id.to_owned()),
-            Some(("account", id)) => AccountId::parse(id).map_or(Self::Ledger, Self::Account),
-            _ => Self::Ledger,
+    /// Returns the same originator with the address from which the request came.
+    #[must_use]
+    pub fn at(self, address: IpAddr) -> Self {
+        let actor = match self {
+            Self::At { actor, .. } => actor,
+            actor => Box::new(actor),
+        };
+        let address = address.to_canonical();
+        Self::At { actor, address }
+    }
+
+    /// Returns the same originator with the address, if there is one.
+    #[must_use]
+    pub fn at_some(self, address: Option<IpAddr>) -> Self {
+        match address {
+            Some(address) => self.at(address),
+            None => self,
         }
+    }
+
+    /// Returns the originator without the address.
+    pub fn identity(&self) -> &Self {
+        match self {
+            Self::At { actor, .. } => actor.identity(),
+            actor => actor,
+        }
+    }
+
+    /// Returns the address from which the request came. A change at the console has none.
+    pub fn address(&self) -> Option<IpAddr> {
+        match self {
+            Self::At { address, .. } => Some(*address),
+            _ => None,
+        }
+    }
+
+    /// Returns the originator of a ledger entry from its members `issued_by` and `issued_from`,
+    /// which a server writes.
+    pub fn of_ledger_entry(issued_by: Option<&str>, issued_from: Option<&str>) -> Self {
+        let named = issued_by.and_then(|text| text.split_once(':'));
+        let actor = match named {
+            Some(("token", id)) => Self::ApiToken(id.to_owned()),
+            Some(("account", id)) => match AccountId::parse(id) {
+                Some(account) => Self::Account(account),
+                None => return Self::Ledger,
+            },
+            _ => return Self::Ledger,
+        };
+        actor.at_some(issued_from.and_then(|text| text.parse().ok()))
     }
 
     /// Returns the account in the text of an originator.
@@ -42,6 +91,7 @@ impl Actor {
     }
 }
 
+/// Prints the originator without the address.
 impl fmt::Display for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -52,6 +102,27 @@ impl fmt::Display for Actor {
             Self::License(id) => write!(f, "license:{}", id.as_str()),
             Self::Server => f.write_str("server"),
             Self::Ledger => f.write_str("ledger"),
+            Self::At { actor, .. } => actor.fmt(f),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_does_not_change_the_originator() {
+        let token = Actor::ApiToken("tok_1".to_owned());
+        let address = |text: &str| text.parse::<IpAddr>().unwrap();
+        let found = token.clone().at(address("::ffff:192.0.2.1"));
+        assert_eq!(found.to_string(), "token:tok_1");
+        assert_eq!(found.identity(), &token);
+        assert_eq!(found.address(), Some(address("192.0.2.1")));
+        // The last address counts.
+        let moved = found.at(address("192.0.2.2"));
+        assert_eq!(moved.identity(), &token);
+        assert_eq!(moved.address(), Some(address("192.0.2.2")));
+        assert_eq!(token.address(), None);
     }
 }

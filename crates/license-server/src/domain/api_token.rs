@@ -3,6 +3,7 @@
 use std::fmt;
 
 use chrono::{DateTime, NaiveDate, Utc};
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::role::{Permission, Permissions, Role};
@@ -137,6 +138,16 @@ pub struct ApiToken {
 }
 
 impl ApiToken {
+    /// Returns the state for the audit trail, without the secret.
+    pub fn audited(&self) -> Value {
+        json!({
+            "name": self.name,
+            "scopes": self.scopes.names(),
+            "expires_at": self.expires_at,
+            "revoked_at": self.revoked_at,
+        })
+    }
+
     /// Returns whether the token can be used.
     pub fn is_valid_at(&self, now: DateTime<Utc>) -> bool {
         self.revoked_at.is_none() && self.expires_at.is_none_or(|end| now < end)

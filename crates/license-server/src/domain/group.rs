@@ -1,10 +1,12 @@
 //! Groups: the departments of an organization.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use chrono::{DateTime, Utc};
 use license_core::encoding::hex;
 use license_seats::{Reservation, ReservationTarget};
+use serde_json::{Value, json};
 
 use super::account::AccountId;
 use super::email::EmailAddress;
@@ -57,6 +59,17 @@ pub struct Group {
 const MAX_GROUP_NAME: usize = 100;
 
 impl Group {
+    /// Returns the state for the audit trail, with the shares of the group.
+    pub fn audited(&self, shares: &BTreeMap<PoolId, GroupShare>) -> Value {
+        let shares = shares.iter().map(|(pool, share)| share.audited(pool));
+        json!({ "name": self.name, "shares": shares.collect::<Vec<_>>() })
+    }
+
+    /// Returns the part of a member for the audit trail.
+    pub fn audited_member(account: &AccountId, is_administrator: bool) -> Value {
+        json!({ "member": account.as_str(), "administrator": is_administrator })
+    }
+
     /// Returns the name of a group without spaces around it, if it is acceptable: 1 to 100
     /// characters without control characters.
     pub fn accepted_name(text: &str) -> Option<String> {
@@ -106,6 +119,11 @@ impl GroupShare {
         reserved: 0,
         at_most: None,
     };
+
+    /// Returns the share of a pool for the audit trail.
+    pub fn audited(&self, pool: &PoolId) -> Value {
+        json!({ "pool": pool.as_str(), "reserved": self.reserved, "at_most": self.at_most })
+    }
 
     /// Returns whether the share neither keeps nor bounds seats.
     pub fn is_empty(&self) -> bool {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::account::SealedSecret;
 use super::email::EmailAddress;
@@ -25,6 +25,34 @@ pub struct IdentityProvider {
     pub created_at: DateTime<Utc>,
     /// The time of the last change.
     pub changed_at: DateTime<Utc>,
+}
+
+impl IdentityProvider {
+    /// Returns the state for the audit trail, without the secret and the certificates.
+    pub fn audited(&self) -> Value {
+        let settings = &self.settings;
+        let roles = settings.roles.iter();
+        let roles = roles.map(|rule| json!({ "group": rule.group, "role": rule.role.as_str() }));
+        let departments = settings.departments.iter();
+        let departments =
+            departments.map(|rule| json!({ "group": rule.group, "department": rule.department }));
+        json!({
+            "name": settings.name,
+            "issuer": settings.issuer,
+            "client_id": settings.client_id,
+            "has_secret": self.secret.is_some(),
+            "hosts": settings.hosts,
+            "groups_claim": settings.groups_claim,
+            "roles": roles.collect::<Vec<_>>(),
+            "departments": departments.collect::<Vec<_>>(),
+            "default_role": settings.default_role.map(Role::as_str),
+            "highest_role": settings.highest_role.map(Role::as_str),
+            "creates_people": settings.creates_people,
+            "links_members": settings.links_members,
+            "email_domains": settings.email_domains,
+            "is_enabled": settings.is_enabled,
+        })
+    }
 }
 
 /// The settings of an identity provider, without the client secret. The database has them as JSON.

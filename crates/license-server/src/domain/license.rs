@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use license_core::LicenseId;
+use serde_json::{Value, json};
 
 use super::pool::PoolId;
 
@@ -30,4 +31,16 @@ pub struct LicenseRecord {
     pub installed_at: DateTime<Utc>,
     /// The number of the installation. The store sets it.
     pub number: u64,
+}
+
+impl LicenseRecord {
+    /// Returns the state for the audit trail, without the key and the token.
+    pub fn audited(&self) -> Value {
+        json!({
+            "customer": self.customer,
+            "product": self.product,
+            "pool": self.pool.as_str(),
+            "installed_at": self.installed_at,
+        })
+    }
 }

@@ -1,6 +1,7 @@
 //! Members of organizations, and invitations.
 
 use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
 
 use super::account::AccountId;
 use super::api_token::SecretDigest;
@@ -76,6 +77,17 @@ pub struct Invitation {
     pub expires_at: DateTime<Utc>,
     /// Whether the link was sent to the address, so that its use proves the address.
     pub is_mailed: bool,
+}
+
+impl Invitation {
+    /// Returns the state for the audit trail, without the address, because entries stay for ever.
+    pub fn audited(&self) -> Value {
+        json!({
+            "role": self.role.as_str(),
+            "expires_at": self.expires_at,
+            "link": if self.is_mailed { "mailed" } else { "shown" },
+        })
+    }
 }
 
 /// Returns whether a person with a role, or without one, may give these permissions to others. The

@@ -76,6 +76,16 @@ impl NamedUser {
         audit
     }
 
+    /// Returns the audit entry of the end of the assignment, with the state before.
+    pub(crate) fn unassigned(&self, audit: &NewAuditEntry) -> NewAuditEntry {
+        let former = serde_json::json!({
+            "user": self.id,
+            "assigned_at": self.assigned_at,
+            "assigned_by": self.assigned_by,
+        });
+        self.audited(audit).with_before(Some(former))
+    }
+
     /// Returns how long the place of the user cannot go to another user.
     pub fn cool_down_left(&self, terms: &NamedUserTerms, now: LeaseTime) -> LeaseSpan {
         let end = self.since.saturating_add(terms.cool_down);

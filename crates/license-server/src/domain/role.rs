@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde_json::{Value, json};
+
 macro_rules! permissions {
     ($($variant:ident $text:literal $description:literal),+ $(,)?) => {
         /// A kind of action. Each route of administrators needs one permission.
@@ -178,6 +180,11 @@ impl Role {
         Self::Auditor,
         Self::Member,
     ];
+
+    /// Returns the role for the audit trail.
+    pub fn audited(self) -> Value {
+        json!({ "role": self.as_str() })
+    }
 
     /// Returns the name of the role.
     pub const fn as_str(self) -> &'static str {

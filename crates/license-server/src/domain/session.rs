@@ -1,6 +1,7 @@
 //! Sessions of people who have signed in.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use license_core::time::saturating_add;
@@ -71,13 +72,19 @@ pub struct SignedIn {
 }
 
 impl SignedIn {
+    /// Returns the person as the originator of changes, with the address of the request.
+    pub fn actor(&self) -> Actor {
+        let address = self.session.address.parse::<IpAddr>();
+        Actor::Account(self.account.id.clone()).at_some(address.ok())
+    }
+
     /// Returns the caller for routes of administrators. `None`: the account is not a member of the
     /// organization of the session, so there is nothing that it may see or change.
     pub fn principal(&self) -> Option<Principal> {
         let (tenant, role) = (self.session.organization.as_ref()?, self.role?);
         Some(Principal {
             tenant: tenant.clone(),
-            actor: Actor::Account(self.account.id.clone()),
+            actor: self.actor(),
             permissions: role.permissions(),
         })
     }

@@ -26,7 +26,7 @@ pub struct ProviderSignIn {
     pub account: Account,
     /// The new session, with the id of this account.
     pub session: Session,
-    /// The audit entry of the session. Other entries have its time and originator.
+    /// The audit entry of the session. Other entries have its time, originator and address.
     pub audit: NewAuditEntry,
 }
 
@@ -154,9 +154,9 @@ impl ProviderSignIn {
 
     /// Returns the audit entry of a changed role.
     pub fn role_entry(&self, account: &AccountId, from: Role, to: Role) -> NewAuditEntry {
-        let (from, to) = (from.as_str(), to.as_str());
-        let details = json!({ "provider": self.provider.id, "from": from, "to": to });
-        self.entry("member.role", account, details)
+        let details = json!({ "provider": self.provider.id, "role": to.as_str() });
+        let entry = self.entry("member.role", account, details);
+        entry.with_before(Some(from.audited()))
     }
 
     /// Returns the audit entry of the session, whose originator is the account.
@@ -165,7 +165,7 @@ impl ProviderSignIn {
         let held = departments.filter(|(_, is_held)| *is_held);
         let held: Vec<_> = held.map(|(name, _)| name).collect();
         NewAuditEntry {
-            actor: Actor::Account(account.clone()),
+            actor: Actor::Account(account.clone()).at_some(self.audit.actor.address()),
             details: json!({ "provider": self.provider.id, "departments": held }),
             ..self.audit.with_subject(&self.session.id)
         }

@@ -1,6 +1,7 @@
 //! Lists that the vendor signs and the server passes on: revocation lists and trust statements.
 
 use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
 
 /// The newest revocation list of a product.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +18,15 @@ pub struct RevocationRecord {
     pub digest: [u8; 32],
     /// The time at which the server received the list.
     pub imported_at: DateTime<Utc>,
+}
+
+impl RevocationRecord {
+    /// Returns the state of the list that this one replaces, for the audit trail.
+    pub fn former(&self, lists: &[Self]) -> Option<Value> {
+        let is_same = |list: &&Self| (&list.product, &list.issuer) == (&self.product, &self.issuer);
+        let former = lists.iter().find(is_same)?;
+        Some(json!({ "seq": former.seq, "imported_at": former.imported_at }))
+    }
 }
 
 /// A trust statement of the vendor.

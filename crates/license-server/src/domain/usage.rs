@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use license_core::LicenseId;
+use serde_json::{Value, json};
 
 /// The bounds of the usage reports of one license.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,6 +11,24 @@ pub struct UsageLimits {
     pub reports: u64,
     /// The largest size of all stored reports together, in bytes.
     pub bytes: u64,
+}
+
+/// The stored usage reports up to a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UsageExtent {
+    /// The number of reports.
+    pub reports: u64,
+    /// The number of the first report.
+    pub first: u64,
+    /// The number of the last report.
+    pub last: u64,
+}
+
+impl UsageExtent {
+    /// Returns the state for the audit trail.
+    pub fn audited(self) -> Value {
+        json!({ "reports": self.reports, "first": self.first, "last": self.last })
+    }
 }
 
 /// A usage report that a machine sent.

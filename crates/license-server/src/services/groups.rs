@@ -158,10 +158,7 @@ impl GroupService {
         account: &AccountId,
         is_administrator: bool,
     ) -> Result<(), Refusal> {
-        let details = json!({
-            "member": account.as_str(),
-            "administrator": is_administrator,
-        });
+        let details = Group::audited_member(account, is_administrator);
         let audit = self
             .site
             .audit(actor, "group.member_put", id.as_str(), details);
@@ -241,11 +238,7 @@ impl GroupService {
                 .values(format!("at most {at_most} reserved seats"), share.reserved));
         }
         let capacity = self.seats.current(pool).await?.terms.capacity;
-        let details = json!({
-            "pool": pool.as_str(),
-            "reserved": share.reserved,
-            "at_most": share.at_most,
-        });
+        let details = share.audited(pool);
         let audit = self.site.audit(actor, "group.share", id.as_str(), details);
         let change = ShareChange {
             pool: pool.clone(),

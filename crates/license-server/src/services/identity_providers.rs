@@ -5,12 +5,12 @@ mod checks;
 use std::sync::Arc;
 
 use license_core::encoding::hex;
-use serde_json::{Value, json};
+use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::site::{Site, random};
 use crate::domain::{
-    Actor, IdentityProvider, Principal, ProviderSettings, Refusal, RefusalKind, Role, SealedSecret,
+    Actor, IdentityProvider, Principal, ProviderSettings, Refusal, RefusalKind, SealedSecret,
     ServerCode, TenantId,
 };
 
@@ -84,7 +84,7 @@ impl IdentityProviderService {
             created_at: now,
             changed_at: now,
         };
-        let details = audited(&provider);
+        let details = provider.audited();
         let audit = self.site.audit(
             &caller.actor,
             "identity_provider.create",
@@ -124,11 +124,12 @@ impl IdentityProviderService {
                 changed_at: self.site.wall(),
                 ..former.clone()
             };
-            let details = json!({ "before": audited(&former), "after": audited(&provider) });
+            let details = provider.audited();
             let actor = &caller.actor;
             let audit = self
                 .site
-                .audit(actor, "identity_provider.change", id, details);
+                .audit(actor, "identity_provider.change", id, details)
+                .with_before(Some(former.audited()));
             let (store, tenant) = (&self.site.store, &self.site.tenant);
             if store
                 .change_provider(tenant, provider.clone(), audit)
@@ -148,11 +149,9 @@ impl IdentityProviderService {
     ///
     /// Returns `NOT_FOUND` if there is no such provider.
     pub async fn delete(&self, actor: &Actor, id: &str) -> Result<(), Refusal> {
-        let former = self.get(id).await?;
-        let details = json!({ "before": audited(&former) });
         let audit = self
             .site
-            .audit(actor, "identity_provider.delete", id, details);
+            .audit(actor, "identity_provider.delete", id, json!({}));
         let (store, tenant) = (&self.site.store, &self.site.tenant);
         if store.delete_provider(tenant, id, audit).await? {
             Ok(())
@@ -212,28 +211,6 @@ fn check_permissions(caller: &Principal, settings: &ProviderSettings) -> Result<
             .values(caller.permissions, format!("also {missing}"))
             .hint("ask an owner, or leave out the roles with more permissions"),
     )
-}
-
-/// Returns a provider for the audit trail, without the secret and the certificates.
-fn audited(provider: &IdentityProvider) -> Value {
-    let settings = &provider.settings;
-    let roles = settings.roles.iter();
-    let roles = roles.map(|rule| json!({ "group": rule.group, "role": rule.role.as_str() }));
-    json!({
-        "name": settings.name,
-        "issuer": settings.issuer,
-        "client_id": settings.client_id,
-        "has_secret": provider.secret.is_some(),
-        "hosts": settings.hosts,
-        "groups_claim": settings.groups_claim,
-        "roles": roles.collect::<Vec<_>>(),
-        "default_role": settings.default_role.map(Role::as_str),
-        "highest_role": settings.highest_role.map(Role::as_str),
-        "creates_people": settings.creates_people,
-        "links_members": settings.links_members,
-        "email_domains": settings.email_domains,
-        "is_enabled": settings.is_enabled,
-    })
 }
 
 fn not_found() -> Refusal {

@@ -40,7 +40,7 @@ use super::site::random;
 use crate::clock::{ServerClock as _, SteadyClock};
 use crate::domain::{
     Account, AccountId, Actor, EmailAddress, NewAuditEntry, Refusal, RefusalKind, ServerCode,
-    TenantId,
+    SignedIn, TenantId,
 };
 use crate::store::ServerStore;
 
@@ -170,15 +170,15 @@ impl AccountService {
         self.clock.wall()
     }
 
-    /// Returns an audit entry of now about the account of the originator.
-    fn audit(&self, account: &AccountId, action: &'static str) -> NewAuditEntry {
-        NewAuditEntry {
-            actor: Actor::Account(account.clone()),
-            action,
-            subject: account.to_string(),
-            details: serde_json::json!({}),
-            at: self.now(),
-        }
+    /// Returns an audit entry of now about an account.
+    fn audit(&self, actor: Actor, account: &AccountId, action: &'static str) -> NewAuditEntry {
+        let details = serde_json::json!({});
+        NewAuditEntry::new(actor, action, account.as_str(), details, self.now())
+    }
+
+    /// Returns an audit entry of now about the account of a person who changes it.
+    fn own_audit(&self, person: &SignedIn, action: &'static str) -> NewAuditEntry {
+        self.audit(person.actor(), &person.account.id, action)
     }
 
     /// Deletes sessions and links that have ended, once in ten minutes. The server calls it once a

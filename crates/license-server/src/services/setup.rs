@@ -1,5 +1,6 @@
 //! The one-time link, which creates the first administrator.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
@@ -54,17 +55,24 @@ impl SetupService {
         if is_valid { Ok(()) } else { Err(used()) }
     }
 
-    /// Creates the first administrator, and ends the validity of the link.
+    /// Creates the first administrator, whose request comes from `address`, and ends the validity of
+    /// the link.
     ///
     /// # Errors
     ///
     /// Returns `SETUP_USED` if the secret is wrong, was used, or has expired.
-    pub async fn complete(&self, secret: &str, name: &str) -> Result<NewToken, Refusal> {
-        let new = new_token(&self.site, &Actor::Setup, name, Role::Owner.into(), None)?;
+    pub async fn complete(
+        &self,
+        secret: &str,
+        name: &str,
+        address: Option<IpAddr>,
+    ) -> Result<NewToken, Refusal> {
+        let actor = Actor::Setup.at_some(address);
+        let new = new_token(&self.site, &actor, name, Role::Owner.into(), None)?;
         let details = json!({ "name": new.token.name, "scopes": new.token.scopes.names() });
         let audit = self
             .site
-            .audit(&Actor::Setup, "setup.complete", &new.token.id, details);
+            .audit(&actor, "setup.complete", &new.token.id, details);
         let (store, tenant) = (&self.site.store, &self.site.tenant);
         let digest = SecretDigest::new(secret);
         let is_complete = store.complete_setup(tenant, digest, new.token.clone(), audit);
@@ -75,7 +83,8 @@ impl SetupService {
         }
     }
 
-    /// Creates the first administrator with an account, and ends the validity of the link.
+    /// Creates the first administrator with an account, whose request comes from `address`, and ends
+    /// the validity of the link.
     ///
     /// # Errors
     ///
@@ -87,15 +96,17 @@ impl SetupService {
         name: &str,
         email: EmailAddress,
         password: Password,
+        address: Option<IpAddr>,
     ) -> Result<AccountId, Refusal> {
         self.check(secret).await?;
         let (people, now) = (&self.site.people, self.site.wall());
         let account = people.new_account(email, name, password, now).await?;
         let id = account.id.clone();
         let details = json!({ "role": Role::Owner.as_str() });
+        let actor = Actor::Setup.at_some(address);
         let audit = self
             .site
-            .audit(&Actor::Setup, "setup.complete", id.as_str(), details);
+            .audit(&actor, "setup.complete", id.as_str(), details);
         let (store, tenant) = (&self.site.store, &self.site.tenant);
         let digest = SecretDigest::new(secret);
         let completed = store.complete_setup_with_account(tenant, digest, account, audit);

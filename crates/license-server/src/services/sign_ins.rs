@@ -1,5 +1,6 @@
 //! Sign-ins of people by identity providers of the organization.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -80,9 +81,8 @@ impl SignInService {
         session: Session,
     ) -> ProviderSignIn {
         let details = json!({ "provider": provider.id });
-        let audit = self
-            .site
-            .audit(&Actor::Server, "session.create", "", details);
+        let actor = Actor::Server.at_some(session.address.parse().ok());
+        let audit = self.site.audit(&actor, "session.create", "", details);
         let latest = saturating_add(session.created_at, LONGEST_SESSION);
         ProviderSignIn {
             provider: provider.clone(),
@@ -118,7 +118,8 @@ impl SignInService {
         Ok(())
     }
 
-    /// Ends the sessions of a person, or the session with an id at the provider.
+    /// Ends the sessions of a person, or the session with an id at the provider. The request of the
+    /// provider came from `address`.
     ///
     /// # Errors
     ///
@@ -128,11 +129,13 @@ impl SignInService {
         provider: &IdentityProvider,
         subject: Option<&str>,
         session: Option<&str>,
+        address: Option<IpAddr>,
     ) -> Result<(), Refusal> {
         let details = json!({ "provider": provider.id });
+        let actor = Actor::Server.at_some(address);
         let audit = self
             .site
-            .audit(&Actor::Server, "session.logout_by_provider", "", details);
+            .audit(&actor, "session.logout_by_provider", "", details);
         let (store, tenant) = (&self.site.store, &self.site.tenant);
         store
             .end_provider_sessions(tenant, provider, subject, session, audit)

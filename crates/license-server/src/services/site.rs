@@ -166,6 +166,7 @@ impl Site {
             actor: actor.clone(),
             action,
             subject: subject.into(),
+            before: None,
             details,
             at: self.wall(),
         }

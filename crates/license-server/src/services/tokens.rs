@@ -109,7 +109,7 @@ impl TokenService {
         creator: &Actor,
         expires_at: Option<DateTime<Utc>>,
     ) -> Result<(), Refusal> {
-        let Actor::ApiToken(id) = creator else {
+        let Actor::ApiToken(id) = creator.identity() else {
             return Ok(());
         };
         let tokens = self.list().await?;

@@ -137,3 +137,11 @@ pub trait AdministrationStore: Send + Sync {
         keep: u32,
     ) -> Result<(), ServerStoreError>;
 }
+
+/// Returns the audit entry of a revoked token, with the state of the token before.
+pub(super) fn revocation(audit: &NewAuditEntry, id: &str, former: &[ApiToken]) -> NewAuditEntry {
+    let former = former.iter().find(|token| token.id == id);
+    audit
+        .with_subject(id)
+        .with_before(former.map(ApiToken::audited))
+}

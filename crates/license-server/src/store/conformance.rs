@@ -2,6 +2,7 @@
 
 mod acquires;
 mod administration;
+mod audit;
 mod groups;
 mod identities;
 mod ledger;
@@ -36,6 +37,7 @@ pub(super) async fn check(store: &dyn ServerStore) {
     people::check(store).await;
     groups::check(store).await;
     identities::check(store).await;
+    audit::check(store).await;
     ledger::check(store).await;
     seats::check(store).await;
     replay::replay(&[store], async |_| {}).await;

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use license_seats::{
-    LeaseSpan, LeaseTime, OpenLease, PoolTerms, PoolUsage, SeatCommand, SeatOutcome, Ticket,
+    LeaseSpan, LeaseTime, OpenLease, Pool, PoolTerms, PoolUsage, SeatCommand, SeatOutcome, Ticket,
 };
+use serde_json::{Value, json};
 
 use crate::domain::{Page, PageRequest, PoolId};
 
@@ -90,4 +91,22 @@ impl TicketRow {
         let class = u8::from(!self.ticket.front);
         format!("{class}-{:020}", self.ticket.number)
     }
+}
+
+/// Returns the state of the lease that an administrator ends, for the audit trail.
+pub(super) fn former_lease(pool: &Pool, command: &SeatCommand) -> Option<Value> {
+    let SeatCommand::End(end) = command else {
+        return None;
+    };
+    let lease = pool.lease(&end.session)?;
+    let holder = &lease.holder;
+    Some(json!({
+        "session": holder.session.to_string(),
+        "user": holder.user,
+        "machine": holder.machine.as_ref().map(ToString::to_string),
+        "seq": lease.seq,
+        "is_borrowed": lease.is_borrowed(),
+        "is_overage": lease.overage,
+        "soft_end": lease.soft_end,
+    }))
 }

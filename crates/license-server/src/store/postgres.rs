@@ -38,6 +38,7 @@ mod values;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 pub use self::config::PostgresConfig;
@@ -66,6 +67,9 @@ pub struct PostgresStore {
     identity: Arc<Identity>,
     keeper: Arc<ClockKeeper>,
     pools: Pools,
+    /// The permit of a query that reads a whole table. The other connections stay free for short
+    /// queries.
+    long_turn: Semaphore,
     /// The background task of the keeper, if the process is a node.
     keeper_task: Mutex<Option<KeeperTask>>,
     /// Receives the notifications of other nodes, if the process is a node.
@@ -163,6 +167,7 @@ impl PostgresStore {
             identity,
             keeper,
             pools,
+            long_turn: Semaphore::new(1),
             keeper_task: Mutex::new(None),
             listener: None,
         })

@@ -153,6 +153,7 @@ async fn create_member(api: &TestApi, id: &AccountId, name: &str) {
         actor: Actor::Console,
         action: "account.create",
         subject: id.to_string(),
+        before: None,
         details: json!({}),
         at: time::MIN,
     };

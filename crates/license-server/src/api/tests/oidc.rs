@@ -325,9 +325,10 @@ async fn the_settings_never_show_the_secret() {
         .await;
     assert_eq!(changed.body["has_client_secret"], false, "{changed:?}");
     let changes = site.audited("identity_provider.change").await;
-    assert_eq!(changes[0]["details"]["before"]["name"], "ACME");
-    assert_eq!(changes[0]["details"]["after"]["name"], "Other");
-    assert_eq!(changes[1]["details"]["after"]["has_secret"], false);
+    assert_eq!(changes[0]["before"]["name"], "ACME");
+    assert_eq!(changes[0]["details"]["name"], "Other");
+    assert_eq!(changes[1]["before"]["has_secret"], true);
+    assert_eq!(changes[1]["details"]["has_secret"], false);
     let deleted = site.api.send("DELETE", &path, &site.owner, None).await;
     assert_eq!(deleted.status, 204);
     let gone = TestBrowser::default()

@@ -3,6 +3,7 @@
 mod accounts;
 mod attacks;
 mod invited;
+mod trail;
 mod usage;
 
 use std::sync::Arc;
@@ -128,6 +129,7 @@ impl PeopleApi {
             actor: Actor::Console,
             action: "account.create",
             subject: id.to_string(),
+            before: None,
             details: Value::Null,
             at: services.now(),
         };
@@ -155,6 +157,7 @@ impl PeopleApi {
             actor: Actor::Console,
             action: "member.join",
             subject: account.id.to_string(),
+            before: None,
             details: Value::Null,
             at: now,
         };

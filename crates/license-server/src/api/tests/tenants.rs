@@ -138,6 +138,7 @@ async fn add_people(api: &TestApi) -> (String, String) {
         actor: Actor::Console,
         action: "account.create",
         subject: id.clone(),
+        before: None,
         details: serde_json::Value::Null,
         at: services.now(),
     };

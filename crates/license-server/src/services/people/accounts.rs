@@ -53,8 +53,7 @@ impl AccountService {
     pub async fn rename(&self, person: &SignedIn, name: &str) -> Result<(), Refusal> {
         person.require_own_credentials()?;
         let change = AccountChange::Name(checked_name("person", name)?);
-        self.change(&person.account.id, change, "account.rename")
-            .await
+        self.change(person, change, "account.rename").await
     }
 
     /// Changes the password, and ends the other sessions of the person.
@@ -73,18 +72,18 @@ impl AccountService {
         let account = &person.account;
         let hash = self.tools.hasher.hash(new, account.email.as_ref()).await?;
         let change = AccountChange::Password(hash, Some(person.session.id.clone()));
-        self.change(&account.id, change, "account.password").await?;
+        self.change(person, change, "account.password").await?;
         self.notify(account, "The password of your account was changed.");
         Ok(())
     }
 
     async fn change(
         &self,
-        account: &AccountId,
+        person: &SignedIn,
         change: AccountChange,
         action: &'static str,
     ) -> Result<(), Refusal> {
-        let audit = self.audit(account, action);
+        let (account, audit) = (&person.account.id, self.own_audit(person, action));
         if self.store.change_account(account, change, audit).await? {
             return Ok(());
         }
@@ -101,7 +100,7 @@ impl AccountService {
     pub async fn delete(&self, person: &SignedIn, proof: Reauthentication) -> Result<(), Refusal> {
         self.reauthenticate(person, proof).await?;
         let account = &person.account.id;
-        let audit = self.audit(account, "account.delete");
+        let audit = self.own_audit(person, "account.delete");
         match self.store.delete_account(account, audit).await? {
             DeletionOutcome::Deleted => {
                 self.notify(&person.account, "Your account was deleted.");
@@ -232,10 +231,7 @@ impl AccountService {
     }
 
     fn console_audit(&self, account: &AccountId, action: &'static str) -> NewAuditEntry {
-        NewAuditEntry {
-            actor: Actor::Console,
-            ..self.audit(account, action)
-        }
+        self.audit(Actor::Console, account, action)
     }
 }
 

@@ -49,7 +49,7 @@ impl AccountService {
         let purpose = purpose(&person.account);
         let sealed = SealedSecret(self.tools.sealer.seal(&purpose, bytes.as_slice())?);
         let change = AccountChange::BeginTotp(sealed);
-        let audit = self.audit(&person.account.id, "account.totp_begin");
+        let audit = self.own_audit(person, "account.totp_begin");
         let account = &person.account.id;
         if !self.store.change_account(account, change, audit).await? {
             return Err(enrolled());
@@ -87,7 +87,7 @@ impl AccountService {
         let (codes, digests) = new_codes()?;
         let kept = Some(person.session.id.clone());
         let change = AccountChange::ConfirmTotp(step, digests, kept);
-        let audit = self.audit(&person.account.id, "account.totp_on");
+        let audit = self.own_audit(person, "account.totp_on");
         let account = &person.account.id;
         if !self.store.change_account(account, change, audit).await? {
             return Err(enrolled());
@@ -112,7 +112,7 @@ impl AccountService {
         let factor = self.reauthenticate(person, proof).await?;
         let (codes, digests) = new_codes()?;
         let change = AccountChange::RecoveryCodes(factor, digests);
-        let audit = self.audit(&person.account.id, "account.recovery_codes");
+        let audit = self.own_audit(person, "account.recovery_codes");
         let account = &person.account.id;
         if !self.store.change_account(account, change, audit).await? {
             return Err(not_enrolled());
@@ -133,7 +133,7 @@ impl AccountService {
         let factor = self.reauthenticate(person, proof).await?;
         let audit = NewAuditEntry {
             details: json!({ "by": "owner" }),
-            ..self.audit(&person.account.id, "account.totp_off")
+            ..self.own_audit(person, "account.totp_off")
         };
         let change = AccountChange::EndTotp(factor);
         let account = &person.account.id;

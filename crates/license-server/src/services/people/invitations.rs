@@ -1,5 +1,6 @@
 //! Invitations to an organization.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
@@ -7,7 +8,7 @@ use license_core::time::saturating_add;
 use serde_json::json;
 
 use super::members::{MemberService, check_covers};
-use super::{AccountService, Password, address_taken, forbidden, link_ended, new_id};
+use super::{AccountService, ClientInfo, Password, address_taken, forbidden, link_ended, new_id};
 use crate::domain::{
     AccountId, Actor, EmailAddress, Invitation, JoinOutcome, NewAuditEntry, Principal, Refusal,
     RefusalKind, Role, SecretDigest, ServerCode, SignedIn, TenantId,
@@ -64,12 +65,7 @@ impl MemberService {
             expires_at: saturating_add(now, VALIDITY),
             is_mailed,
         };
-        // The trail does not get the address, because its entries stay for ever.
-        let details = json!({
-            "role": role.as_str(),
-            "expires_at": invitation.expires_at,
-            "link": if is_mailed { "mailed" } else { "shown" },
-        });
+        let details = invitation.audited();
         let audit = self
             .site
             .audit(&caller.actor, "invitation.create", &invitation.id, details);
@@ -134,6 +130,7 @@ impl AccountService {
         token: &str,
         person: Option<&SignedIn>,
         new: Option<NewJoiner>,
+        client: &ClientInfo,
     ) -> Result<TenantId, Refusal> {
         let digest = SecretDigest::new(token);
         let found = self.store.find_invitation(digest).await?;
@@ -142,7 +139,10 @@ impl AccountService {
         let (tenant, invitation) = found.ok_or_else(link_ended)?;
         let outcome = match person {
             Some(person) => self.accept_signed_in(&tenant, &invitation, person).await?,
-            None => self.accept_new(&tenant, &invitation, new).await?,
+            None => {
+                self.accept_new(&tenant, &invitation, new, client.actor_address())
+                    .await?
+            }
         };
         match outcome {
             JoinOutcome::Joined | JoinOutcome::AlreadyMember => Ok(tenant),
@@ -169,7 +169,7 @@ impl AccountService {
             .hint("sign in with the account of this address, or sign out to create one"));
         }
         let account = &person.account.id;
-        let audit = self.join_audit(account, invitation);
+        let audit = self.join_audit(person.actor(), account, invitation);
         Ok(self
             .store
             .join(tenant, invitation.digest, account, audit)
@@ -181,6 +181,7 @@ impl AccountService {
         tenant: &TenantId,
         invitation: &Invitation,
         new: Option<NewJoiner>,
+        address: Option<IpAddr>,
     ) -> Result<JoinOutcome, Refusal> {
         if self
             .store
@@ -199,21 +200,27 @@ impl AccountService {
             .tools
             .new_account(email, &new.name, new.password, now)
             .await?;
-        let audit = self.join_audit(&account.id, invitation);
+        let actor = Actor::Account(account.id.clone()).at_some(address);
+        let audit = self.join_audit(actor, &account.id, invitation);
         Ok(self
             .store
             .join_with_new_account(tenant, invitation.digest, account, audit)
             .await?)
     }
 
-    fn join_audit(&self, account: &AccountId, invitation: &Invitation) -> NewAuditEntry {
+    fn join_audit(
+        &self,
+        actor: Actor,
+        account: &AccountId,
+        invitation: &Invitation,
+    ) -> NewAuditEntry {
         NewAuditEntry {
             details: json!({
                 "invitation": invitation.id,
                 "invited_by": invitation.created_by,
                 "role": invitation.role.as_str(),
             }),
-            ..self.audit(account, "member.join")
+            ..self.audit(actor, account, "member.join")
         }
     }
 }

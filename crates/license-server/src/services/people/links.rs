@@ -7,9 +7,11 @@ use license_core::time::saturating_add;
 use serde_json::json;
 
 use super::accounts::Reauthentication;
-use super::{AccountService, Password, address_taken, checked_name, conflict, link_ended};
+use super::{
+    AccountService, ClientInfo, Password, address_taken, checked_name, conflict, link_ended,
+};
 use crate::domain::{
-    Account, AccountLink, EmailAddress, JoinOutcome, LinkPurpose, Membership, NewAuditEntry,
+    Account, AccountLink, Actor, EmailAddress, JoinOutcome, LinkPurpose, Membership, NewAuditEntry,
     Refusal, RefusalKind, SecretDigest, ServerCode, SignedIn, TenantId,
 };
 use crate::log_limit;
@@ -206,7 +208,11 @@ impl AccountService {
     ///
     /// Returns `LINK_ENDED` for a link that cannot be used, `REGISTRATION_OFF` if the server
     /// accepts no registrations, and the refusals of names and passwords.
-    pub async fn confirm_registration(&self, new: Registration) -> Result<(), Refusal> {
+    pub async fn confirm_registration(
+        &self,
+        new: Registration,
+        client: &ClientInfo,
+    ) -> Result<(), Refusal> {
         let link = self
             .valid_link(&new.token, LinkPurpose::Registration)
             .await?;
@@ -225,9 +231,10 @@ impl AccountService {
             name: Some(organization),
             ..Membership::of_owner(tenant, now)
         };
+        let actor = Actor::Account(account.id.clone()).at_some(client.actor_address());
         let audit = NewAuditEntry {
             details: json!({ "registered": true }),
-            ..self.audit(&account.id, "account.create")
+            ..self.audit(actor, &account.id, "account.create")
         };
         let completed = self
             .store
@@ -242,11 +249,17 @@ impl AccountService {
     ///
     /// Returns `LINK_ENDED` for a link that cannot be used, and `WEAK_PASSWORD` for a password that
     /// is not accepted.
-    pub async fn confirm_reset(&self, token: &str, password: Password) -> Result<(), Refusal> {
+    pub async fn confirm_reset(
+        &self,
+        token: &str,
+        password: Password,
+        client: &ClientInfo,
+    ) -> Result<(), Refusal> {
         let link = self.valid_link(token, LinkPurpose::PasswordReset).await?;
         let account = link.account.ok_or_else(link_ended)?;
         let hash = self.tools.hasher.hash(password, Some(&link.email)).await?;
-        let audit = self.audit(&account, "account.password_reset");
+        let actor = Actor::Account(account.clone()).at_some(client.actor_address());
+        let audit = self.audit(actor, &account, "account.password_reset");
         let completed = self.store.complete_reset(link.digest, hash, audit).await?;
         completed.ok_or_else(link_ended)?;
         self.tools
@@ -282,11 +295,16 @@ impl AccountService {
     ///
     /// Returns `LINK_ENDED` for a link that cannot be used, and `ADDRESS_TAKEN` if another account
     /// has the address now.
-    pub async fn confirm_email_change(&self, token: &str) -> Result<(), Refusal> {
+    pub async fn confirm_email_change(
+        &self,
+        token: &str,
+        client: &ClientInfo,
+    ) -> Result<(), Refusal> {
         let link = self.valid_link(token, LinkPurpose::EmailChange).await?;
         let account = link.account.ok_or_else(link_ended)?;
         let former = self.store.account(&account).await?;
-        let audit = self.audit(&account, "account.email");
+        let actor = Actor::Account(account.clone()).at_some(client.actor_address());
+        let audit = self.audit(actor, &account, "account.email");
         joined(self.store.complete_email_change(link.digest, audit).await?)?;
         if let Some(former) = former {
             self.notify(&former, "Your account has another e-mail address now.");

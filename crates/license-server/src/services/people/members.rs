@@ -65,13 +65,14 @@ impl MemberService {
         if member.role == role {
             return Ok(member);
         }
-        let details = json!({ "from": member.role.as_str(), "to": role.as_str() });
         let audit = self.site.audit(
             &caller.actor,
             "member.change",
             member.account.as_str(),
-            details,
+            role.audited(),
         );
+        // The store refuses the change if the member has another role by then.
+        let audit = audit.with_before(Some(member.role.audited()));
         let roles = (member.role, role);
         let (store, tenant) = (&self.site.store, &self.site.tenant);
         changed(
@@ -91,16 +92,16 @@ impl MemberService {
     /// Returns the errors of [`change_role`](Self::change_role).
     pub async fn remove(&self, caller: &Principal, id: &str) -> Result<(), Refusal> {
         let member = self.get(id).await?;
-        if caller.actor != Actor::Account(member.account.clone()) {
+        if *caller.actor.identity() != Actor::Account(member.account.clone()) {
             check_covers(caller, member.role)?;
         }
-        let details = json!({ "role": member.role.as_str() });
         let audit = self.site.audit(
             &caller.actor,
             "member.remove",
             member.account.as_str(),
-            details,
+            json!({}),
         );
+        let audit = audit.with_before(Some(member.role.audited()));
         let (store, tenant) = (&self.site.store, &self.site.tenant);
         changed(
             store

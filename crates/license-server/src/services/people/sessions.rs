@@ -1,5 +1,7 @@
 //! Sessions of people who have signed in.
 
+use std::net::IpAddr;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::TimeDelta;
@@ -10,8 +12,8 @@ use zeroize::Zeroizing;
 
 use super::{AccountService, Password, new_id, not_found};
 use crate::domain::{
-    Account, EmailAddress, EndedSessions, MAX_USER_AGENT, NewAuditEntry, Refusal, RefusalKind,
-    SecondFactor, SecretDigest, ServerCode, Session, SignedIn, TenantId,
+    Account, Actor, EmailAddress, EndedSessions, MAX_USER_AGENT, NewAuditEntry, Refusal,
+    RefusalKind, SecondFactor, SecretDigest, ServerCode, Session, SignedIn, TenantId,
 };
 use crate::log_limit;
 use crate::services::site::random;
@@ -35,6 +37,13 @@ pub struct ClientInfo {
     pub address: String,
     /// The name that the program gives itself.
     pub user_agent: String,
+}
+
+impl ClientInfo {
+    /// Returns the network address for the audit trail.
+    pub(super) fn actor_address(&self) -> Option<IpAddr> {
+        self.address.parse().ok()
+    }
 }
 
 /// The credentials of a person.
@@ -104,7 +113,7 @@ impl AccountService {
             new.device = Some(self.device_mark(email)?);
         }
         if let Some(former) = former {
-            self.end_former(former).await?;
+            self.end_former(former, client).await?;
         }
         Ok(new)
     }
@@ -123,9 +132,10 @@ impl AccountService {
         client: &ClientInfo,
     ) -> Result<NewSession, Refusal> {
         let (secret, session) = self.new_session(account, organization, provider, client)?;
+        let actor = Actor::Account(account.id.clone()).at_some(client.actor_address());
         let audit = NewAuditEntry {
             details: json!({ "code": factor != SecondFactor::NotNeeded }),
-            ..self.audit(&account.id, "session.create")
+            ..self.audit(actor, &account.id, "session.create")
         };
         let audit = audit.with_subject(&session.id);
         let digest = session.digest;
@@ -176,11 +186,12 @@ impl AccountService {
     /// # Errors
     ///
     /// Returns a refusal if the store fails.
-    pub async fn end_former(&self, secret: &str) -> Result<(), Refusal> {
+    pub async fn end_former(&self, secret: &str, client: &ClientInfo) -> Result<(), Refusal> {
         let found = self.store.find_session(SecretDigest::new(secret)).await?;
-        let Some(found) = found else {
+        let Some(mut found) = found else {
             return Ok(());
         };
+        found.session.address.clone_from(&client.address);
         self.end_sessions(&found, EndedSessions::One(found.session.id.clone()))
             .await?;
         Ok(())
@@ -195,7 +206,9 @@ impl AccountService {
         let found = self.store.find_session(SecretDigest::new(secret)).await?;
         let (now, idle) = (self.now(), self.tools.settings.session_idle);
         let found = found.filter(|found| found.session.is_valid_at(now, idle));
-        let found = found.ok_or_else(ended)?;
+        let mut found = found.ok_or_else(ended)?;
+        // The database has the address of the last recorded use.
+        address.clone_into(&mut found.session.address);
         let session = &found.session;
         if now >= saturating_add(session.last_used_at, USE_PRECISION)
             && let Err(error) = self
@@ -258,9 +271,9 @@ impl AccountService {
         person: &SignedIn,
         which: EndedSessions,
     ) -> Result<Vec<String>, Refusal> {
-        let account = &person.account.id;
-        let audit = self.audit(account, "session.end");
-        Ok(self.store.end_sessions(account, which, audit).await?)
+        let audit = self.own_audit(person, "session.end");
+        let ended = self.store.end_sessions(&person.account.id, which, audit);
+        Ok(ended.await?)
     }
 
     /// Continues a session in another organization of the person.
@@ -275,7 +288,7 @@ impl AccountService {
         organization: &TenantId,
     ) -> Result<(), Refusal> {
         person.require_own_credentials()?;
-        let audit = self.audit(&person.account.id, "session.enter");
+        let audit = self.own_audit(person, "session.enter");
         let audit = audit.with_subject(&person.session.id);
         let chosen = self
             .store

@@ -20,11 +20,11 @@ async fn the_first_administrator_comes_from_a_link_that_works_once_within_a_day(
     assert_eq!(setup.check(&old).await.unwrap_err().code, "SETUP_USED");
     setup.check(&secret).await.unwrap();
     assert_eq!(
-        setup.complete(&secret, " ").await.unwrap_err().code,
+        setup.complete(&secret, " ", None).await.unwrap_err().code,
         "BAD_REQUEST"
     );
-    let new = setup.complete(&secret, "ann").await.unwrap();
-    let used = setup.complete(&secret, "bob").await.unwrap_err();
+    let new = setup.complete(&secret, "ann", None).await.unwrap();
+    let used = setup.complete(&secret, "bob", None).await.unwrap_err();
     assert_eq!(
         (used.code, used.kind),
         ("SETUP_USED", RefusalKind::Forbidden)
@@ -44,7 +44,7 @@ async fn the_first_administrator_comes_from_a_link_that_works_once_within_a_day(
         .unwrap();
     let refusal = console.services.setup.check(&secret).await.unwrap_err();
     assert_eq!(refusal.code, "SETUP_USED");
-    let refusal = console.services.setup.complete(&secret, "bob").await;
+    let refusal = console.services.setup.complete(&secret, "bob", None).await;
     assert_eq!(refusal.unwrap_err().code, "SETUP_USED");
 
     let late = TestServer::start().await;
@@ -53,7 +53,7 @@ async fn the_first_administrator_comes_from_a_link_that_works_once_within_a_day(
     assert_eq!(
         late.services
             .setup
-            .complete(&secret, "ann")
+            .complete(&secret, "ann", None)
             .await
             .unwrap_err()
             .code,

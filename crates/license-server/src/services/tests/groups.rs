@@ -38,6 +38,7 @@ impl TestServer {
             actor: Actor::Console,
             action: "account.create",
             subject: account.id.to_string(),
+            before: None,
             details: serde_json::json!({}),
             at: time::MIN,
         };

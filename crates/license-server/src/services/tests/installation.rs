@@ -224,6 +224,7 @@ async fn a_running_server_notices_the_changes_of_a_command() {
         actor: Actor::Console,
         action: "license.remove",
         subject: "x".to_owned(),
+        before: None,
         details: serde_json::json!({}),
         at: at("2027-01-15"),
     };

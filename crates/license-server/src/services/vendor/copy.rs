@@ -10,7 +10,7 @@ use license_core::claims::Status;
 use license_core::{Unverified, with_causes};
 use license_issuer::ledger::sqlite::SqliteLedger;
 use license_issuer::ledger::{LedgerEntry, LedgerEntryKind, LedgerReader};
-use license_issuer::records::ISSUED_BY;
+use license_issuer::records::{ISSUED_BY, ISSUED_FROM};
 use serde_json::{Value, json};
 
 use super::ledger::{LedgerVersion, VendorLedger};
@@ -180,7 +180,7 @@ impl Copier<'_> {
                 let mut restricted = restricted.write().unwrap_or_else(PoisonError::into_inner);
                 restricted.insert(license.to_owned());
             }
-            let action = match LedgerEntryKind::parse(&entry.kind) {
+            let (action, is_revoked) = match LedgerEntryKind::parse(&entry.kind) {
                 Some(LedgerEntryKind::License) => {
                     copy.licenses.extend(self.license(entry).await?);
                     continue;
@@ -193,15 +193,19 @@ impl Copier<'_> {
                     self.vendor.lists.check_now();
                     continue;
                 }
-                Some(LedgerEntryKind::Revocation) => "license.revoke",
-                Some(LedgerEntryKind::Reinstatement) => "license.reinstate",
+                // The ledger refuses to revoke a revoked license, and to reinstate another one.
+                Some(LedgerEntryKind::Revocation) => ("license.revoke", true),
+                Some(LedgerEntryKind::Reinstatement) => ("license.reinstate", false),
                 _ => continue,
             };
             self.vendor.lists.check_now();
             // A ledger that was replaced has entries whose copies are audited already.
             if entry.seq > chunk.copied {
-                let details = json!({ "reason": entry.member("reason") });
-                copy.audits.extend(self.audit(action, entry, details));
+                let former = json!({ "is_revoked": !is_revoked });
+                let details = json!({ "is_revoked": is_revoked, "reason": entry.member("reason") });
+                let audit = self.audit(action, entry, details);
+                copy.audits
+                    .extend(audit.map(|audit| audit.with_before(Some(former))));
             }
         }
         let site = self.site;
@@ -269,8 +273,8 @@ impl Copier<'_> {
         entry: &LedgerEntry,
         details: Value,
     ) -> Option<NewAuditEntry> {
-        let issued_by = entry.member(ISSUED_BY);
-        let actor = Actor::of_ledger_entry(issued_by.as_deref());
+        let (issued_by, issued_from) = (entry.member(ISSUED_BY), entry.member(ISSUED_FROM));
+        let actor = Actor::of_ledger_entry(issued_by.as_deref(), issued_from.as_deref());
         let subject = entry.subject.as_str();
         let audit = || self.site.audit(&actor, action, subject, details);
         self.is_audited.then(audit)

@@ -10,7 +10,6 @@ use license_core::{FeatureMatrix, LicenseId, TrustSet, Unverified};
 use license_issuer::delivery::{ArtifactDestination, StreamDelivery};
 use license_issuer::ledger::sqlite::LedgerFile;
 use license_issuer::ledger::{LedgerEntry, LedgerReader};
-use license_issuer::records::ISSUED_BY;
 use license_issuer::services::active_licenses::ActiveLicenses;
 use license_issuer::services::issue::{
     DraftContext, IssueError, IssueRequest, IssueService, Mode, own_trust_set,
@@ -23,7 +22,7 @@ use license_issuer::services::warnings::IssueWarning;
 use serde_json::Value;
 
 use super::changes::{OrderWarning, warnings};
-use super::ledger::{VendorLedger, check_clock};
+use super::ledger::{VendorLedger, add_originator, check_clock};
 use super::orders::IssueOrder;
 use super::refusals::{OrderError, failed_task, ledger_refused, not_issued, server_key_refused};
 use super::{RequestId, ledger, terms};
@@ -100,7 +99,7 @@ pub(super) async fn issue_order(
     let vendor = ledger(site)?;
     let matrix = Arc::clone(&site.matrix);
     let work = OrderWork {
-        issued_by: actor.to_string(),
+        actor: actor.clone(),
         order_id: request.map(|RequestId(id)| hex::encode(&id)),
         keys: site.content().keys().joined(&vendor.keys()),
         mode,
@@ -135,7 +134,7 @@ pub(super) async fn copy_now(site: &Site) {
 
 /// The work of an order on a thread for blocking work.
 struct OrderWork {
-    issued_by: String,
+    actor: Actor,
     order_id: Option<String>,
     keys: TrustSet,
     mode: Mode,
@@ -161,7 +160,7 @@ impl OrderWork {
                 let mut order = order(&order_context)?;
                 self.refuse_vendor_key(&order, context)?;
                 let members = &mut order.members;
-                members.insert(ISSUED_BY.to_owned(), self.issued_by.as_str().into());
+                add_originator(members, &self.actor);
                 if let Some(id) = &self.order_id {
                     members.insert("order".to_owned(), id.as_str().into());
                 }

@@ -12,15 +12,17 @@ use license_core::issue::{Signer, SigningError, VerifyingSigner};
 use license_core::trust::TrustedKey;
 use license_issuer::ledger::LedgerReader;
 use license_issuer::ledger::sqlite::{LedgerFile, SqliteLedger};
+use license_issuer::records::{ISSUED_BY, ISSUED_FROM};
 use license_issuer::services::issue::{SignerSource, own_trust_set};
 use license_issuer::services::vendor_clock::clock_fault;
+use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 
 use super::VendorConfig;
 use super::copy::CopyState;
 use super::lists::ListCheck;
 use super::refusals::{busy, failed_task, ledger_refused, wrong_clock};
-use crate::domain::{Refusal, RefusalKind, ServerCode};
+use crate::domain::{Actor, Refusal, RefusalKind, ServerCode};
 
 /// How long a request waits for the ledger's lock, and for the requests before it.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -37,6 +39,15 @@ pub(super) struct LedgerVersion {
 struct OpenReader {
     ledger: SqliteLedger,
     opened: u64,
+}
+
+/// Adds the originator of an order to the members of its ledger entry. The copy of the entry has the
+/// originator in its audit entry.
+pub(super) fn add_originator(members: &mut Map<String, Value>, actor: &Actor) {
+    members.insert(ISSUED_BY.to_owned(), actor.to_string().into());
+    if let Some(address) = actor.address() {
+        members.insert(ISSUED_FROM.to_owned(), address.to_string().into());
+    }
 }
 
 /// The ledger and the key of a vendor.

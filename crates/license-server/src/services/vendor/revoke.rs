@@ -7,7 +7,6 @@ use license_core::LicenseId;
 use license_issuer::clock::{Clock, SystemClock};
 use license_issuer::ledger::LedgerReader;
 use license_issuer::ledger::sqlite::LedgerFile;
-use license_issuer::records::ISSUED_BY;
 use license_issuer::services::issue::Mode;
 use license_issuer::services::record::{MissingLedger, RecordPlan, record};
 use license_issuer::services::reinstate::ReinstatementOrder;
@@ -17,7 +16,7 @@ use license_issuer::services::statements::StatementError;
 use super::changes::{ReinstatementResult, RevocationResult};
 use super::issue::copy_now;
 use super::ledger;
-use super::ledger::check_clock;
+use super::ledger::{add_originator, check_clock};
 use super::orders::{ReinstateOrder, RevokeOrder};
 use super::refusals::{failed_task, ledger_refused, not_issued, signing_failed};
 use super::search::not_found;
@@ -119,7 +118,7 @@ async fn statement<T: Send + 'static>(
     + 'static,
 ) -> Result<T, Refusal> {
     let vendor = ledger(site)?;
-    let (id, issued_by) = (license.clone(), actor.to_string());
+    let (id, actor) = (license.clone(), actor.clone());
     let work = move |mut file: LedgerFile| {
         let at = SystemClock.now();
         let licenses = [id.to_string()];
@@ -132,7 +131,7 @@ async fn statement<T: Send + 'static>(
             let mut plan = plan(ledger, &licenses, at)?;
             for entry in &mut plan.entries {
                 if let Some(body) = entry.body.as_object_mut() {
-                    body.insert(ISSUED_BY.to_owned(), issued_by.as_str().into());
+                    add_originator(body, &actor);
                 }
             }
             Ok(plan)

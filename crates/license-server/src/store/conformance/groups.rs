@@ -1,8 +1,9 @@
 //! Groups: members, administrators and shares.
 
 use license_core::time;
+use serde_json::{Value, json};
 
-use super::sample::{audit, id, tenant};
+use super::sample::{audit, former_states, id, tenant};
 use crate::domain::{
     Account, AccountId, EmailAddress, Group, GroupId, GroupOutcome, GroupShare, Membership,
     PageRequest, PoolId, Role, SeatPolicy, ShareChange, TenantId,
@@ -68,7 +69,7 @@ async fn names_are_unique_in_an_organization(store: &dyn ServerStore) {
     );
     let sales = create(store, &own, "Sales").await;
     let rename =
-        |tenant, id, name: &str| store.rename_group(tenant, id, name.to_owned(), audit("x"));
+        |tenant, id, name: &str| store.rename_group(tenant, id, name.to_owned(), audit("rename"));
     for (tenant, id, name, expected) in [
         (&own, &sales.id, "Design", GroupOutcome::NameTaken),
         (&own, &sales.id, "Sales", GroupOutcome::Unchanged),
@@ -88,6 +89,10 @@ async fn names_are_unique_in_an_organization(store: &dyn ServerStore) {
     assert_eq!(names, ["Marketing"]);
     // Two groups were created, one was renamed, and one was deleted.
     assert_eq!(store.verify_audit(&own).await.unwrap().entries, 4);
+    for (action, name) in [("rename", "Sales"), ("group.delete", "Design")] {
+        let expected = json!({ "name": name, "shares": [] });
+        assert_eq!(former_states(store, &own, action).await, [expected]);
+    }
 }
 
 async fn only_members_of_the_organization_join(store: &dyn ServerStore) {
@@ -136,10 +141,15 @@ async fn only_members_of_the_organization_join(store: &dyn ServerStore) {
             .unwrap()
             .is_empty()
     );
-    let remove = |tenant, account| store.remove_group_member(tenant, &group, account, audit("x"));
+    let remove =
+        |tenant, account| store.remove_group_member(tenant, &group, account, audit("remove"));
     assert!(!remove(&other, &ann).await.unwrap());
     assert!(remove(&own, &ann).await.unwrap());
     assert!(!remove(&own, &ann).await.unwrap());
+    let part = |administrator| json!({ "member": ann.as_str(), "administrator": administrator });
+    let put_before = former_states(store, &own, "group.member_put").await;
+    assert_eq!(put_before, [Value::Null, part(false)]);
+    assert_eq!(former_states(store, &own, "remove").await, [part(true)]);
 
     // A person who leaves the organization leaves its groups.
     put(&own, &ann, true).await.unwrap();
@@ -199,8 +209,16 @@ async fn shares_are_reservations_of_the_policy(store: &dyn ServerStore) {
     );
     assert!(store.seat_policy(&other, &pool).await.unwrap().is_none());
     // A deleted group has no share, and the others keep theirs.
+    set(&own, &design, share(3, None)).await.unwrap();
     let deleted = store.delete_group(&own, &design, audit("group.delete"));
     assert!(deleted.await.unwrap());
+    let audited = |at_most| json!({ "pool": pool.as_str(), "reserved": 3, "at_most": at_most });
+    assert_eq!(
+        former_states(store, &own, "group.share").await,
+        [Value::Null, Value::Null, audited(json!(4))]
+    );
+    let before = json!({ "name": "Design", "shares": [audited(Value::Null)] });
+    assert_eq!(former_states(store, &own, "group.delete").await, [before]);
     let stored = policy().await;
     assert_eq!((stored.max_queue, stored.reserved()), (7, 2));
     let used = store.pools_in_use(&own, SeatUser::Group(sales.clone()));

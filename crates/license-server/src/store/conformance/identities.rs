@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use license_core::time::saturating_add;
 
-use super::sample::{audit, tenant};
+use super::sample::{audit, former_states, tenant};
 use crate::domain::{
     Account, AccountId, Actor, Admission, EmailAddress, Group, GroupDepartment, GroupId,
     GroupOutcome, IdentityProvider, Membership, NewAuditEntry, PageRequest, ProviderOutcome,
@@ -140,6 +140,9 @@ async fn a_provider_is_found_by_its_id(store: &dyn ServerStore) {
     assert!(!delete(&own).await.unwrap());
     assert_eq!(store.providers(&own).await.unwrap(), [second]);
     assert_eq!(store.verify_audit(&own).await.unwrap().entries, 3);
+    let before = former_states(store, &own, "provider.delete").await;
+    assert_eq!(before, [first.audited()]);
+    assert_eq!(before[0]["has_secret"], true);
 }
 
 async fn a_change_needs_the_version_before(store: &dyn ServerStore) {

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use futures_util::future::join_all;
 use license_core::time;
 use license_seats::LeaseSpan;
+use serde_json::json;
 
-use super::sample::{audit, id, tenant};
+use super::sample::{audit, former_states, id, tenant};
 use crate::domain::{
     AssignOutcome, EmailAddress, MachineSighting, NamedUserKey, NamedUserTerms, NewNamedUser,
     PageRequest, PoolId, TenantId,
@@ -108,6 +109,15 @@ async fn a_user_is_assigned_once(store: &dyn ServerStore) {
     let others = store.assignments_of(&own, &email("eve")).await.unwrap();
     assert!(others.is_empty());
     // The audit trail names the user by the id.
+    assert!(unassign(&own, key("bob")).await.unwrap().is_some());
+    let expected = json!({
+        "user": "usr_bob", "assigned_at": "2027-01-15T09:00:00Z", "assigned_by": "console",
+    });
+    assert_eq!(former_states(store, &own, "x").await, [expected]);
+    assert_eq!(
+        former_states(store, &own, "user.assign").await,
+        [json!(null), json!(null)]
+    );
     let page = store.audit(&own, &PageRequest::first()).await.unwrap();
     let details = &page.items[0].details;
     assert!(

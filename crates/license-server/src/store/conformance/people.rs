@@ -5,8 +5,9 @@ mod members;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use license_core::time;
+use serde_json::json;
 
-use super::sample::{audit, tenant};
+use super::sample::{audit, former_states, tenant};
 use crate::domain::{
     Account, AccountId, Actor, ApiToken, EmailAddress, Membership, PasswordHash, Role,
     SecretDigest, Session, TenantId,

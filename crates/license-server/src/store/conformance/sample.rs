@@ -7,9 +7,9 @@ use license_core::{LicenseId, time};
 use license_seats::{
     Acquire, Holder, InstanceId, PoolTerms, SeatCommand, SeatGrant, SeatReply, SeatSecret, TicketId,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::domain::{Actor, LicenseRecord, NewAuditEntry, PoolId, TenantId};
+use crate::domain::{Actor, LicenseRecord, NewAuditEntry, PageRequest, PoolId, TenantId};
 use crate::store::{PoolReply, PoolRequest, ServerStore};
 
 /// Returns a tenant that no other check uses.
@@ -23,9 +23,25 @@ pub(in crate::store) fn audit(action: &'static str) -> NewAuditEntry {
         actor: Actor::Console,
         action,
         subject: "subject".to_owned(),
+        before: None,
         details: json!({ "key": "value" }),
         at: time::parse_instant("2027-01-15T09:00:00Z").unwrap(),
     }
+}
+
+/// Returns the former states in the audit trail of a tenant, for the entries of an action.
+pub(super) async fn former_states(
+    store: &dyn ServerStore,
+    tenant: &TenantId,
+    action: &str,
+) -> Vec<Value> {
+    let page = store.audit(tenant, &PageRequest::first()).await.unwrap();
+    let entries = page.items.iter().filter(|entry| entry.action == action);
+    let former = entries.map(|entry| {
+        let text = entry.before.as_deref().unwrap_or("null");
+        serde_json::from_str(text).unwrap()
+    });
+    former.collect()
 }
 
 /// Returns a license id.

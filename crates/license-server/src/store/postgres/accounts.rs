@@ -10,6 +10,7 @@ use crate::domain::{
     Account, AccountChange, AccountId, Actor, AuditEntry, EmailAddress, EndedSessions, Membership,
     NewAuditEntry, PasswordHash, Role, SecretDigest, TenantId,
 };
+use crate::store::administration::revocation;
 use crate::store::{AccountTrail, ServerStoreError};
 
 /// Stores an account, in a transaction for all tenants. Returns `false` if another account has the
@@ -243,11 +244,12 @@ pub(super) async fn revoke_created(
     entry: &NewAuditEntry,
 ) -> Result<(), ServerStoreError> {
     let creator = Actor::Account(account.clone());
+    let former = tokens::all(db).await?;
     let ids = tokens::revoke(db, &creator, entry.at).await?;
     for id in &ids {
         let revoked = NewAuditEntry {
             action: "token.revoke",
-            ..entry.with_subject(id)
+            ..revocation(entry, id, &former)
         };
         audit::append(db, &revoked).await?;
     }

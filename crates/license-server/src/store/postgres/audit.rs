@@ -2,6 +2,7 @@
 
 use futures_util::future::try_join;
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 
 use super::events::NewEvents;
 use super::queries::query;
@@ -35,19 +36,22 @@ pub(super) async fn append_entry(
     let (last, previous) = head(db).await?;
     let entry = AuditEntry::chained(entry, last.saturating_add(1), &previous);
     let (tenant, seq, hash) = (db.tenant(), column(entry.seq), entry.hash.as_slice());
+    let format = column(entry.format);
     let AuditEntry {
         at,
         actor,
+        address,
         action,
         subject,
+        before,
         details,
         ..
     } = &entry;
+    let values: [&(dyn ToSql + Sync); 11] = [
+        &tenant, &seq, &format, at, actor, address, action, subject, before, details, &hash,
+    ];
     try_join(
-        db.execute(
-            query!("audit_insert"),
-            &[&tenant, &seq, at, actor, action, subject, details, &hash],
-        ),
+        db.execute(query!("audit_insert"), &values),
         db.execute(query!("audit_head_put"), &[&tenant, &seq, &hash]),
     )
     .await?;
@@ -109,11 +113,14 @@ pub(super) async fn verify(db: &Transaction) -> Result<AuditReport, ServerStoreE
 pub(super) fn read(row: &Row) -> Result<AuditEntry, ServerStoreError> {
     Ok(AuditEntry {
         seq: number("audit", row.try_get(0)?)?,
-        at: row.try_get(1)?,
-        actor: row.try_get(2)?,
-        action: row.try_get(3)?,
-        subject: row.try_get(4)?,
-        details: row.try_get(5)?,
-        hash: digest("audit", row, 6)?,
+        format: number("audit", row.try_get(1)?)?,
+        at: row.try_get(2)?,
+        actor: row.try_get(3)?,
+        address: row.try_get(4)?,
+        action: row.try_get(5)?,
+        subject: row.try_get(6)?,
+        before: row.try_get(7)?,
+        details: row.try_get(8)?,
+        hash: digest("audit", row, 9)?,
     })
 }

@@ -166,21 +166,34 @@ pub(super) async fn put_member(
     if members::get(db, account).await?.is_none() {
         return Ok(GroupOutcome::NoMember);
     }
-    let (tenant, id, account) = (db.tenant(), id.as_str(), account.as_str());
-    let is_administrator = i64::from(is_administrator);
-    let known = db
-        .query_opt(query!("group_member_get"), &[&tenant, &id, &account])
-        .await?;
-    let known: Option<i64> = known.map(|row| row.try_get(0)).transpose()?;
-    if known == Some(is_administrator) {
+    if part(db, id, account).await? == Some(is_administrator) {
         return Ok(GroupOutcome::Unchanged);
     }
+    let (tenant, id, account) = (db.tenant(), id.as_str(), account.as_str());
+    let is_administrator = i64::from(is_administrator);
     db.execute(
         query!("group_member_put"),
         &[&tenant, &id, &account, &is_administrator, &millis(at)],
     )
     .await?;
     Ok(GroupOutcome::Changed)
+}
+
+/// Returns whether a member of a group administers it. `None`: the group has no such member.
+pub(super) async fn part(
+    db: &Transaction,
+    id: &GroupId,
+    account: &AccountId,
+) -> Result<Option<bool>, ServerStoreError> {
+    let values = (db.tenant(), id.as_str(), account.as_str());
+    let row = db
+        .query_opt(
+            query!("group_member_get"),
+            &[&values.0, &values.1, &values.2],
+        )
+        .await?;
+    let found: Option<i64> = row.map(|row| row.try_get(0)).transpose()?;
+    Ok(found.map(|found| found != 0))
 }
 
 /// Removes a member from a group. Returns whether the group had the member.

@@ -136,6 +136,7 @@ impl Identity {
             actor: Actor::Console,
             action: "database.restore",
             subject: "database".to_owned(),
+            before: None,
             details,
             at: wall,
         };

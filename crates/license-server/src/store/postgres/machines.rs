@@ -15,7 +15,7 @@ use super::values::{
 };
 use crate::domain::{
     ActivationRecord, ActivationState, MachineRecord, MachineSighting, Page, PageRequest,
-    UsageLimits, UsageRecord,
+    UsageExtent, UsageLimits, UsageRecord,
 };
 use crate::store::{ServerStoreError, limits};
 
@@ -313,6 +313,22 @@ pub(super) async fn delete_usage(
         .execute(query!("usage_delete"), &[&db.tenant(), &column(through)])
         .await?;
     Ok(count(deleted))
+}
+
+/// Returns the extent of the usage reports with the numbers up to `through`.
+pub(super) async fn usage_extent(
+    db: &Transaction,
+    through: u64,
+) -> Result<UsageExtent, ServerStoreError> {
+    let row = db
+        .query_one(query!("usage_extent"), &[&db.tenant(), &column(through)])
+        .await?;
+    let value = |index: usize| number("usage_reports", row.try_get(index)?);
+    Ok(UsageExtent {
+        reports: value(0)?,
+        first: value(1)?,
+        last: value(2)?,
+    })
 }
 
 /// Returns usage reports, in the order of arrival.

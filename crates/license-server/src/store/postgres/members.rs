@@ -139,12 +139,15 @@ pub(super) async fn invitations(
     read_all(&rows, read_invitation)
 }
 
-/// Deletes an invitation.
-pub(super) async fn withdraw(db: &Transaction, id: &str) -> Result<bool, ServerStoreError> {
-    let count = db
-        .execute(query!("invitation_delete"), &[&db.tenant(), &id])
+/// Deletes an invitation, and returns it.
+pub(super) async fn withdraw(
+    db: &Transaction,
+    id: &str,
+) -> Result<Option<Invitation>, ServerStoreError> {
+    let row = db
+        .query_opt(query!("invitation_delete"), &[&db.tenant(), &id])
         .await?;
-    Ok(count > 0)
+    row.as_ref().map(read_invitation).transpose()
 }
 
 /// Returns the invitation with a secret, and its tenant, in a transaction for the secret.

@@ -109,6 +109,7 @@ async fn move_rows(
         actor: Actor::Console,
         action: ACTION,
         subject: files.id.to_owned(),
+        before: None,
         details: json!({ "from": "sqlite", "to": "postgresql" }),
         at: now,
     };

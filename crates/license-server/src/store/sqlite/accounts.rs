@@ -11,6 +11,7 @@ use crate::domain::{
     Account, AccountChange, AccountId, Actor, AuditEntry, DeletionOutcome, EmailAddress,
     EndedSessions, Membership, NewAuditEntry, PasswordHash, Role, SecretDigest, TenantId,
 };
+use crate::store::administration::revocation;
 use crate::store::{AccountTrail, ServerStoreError};
 
 /// Stores an account. Returns `false` if another account has the address.
@@ -208,7 +209,8 @@ pub(super) fn delete(
     }
     for membership in &memberships {
         revoke_created(db, &membership.tenant, id, entry)?;
-        audit::append(db, &membership.tenant, entry)?;
+        let entry = entry.clone().with_before(Some(membership.role.audited()));
+        audit::append(db, &membership.tenant, &entry)?;
         db.prepare_cached(query!("member_delete"))?
             .execute([membership.tenant.as_str(), id.as_str()])?;
     }
@@ -233,11 +235,12 @@ pub(super) fn revoke_created(
     entry: &NewAuditEntry,
 ) -> Result<(), ServerStoreError> {
     let creator = Actor::Account(account.clone());
+    let former = tokens::all(db, tenant)?;
     let ids = tokens::revoke(db, tenant, &creator, entry.at)?;
     for id in &ids {
         let revoked = NewAuditEntry {
             action: "token.revoke",
-            ..entry.with_subject(id)
+            ..revocation(entry, id, &former)
         };
         audit::append(db, tenant, &revoked)?;
     }

@@ -23,10 +23,13 @@ pub(super) fn append(
     db.prepare_cached(query!("audit_insert"))?.execute(params![
         tenant.as_str(),
         column(entry.seq),
+        column(entry.format),
         entry.at,
         entry.actor,
+        entry.address,
         entry.action,
         entry.subject,
+        entry.before,
         entry.details,
         entry.hash,
     ])?;
@@ -79,11 +82,14 @@ pub(super) fn verify(db: &Connection, tenant: &TenantId) -> Result<AuditReport, 
 pub(super) fn read(row: &Row<'_>) -> Result<AuditEntry, ServerStoreError> {
     Ok(AuditEntry {
         seq: number("audit", row.get(0)?)?,
-        at: row.get(1)?,
-        actor: row.get(2)?,
-        action: row.get(3)?,
-        subject: row.get(4)?,
-        details: row.get(5)?,
-        hash: row.get(6).map_err(|error| bad_row("audit", error))?,
+        format: number("audit", row.get(1)?)?,
+        at: row.get(2)?,
+        actor: row.get(3)?,
+        address: row.get(4)?,
+        action: row.get(5)?,
+        subject: row.get(6)?,
+        before: row.get(7)?,
+        details: row.get(8)?,
+        hash: row.get(9).map_err(|error| bad_row("audit", error))?,
     })
 }

@@ -64,6 +64,7 @@ pub(super) fn resume(db: &mut Connection, now: DateTime<Utc>) -> Result<(), Serv
         actor: Actor::Console,
         action: "backup.restore",
         subject: "database".to_owned(),
+        before: None,
         details,
         at: now,
     };

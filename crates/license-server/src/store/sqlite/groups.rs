@@ -172,18 +172,26 @@ pub(super) fn put_member(
     if super::members::get(db, tenant, account)?.is_none() {
         return Ok(GroupOutcome::NoMember);
     }
-    let (tenant, id, account) = (tenant.as_str(), id.as_str(), account.as_str());
-    let mut known = db.prepare_cached(query!("group_member_get"))?;
-    let known: Option<bool> = known
-        .query_row([tenant, id, account], |row| row.get(0))
-        .optional()?;
-    if known == Some(is_administrator) {
+    if part(db, tenant, id, account)? == Some(is_administrator) {
         return Ok(GroupOutcome::Unchanged);
     }
+    let (tenant, id, account) = (tenant.as_str(), id.as_str(), account.as_str());
     let values = params![tenant, id, account, is_administrator, millis(at)];
     db.prepare_cached(query!("group_member_put"))?
         .execute(values)?;
     Ok(GroupOutcome::Changed)
+}
+
+/// Returns whether a member of a group administers it. `None`: the group has no such member.
+pub(super) fn part(
+    db: &Connection,
+    tenant: &TenantId,
+    id: &GroupId,
+    account: &AccountId,
+) -> Result<Option<bool>, ServerStoreError> {
+    let mut statement = db.prepare_cached(query!("group_member_get"))?;
+    let values = [tenant.as_str(), id.as_str(), account.as_str()];
+    Ok(statement.query_row(values, |row| row.get(0)).optional()?)
 }
 
 /// Removes a member from a group. Returns whether the group had the member.

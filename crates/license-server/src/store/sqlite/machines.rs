@@ -12,7 +12,7 @@ use super::values::{
 };
 use crate::domain::{
     ActivationRecord, ActivationState, MachineRecord, MachineSighting, Page, PageRequest, TenantId,
-    UsageLimits, UsageRecord,
+    UsageExtent, UsageLimits, UsageRecord,
 };
 use crate::store::{ServerStoreError, limits};
 
@@ -274,6 +274,24 @@ pub(super) fn delete_usage(
 ) -> Result<usize, ServerStoreError> {
     let mut statement = db.prepare_cached(query!("usage_delete"))?;
     Ok(statement.execute(params![tenant.as_str(), column(through)])?)
+}
+
+/// Returns the extent of the usage reports with the numbers up to `through`.
+pub(super) fn usage_extent(
+    db: &Connection,
+    tenant: &TenantId,
+    through: u64,
+) -> Result<UsageExtent, ServerStoreError> {
+    let mut statement = db.prepare_cached(query!("usage_extent"))?;
+    let values = params![tenant.as_str(), column(through)];
+    let (reports, first, last) =
+        statement.query_row(values, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let number = |value| number("usage_reports", value);
+    Ok(UsageExtent {
+        reports: number(reports)?,
+        first: number(first)?,
+        last: number(last)?,
+    })
 }
 
 /// Returns usage reports, in the order of arrival.

@@ -128,14 +128,14 @@ pub(super) fn invitations(
     collect(&mut statement, values, read_invitation)
 }
 
-/// Deletes an invitation.
+/// Deletes an invitation, and returns it.
 pub(super) fn withdraw(
     db: &Connection,
     tenant: &TenantId,
     id: &str,
-) -> Result<bool, ServerStoreError> {
+) -> Result<Option<Invitation>, ServerStoreError> {
     let mut statement = db.prepare_cached(query!("invitation_delete"))?;
-    Ok(statement.execute([tenant.as_str(), id])? > 0)
+    Ok(collect(&mut statement, [tenant.as_str(), id], read_invitation)?.pop())
 }
 
 /// Returns the invitation with a secret, and its tenant.

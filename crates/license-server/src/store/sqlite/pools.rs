@@ -9,9 +9,11 @@ use license_seats::{
     CommandTime, DenialReason, LeaseTime, Loan, OpenLease, Pool, PoolRows, PoolTerms, SeatCommand,
 };
 use rusqlite::Connection;
+use serde_json::Value;
 
 use super::seat_rows;
 use crate::domain::{PoolId, TenantId};
+use crate::store::pool::former_lease;
 use crate::store::{PoolReply, PoolRequest, PoolView, ServerStoreError};
 
 /// The identity of a pool.
@@ -31,7 +33,8 @@ pub(super) struct Pools {
 }
 
 impl Pools {
-    /// Applies a command, and writes the changed rows.
+    /// Applies a command, and writes the changed rows. Also returns the former state of a lease that
+    /// an administrator ends.
     pub(super) fn apply(
         &mut self,
         db: &Connection,
@@ -39,7 +42,7 @@ impl Pools {
         request: PoolRequest,
         now: LeaseTime,
         wall: DateTime<Utc>,
-    ) -> Result<PoolReply, ServerStoreError> {
+    ) -> Result<(PoolReply, Option<Value>), ServerStoreError> {
         let key = (tenant.clone(), request.pool);
         // A request that fails after this line discards the pool.
         self.changed_in_request.push(key.clone());
@@ -49,6 +52,7 @@ impl Pools {
             license_left: request.license_left,
             hold_until: None,
         };
+        let former = former_lease(pool, &request.command);
         let mut events = Vec::new();
         if *pool.terms() != *request.terms {
             seat_rows::write_terms(db, &key.0, &key.1, &request.terms)?;
@@ -68,11 +72,12 @@ impl Pools {
             },
             Ok(_) => None,
         };
-        Ok(PoolReply {
+        let reply = PoolReply {
             outcome,
             now,
             ended_at,
-        })
+        };
+        Ok((reply, former))
     }
 
     /// Returns a pool with its counts, or `None` if the pool has no rows.

@@ -57,9 +57,11 @@ async fn a_session_is_found_by_its_secret(store: &dyn ServerStore) {
     let caller = found.principal().unwrap();
     assert_eq!(caller.permissions, Role::Auditor.permissions());
     assert_eq!(
-        (caller.tenant, caller.actor),
-        (tenant.clone(), Actor::Account(ann.id.clone()))
+        (&caller.tenant, caller.actor.identity()),
+        (&tenant, &Actor::Account(ann.id.clone()))
     );
+    let address = caller.actor.address().map(|address| address.to_string());
+    assert_eq!(address, Some(created.address));
     let unknown = store.find_session(SecretDigest::new("x")).await.unwrap();
     assert_eq!(unknown, None);
     assert_eq!(store.verify_audit(&tenant).await.unwrap().entries, 2);
@@ -198,6 +200,10 @@ async fn a_code_is_accepted_once(store: &dyn ServerStore) {
     assert!(!change(end).await.unwrap());
     let found = store.account(&ann.id).await.unwrap().unwrap();
     assert_eq!(found.totp, None);
+    // Only the changes that require codes, or end this, tell the former state.
+    let before = former_states(store, &tenant, "account.totp").await;
+    let before: Vec<_> = before.into_iter().filter(|one| !one.is_null()).collect();
+    assert_eq!(before, [json!({ "totp": false }), json!({ "totp": true })]);
 }
 
 fn link(purpose: LinkPurpose, account: &Account, secret: &str) -> AccountLink {
@@ -340,6 +346,10 @@ async fn an_account_is_deleted_with_everything(store: &dyn ServerStore) {
     assert!(valid_tokens(store, &tenant).await.is_empty());
     assert!(!create_token(store, &tenant, "late", &actor).await);
     assert_eq!(store.verify_audit(&tenant).await.unwrap().fault, None);
+    let before = former_states(store, &tenant, "account.delete").await;
+    assert_eq!(before, [json!({ "role": "owner" })]);
+    let before = former_states(store, &tenant, "token.revoke").await;
+    assert!(!before.is_empty() && before.iter().all(|token| token["name"].is_string()));
 }
 
 async fn ended_rows_are_forgotten(store: &dyn ServerStore) {

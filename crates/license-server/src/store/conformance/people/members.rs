@@ -184,6 +184,17 @@ async fn an_invitation_works_once_for_its_address(store: &dyn ServerStore) {
     assert_eq!(found, Some((own.clone(), open[0].clone())));
     let replaced = store.find_invitation(secret("old", &own)).await.unwrap();
     assert_eq!(replaced, None);
+    let withdraw = |tenant, id| store.delete_invitation(tenant, id, audit("invitation.withdraw"));
+    assert!(!withdraw(&other, &open[0].id).await.unwrap());
+    assert!(withdraw(&own, &open[0].id).await.unwrap());
+    assert!(!withdraw(&own, &open[0].id).await.unwrap());
+    let before = former_states(store, &own, "invitation.withdraw").await;
+    assert_eq!(before, [open[0].audited()]);
+    assert_eq!(
+        (&before[0]["role"], &before[0]["email"]),
+        (&json!("auditor"), &json!(null))
+    );
+    invite(store, &own, &email(&bob), Role::Auditor, "bob").await;
     let join = |tenant, account: &Account| {
         let digest = secret("bob", &own);
         store.join_with_new_account(tenant, digest, account.clone(), audit("member.join"))

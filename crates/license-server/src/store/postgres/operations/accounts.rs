@@ -245,7 +245,8 @@ async fn change_account(
     change: &AccountChange,
     audit: &NewAuditEntry,
 ) -> Result<bool, ServerStoreError> {
-    accounts::append_audit(db, account, audit).await?;
+    let audit = audit.clone().with_before(change.former());
+    accounts::append_audit(db, account, &audit).await?;
     accounts::change(db, account, change).await
 }
 
@@ -266,7 +267,8 @@ async fn delete(
         if membership.role == Role::Owner {
             owned.push((membership.tenant.clone(), accounts::owners(db).await?));
         }
-        accounts::leave(db, account, audit).await?;
+        let audit = audit.clone().with_before(Some(membership.role.audited()));
+        accounts::leave(db, account, &audit).await?;
     }
     let orphaned = left_without_owner(owned.into_iter());
     if !orphaned.is_empty() {

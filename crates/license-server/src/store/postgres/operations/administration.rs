@@ -7,8 +7,9 @@ use crate::domain::{
     Actor, ApiToken, AuditEntry, AuditReport, EventRecord, IdempotencyKey, IdempotencyState,
     NewAuditEntry, Page, PageRequest, SecretDigest, StoredResponse, TenantId,
 };
+use crate::store::administration::revocation;
 use crate::store::postgres::transaction::Transaction;
-use crate::store::postgres::{PostgresStore, audit, events, requests, tokens};
+use crate::store::postgres::{PostgresStore, audit, events, requests, tenants, tokens};
 use crate::store::{AdministrationStore, ServerStoreError};
 
 #[async_trait]
@@ -106,6 +107,9 @@ impl AdministrationStore for PostgresStore {
     }
 
     async fn verify_audit(&self, tenant: &TenantId) -> Result<AuditReport, ServerStoreError> {
+        // A verification reads the whole trail, so it takes one of the connections at a time.
+        let turn = self.long_turn.acquire().await;
+        let _turn = turn.map_err(|_| ServerStoreError::Closed)?;
         let db = self.database.begin_read(tenant).await?;
         let result = audit::verify(&db).await;
         db.end(result).await
@@ -206,9 +210,11 @@ async fn revoke_tokens(
     of: &Actor,
     audit: &NewAuditEntry,
 ) -> Result<Vec<String>, ServerStoreError> {
+    tenants::lock(db).await?;
+    let former = tokens::all(db).await?;
     let ids = tokens::revoke(db, of, audit.at).await?;
     for id in &ids {
-        audit::append(db, &audit.with_subject(id)).await?;
+        audit::append(db, &revocation(audit, id, &former)).await?;
     }
     Ok(ids)
 }

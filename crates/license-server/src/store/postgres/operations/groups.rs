@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use serde_json::Value;
 
 use crate::domain::{
     AccountId, EmailAddress, Group, GroupId, GroupMember, GroupMembership, GroupOutcome,
@@ -22,8 +23,7 @@ impl GroupStore for PostgresStore {
         audit: NewAuditEntry,
     ) -> Result<GroupOutcome, ServerStoreError> {
         let db = self.database.begin(tenant).await?;
-        let outcome = groups::create(&db, &group, most).await;
-        let result = changed(&db, outcome, &audit).await;
+        let result = create(&db, &group, most, audit).await;
         db.end(result).await
     }
 
@@ -55,8 +55,7 @@ impl GroupStore for PostgresStore {
         audit: NewAuditEntry,
     ) -> Result<GroupOutcome, ServerStoreError> {
         let db = self.database.begin(tenant).await?;
-        let outcome = groups::rename(&db, id, &name).await;
-        let result = changed(&db, outcome, &audit).await;
+        let result = rename(&db, id, &name, audit).await;
         db.end(result).await
     }
 
@@ -67,8 +66,7 @@ impl GroupStore for PostgresStore {
         audit: NewAuditEntry,
     ) -> Result<bool, ServerStoreError> {
         let db = self.database.begin(tenant).await?;
-        let deleted = groups::delete(&db, id).await;
-        let result = record(&db, deleted, &audit).await;
+        let result = delete(&db, id, audit).await;
         db.end(result).await
     }
 
@@ -80,8 +78,7 @@ impl GroupStore for PostgresStore {
         audit: NewAuditEntry,
     ) -> Result<GroupOutcome, ServerStoreError> {
         let db = self.database.begin(tenant).await?;
-        let outcome = groups::set_share(&db, id, &change).await;
-        let result = changed(&db, outcome, &audit).await;
+        let result = set_share(&db, id, &change, audit).await;
         db.end(result).await
     }
 
@@ -93,9 +90,7 @@ impl GroupStore for PostgresStore {
         audit: NewAuditEntry,
     ) -> Result<GroupOutcome, ServerStoreError> {
         let db = self.database.begin(tenant).await?;
-        let member = (&account, is_administrator);
-        let outcome = groups::put_member(&db, id, member, audit.at).await;
-        let result = changed(&db, outcome, &audit).await;
+        let result = put_member(&db, id, (&account, is_administrator), audit).await;
         db.end(result).await
     }
 
@@ -107,8 +102,7 @@ impl GroupStore for PostgresStore {
         audit: NewAuditEntry,
     ) -> Result<bool, ServerStoreError> {
         let db = self.database.begin(tenant).await?;
-        let removed = groups::remove_member(&db, id, account).await;
-        let result = record(&db, removed, &audit).await;
+        let result = remove_member(&db, id, account, audit).await;
         db.end(result).await
     }
 
@@ -164,23 +158,107 @@ impl GroupStore for PostgresStore {
     }
 }
 
+async fn create(
+    db: &Transaction,
+    group: &Group,
+    most: u32,
+    audit: NewAuditEntry,
+) -> Result<GroupOutcome, ServerStoreError> {
+    let outcome = groups::create(db, group, most).await?;
+    changed(db, outcome, &audit).await
+}
+
+async fn rename(
+    db: &Transaction,
+    id: &GroupId,
+    name: &str,
+    audit: NewAuditEntry,
+) -> Result<GroupOutcome, ServerStoreError> {
+    let former = former_group(db, id).await?;
+    let outcome = groups::rename(db, id, name).await?;
+    changed(db, outcome, &audit.with_before(former)).await
+}
+
+async fn delete(
+    db: &Transaction,
+    id: &GroupId,
+    audit: NewAuditEntry,
+) -> Result<bool, ServerStoreError> {
+    let former = former_group(db, id).await?;
+    let is_deleted = groups::delete(db, id).await?;
+    record(db, is_deleted, &audit.with_before(former)).await
+}
+
+async fn set_share(
+    db: &Transaction,
+    id: &GroupId,
+    change: &ShareChange,
+    audit: NewAuditEntry,
+) -> Result<GroupOutcome, ServerStoreError> {
+    tenants::lock(db).await?;
+    let former = groups::shares(db, id).await?.remove(&change.pool);
+    let former = former.map(|share| share.audited(&change.pool));
+    let outcome = groups::set_share(db, id, change).await?;
+    changed(db, outcome, &audit.with_before(former)).await
+}
+
+async fn put_member(
+    db: &Transaction,
+    id: &GroupId,
+    member: (&AccountId, bool),
+    audit: NewAuditEntry,
+) -> Result<GroupOutcome, ServerStoreError> {
+    let former = former_member(db, id, member.0).await?;
+    let outcome = groups::put_member(db, id, member, audit.at).await?;
+    changed(db, outcome, &audit.with_before(former)).await
+}
+
+async fn remove_member(
+    db: &Transaction,
+    id: &GroupId,
+    account: &AccountId,
+    audit: NewAuditEntry,
+) -> Result<bool, ServerStoreError> {
+    let former = former_member(db, id, account).await?;
+    let is_removed = groups::remove_member(db, id, account).await?;
+    record(db, is_removed, &audit.with_before(former)).await
+}
+
+/// Returns a group for the audit trail, and locks the row of the tenant.
+async fn former_group(db: &Transaction, id: &GroupId) -> Result<Option<Value>, ServerStoreError> {
+    tenants::lock(db).await?;
+    let Some(group) = groups::get(db, id).await? else {
+        return Ok(None);
+    };
+    Ok(Some(group.audited(&groups::shares(db, id).await?)))
+}
+
+/// Returns a member of a group for the audit trail, and locks the row of the tenant.
+async fn former_member(
+    db: &Transaction,
+    id: &GroupId,
+    account: &AccountId,
+) -> Result<Option<Value>, ServerStoreError> {
+    tenants::lock(db).await?;
+    let part = groups::part(db, id, account).await?;
+    Ok(part.map(|is_administrator| Group::audited_member(account, is_administrator)))
+}
+
 /// Records a change of the groups, which servers cache.
 async fn changed(
     db: &Transaction,
-    outcome: Result<GroupOutcome, ServerStoreError>,
+    outcome: GroupOutcome,
     audit: &NewAuditEntry,
 ) -> Result<GroupOutcome, ServerStoreError> {
-    let outcome = outcome?;
-    record(db, Ok(outcome == GroupOutcome::Changed), audit).await?;
+    record(db, outcome == GroupOutcome::Changed, audit).await?;
     Ok(outcome)
 }
 
 async fn record(
     db: &Transaction,
-    is_changed: Result<bool, ServerStoreError>,
+    is_changed: bool,
     audit: &NewAuditEntry,
 ) -> Result<bool, ServerStoreError> {
-    let is_changed = is_changed?;
     if is_changed {
         tenants::content_changed(db).await?;
         audit::append(db, audit).await?;

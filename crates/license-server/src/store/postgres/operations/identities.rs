@@ -7,7 +7,7 @@ use crate::domain::{
     AccountId, IdentityProvider, NewAuditEntry, ProviderOutcome, ProviderSignIn, TenantId,
 };
 use crate::store::postgres::transaction::Transaction;
-use crate::store::postgres::{PostgresStore, audit, identities};
+use crate::store::postgres::{PostgresStore, audit, identities, tenants};
 use crate::store::{IdentityStore, ServerStoreError};
 
 #[async_trait]
@@ -45,10 +45,7 @@ impl IdentityStore for PostgresStore {
         audit: NewAuditEntry,
     ) -> Result<bool, ServerStoreError> {
         let mut db = self.database.begin(tenant).await?;
-        let result = match identities::delete(&mut db, tenant, id).await {
-            Ok(true) => audit::append(&db, &audit).await.map(|()| true),
-            other => other,
-        };
+        let result = delete(&mut db, tenant, id, audit).await;
         db.end(result).await
     }
 
@@ -125,6 +122,23 @@ async fn create(
 ) -> Result<(), ServerStoreError> {
     identities::create(db, provider, most).await?;
     audit::append(db, audit).await
+}
+
+async fn delete(
+    db: &mut Transaction,
+    tenant: &TenantId,
+    id: &str,
+    audit: NewAuditEntry,
+) -> Result<bool, ServerStoreError> {
+    tenants::lock(db).await?;
+    let mut former = identities::all(db).await?.into_iter();
+    let former = former.find(|provider| provider.id == id);
+    let is_deleted = identities::delete(db, tenant, id).await?;
+    if is_deleted {
+        let former = former.map(|provider| provider.audited());
+        audit::append(db, &audit.with_before(former)).await?;
+    }
+    Ok(is_deleted)
 }
 
 async fn end_person(

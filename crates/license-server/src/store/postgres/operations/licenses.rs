@@ -167,9 +167,12 @@ async fn remove(
     id: &LicenseId,
     audit: &NewAuditEntry,
 ) -> Result<bool, ServerStoreError> {
+    tenants::lock(db).await?;
+    let former = licenses::get(db, id).await?;
     let is_removed = licenses::remove(db, id).await?;
     if is_removed {
-        content_changed(db, audit).await?;
+        let former = former.map(|former| former.audited());
+        content_changed(db, &audit.clone().with_before(former)).await?;
     }
     Ok(is_removed)
 }
@@ -179,9 +182,12 @@ async fn import_revocations(
     list: &RevocationRecord,
     audit: &NewAuditEntry,
 ) -> Result<bool, ServerStoreError> {
+    tenants::lock(db).await?;
+    let former = licenses::revocations(db).await?;
     let is_new = licenses::put_revocations(db, list).await?;
     if is_new {
-        content_changed(db, audit).await?;
+        let former = list.former(&former);
+        content_changed(db, &audit.clone().with_before(former)).await?;
     }
     Ok(is_new)
 }

@@ -9,7 +9,7 @@ use crate::domain::{
     PageRequest, TenantId, UsageLimits, UsageRecord,
 };
 use crate::store::postgres::transaction::Transaction;
-use crate::store::postgres::{PostgresStore, audit, machines};
+use crate::store::postgres::{PostgresStore, audit, machines, tenants};
 use crate::store::{MachineStore, ServerStoreError};
 
 #[async_trait]
@@ -142,9 +142,12 @@ async fn answer_activation(
     now: DateTime<Utc>,
     audit: &NewAuditEntry,
 ) -> Result<Option<ActivationRecord>, ServerStoreError> {
+    tenants::lock(db).await?;
+    let former = machines::activation(db, nonce).await?;
     let answered = machines::answer(db, nonce, answer, now).await?;
     if answered.is_some() {
-        audit::append(db, audit).await?;
+        let former = former.map(|former| former.audited());
+        audit::append(db, &audit.clone().with_before(former)).await?;
     }
     Ok(answered)
 }
@@ -154,9 +157,12 @@ async fn delete_usage(
     through: u64,
     audit: &NewAuditEntry,
 ) -> Result<usize, ServerStoreError> {
+    tenants::lock(db).await?;
+    let former = machines::usage_extent(db, through).await?;
     let count = machines::delete_usage(db, through).await?;
     if count > 0 {
-        audit::append(db, audit).await?;
+        let former = Some(former.audited());
+        audit::append(db, &audit.clone().with_before(former)).await?;
     }
     Ok(count)
 }

@@ -128,7 +128,7 @@ impl MemberStore for PostgresStore {
         audit: NewAuditEntry,
     ) -> Result<bool, ServerStoreError> {
         let db = self.database.begin(tenant).await?;
-        let result = delete_invitation(&db, id, &audit).await;
+        let result = delete_invitation(&db, id, audit).await;
         db.end(result).await
     }
 
@@ -209,13 +209,13 @@ async fn create_invitation(
 async fn delete_invitation(
     db: &Transaction,
     id: &str,
-    audit: &NewAuditEntry,
+    audit: NewAuditEntry,
 ) -> Result<bool, ServerStoreError> {
-    let is_deleted = members::withdraw(db, id).await?;
-    if is_deleted {
-        audit::append(db, audit).await?;
-    }
-    Ok(is_deleted)
+    let Some(former) = members::withdraw(db, id).await? else {
+        return Ok(false);
+    };
+    audit::append(db, &audit.with_before(Some(former.audited()))).await?;
+    Ok(true)
 }
 
 async fn join_with_new_account(

@@ -93,7 +93,7 @@ async fn unassign(
     let removed = named_users::unassign(db, pool, key, audit.at).await?;
     if let Some(user) = &removed {
         tenants::content_changed(db).await?;
-        audit::append(db, &user.audited(audit)).await?;
+        audit::append(db, &user.unassigned(audit)).await?;
     }
     Ok(removed)
 }

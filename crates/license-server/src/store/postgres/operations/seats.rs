@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use license_core::ids::Commitment;
 use license_seats::{LeaseTime, OpenLease};
+use serde_json::json;
 
 use crate::domain::{NewAuditEntry, Page, PageRequest, PoolId, SeatPolicy, TenantId};
 use crate::store::postgres::pools::{PoolAnswer, PoolWork};
@@ -160,7 +161,10 @@ async fn set_policy(
     policy: &SeatPolicy,
     audit: &NewAuditEntry,
 ) -> Result<(), ServerStoreError> {
-    seat_rows::set_policy(db, pool, policy).await?;
+    // Without a license there is no row of the tenant, and the change of the content creates it.
     tenants::content_changed(db).await?;
-    audit::append(db, audit).await
+    let former = seat_rows::policy(db, pool).await?;
+    seat_rows::set_policy(db, pool, policy).await?;
+    let former = Some(json!(former.unwrap_or_default()));
+    audit::append(db, &audit.clone().with_before(former)).await
 }

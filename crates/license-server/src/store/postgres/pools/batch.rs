@@ -11,6 +11,7 @@ use license_seats::{
 
 use super::{KnownPool, PoolAnswer, PoolContext, PoolKey, PoolWork};
 use crate::domain::NewAuditEntry;
+use crate::store::pool::former_lease;
 use crate::store::postgres::changes::{self, LoggedBatch, MergedChanges};
 use crate::store::postgres::events::NewEvents;
 use crate::store::postgres::lease_clock::{self, Reading};
@@ -297,6 +298,7 @@ impl<'a> Batch<'a> {
         }
         let at = self.at(request);
         self.at = at;
+        let former = audit.and_then(|_| former_lease(&self.pool, &request.command));
         let mut outcome = self.pool.apply(request.command.clone(), at);
         self.changes.add(&outcome.changes);
         outcome.events.splice(0..0, events);
@@ -314,7 +316,7 @@ impl<'a> Batch<'a> {
             Ok(_) => {
                 if let Some(audit) = audit {
                     self.events.add_change(audit);
-                    self.audits.push(audit.clone());
+                    self.audits.push(audit.clone().with_before(former));
                 }
             }
             Err(denial) => {

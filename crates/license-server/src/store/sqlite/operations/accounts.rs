@@ -58,6 +58,7 @@ impl AccountStore for SqliteStore {
         self.write_all(move |db| {
             let is_changed = accounts::change(db, &account, &change)?;
             if is_changed {
+                let audit = audit.with_before(change.former());
                 accounts::append_audit(db, &account, &audit)?;
             }
             Ok(is_changed)

@@ -7,6 +7,7 @@ use crate::domain::{
     Actor, ApiToken, AuditEntry, AuditReport, EventRecord, IdempotencyKey, IdempotencyState,
     NewAuditEntry, Page, PageRequest, SecretDigest, StoredResponse, TenantId,
 };
+use crate::store::administration::revocation;
 use crate::store::sqlite::writer::Batch;
 use crate::store::sqlite::{SqliteStore, audit, events, requests, tokens};
 use crate::store::{AdministrationStore, ServerStoreError};
@@ -97,9 +98,10 @@ impl AdministrationStore for SqliteStore {
     ) -> Result<Vec<String>, ServerStoreError> {
         let of = of.clone();
         let revoke = move |batch: &mut Batch<'_>, tenant: &TenantId| {
+            let former = tokens::all(batch.db, tenant)?;
             let ids = tokens::revoke(batch.db, tenant, &of, audit.at)?;
             for id in &ids {
-                audit::append(batch.db, tenant, &audit.with_subject(id))?;
+                audit::append(batch.db, tenant, &revocation(&audit, id, &former))?;
             }
             Ok(ids)
         };

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use serde_json::Value;
 
 use crate::domain::{
     AccountId, EmailAddress, Group, GroupId, GroupMember, GroupMembership, GroupOutcome,
@@ -57,8 +58,9 @@ impl GroupStore for SqliteStore {
     ) -> Result<GroupOutcome, ServerStoreError> {
         let id = id.clone();
         let rename = move |batch: &mut Batch<'_>, tenant: &TenantId| {
+            let former = former_group(batch, tenant, &id)?;
             let outcome = groups::rename(batch.db, tenant, &id, &name)?;
-            changed(batch, tenant, outcome, &audit)
+            changed(batch, tenant, outcome, &audit.with_before(former))
         };
         self.write(tenant, rename).await
     }
@@ -71,8 +73,9 @@ impl GroupStore for SqliteStore {
     ) -> Result<bool, ServerStoreError> {
         let id = id.clone();
         let delete = move |batch: &mut Batch<'_>, tenant: &TenantId| {
+            let former = former_group(batch, tenant, &id)?;
             let is_deleted = groups::delete(batch.db, tenant, &id)?;
-            record(batch, tenant, is_deleted, &audit)
+            record(batch, tenant, is_deleted, &audit.with_before(former))
         };
         self.write(tenant, delete).await
     }
@@ -86,8 +89,10 @@ impl GroupStore for SqliteStore {
     ) -> Result<GroupOutcome, ServerStoreError> {
         let id = id.clone();
         let set = move |batch: &mut Batch<'_>, tenant: &TenantId| {
+            let former = groups::shares(batch.db, tenant, &id)?.remove(&change.pool);
+            let former = former.map(|share| share.audited(&change.pool));
             let outcome = groups::set_share(batch.db, tenant, &id, &change)?;
-            changed(batch, tenant, outcome, &audit)
+            changed(batch, tenant, outcome, &audit.with_before(former))
         };
         self.write(tenant, set).await
     }
@@ -101,9 +106,10 @@ impl GroupStore for SqliteStore {
     ) -> Result<GroupOutcome, ServerStoreError> {
         let id = id.clone();
         let put = move |batch: &mut Batch<'_>, tenant: &TenantId| {
+            let former = former_member(batch, tenant, &id, &account)?;
             let member = (&account, is_administrator);
             let outcome = groups::put_member(batch.db, tenant, &id, member, audit.at)?;
-            changed(batch, tenant, outcome, &audit)
+            changed(batch, tenant, outcome, &audit.with_before(former))
         };
         self.write(tenant, put).await
     }
@@ -117,8 +123,9 @@ impl GroupStore for SqliteStore {
     ) -> Result<bool, ServerStoreError> {
         let (id, account) = (id.clone(), account.clone());
         let remove = move |batch: &mut Batch<'_>, tenant: &TenantId| {
+            let former = former_member(batch, tenant, &id, &account)?;
             let is_removed = groups::remove_member(batch.db, tenant, &id, &account)?;
-            record(batch, tenant, is_removed, &audit)
+            record(batch, tenant, is_removed, &audit.with_before(former))
         };
         self.write(tenant, remove).await
     }
@@ -180,6 +187,29 @@ impl GroupStore for SqliteStore {
         })
         .await
     }
+}
+
+/// Returns a group for the audit trail.
+fn former_group(
+    batch: &Batch<'_>,
+    tenant: &TenantId,
+    id: &GroupId,
+) -> Result<Option<Value>, ServerStoreError> {
+    let Some(group) = groups::get(batch.db, tenant, id)? else {
+        return Ok(None);
+    };
+    Ok(Some(group.audited(&groups::shares(batch.db, tenant, id)?)))
+}
+
+/// Returns a member of a group for the audit trail.
+fn former_member(
+    batch: &Batch<'_>,
+    tenant: &TenantId,
+    id: &GroupId,
+    account: &AccountId,
+) -> Result<Option<Value>, ServerStoreError> {
+    let part = groups::part(batch.db, tenant, id, account)?;
+    Ok(part.map(|is_administrator| Group::audited_member(account, is_administrator)))
 }
 
 /// Records a change of the groups, which servers cache.

@@ -49,9 +49,12 @@ impl IdentityStore for SqliteStore {
     ) -> Result<bool, ServerStoreError> {
         let id = id.to_owned();
         self.write(tenant, move |batch, tenant| {
+            let mut former = identities::all(batch.db, tenant)?.into_iter();
+            let former = former.find(|provider| provider.id == id);
             let is_deleted = identities::delete(batch.db, tenant, &id)?;
             if is_deleted {
-                audit::append(batch.db, tenant, &audit)?;
+                let former = former.map(|provider| provider.audited());
+                audit::append(batch.db, tenant, &audit.with_before(former))?;
             }
             Ok(is_deleted)
         })

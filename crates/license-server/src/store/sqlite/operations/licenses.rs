@@ -100,9 +100,11 @@ impl LicenseStore for SqliteStore {
     ) -> Result<bool, ServerStoreError> {
         let id = id.clone();
         let remove = move |batch: &mut Batch<'_>, tenant: &TenantId| {
+            let former = licenses::get(batch.db, tenant, &id)?;
             let is_removed = licenses::remove(batch.db, tenant, &id)?;
             if is_removed {
                 licenses::content_changed(batch.db, tenant)?;
+                let audit = audit.with_before(former.map(|former| former.audited()));
                 audit::append(batch.db, tenant, &audit)?;
             }
             Ok(is_removed)
@@ -117,9 +119,11 @@ impl LicenseStore for SqliteStore {
         audit: NewAuditEntry,
     ) -> Result<bool, ServerStoreError> {
         let import = move |batch: &mut Batch<'_>, tenant: &TenantId| {
+            let former = licenses::revocations(batch.db, tenant)?;
             let is_new = licenses::put_revocations(batch.db, tenant, &list)?;
             if is_new {
                 licenses::content_changed(batch.db, tenant)?;
+                let audit = audit.with_before(list.former(&former));
                 audit::append(batch.db, tenant, &audit)?;
             }
             Ok(is_new)

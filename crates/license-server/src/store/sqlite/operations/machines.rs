@@ -96,8 +96,10 @@ impl MachineStore for SqliteStore {
     ) -> Result<Option<ActivationRecord>, ServerStoreError> {
         let nonce = nonce.to_owned();
         let change = move |batch: &mut Batch<'_>, tenant: &TenantId| {
+            let former = machines::activation(batch.db, tenant, &nonce)?;
             let answered = machines::answer(batch.db, tenant, &nonce, &answer, batch.wall)?;
             if answered.is_some() {
+                let audit = audit.with_before(former.map(|former| former.audited()));
                 audit::append(batch.db, tenant, &audit)?;
             }
             Ok(answered)
@@ -137,8 +139,10 @@ impl MachineStore for SqliteStore {
         audit: NewAuditEntry,
     ) -> Result<usize, ServerStoreError> {
         let delete = move |batch: &mut Batch<'_>, tenant: &TenantId| {
+            let former = machines::usage_extent(batch.db, tenant, through)?;
             let count = machines::delete_usage(batch.db, tenant, through)?;
             if count > 0 {
+                let audit = audit.with_before(Some(former.audited()));
                 audit::append(batch.db, tenant, &audit)?;
             }
             Ok(count)

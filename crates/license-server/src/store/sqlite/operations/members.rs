@@ -148,11 +148,12 @@ impl MemberStore for SqliteStore {
     ) -> Result<bool, ServerStoreError> {
         let id = id.to_owned();
         self.write(tenant, move |batch, tenant| {
-            let is_deleted = members::withdraw(batch.db, tenant, &id)?;
-            if is_deleted {
-                audit::append(batch.db, tenant, &audit)?;
-            }
-            Ok(is_deleted)
+            let Some(former) = members::withdraw(batch.db, tenant, &id)? else {
+                return Ok(false);
+            };
+            let audit = audit.with_before(Some(former.audited()));
+            audit::append(batch.db, tenant, &audit)?;
+            Ok(true)
         })
         .await
     }

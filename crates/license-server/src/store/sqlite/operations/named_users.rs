@@ -44,7 +44,7 @@ impl NamedUserStore for SqliteStore {
             let removed = named_users::unassign(batch.db, tenant, &pool, &key, audit.at)?;
             if let Some(user) = &removed {
                 licenses::content_changed(batch.db, tenant)?;
-                audit::append(batch.db, tenant, &user.audited(&audit))?;
+                audit::append(batch.db, tenant, &user.unassigned(&audit))?;
             }
             Ok(removed)
         };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use license_core::ids::Commitment;
 use license_seats::{LeaseTime, OpenLease};
+use serde_json::json;
 
 use crate::domain::{NewAuditEntry, Page, PageRequest, PoolId, SeatPolicy, TenantId};
 use crate::store::sqlite::writer::Batch;
@@ -25,10 +26,10 @@ impl SeatStore for SqliteStore {
             let (db, now) = (batch.db, batch.now);
             let pools = batch.pools.as_mut().ok_or(ServerStoreError::NotOwner)?;
             let pool = request.pool.clone();
-            let reply = pools.apply(db, tenant, request, now, batch.wall)?;
+            let (reply, former) = pools.apply(db, tenant, request, now, batch.wall)?;
             events::append_seat_events(db, tenant, batch.wall, &pool, &reply.outcome.events)?;
             if let Some(audit) = audit.filter(|_| reply.outcome.reply.is_ok()) {
-                audit::append(db, tenant, &audit)?;
+                audit::append(db, tenant, &audit.with_before(former))?;
             }
             Ok(reply)
         };
@@ -143,8 +144,10 @@ impl SeatStore for SqliteStore {
     ) -> Result<(), ServerStoreError> {
         let pool = pool.clone();
         self.write(tenant, move |batch, tenant| {
+            let former = seat_rows::policy(batch.db, tenant, &pool)?;
             seat_rows::set_policy(batch.db, tenant, &pool, &policy)?;
             licenses::content_changed(batch.db, tenant)?;
+            let audit = audit.with_before(Some(json!(former.unwrap_or_default())));
             audit::append(batch.db, tenant, &audit)
         })
         .await
