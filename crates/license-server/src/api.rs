@@ -46,6 +46,7 @@ mod usage;
 mod usage_reports;
 mod validate;
 mod vendor;
+mod webhooks;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;

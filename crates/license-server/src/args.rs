@@ -1,6 +1,7 @@
 //! The command line of `license-server`.
 
 mod account;
+mod audit;
 mod user;
 
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use license_cli_support::program::{CommandGroup, Description};
 use license_cli_support::{Destination, OutputFile, OutputOptions, Source};
 
 pub(crate) use account::AccountCommand;
+pub(crate) use audit::{AuditCommand, AuditExport, AuditVerify};
 pub(crate) use user::UserCommand;
 
 /// Validates licenses and lends floating seats, at a site or in a vendor's cloud
@@ -100,6 +102,10 @@ LICENSE_SERVER_PEER_RATE, and a member of license-server.toml such as peer_rate:
   idle_timeout              seconds that a connection may be idle
   shutdown_timeout          seconds for open requests when the server stops
   telemetry_days            days for which telemetry is kept; 0 accepts none
+  webhook_networks          networks that webhooks may reach besides public
+                            addresses
+  webhook_http              on, or off if webhooks need https in these networks
+  webhook_ca_file           authorities of the certificates of webhooks, in PEM
   log                       filter such as info or license_server=debug
   log_format                auto (JSON unless on a terminal), json or text
 
@@ -253,56 +259,6 @@ pub(crate) enum TokenCommand {
         #[arg(value_name = "ID")]
         id: String,
     },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum AuditCommand {
-    /// Write the entries as JSON Lines, also while the server runs
-    Export(AuditExport),
-    /// Verify an export, without the server
-    Verify(AuditVerify),
-    /// Verify the trail, and sign its end with the key of the server
-    Checkpoint {
-        /// New file for the checkpoint; - for standard output
-        #[arg(long, value_name = "FILE", default_value = "-")]
-        out: Destination,
-        /// Organization whose trail is meant [default: that of the server]
-        #[arg(long, value_name = "ID")]
-        tenant: Option<String>,
-    },
-}
-
-/// Options of `license-server audit export`.
-#[derive(Debug, Args)]
-#[command(about = None, long_about = None)]
-pub(crate) struct AuditExport {
-    /// New file for the entries; - for standard output
-    #[arg(long, value_name = "FILE", default_value = "-")]
-    pub(crate) out: Destination,
-    /// Number of the first entry
-    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
-    pub(crate) from: u64,
-    /// Number of the last entry [default: that of the newest one]
-    #[arg(long, value_name = "NUMBER")]
-    pub(crate) through: Option<u64>,
-    /// Organization whose trail is meant [default: that of the server]
-    #[arg(long, value_name = "ID")]
-    pub(crate) tenant: Option<String>,
-}
-
-/// Options of `license-server audit verify`.
-#[derive(Debug, Args)]
-#[command(about = None, long_about = None)]
-pub(crate) struct AuditVerify {
-    /// Export; - for standard input
-    #[arg(value_name = "FILE")]
-    pub(crate) file: Source,
-    /// Checkpoint whose entry the export must have
-    #[arg(long, value_name = "FILE")]
-    pub(crate) checkpoint: Option<Source>,
-    /// Id of the key that must have signed the checkpoint, as `license-server status` shows it
-    #[arg(long, value_name = "ID", requires = "checkpoint")]
-    pub(crate) server_key: Option<String>,
 }
 
 /// Defines the options of the settings. Each option has the name of its setting.
@@ -466,6 +422,15 @@ setting_args! {
     /// Days for which telemetry is kept; 0 accepts none
     #[arg(hide = true)]
     telemetry_days: "DAYS";
+    /// Networks that webhooks may reach besides public addresses
+    #[arg(hide = true)]
+    webhook_networks: "NETWORKS";
+    /// Whether webhooks in these networks may have http URLs: on or off
+    #[arg(hide = true)]
+    webhook_http: "MODE";
+    /// Authorities of the certificates of webhooks (PEM)
+    #[arg(hide = true)]
+    webhook_ca_file: "FILE";
     /// Filter of the logs, such as info or license_server=debug
     log: "FILTER";
     /// Format of the logs: auto (JSON unless on a terminal), json or text

@@ -15,7 +15,7 @@ use std::time::Duration;
 use license_cli_support::{Exit, Failure};
 use license_issuer::signer::KeyLocation;
 
-use crate::network::Network;
+use crate::network::{DestinationPolicy, Network};
 
 pub(crate) use mail::{AccountConfig, MailConfig, MailServer};
 use reader::{Reader, log_filter, log_format, public_url, server_name};
@@ -58,6 +58,10 @@ pub(crate) struct Config {
     pub(crate) accounts: AccountConfig,
     /// The number of days for which telemetry is kept. 0: none is accepted.
     pub(crate) telemetry_days: u32,
+    /// The addresses to which webhooks may lead.
+    pub(crate) webhooks: DestinationPolicy,
+    /// The file with the authorities of the certificates of webhooks.
+    pub(crate) webhook_ca_file: Option<PathBuf>,
     pub(crate) log: String,
     pub(crate) log_format: LogFormat,
 }
@@ -197,6 +201,11 @@ impl Config {
             mail: reader.mail()?,
             accounts: reader.accounts()?,
             telemetry_days: reader.telemetry_days()?,
+            webhooks: DestinationPolicy {
+                networks: reader.networks("webhook_networks")?,
+                allows_http: reader.switch("webhook_http")?,
+            },
+            webhook_ca_file: reader.path("webhook_ca_file"),
             log: reader.parsed("log", log_filter)?,
             log_format: reader.parsed("log_format", log_format)?,
         };
@@ -267,6 +276,7 @@ pub(crate) fn files(config: &Config) -> Vec<(&'static str, &Path)> {
         ("trust", &config.trust),
         ("product_file", &config.product_file),
         ("enrollment_token_file", &config.enrollment_token_file),
+        ("webhook_ca_file", &config.webhook_ca_file),
         ("login_keys", login.map_or(&None, |login| &login.keys)),
         ("login_ca_file", login.map_or(&None, |login| &login.ca_file)),
     ];

@@ -28,6 +28,7 @@ mod signed_list;
 mod telemetry;
 mod tenant;
 mod usage;
+mod webhook;
 
 pub use account::{
     Account, AccountChange, AccountId, AccountLink, LinkPurpose, PasswordHash, SealedSecret,
@@ -77,3 +78,8 @@ pub use telemetry::{
 };
 pub use tenant::TenantId;
 pub use usage::{UsageExtent, UsageLimits, UsageRecord};
+pub use webhook::{
+    AttemptOutcome, AttemptResult, Delivery, DeliveryState, DisabledReason, DueDelivery,
+    EventFilter, NewDelivery, ReplayResult, Webhook, WebhookBacklog, WebhookChange, WebhookSecret,
+    WebhookUrl,
+};

@@ -41,6 +41,8 @@ mod server;
 pub mod services;
 pub mod store;
 mod trust_file;
+mod web_roots;
+mod webhooks;
 
 use std::process::ExitCode;
 

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use license_cli_support::{Exit, Failure};
 
-pub(crate) use self::http::{PROVIDER_TIMEOUT, ProviderHttp, Reach, authorities};
+pub(crate) use self::http::{PROVIDER_TIMEOUT, ProviderHttp, Reach};
 pub(crate) use self::keys::{NoKeys, ProviderKeys};
 use self::source::KeySource;
 pub(crate) use self::source::LoadedProvider;

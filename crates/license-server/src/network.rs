@@ -1,8 +1,12 @@
 //! Networks of IP addresses.
 
+mod destination;
+
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
+
+pub(crate) use destination::DestinationPolicy;
 
 /// A network in CIDR notation, such as `10.0.0.0/8`, or one address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,10 +92,20 @@ const SPECIAL: [&str; 20] = [
     "5f00::/16",
 ];
 
-/// Returns whether an address is that of a machine on the public internet. Forms of IPv6 that
-/// contain an IPv4 address are not, except a mapped address, which counts as IPv4.
+/// The first 96 bits of an address of NAT64, `64:ff9b::/96`. The last 32 bits are an IPv4 address.
+const NAT64: u128 = 0x0064_ff9b << 64;
+
+/// Returns whether an address is that of a machine on the public internet. A mapped address and an
+/// address of NAT64 (RFC 6052) count as the IPv4 address to which they lead. Other forms of IPv6
+/// that contain an IPv4 address are not public.
 pub(crate) fn is_public(address: IpAddr) -> bool {
-    let address = address.to_canonical();
+    let address = match address.to_canonical() {
+        IpAddr::V6(address) if address.to_bits() >> 32 == NAT64 => {
+            let [.., high, low] = address.segments();
+            Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low)).into()
+        }
+        address => address,
+    };
     // Addresses of machines begin with the bits 001.
     let is_unicast = match address {
         IpAddr::V4(_) => true,

@@ -25,6 +25,7 @@ use crate::log_limit;
 use crate::metrics::Metrics;
 use crate::network::Network;
 use crate::services::{Services, TenantServices, TickReport};
+use crate::webhooks::Dispatcher;
 
 use connection::{LimitedAcceptor, Slots};
 
@@ -46,6 +47,7 @@ const MAX_POOLS: usize = 10_000;
 pub(crate) struct RunningServer {
     pub(crate) app: App,
     pub(crate) tenants: Arc<TenantServices>,
+    pub(crate) webhooks: Arc<Dispatcher>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) limits: Limits,
     pub(crate) trusted_proxies: Vec<Network>,
@@ -102,6 +104,7 @@ impl RunningServer {
             Arc::clone(self.tenants.own()),
             self.stopping.subscribe(),
         ));
+        let webhooks = tokio::spawn(Arc::clone(&self.webhooks).run(self.stopping.subscribe()));
         let mut is_taken_over = false;
         let ended = loop {
             tokio::select! {
@@ -131,6 +134,9 @@ impl RunningServer {
         }
         if let Err(error) = copies.await {
             error!(%error, "the copies of the ledger failed");
+        }
+        if let Err(error) = webhooks.await {
+            error!(%error, "the deliveries to webhooks failed");
         }
         if !is_taken_over && let Err(error) = background.await {
             error!(%error, "the background work failed");

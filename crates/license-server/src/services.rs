@@ -37,6 +37,7 @@ mod usage;
 mod validate;
 mod vendor;
 mod verdict;
+mod webhooks;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -82,10 +83,12 @@ pub use vendor::{
     RequestId, RevocationResult, RevokeOrder, ServerRole, UpgradeOrder, VendorConfig,
     VendorService,
 };
+pub use webhooks::{NewWebhook, WebhookOrder, WebhookService, WebhookUpdate};
 
 use crate::clock::ServerClock;
 pub use crate::domain::{IdempotencyKey, IdempotencyState, StoredResponse};
 use crate::domain::{Refusal, TenantId};
+use crate::network::DestinationPolicy;
 use crate::store::ServerStore;
 use site::Site;
 
@@ -123,6 +126,8 @@ pub struct ServicesConfig {
     pub telemetry_days: u32,
     /// What the services of people share.
     pub people: Arc<PeopleTools>,
+    /// The addresses to which webhooks may lead.
+    pub(crate) webhooks: Arc<DestinationPolicy>,
 }
 
 /// All services of a tenant.
@@ -167,6 +172,8 @@ pub struct Services {
     pub audit: AuditService,
     /// Events.
     pub events: EventService,
+    /// Webhooks, which receive events.
+    pub webhooks: WebhookService,
     /// Requests that may be repeated.
     pub idempotency: IdempotencyService,
     site: Arc<Site>,
@@ -199,6 +206,7 @@ impl Services {
     /// Returns a refusal if the store cannot be read.
     pub async fn open(config: ServicesConfig) -> Result<Arc<Self>, Refusal> {
         let telemetry_days = config.telemetry_days;
+        let webhooks = Arc::clone(&config.webhooks);
         let site = Arc::new(Site::open(config).await?);
         vendor::copy_changes(&site).await?;
         let licenses = LicenseService::new(Arc::clone(&site));
@@ -225,6 +233,7 @@ impl Services {
             sign_ins: SignInService::new(Arc::clone(&site)),
             audit: AuditService::new(Arc::clone(&site)),
             events: EventService::new(Arc::clone(&site)),
+            webhooks: WebhookService::new(Arc::clone(&site), webhooks),
             idempotency: IdempotencyService::new(Arc::clone(&site)),
             site,
             ticks: std::sync::atomic::AtomicU64::new(0),
@@ -275,6 +284,7 @@ impl Services {
     async fn clean_up(&self) -> Result<(), Refusal> {
         self.idempotency.forget_old().await?;
         self.telemetry.clean_up().await?;
+        self.webhooks.clean_up().await?;
         let before = |retention| {
             let retention =
                 chrono::TimeDelta::from_std(retention).unwrap_or(chrono::TimeDelta::MAX);

@@ -32,6 +32,7 @@ pub mod sqlite;
 mod telemetry;
 mod tls;
 mod values;
+mod webhooks;
 
 use std::path::Path;
 
@@ -54,6 +55,7 @@ pub use seats::{SeatStore, TicketWaker};
 pub use shared::SharedStore;
 pub use shared_tokens::SharedTokens;
 pub use telemetry::TelemetryStore;
+pub use webhooks::{DeliveryClaim, WebhookStore};
 
 /// A database of the server.
 #[async_trait]
@@ -69,6 +71,7 @@ pub trait ServerStore:
     + GroupStore
     + LedgerStore
     + TelemetryStore
+    + WebhookStore
 {
     /// Copies a consistent snapshot to a new file, which only its owner can access.
     async fn back_up(&self, to: &Path) -> Result<(), ServerStoreError>;

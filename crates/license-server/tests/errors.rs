@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use license_server::domain::AuditFault;
+use license_server::domain::{AuditFault, AuditLineError};
 use license_server::store::redis::RedisStoreError;
 use license_server::store::{PostgresError, ServerStoreError};
 
@@ -11,6 +11,7 @@ fn assert_error<E: Error + Send + Sync + 'static>() {}
 #[test]
 fn every_error_can_be_sent_to_another_thread_and_be_the_source_of_another_error() {
     assert_error::<AuditFault>();
+    assert_error::<AuditLineError>();
     assert_error::<PostgresError>();
     assert_error::<RedisStoreError>();
     assert_error::<ServerStoreError>();

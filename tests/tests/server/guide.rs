@@ -18,7 +18,7 @@ use operator::Operator;
 const RUN: &str = "license-server run --config license-server.toml --listen 0.0.0.0:8443";
 
 /// The sections with commands. The tests below follow each of them.
-const SECTIONS: [&str; 20] = [
+const SECTIONS: [&str; 21] = [
     "Try it out",
     "The certificate of the vendor",
     "Serve other machines",
@@ -33,6 +33,7 @@ const SECTIONS: [&str; 20] = [
     "Clients",
     "Usage reports",
     "Telemetry",
+    "Webhooks",
     "Settings",
     "The key in an HSM",
     "Monitoring",
@@ -299,6 +300,13 @@ fn administrators_and_clients_use_the_api_with_curl() {
 
     let output = operator.follow("Telemetry");
     assert!(output.contains("\"items\":[]"), "{output}");
+
+    let output = operator.follow("Webhooks");
+    assert!(output.contains("\"secret\":\"whsec_"), "{output}");
+    assert!(
+        output.contains("\"events\":[\"license.*\",\"lease.end\"]"),
+        "{output}"
+    );
 
     // The steps of a client share the variables of one shell.
     let steps = Guide::read().blocks("Clients");

@@ -37,3 +37,4 @@ mod telemetry;
 mod tls;
 mod validate;
 mod vendor;
+mod webhooks;

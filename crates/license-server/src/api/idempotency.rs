@@ -219,7 +219,7 @@ fn shown_once() -> StoredResponse {
         "status": status.as_u16(),
         "code": ServerCode::ShownOnce.as_str(),
         "detail": detail,
-        "hint": "revoke the token and create another one if its secret is lost",
+        "hint": "if the secret is lost, revoke the token or rotate the secret of the webhook",
     });
     StoredResponse {
         status: status.as_u16(),

@@ -110,10 +110,8 @@ fn complete_item(item: &mut PathItem, has_parameter: bool) {
     for operation in [&mut item.get, &mut item.delete].into_iter().flatten() {
         complete(operation, has_parameter);
     }
-    for operation in [&mut item.post, &mut item.put, &mut item.patch]
-        .into_iter()
-        .flatten()
-    {
+    let with_body = [&mut item.post, &mut item.put, &mut item.patch];
+    for operation in with_body.into_iter().flatten() {
         complete(operation, has_parameter);
         add_body_problems(operation);
     }

@@ -14,7 +14,7 @@ use super::{
     App, account, activations, audit, body, check_ins, credentials, events, groups, health, host,
     idempotency, identity_providers, invitations, licenses, members, named_users, observe, oidc,
     openapi, paths, person, pools, queue, registrations, revocations, seats, sessions, setup,
-    telemetry, tokens, trust, usage, usage_reports, validate, vendor,
+    telemetry, tokens, trust, usage, usage_reports, validate, vendor, webhooks,
 };
 
 /// Returns the router of the main listener.
@@ -190,6 +190,13 @@ fn administration_routes() -> OpenApiRouter<App> {
         .routes(routes!(audit::list))
         .routes(routes!(audit::verify))
         .routes(routes!(events::list))
+        .routes(routes!(webhooks::list, webhooks::create))
+        .routes(routes!(webhooks::get, webhooks::update, webhooks::delete))
+        .routes(routes!(webhooks::rotate_secret))
+        .routes(routes!(webhooks::test))
+        .routes(routes!(webhooks::deliveries))
+        .routes(routes!(webhooks::replay))
+        .routes(routes!(webhooks::replay_failed))
 }
 
 /// Routes for people who have not signed in. They do not read `Idempotency-Key`: their bodies

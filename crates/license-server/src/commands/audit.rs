@@ -43,12 +43,22 @@ pub(super) fn run(
     }
 }
 
+/// Returns the tenant with an id, or that of the server.
+fn tenant_id(text: Option<&str>) -> Result<TenantId, Failure> {
+    let site = TenantId::site();
+    match text {
+        None => Ok(site),
+        Some(text) if text == site.as_str() => Ok(site),
+        Some(text) => text.parse().map(TenantId::new).map_err(|_| {
+            Failure::usage("--tenant: expected the id of an organization, found another text")
+                .hint("without --tenant, the trail of the server is meant")
+        }),
+    }
+}
+
 /// Returns the audit trail of a tenant.
 async fn trail(server: &OpenedServer, tenant: Option<&str>) -> Result<AuditService, Failure> {
-    let Some(tenant) = tenant else {
-        return Ok(server.services.audit.clone());
-    };
-    let services = server.tenants.of(&TenantId::from_column(tenant)).await;
+    let services = server.tenants.of(&tenant_id(tenant)?).await;
     let services = services.map_err(|refusal| refused(&refusal))?;
     Ok(services.audit.clone())
 }
@@ -153,10 +163,9 @@ fn write_checkpoint(
     if let Some(fault) = &report.fault {
         return Err(damaged(fault));
     }
-    let site = TenantId::site();
     let checkpoint = AuditCheckpoint {
         server: config.name.clone(),
-        tenant: tenant.unwrap_or(site.as_str()).to_owned(),
+        tenant: tenant_id(tenant)?.to_string(),
         at: unix_seconds(now()),
         entries: report.entries,
         head: report.head,

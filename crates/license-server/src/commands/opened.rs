@@ -186,6 +186,7 @@ pub(super) async fn open(
         role,
         telemetry_days: config.telemetry_days,
         people: people::tools(config, directory, &access)?,
+        webhooks: Arc::new(config.webhooks.clone()),
     });
     let tenants = tenants.await.map_err(|refusal| refused(&refusal))?;
     Ok(OpenedServer {

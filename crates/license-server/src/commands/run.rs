@@ -26,6 +26,7 @@ use crate::oidc::OidcService;
 use crate::server::{RunningServer, Signals};
 use crate::store::ServerStoreError;
 use crate::store::sqlite::SqliteStore;
+use crate::webhooks::{Dispatcher, WebhookSender};
 
 /// File descriptors for the database, the listeners and the logs.
 const OWN_DESCRIPTORS: u64 = 256;
@@ -139,9 +140,16 @@ fn assemble(
         oidc,
         stops,
     );
+    let policy = Arc::new(config.webhooks.clone());
+    let sender = WebhookSender::new(policy, config.webhook_ca_file.as_deref());
+    let sender = sender.map_err(|message| {
+        Failure::usage(message).hint("name a file with certificates with --webhook-ca-file")
+    })?;
+    let webhooks = Dispatcher::new(Arc::clone(&tenants), sender, Arc::clone(&metrics));
     Ok(RunningServer {
         app,
         tenants,
+        webhooks,
         metrics,
         limits: config.limits,
         trusted_proxies: config.trusted_proxies.clone(),

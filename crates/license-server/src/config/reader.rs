@@ -109,6 +109,15 @@ impl Reader<'_> {
         })
     }
 
+    /// Parses a setting that is on or off.
+    pub(super) fn switch(&self, name: &str) -> Result<bool, Failure> {
+        self.parsed(name, |text| match text {
+            "on" => Ok(true),
+            "off" => Ok(false),
+            _ => Err("expected on or off"),
+        })
+    }
+
     pub(super) fn number(&self, name: &str) -> Result<u32, Failure> {
         self.parsed(name, |text| {
             let number = text.parse().ok().filter(|number| *number > 0);
@@ -199,11 +208,7 @@ impl Reader<'_> {
                     .then(|| text.to_owned())
                     .ok_or(expected)
             })?,
-            is_required: self.parsed("login_required", |text| match text {
-                "on" => Ok(true),
-                "off" => Ok(false),
-                _ => Err("expected on or off"),
-            })?,
+            is_required: self.switch("login_required")?,
             keys: self.path("login_keys"),
             ca_file: self.path("login_ca_file"),
         }))

@@ -51,7 +51,7 @@ impl Setting {
 }
 
 /// All settings, in the order in which `license-server check-config` shows them.
-pub(crate) const SETTINGS: [Setting; 48] = [
+pub(crate) const SETTINGS: [Setting; 51] = [
     Setting::path("data_dir", "license-server in the user data directory"),
     Setting::optional("database", "SQLite in the data directory"),
     Setting::path("database_password_file", "none"),
@@ -101,6 +101,9 @@ pub(crate) const SETTINGS: [Setting; 48] = [
         "telemetry_days",
         "400 on a vendor's server, 0 on a site server",
     ),
+    Setting::optional("webhook_networks", "public addresses only"),
+    Setting::value("webhook_http", "off"),
+    Setting::path("webhook_ca_file", "the roots of Mozilla"),
     Setting::value("log", "info"),
     Setting::value("log_format", "auto"),
 ];

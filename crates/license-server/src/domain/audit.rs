@@ -15,6 +15,7 @@ pub use report::{AuditFault, AuditReport};
 
 use super::account::AccountId;
 use super::actor::Actor;
+use super::webhook::Webhook;
 
 /// An entry that is to be appended to the audit trail, in the transaction of its change.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +69,16 @@ impl NewAuditEntry {
         Self {
             actor: Actor::Account(account.clone()).at_some(self.actor.address()),
             ..self.with_subject(account.as_str())
+        }
+    }
+
+    /// Returns the same entry with the states of an endpoint before and after the change.
+    #[must_use]
+    pub fn of_change(&self, former: &Webhook, changed: &Webhook) -> Self {
+        Self {
+            before: Some(former.audited()),
+            details: changed.audited(),
+            ..self.clone()
         }
     }
 

@@ -78,6 +78,9 @@ server_codes! {
     RegistrationOff "REGISTRATION_OFF" "The server accepts no registrations.",
     MailOff "MAIL_OFF" "The server cannot send mail.",
     KeyMismatch "KEY_MISMATCH" "A stored secret cannot be opened with the keys of this server.",
+    WebhookAddress "WEBHOOK_ADDRESS" "The server sends nothing to the address of the webhook.",
+    WebhookDisabled "WEBHOOK_DISABLED" "The webhook is disabled.",
+    DeliveryWaiting "DELIVERY_WAITING" "The delivery waits for its next attempt already.",
     ShownOnce "SHOWN_ONCE" "The answer contained a secret, which is shown only once.",
 }
 

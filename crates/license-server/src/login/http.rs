@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use ureq::Agent;
 use ureq::http::{Response, Uri, header};
-use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
+use ureq::tls::RootCerts;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use zeroize::Zeroizing;
 
-use crate::certificate::certificates;
 use crate::network::is_public;
+use crate::web_roots;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The time limit of a request with its response.
@@ -58,15 +58,9 @@ impl ProviderHttp {
         roots: RootCerts,
         (reach, timeout): (Reach, Duration),
     ) -> Self {
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let tls = TlsConfig::builder()
-            .provider(TlsProvider::Rustls)
-            .root_certs(roots)
-            .unversioned_rustls_crypto_provider(provider)
-            .build();
         let is_https = issuer.starts_with("https://");
         let config = Agent::config_builder()
-            .tls_config(tls)
+            .tls_config(web_roots::tls_config(roots))
             .https_only(is_https)
             .http_status_as_error(false)
             .max_redirects(0)
@@ -172,19 +166,6 @@ impl ProviderReply {
             status => Err(format!("{url}: expected status 200, found {status}")),
         }
     }
-}
-
-/// Parses the certificates of authorities in PEM.
-///
-/// # Errors
-///
-/// Returns the expected content.
-pub(crate) fn authorities(pem: &[u8]) -> Result<RootCerts, &'static str> {
-    let found = certificates(pem).ok_or("expected certificates in PEM, found other content")?;
-    let owned = found
-        .iter()
-        .map(|one| Certificate::from_der(one).to_owned());
-    Ok(RootCerts::new_with_certs(&owned.collect::<Vec<_>>()))
 }
 
 /// Returns the scheme, host and port of a URL.

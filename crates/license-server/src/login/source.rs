@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use license_cli_support::show_path;
 use license_core::encoding::from_strict_json;
 use serde::Deserialize;
-use ureq::tls::RootCerts;
 
-use super::http::{MAX_SIZE, PROVIDER_TIMEOUT, ProviderHttp, Reach, authorities};
+use super::http::{MAX_SIZE, PROVIDER_TIMEOUT, ProviderHttp, Reach};
 use super::key::KeySet;
 use crate::config::LoginConfig;
+use crate::web_roots;
 
 /// The source of the keys.
 pub(super) enum KeySource {
@@ -65,14 +65,7 @@ impl KeySource {
         if let Some(path) = &config.keys {
             return Ok(Self::File(path.clone()));
         }
-        let roots = match &config.ca_file {
-            None => RootCerts::WebPki,
-            Some(path) => {
-                let failed = |reason: String| format!("{}: {reason}", show_path(path));
-                let pem = std::fs::read(path).map_err(|error| failed(error.to_string()))?;
-                authorities(&pem).map_err(|reason| failed(reason.to_owned()))?
-            }
-        };
+        let roots = web_roots::roots_of(config.ca_file.as_deref())?;
         Ok(Self::Provider {
             issuer: config.issuer.clone(),
             http: ProviderHttp::new(&config.issuer, &[], roots, (Reach::Any, PROVIDER_TIMEOUT)),

@@ -25,6 +25,7 @@ use crate::login::{
     self, LoadedProvider, LoginClaims, LoginFault, LoginToken, NoKeys, ProviderHttp, ProviderKeys,
     Reach,
 };
+use crate::web_roots;
 
 /// The largest number of requests to a provider at the same time, so that a slow provider keeps no
 /// more threads of the server.
@@ -85,7 +86,7 @@ impl ProviderClient {
         let settings = provider.settings.clone();
         let roots = match &settings.ca_certificates {
             None => RootCerts::WebPki,
-            Some(pem) => login::authorities(pem.as_bytes())?,
+            Some(pem) => web_roots::authorities(pem.as_bytes())?,
         };
         let http = ProviderHttp::new(&settings.issuer, &settings.hosts, roots, reach);
         let keys = ProviderKeys::of_provider(&settings.issuer, http.clone(), Arc::clone(&clock));

@@ -14,6 +14,7 @@ use super::vendor::ServerRole;
 use super::{Sealer, Services, ServicesConfig, identity_providers, tokens};
 use crate::clock::{ServerClock, SteadyClock};
 use crate::domain::{IdentityProvider, Principal, Refusal, TenantId};
+use crate::network::DestinationPolicy;
 use crate::store::ServerStore;
 
 /// The services of a tenant, once they are opened.
@@ -37,6 +38,7 @@ pub struct TenantServices {
     telemetry_days: u32,
     people: Arc<PeopleTools>,
     accounts: Arc<AccountService>,
+    webhooks: Arc<DestinationPolicy>,
 }
 
 impl TenantServices {
@@ -58,6 +60,7 @@ impl TenantServices {
             issuer.clone(),
             config.tenant.clone(),
         );
+        let webhooks = Arc::clone(&config.webhooks);
         let own = Services::open(config).await?;
         Ok(Arc::new(Self {
             own,
@@ -71,6 +74,7 @@ impl TenantServices {
             telemetry_days,
             people,
             accounts: Arc::new(accounts),
+            webhooks,
         }))
     }
 
@@ -105,6 +109,15 @@ impl TenantServices {
         Ok(Arc::clone(services))
     }
 
+    /// Returns the tenants that have webhooks, whether their services are opened or not.
+    ///
+    /// # Errors
+    ///
+    /// Returns a refusal if the store cannot be read.
+    pub(crate) async fn webhook_tenants(&self) -> Result<Vec<TenantId>, Refusal> {
+        Ok(self.store.webhook_tenants().await?)
+    }
+
     async fn open_services(&self, tenant: &TenantId) -> Result<Arc<Services>, Refusal> {
         Services::open(ServicesConfig {
             store: Arc::clone(&self.store),
@@ -117,6 +130,7 @@ impl TenantServices {
             role: ServerRole::Site,
             telemetry_days: self.telemetry_days,
             people: Arc::clone(&self.people),
+            webhooks: Arc::clone(&self.webhooks),
         })
         .await
     }

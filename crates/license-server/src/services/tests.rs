@@ -10,6 +10,7 @@ mod seat_answers;
 mod shared_tokens;
 pub(crate) mod telemetry;
 pub(crate) mod validation;
+mod webhooks;
 
 use std::num::NonZeroU32;
 use std::sync::{Arc, OnceLock};
@@ -120,6 +121,7 @@ pub(crate) fn config(store: Arc<dyn ServerStore>, clock: &Arc<ManualClock>) -> S
         role: ServerRole::Site,
         telemetry_days: 400,
         people: people(None),
+        webhooks: Arc::default(),
     }
 }
 

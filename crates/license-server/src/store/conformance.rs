@@ -3,6 +3,7 @@
 mod acquires;
 mod administration;
 mod audit;
+mod deliveries;
 mod groups;
 mod identities;
 mod ledger;
@@ -14,6 +15,7 @@ mod sample;
 mod seats;
 mod telemetry;
 mod tokens;
+mod webhooks;
 
 use super::ServerStore;
 
@@ -42,4 +44,6 @@ pub(super) async fn check(store: &dyn ServerStore) {
     seats::check(store).await;
     replay::replay(&[store], async |_| {}).await;
     telemetry::check(store).await;
+    webhooks::check(store).await;
+    deliveries::check(store).await;
 }

@@ -5,6 +5,7 @@ mod audit;
 mod changes;
 mod config;
 mod database;
+mod deliveries;
 mod events;
 mod groups;
 mod identities;
@@ -35,6 +36,7 @@ mod tls;
 mod tokens;
 mod transaction;
 mod values;
+mod webhooks;
 
 use std::sync::{Arc, Mutex, PoisonError};
 

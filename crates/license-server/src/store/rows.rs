@@ -1,7 +1,7 @@
 //! Rows of tables on their way from one database to another.
 
 /// The tables with the rows of a tenant. A table follows those to which its rows refer.
-pub(super) const TABLES: [&str; 31] = [
+pub(super) const TABLES: [&str; 33] = [
     "tenants",
     "licenses",
     "superseded_licenses",
@@ -33,6 +33,8 @@ pub(super) const TABLES: [&str; 31] = [
     "identity_providers",
     "identities",
     "provider_values",
+    "webhooks",
+    "webhook_deliveries",
 ];
 
 /// The tables of accounts, which belong to no tenant. They move before the rows of tenants, because

@@ -4,6 +4,7 @@ mod accounts;
 mod audit;
 mod backup;
 mod connection;
+mod deliveries;
 mod events;
 mod groups;
 mod identities;
@@ -26,6 +27,7 @@ mod sessions;
 mod telemetry;
 mod tokens;
 mod values;
+mod webhooks;
 mod writer;
 
 use std::path::{Path, PathBuf};

@@ -58,10 +58,17 @@ fn a_revocation_takes_effect_at_once_and_is_on_the_newest_list() {
         "VALID"
     );
     let audit = administrator.get("/api/v1/audit").expect(200);
-    let actions = audit["items"].as_array().unwrap().iter();
-    let actions: Vec<&Value> = actions.map(|entry| &entry["action"]).collect();
-    for action in ["license.issue", "license.revoke", "license.reinstate"] {
-        assert!(actions.contains(&&action.into()), "{actions:?}");
+    let entries = audit["items"].as_array().unwrap();
+    for (action, before) in [
+        ("license.issue", Value::Null),
+        ("license.revoke", json!({"is_revoked": false})),
+        ("license.reinstate", json!({"is_revoked": true})),
+    ] {
+        let entry = entries.iter().find(|entry| entry["action"] == action);
+        let entry = entry.unwrap_or_else(|| panic!("{action} in {entries:#?}"));
+        assert_eq!(entry["before"], before, "{entry}");
+        // The ledger has the address of the order.
+        assert_eq!(entry["address"], "127.0.0.1", "{entry}");
     }
     site.verify_ledger();
 }

@@ -9,7 +9,7 @@ use license_issuer::ledger::Ledger;
 use license_issuer::ledger::sqlite::LedgerFile;
 use license_test_services::TestDatabase;
 
-use super::walk::{Resources, identity_provider, issue_order};
+use super::walk::{Resources, identity_provider, issue_order, use_webhook};
 use super::{TestApi, clock, sqlite};
 use crate::clock::ManualClock;
 use crate::domain::{
@@ -82,6 +82,7 @@ async fn use_site(api: &TestApi) -> Resources {
         .to_string();
     let nonce = Nonce::from_random([1; 16]).to_string();
     let token = format!("tok_owner_{}", services.tenant());
+    let [webhook, delivery] = use_webhook(services).await;
     let texts = [
         &pool,
         &nonce,
@@ -101,6 +102,7 @@ async fn use_site(api: &TestApi) -> Resources {
         group.as_str(),
     ];
     let mut texts: Vec<_> = texts.map(|text| text.to_string()).to_vec();
+    texts.extend([webhook.clone(), delivery.clone(), "secret-path".to_owned()]);
     texts.extend([id(1).to_string(), id(2).to_string(), session(1).to_string()]);
     Resources {
         ids: vec![
@@ -114,6 +116,8 @@ async fn use_site(api: &TestApi) -> Resources {
             ("provider", Some(provider)),
             ("user", Some(user(1))),
             ("group", Some(group.to_string())),
+            ("webhook", Some(webhook)),
+            ("delivery", Some(delivery)),
         ],
         texts,
     }
@@ -249,6 +253,7 @@ async fn a_second_tenant_neither_sees_nor_changes_the_ledger_of_a_vendor() {
     acquired.await.unwrap();
     let token = format!("tok_license_manager_{first}");
     let provider = create_provider(&api, &first).await;
+    let [webhook, delivery] = use_webhook(api.tenants.own()).await;
     let resources = Resources {
         texts: vec![
             license.clone(),
@@ -268,6 +273,8 @@ async fn a_second_tenant_neither_sees_nor_changes_the_ledger_of_a_vendor() {
             ("provider", Some(provider)),
             ("user", Some("user1@acme.example".to_owned())),
             ("group", None),
+            ("webhook", Some(webhook)),
+            ("delivery", Some(delivery)),
         ],
     };
     api.walk(&resources).await;

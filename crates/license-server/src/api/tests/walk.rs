@@ -6,10 +6,11 @@ use license_core::ids::Nonce;
 use serde_json::{Value, json};
 
 use super::{Answer, Operation, TestApi};
-use crate::domain::{GroupId, TenantId};
+use crate::domain::{GroupId, Principal, TenantId};
 use crate::services::tests::floating::session;
 use crate::services::tests::installation::list;
 use crate::services::tests::{activations, id, token};
+use crate::services::{Services, WebhookOrder};
 
 /// The resources of the first tenant.
 pub(super) struct Resources {
@@ -48,6 +49,8 @@ fn unknown() -> Vec<(&'static str, String)> {
         ),
         ("user", "nobody@acme.example".to_owned()),
         ("group", GroupId::from_random([200; 16]).to_string()),
+        ("webhook", "whk_00000000000000000000000000000000".to_owned()),
+        ("delivery", format!("msg_{}", "0".repeat(32))),
     ]
 }
 
@@ -98,6 +101,14 @@ fn input(operation: &Operation) -> (&'static str, Option<Value>) {
         ("POST", "/api/v1/invitations") => {
             order(json!({"email": "bob@example.com", "role": "auditor"}))
         }
+        ("POST", "/api/v1/webhooks") => order(json!({
+            "url": "https://hooks.example.com/", "events": ["license.*"],
+        })),
+        ("PATCH", "/api/v1/webhooks/{webhook}") => order(json!({"description": "changed"})),
+        ("POST", "/api/v1/webhooks/{webhook}/replay") => {
+            order(json!({"since": "2027-01-01T00:00:00Z"}))
+        }
+        ("POST", path) if path.starts_with("/api/v1/webhooks/") => ("", None),
         ("DELETE", "/api/v1/usage-reports") => ("?through=1000", None),
         ("GET" | "DELETE", _) => ("", None),
         _ => panic!("add a body that {operation:?} accepts"),
@@ -110,6 +121,21 @@ pub(super) fn identity_provider() -> Value {
         "name": "Login of ACME", "issuer": "https://login.acme.example", "client_id": "licenses",
         "roles": [{"group": "license-admins", "role": "administrator"}],
     })
+}
+
+/// Gives a tenant a webhook with a delivery. Returns their ids.
+pub(super) async fn use_webhook(services: &Services) -> [String; 2] {
+    let order = WebhookOrder {
+        url: "https://hooks.example.com/secret-path".to_owned(),
+        events: vec!["*".to_owned()],
+        description: "chat of the team".to_owned(),
+    };
+    let console = Principal::console(services.tenant().clone());
+    let webhooks = &services.webhooks;
+    let new = webhooks.create(&console, &order).await.unwrap();
+    let id = new.webhook.id;
+    let delivery = webhooks.test(&console.actor, &id).await.unwrap();
+    [id, delivery]
 }
 
 /// Returns an order for a license that never needs a check-in.
@@ -206,8 +232,11 @@ impl TestApi {
             .into_iter()
             .filter(|operation| operation.method != "GET")
             .partition(|operation| operation.method == "DELETE");
-        // A resource is removed before the one that contains it.
-        removals.sort_by_key(|operation| Reverse(operation.path.len()));
+        // A resource is removed before the one that contains it, and the token of the owner last.
+        removals.sort_by_key(|operation| {
+            let is_token = operation.path.starts_with("/api/v1/tokens/");
+            (is_token, Reverse(operation.path.len()))
+        });
         for operation in changes.into_iter().chain(removals) {
             let Some(path) = resources.path(operation) else {
                 continue;

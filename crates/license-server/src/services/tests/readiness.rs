@@ -37,6 +37,7 @@ async fn restart(server: &TestServer, roots: Arc<dyn TrustRoots>, number: usize)
         role: ServerRole::Site,
         telemetry_days: 400,
         people: super::people(None),
+        webhooks: std::sync::Arc::default(),
     });
     services.await.unwrap()
 }

@@ -98,15 +98,24 @@ pub(super) async fn page(
 ) -> Result<Page<EventRecord>, ServerStoreError> {
     let after = after_number(page)?;
     let limit = i64::try_from(page.limit()).unwrap_or(i64::MAX);
-    let rows = db
-        .query(query!("event_page"), &[&db.tenant(), &after, &limit])
-        .await?;
-    let items = read_all(&rows, read)?;
+    let items = self::after(db, after, limit).await?;
     let last = items.last().map_or(after, |event| column(event.seq));
     Ok(Page {
         items,
         next: Some(Cursor::after(last.to_string())),
     })
+}
+
+/// Returns up to `limit` events after a number, the oldest first.
+pub(super) async fn after(
+    db: &Transaction,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<EventRecord>, ServerStoreError> {
+    let rows = db
+        .query(query!("event_page"), &[&db.tenant(), &after, &limit])
+        .await?;
+    read_all(&rows, read)
 }
 
 /// Deletes events that are older than `before`, and all but the newest `keep`. Returns how many

@@ -11,6 +11,7 @@ mod takeover;
 #[cfg(unix)]
 mod tls;
 mod transactions;
+mod webhooks;
 
 use std::sync::Arc;
 

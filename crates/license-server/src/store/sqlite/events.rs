@@ -72,14 +72,24 @@ pub(super) fn page(
     page: &PageRequest,
 ) -> Result<Page<EventRecord>, ServerStoreError> {
     let after = after_number(page)?;
-    let mut statement = db.prepare_cached(query!("event_page"))?;
     let limit = excess(page).saturating_sub(1);
-    let items = collect(&mut statement, params![tenant.as_str(), after, limit], read)?;
+    let items = self::after(db, tenant, after, limit)?;
     let last = items.last().map_or(after, |event| column(event.seq));
     Ok(Page {
         items,
         next: Some(Cursor::after(last.to_string())),
     })
+}
+
+/// Returns up to `limit` events after a number, the oldest first.
+pub(super) fn after(
+    db: &Connection,
+    tenant: &TenantId,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<EventRecord>, ServerStoreError> {
+    let mut statement = db.prepare_cached(query!("event_page"))?;
+    collect(&mut statement, params![tenant.as_str(), after, limit], read)
 }
 
 /// Deletes events that are older than `before`. Returns how many were deleted.

@@ -11,6 +11,7 @@ mod members;
 mod named_users;
 mod seats;
 mod telemetry;
+mod webhooks;
 
 use std::path::Path;
 use std::sync::PoisonError;

@@ -1,0 +1,447 @@
+//! Webhooks: endpoints of an organization that receive its events.
+
+mod secrets;
+
+use std::fmt;
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use super::site::{Site, random};
+use crate::domain::{
+    Actor, AttemptResult, Delivery, DeliveryState, DisabledReason, DueDelivery, EventFilter,
+    NewDelivery, Page, PageRequest, Permission, Principal, Refusal, RefusalKind, ReplayResult,
+    ServerCode, Webhook, WebhookBacklog, WebhookChange, WebhookSecret, WebhookUrl,
+};
+use crate::network::DestinationPolicy;
+use crate::store::DeliveryClaim;
+
+/// How long deliveries are kept after they ended.
+const RETENTION: TimeDelta = TimeDelta::days(30);
+
+/// The longest description in characters.
+const MAX_DESCRIPTION: usize = 200;
+
+/// A request for an endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebhookOrder {
+    /// The URL.
+    pub url: String,
+    /// The patterns of the kinds of events.
+    pub events: Vec<String>,
+    /// A text for people.
+    pub description: String,
+}
+
+/// A request to change an endpoint. A missing member stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WebhookUpdate {
+    /// The URL.
+    pub url: Option<String>,
+    /// The patterns of the kinds of events.
+    pub events: Option<Vec<String>>,
+    /// A text for people.
+    pub description: Option<String>,
+    /// Whether the endpoint gets deliveries.
+    pub is_enabled: Option<bool>,
+}
+
+/// An endpoint with a new secret, which is shown once.
+#[derive(Clone)]
+pub struct NewWebhook {
+    /// The endpoint.
+    pub webhook: Webhook,
+    /// The secret, as the receiver needs it.
+    pub secret: Zeroizing<String>,
+}
+
+/// Omits the secret.
+impl fmt::Debug for NewWebhook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewWebhook")
+            .field("webhook", &self.webhook)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Manages endpoints, and queues deliveries to them.
+#[derive(Clone)]
+pub struct WebhookService {
+    site: Arc<Site>,
+    policy: Arc<DestinationPolicy>,
+}
+
+impl WebhookService {
+    pub(super) fn new(site: Arc<Site>, policy: Arc<DestinationPolicy>) -> Self {
+        Self { site, policy }
+    }
+
+    /// Creates an endpoint, which receives the events from now on.
+    ///
+    /// # Errors
+    ///
+    /// Returns `FORBIDDEN` if the caller may not read events, `BAD_REQUEST` if a value is not
+    /// acceptable, `WEBHOOK_ADDRESS` if the server sends nothing to the address of the URL, and
+    /// `LIMIT_REACHED` if the organization has 50 endpoints.
+    pub async fn create(
+        &self,
+        caller: &Principal,
+        order: &WebhookOrder,
+    ) -> Result<NewWebhook, Refusal> {
+        check_reader(caller)?;
+        let secret = WebhookSecret::new(random()?);
+        let webhook = Webhook {
+            id: format!("whk_{}", self.site.new_id()?.as_str().replace('-', "")),
+            url: self.url(&order.url)?,
+            events: filter(&order.events)?,
+            description: description(&order.description)?,
+            disabled: None,
+            created_at: self.site.wall(),
+            created_by: caller.actor.to_string(),
+            failing_since: None,
+            previous_until: None,
+        };
+        let audit = self.site.audit(
+            &caller.actor,
+            "webhook.create",
+            &webhook.id,
+            webhook.audited(),
+        );
+        let (store, tenant) = (&self.site.store, &self.site.tenant);
+        let sealed = self.sealed(&webhook.id, &secret)?;
+        let created = store.create_webhook(tenant, webhook.clone(), sealed, audit);
+        if created.await? {
+            return Ok(NewWebhook {
+                webhook,
+                secret: secret.to_text(),
+            });
+        }
+        let detail = "the organization has no room for another webhook";
+        Err(
+            Refusal::new(RefusalKind::Conflict, ServerCode::LimitReached, detail)
+                .values(format!("at most {} webhooks", Webhook::MAX_COUNT), "more")
+                .hint("delete a webhook that is not used any more"),
+        )
+    }
+
+    /// Returns all endpoints, in the order of their creation.
+    ///
+    /// # Errors
+    ///
+    /// Returns a refusal if the store cannot be read.
+    pub async fn list(&self) -> Result<Vec<Webhook>, Refusal> {
+        Ok(self.site.store.webhooks(&self.site.tenant).await?)
+    }
+
+    /// Returns an endpoint.
+    ///
+    /// # Errors
+    ///
+    /// Returns `NOT_FOUND` if the organization has no such endpoint.
+    pub async fn get(&self, id: &str) -> Result<Webhook, Refusal> {
+        let found = self.site.store.webhook(&self.site.tenant, id).await?;
+        found.ok_or_else(not_found)
+    }
+
+    /// Changes an endpoint.
+    ///
+    /// # Errors
+    ///
+    /// Returns `NOT_FOUND` if the organization has no such endpoint, and the errors of
+    /// [`create`](Self::create).
+    pub async fn update(
+        &self,
+        caller: &Principal,
+        id: &str,
+        update: WebhookUpdate,
+    ) -> Result<Webhook, Refusal> {
+        self.get(id).await?;
+        check_reader(caller)?;
+        let change = WebhookChange {
+            url: update.url.map(|text| self.url(&text)).transpose()?,
+            events: update.events.map(|events| filter(&events)).transpose()?,
+            description: update
+                .description
+                .map(|text| description(&text))
+                .transpose()?,
+            is_enabled: update.is_enabled,
+        };
+        let audit = self
+            .site
+            .audit(&caller.actor, "webhook.change", id, json!({}));
+        let (store, tenant) = (&self.site.store, &self.site.tenant);
+        let changed = store.change_webhook(tenant, id, change, audit).await?;
+        changed.ok_or_else(not_found)
+    }
+
+    /// Deletes an endpoint with its deliveries.
+    ///
+    /// # Errors
+    ///
+    /// Returns `NOT_FOUND` if the organization has no such endpoint.
+    pub async fn delete(&self, actor: &Actor, id: &str) -> Result<(), Refusal> {
+        let audit = self.site.audit(actor, "webhook.delete", id, json!({}));
+        let (store, tenant) = (&self.site.store, &self.site.tenant);
+        if store.delete_webhook(tenant, id, audit).await? {
+            return Ok(());
+        }
+        Err(not_found())
+    }
+
+    /// Replaces the secret of an endpoint. Deliveries are signed with both secrets for a day.
+    ///
+    /// # Errors
+    ///
+    /// Returns `NOT_FOUND` if the organization has no such endpoint.
+    pub async fn rotate(&self, actor: &Actor, id: &str) -> Result<NewWebhook, Refusal> {
+        let secret = WebhookSecret::new(random()?);
+        let until = license_core::time::saturating_add(self.site.wall(), Webhook::ROTATION);
+        let details = json!({ "previous_until": until });
+        let audit = self.site.audit(actor, "webhook.rotate_secret", id, details);
+        let (store, tenant) = (&self.site.store, &self.site.tenant);
+        let sealed = self.sealed(id, &secret)?;
+        let rotated = store.rotate_webhook_secret(tenant, id, sealed, until, audit);
+        if !rotated.await? {
+            return Err(not_found());
+        }
+        Ok(NewWebhook {
+            webhook: self.get(id).await?,
+            secret: secret.to_text(),
+        })
+    }
+
+    /// Sends a test to an endpoint, once. Returns the id of the delivery.
+    ///
+    /// # Errors
+    ///
+    /// Returns `NOT_FOUND` if the organization has no such endpoint, and `WEBHOOK_DISABLED` if it is
+    /// disabled.
+    pub async fn test(&self, actor: &Actor, id: &str) -> Result<String, Refusal> {
+        let (store, tenant, now) = (&self.site.store, &self.site.tenant, self.site.wall());
+        let ping = NewDelivery::ping(tenant, id, random()?, now);
+        let delivery = ping.id.clone();
+        let details = json!({ "delivery": delivery });
+        let audit = self.site.audit(actor, "webhook.test", id, details);
+        queued(store.ping_webhook(tenant, ping, audit).await?)?;
+        Ok(delivery)
+    }
+
+    /// Returns deliveries to an endpoint, the newest first.
+    ///
+    /// # Errors
+    ///
+    /// Returns `NOT_FOUND` if the organization has no such endpoint.
+    pub async fn deliveries(
+        &self,
+        id: &str,
+        state: Option<DeliveryState>,
+        page: &PageRequest,
+    ) -> Result<Page<Delivery>, Refusal> {
+        self.get(id).await?;
+        let (store, tenant) = (&self.site.store, &self.site.tenant);
+        Ok(store.deliveries(tenant, id, state, page).await?)
+    }
+
+    /// Repeats a delivery that was delivered or has failed. Its id stays.
+    ///
+    /// # Errors
+    ///
+    /// Returns `NOT_FOUND` if the organization has no such delivery, `WEBHOOK_DISABLED` if the
+    /// endpoint is disabled, and `DELIVERY_WAITING` if the delivery waits already.
+    pub async fn replay(&self, actor: &Actor, id: &str, delivery: &str) -> Result<(), Refusal> {
+        let details = json!({ "delivery": delivery });
+        let audit = self.site.audit(actor, "webhook.replay", id, details);
+        let (store, tenant, now) = (&self.site.store, &self.site.tenant, self.site.wall());
+        queued(
+            store
+                .replay_delivery(tenant, id, delivery, now, audit)
+                .await?,
+        )?;
+        Ok(())
+    }
+
+    /// Repeats the deliveries that failed and were queued since an instant, at most 1000. Returns
+    /// how many.
+    ///
+    /// # Errors
+    ///
+    /// Returns `NOT_FOUND` if the organization has no such endpoint, and `WEBHOOK_DISABLED` if it is
+    /// disabled.
+    pub async fn replay_failed(
+        &self,
+        actor: &Actor,
+        id: &str,
+        since: DateTime<Utc>,
+    ) -> Result<u64, Refusal> {
+        let details = json!({ "since": since });
+        let audit = self.site.audit(actor, "webhook.replay", id, details);
+        let (store, tenant, now) = (&self.site.store, &self.site.tenant, self.site.wall());
+        let result = store.replay_failed_deliveries(tenant, id, since, now, audit);
+        queued(result.await?)
+    }
+
+    /// Queues deliveries of new events. Returns how many.
+    ///
+    /// # Errors
+    ///
+    /// Returns a refusal if the store fails.
+    pub(crate) async fn queue(&self) -> Result<usize, Refusal> {
+        let (store, tenant, now) = (&self.site.store, &self.site.tenant, self.site.wall());
+        Ok(store.queue_deliveries(tenant, now).await?)
+    }
+
+    /// Takes deliveries that are due.
+    ///
+    /// # Errors
+    ///
+    /// Returns a refusal if the store fails.
+    pub(crate) async fn claim(&self, claim: DeliveryClaim) -> Result<Vec<DueDelivery>, Refusal> {
+        let (store, tenant) = (&self.site.store, &self.site.tenant);
+        let claimed = store.claim_deliveries(tenant, claim).await?.into_iter();
+        let opened = claimed.map(|delivery| {
+            let webhook = delivery.webhook.clone();
+            delivery.opened(|sealed| self.opened(&webhook, sealed))
+        });
+        Ok(opened.collect())
+    }
+
+    /// Stores the result of an attempt. Returns the reason if the endpoint was disabled.
+    ///
+    /// # Errors
+    ///
+    /// Returns a refusal if the store fails.
+    pub(crate) async fn finish(
+        &self,
+        result: AttemptResult,
+    ) -> Result<Option<DisabledReason>, Refusal> {
+        let audit = self.site.audit(
+            &Actor::Server,
+            "webhook.disable",
+            &result.webhook,
+            json!({}),
+        );
+        let (store, tenant) = (&self.site.store, &self.site.tenant);
+        Ok(store.finish_delivery(tenant, result, audit).await?)
+    }
+
+    /// Returns what is to be delivered.
+    ///
+    /// # Errors
+    ///
+    /// Returns a refusal if the store fails.
+    pub(crate) async fn backlog(&self) -> Result<WebhookBacklog, Refusal> {
+        Ok(self.site.store.webhook_backlog(&self.site.tenant).await?)
+    }
+
+    /// Deletes old deliveries.
+    pub(super) async fn clean_up(&self) -> Result<(), Refusal> {
+        let before = license_core::time::saturating_sub(self.site.wall(), RETENTION);
+        let (store, tenant) = (&self.site.store, &self.site.tenant);
+        // Each call deletes a part, so that other requests do not wait for long.
+        while store.forget_deliveries(tenant, before).await? > 0 {}
+        Ok(())
+    }
+
+    /// Parses the URL of an endpoint. An address is checked at once. The addresses of a name are
+    /// checked at each attempt, because they can change.
+    fn url(&self, text: &str) -> Result<WebhookUrl, Refusal> {
+        let expected = if self.policy.allows_http {
+            "a URL with https or http and a host, without credentials and fragment"
+        } else {
+            "a URL with https and a host, without credentials and fragment"
+        };
+        let url = WebhookUrl::parse(text);
+        let url = url.filter(|url| url.is_https() || self.policy.allows_http);
+        let url = url.ok_or_else(|| {
+            bad_request("the URL is not acceptable")
+                .values(expected, "another text")
+                .hint("`webhook_http` permits http to the networks of `webhook_networks`")
+        })?;
+        match url.address() {
+            Some(address) if !self.policy.permits(address, url.is_https()) => {
+                Err(refused_address())
+            }
+            _ => Ok(url),
+        }
+    }
+}
+
+/// Requires that a caller may read events, because an endpoint of their choice receives them.
+fn check_reader(caller: &Principal) -> Result<(), Refusal> {
+    if caller.allows(Permission::ReadAudit) {
+        return Ok(());
+    }
+    let detail = "the caller may not read the events that the webhook receives";
+    Err(
+        Refusal::new(RefusalKind::Forbidden, ServerCode::Forbidden, detail)
+            .values(Permission::ReadAudit, caller.permissions)
+            .hint("use a token with both permissions"),
+    )
+}
+
+fn refused_address() -> Refusal {
+    let detail = "the server sends nothing to this address";
+    Refusal::new(RefusalKind::BadRequest, ServerCode::WebhookAddress, detail)
+        .values("a public address", "another address")
+        .hint("`webhook_networks` of the server permits other networks")
+}
+
+fn filter(patterns: &[String]) -> Result<EventFilter, Refusal> {
+    EventFilter::new(patterns).ok_or_else(|| {
+        bad_request("the kinds of events are not acceptable")
+            .values(
+                format!(
+                    "1 to {} kinds such as license.revoke, license.* or *",
+                    EventFilter::MAX_PATTERNS
+                ),
+                "other texts",
+            )
+            .hint("GET /api/v1/events shows the kinds")
+    })
+}
+
+fn description(text: &str) -> Result<String, Refusal> {
+    let text = text.trim();
+    let is_accepted =
+        text.chars().count() <= MAX_DESCRIPTION && !text.chars().any(char::is_control);
+    is_accepted.then(|| text.to_owned()).ok_or_else(|| {
+        bad_request("the description is not acceptable").values(
+            format!("up to {MAX_DESCRIPTION} characters without control characters"),
+            "another text",
+        )
+    })
+}
+
+/// Converts the result of a request to send again.
+fn queued(result: ReplayResult) -> Result<u64, Refusal> {
+    match result {
+        ReplayResult::Queued(count) => Ok(count),
+        ReplayResult::NotFound => Err(not_found()),
+        ReplayResult::Disabled => {
+            let detail = "the webhook is disabled";
+            Err(
+                Refusal::new(RefusalKind::Conflict, ServerCode::WebhookDisabled, detail)
+                    .hint("enable the webhook first"),
+            )
+        }
+        ReplayResult::Waiting => {
+            let detail = "the delivery waits already";
+            Err(
+                Refusal::new(RefusalKind::Conflict, ServerCode::DeliveryWaiting, detail)
+                    .hint("`next_at` of the delivery states the time of its next attempt"),
+            )
+        }
+    }
+}
+
+fn bad_request(detail: &str) -> Refusal {
+    Refusal::new(RefusalKind::BadRequest, ServerCode::BadRequest, detail)
+}
+
+fn not_found() -> Refusal {
+    let detail = "there is no such webhook or delivery";
+    Refusal::new(RefusalKind::NotFound, ServerCode::NotFound, detail)
+        .hint("GET /api/v1/webhooks lists the webhooks")
+}

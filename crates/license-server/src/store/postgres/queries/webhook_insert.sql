@@ -1,0 +1,4 @@
+INSERT INTO webhooks (tenant, id, url, events, description, created_at, created_by, secret, after_event)
+SELECT $1, $2, $3, $4, $5, $6::bigint, $7, $8::bytea,
+  coalesce((SELECT last_event FROM tenants WHERE tenant = $1), 0)
+WHERE (SELECT count(*) FROM webhooks WHERE tenant = $1) < $9

@@ -1,0 +1,1 @@
+SELECT id FROM webhooks WHERE tenant = $1 AND id = $2 FOR UPDATE

@@ -1,0 +1,1 @@
+SELECT tenant FROM tenants WHERE webhooks > 0 ORDER BY tenant
