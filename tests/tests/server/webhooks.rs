@@ -75,7 +75,11 @@ fn a_receiver_verifies_the_events_of_its_organization() {
     let Some(python) = tools::python3() else {
         return;
     };
-    let site = Site::new(TERMS);
+    // A proxy would search the address itself, so the server uses none. Nobody listens at this one.
+    let proxy = "http://127.0.0.1:1".to_owned();
+    let proxies = ["ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy"];
+    let proxies = proxies.map(|name| (name, proxy.clone()));
+    let site = Site::with_variables(TERMS, proxies.to_vec());
     let server = site.start(&["--webhook-networks", "127.0.0.1", "--webhook-http", "on"]);
     let administrator = server.administrator();
     let (url, requests) = receiver();
