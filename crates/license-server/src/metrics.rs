@@ -1,5 +1,7 @@
 //! Metrics in the text format of Prometheus.
 
+mod webhooks;
+
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -11,7 +13,10 @@ use prometheus::{
     IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
-use crate::domain::{ServerCode, WebhookBacklog};
+pub(crate) use self::webhooks::WebhookState;
+
+use self::webhooks::WebhookMetrics;
+use crate::domain::ServerCode;
 use crate::observer::{MailResult, Observer};
 use crate::services::{PoolStatus, TickReport};
 
@@ -66,11 +71,7 @@ pub(crate) struct Metrics {
     /// The end of the licenses of each pool without days of grace.
     license_expiry: IntGaugeVec,
     tls_certificate_end: IntGaugeVec,
-    /// Attempts to deliver to webhooks, by result.
-    webhook_attempts: IntCounterVec,
-    webhook_lag: Gauge,
-    webhook_waiting: IntGauge,
-    webhooks_failing: IntGauge,
+    pub(crate) webhooks: WebhookMetrics,
     /// A server without Redis has no value.
     redis_up: IntGaugeVec,
     /// The pools with metrics.
@@ -104,8 +105,6 @@ const SIGN_IN_RESULTS: [&str; 9] = [
     ServerCode::LoginNoRole.as_str(),
     ServerCode::LoginNotInvited.as_str(),
 ];
-/// The results of attempts to deliver to webhooks.
-const WEBHOOK_RESULTS: [&str; 3] = ["delivered", "retried", "failed"];
 
 /// The start of the routes for clients that use seats.
 const SEAT_ROUTES: [&str; 2] = ["/api/v1/seats", "/api/v1/queue"];
@@ -150,6 +149,8 @@ impl Metrics {
             &["route"],
         )?;
         registry.register(Box::new(durations.clone()))?;
+        let open_connections = IntGauge::new("license_http_connections", "Open connections.")?;
+        registry.register(Box::new(open_connections.clone()))?;
         let lease_ends = counters("license_lease_ends_total", "Ends of leases.", &["reason"])?;
         // A rate needs a first value, so each reason starts with zero.
         for reason in EndReason::ALL {
@@ -175,33 +176,8 @@ impl Metrics {
         for result in SIGN_IN_RESULTS {
             provider_sign_ins.with_label_values(&[result]).reset();
         }
-        let webhook_attempts = counters(
-            "license_webhook_attempts_total",
-            "Attempts to deliver to webhooks by result.",
-            &["result"],
-        )?;
-        for result in WEBHOOK_RESULTS {
-            webhook_attempts.with_label_values(&[result]).reset();
-        }
-        let count = |name: &str, help: &str| {
-            let gauge = IntGauge::new(name, help)?;
-            registry.register(Box::new(gauge.clone()))?;
-            Ok::<_, prometheus::Error>(gauge)
-        };
         Ok(Self {
-            webhook_attempts,
-            webhook_lag: gauge(
-                "license_webhook_lag_seconds",
-                "How long the oldest delivery to a webhook is overdue.",
-            )?,
-            webhook_waiting: count(
-                "license_webhook_waiting_deliveries",
-                "Deliveries to webhooks that wait for an attempt.",
-            )?,
-            webhooks_failing: count(
-                "license_webhooks_failing",
-                "Webhooks with deliveries whose last attempt failed.",
-            )?,
+            webhooks: WebhookMetrics::new(&registry)?,
             requests: counters(
                 "license_http_requests_total",
                 "Requests.",
@@ -258,7 +234,7 @@ impl Metrics {
                 "Connections that the server closed.",
                 &["reason"],
             )?,
-            open_connections: count("license_http_connections", "Open connections.")?,
+            open_connections,
             lease_tokens: counter("license_lease_tokens_total", "Signed lease tokens.")?,
             lease_clock: gauge("license_lease_clock_seconds", "The lease clock.")?,
             lease_clock_lag: gauge(
@@ -312,19 +288,6 @@ impl Metrics {
             let gauge = self.redis_up.with_label_values::<&str>(&[]);
             gauge.set(is_on.into());
         }
-    }
-
-    /// Counts an attempt to deliver to a webhook.
-    pub(crate) fn webhook_attempt(&self, result: &str) {
-        self.webhook_attempts.with_label_values(&[result]).inc();
-    }
-
-    /// Publishes what is to be delivered to webhooks.
-    pub(crate) fn webhooks(&self, state: &WebhookState) {
-        let count = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-        self.webhook_lag.set(state.lag.as_secs_f64());
-        self.webhook_waiting.set(count(state.waiting));
-        self.webhooks_failing.set(count(state.failing));
     }
 
     /// Publishes the end of the TLS certificate.
@@ -394,26 +357,6 @@ impl Metrics {
         // Writing to memory does not fail, and the names of the metrics are valid.
         let _ = TextEncoder::new().encode(&self.registry.gather(), &mut text);
         String::from_utf8(text).unwrap_or_default()
-    }
-}
-
-/// What is to be delivered to the webhooks of all organizations.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct WebhookState {
-    lag: Duration,
-    waiting: u64,
-    failing: u64,
-}
-
-impl WebhookState {
-    /// Adds what an organization has to deliver.
-    pub(crate) fn add(&mut self, backlog: &WebhookBacklog, now: DateTime<Utc>) {
-        let lag = backlog.next_at.map(|next| now.signed_duration_since(next));
-        // An attempt in the future is not late.
-        let lag = lag.and_then(|lag| lag.to_std().ok()).unwrap_or_default();
-        self.lag = self.lag.max(lag);
-        self.waiting = self.waiting.saturating_add(backlog.waiting);
-        self.failing = self.failing.saturating_add(backlog.failing);
     }
 }
 

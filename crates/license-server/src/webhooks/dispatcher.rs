@@ -98,7 +98,7 @@ impl Dispatcher {
                 result = Err(refusal);
             }
         }
-        self.metrics.webhooks(&state);
+        self.metrics.webhooks.publish(&state);
         result
     }
 
@@ -193,7 +193,7 @@ impl Dispatcher {
                 }
             }
         }
-        self.metrics.webhook_attempt(match outcome {
+        self.metrics.webhooks.attempt(match outcome {
             AttemptOutcome::Delivered => "delivered",
             AttemptOutcome::Retry(_) => "retried",
             AttemptOutcome::Failed => "failed",
