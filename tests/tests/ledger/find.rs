@@ -278,6 +278,26 @@ fn a_file_whose_license_is_not_recorded_or_not_verified_is_refused() {
 }
 
 /// The screen begins with the status, and with the licenses before and after this one.
+/// A key id is base64url, so every 64th begins with a hyphen.
+#[test]
+fn a_key_id_that_begins_with_a_hyphen_is_no_option() {
+    let (vendor, ..) = filled();
+    for command in ["show", "resend"] {
+        let arguments = [
+            "ledger",
+            command,
+            "-a3U-V9w6wHEQwLUdgnJ6AWJgyOV8eb",
+            "--json",
+        ];
+        assert_eq!(
+            keygen(&vendor, &arguments).expect_json_failure(2),
+            "NOT_FOUND"
+        );
+    }
+    let found = keygen(&vendor, &["ledger", "find", "-a3U", "--json"]).expect_code(0);
+    assert_eq!(found.json()["licenses"], serde_json::json!([]), "{found:?}");
+}
+
 #[test]
 fn show_begins_with_the_status_and_the_successor() {
     let vendor = vendor();

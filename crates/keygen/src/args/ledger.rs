@@ -46,13 +46,13 @@ pub(crate) enum LedgerCommand {
     /// Show all entries about a license, signing key or machine
     Show {
         /// License file (or -), license id or key, activation id or nonce, key id, or machine digest
-        #[arg(value_name = "SUBJECT")]
+        #[arg(value_name = "SUBJECT", allow_hyphen_values = true)] // of a key id
         subject: Source,
     },
     /// Write a recorded license, enterprise key, activation or clock repair again, unchanged
     Resend {
         /// License file (or -), license id or key, activation id, or nonce of a request
-        #[arg(value_name = "LICENSE")]
+        #[arg(value_name = "LICENSE", allow_hyphen_values = true)] // of a key id
         license: Source,
         #[command(flatten)]
         output: OutputFile,
@@ -60,6 +60,7 @@ pub(crate) enum LedgerCommand {
     /// Find licenses by part of an id, key, name, machine or nonce
     Find {
         /// Text to search for; a license key may have typing errors
+        #[arg(allow_hyphen_values = true)] // of a key id
         text: String,
     },
     /// List licenses that end soon and have no renewal yet
