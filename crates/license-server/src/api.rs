@@ -163,7 +163,7 @@ impl App {
         self.0.login.as_ref()
     }
 
-    /// Returns what signs people in at identity providers.
+    /// Returns the service that signs people in at identity providers.
     fn oidc(&self) -> &OidcService {
         &self.0.oidc
     }

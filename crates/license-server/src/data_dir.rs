@@ -80,7 +80,8 @@ impl DataDir {
         self.path.join("server.key")
     }
 
-    /// Returns the path of the key for secrets of accounts, which a server with a key in an HSM has.
+    /// Returns the path of the key for secrets of accounts, which a server with a key in an HSM
+    /// has.
     pub(crate) fn account_key(&self) -> PathBuf {
         self.path.join("accounts.key")
     }

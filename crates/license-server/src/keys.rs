@@ -103,12 +103,13 @@ pub(crate) fn load_file(path: &Path) -> Result<VerifyingSigner, Failure> {
 /// Returns the material of the keys for secrets of accounts, the current one first.
 ///
 /// It is the text of the private keys in the data directory, which all servers of a database have.
-/// The private key of an HSM cannot be read, so such a server has a random key in a file, which this
-/// function creates.
+/// The private key of an HSM cannot be read, so such a server has a random key in a file, which
+/// this function creates.
 ///
 /// # Errors
 ///
-/// Returns `IO` if a file cannot be read or written, and `INSECURE_FILE` if other users can read it.
+/// Returns `IO` if a file cannot be read or written, and `INSECURE_FILE` if other users can read
+/// it.
 pub(crate) fn account_keys(
     config: &Config,
     directory: &DataDir,

@@ -67,8 +67,8 @@ impl fmt::Display for Network {
     }
 }
 
-/// Networks whose addresses are not those of one machine on the public internet (the IANA registries
-/// of special-purpose addresses).
+/// Networks whose addresses are not those of one machine on the public internet (the IANA
+/// registries of special-purpose addresses).
 const SPECIAL: [&str; 20] = [
     "0.0.0.0/8",
     "10.0.0.0/8",

@@ -19,7 +19,7 @@ pub trait Observer: Send + Sync {
     fn mailed(&self, _result: MailResult) {}
 }
 
-/// What became of a mail.
+/// The result of sending a mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MailResult {
     /// The mail server has accepted the mail.

@@ -131,7 +131,7 @@ impl OidcService {
     ///
     /// # Errors
     ///
-    /// Returns `LOGIN_STATE` if the browser has not started the sign-in, `LOGIN_DENIED` if the
+    /// Returns `LOGIN_STATE` if the browser did not start the sign-in, `LOGIN_DENIED` if the
     /// provider has refused it, `LOGIN_INVALID`, `LOGIN_EXPIRED` or `LOGIN_UNAVAILABLE` if the
     /// answer cannot be verified, and `LOGIN_EMAIL`, `LOGIN_NO_ROLE` or `LOGIN_NOT_INVITED` if the
     /// person may not sign in.
@@ -178,7 +178,7 @@ impl OidcService {
         })
     }
 
-    /// Lets a person in, or withdraws the role of a person who may not sign in any more. Returns the
+    /// Signs a person in, or withdraws the role of a person who may no longer sign in. Returns the
     /// session with its secret.
     async fn enter(
         &self,
@@ -216,8 +216,8 @@ impl OidcService {
         }
     }
 
-    /// Ends sessions at the request of a provider, which came from `address`. A token counts once, and a repetition changes
-    /// nothing.
+    /// Ends sessions at the request of a provider, which came from `address`. A token counts once,
+    /// and a repetition changes nothing.
     ///
     /// # Errors
     ///
@@ -303,7 +303,7 @@ impl OidcService {
 }
 
 fn unknown() -> Refusal {
-    let detail = "you are no member of this organization";
+    let detail = "you are not a member of this organization";
     Refusal::new(RefusalKind::Forbidden, ServerCode::LoginNotInvited, detail)
         .hint("ask the administrator to invite you, or to let the provider create people")
 }

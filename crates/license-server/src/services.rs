@@ -124,7 +124,7 @@ pub struct ServicesConfig {
     pub role: ServerRole,
     /// The number of days for which telemetry is kept. 0: none is accepted.
     pub telemetry_days: u32,
-    /// What the services of people share.
+    /// The parts that the services of people share.
     pub people: Arc<PeopleTools>,
     /// The addresses to which webhooks may lead.
     pub(crate) webhooks: Arc<DestinationPolicy>,
@@ -166,7 +166,7 @@ pub struct Services {
     pub members: MemberService,
     /// Identity providers, for administrators.
     pub identity_providers: IdentityProviderService,
-    /// Sign-ins by identity providers.
+    /// Sign-ins through identity providers.
     pub sign_ins: SignInService,
     /// The audit trail.
     pub audit: AuditService,

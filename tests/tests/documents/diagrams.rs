@@ -1,4 +1,5 @@
-//! Mermaid renders each diagram of the documents, and the descriptions of flows have their sections.
+//! Mermaid renders each diagram of the documents, and the descriptions of flows have their
+//! sections.
 
 use std::fs;
 use std::ops::RangeInclusive;
@@ -23,14 +24,15 @@ const SECTIONS: [&str; 7] = [
     "References",
 ];
 
-/// The first lines of a diagram. With other alignments, the line of a participant crosses the text of
-/// each message that it sends to itself.
+/// The first lines of a diagram. With other alignments, the line of a participant crosses the text
+/// of each message that it sends to itself.
 const HEAD: &str = "%%{init: {\"sequence\": {\"messageAlign\": \"left\"}}}%%
 sequenceDiagram
     autonumber
 ";
 
-/// The widths of a picture in pixels. GitHub shrinks a wider one until its text is too small to read.
+/// The widths of a picture in pixels. GitHub shrinks a wider one until its text is too small to
+/// read.
 const WIDTHS: RangeInclusive<f64> = 100.0..=1700.0;
 
 /// Returns the text of each Mermaid diagram in a document.

@@ -1,5 +1,5 @@
-//! The documents agree with the code: Rust code, reason codes, names of items, the tier table, links,
-//! decision records and diagrams.
+//! The documents agree with the code: Rust code, reason codes, names of items, the tier table,
+//! links, decision records and diagrams.
 #![allow(
     clippy::indexing_slicing,
     clippy::panic,

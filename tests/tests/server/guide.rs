@@ -25,7 +25,7 @@ const SECTIONS: [&str; 21] = [
     "Run as a service",
     "Administrators",
     "People",
-    "Sign-in by an identity provider",
+    "Sign-in through an identity provider",
     "Seats",
     "Named users",
     "Groups",
@@ -353,7 +353,7 @@ fn an_administrator_names_an_identity_provider() {
     let token = operator.run("license-server token create --name ann");
     operator.set("TOKEN", token.lines().next().unwrap());
     operator.set_url(server.url());
-    let section = "Sign-in by an identity provider";
+    let section = "Sign-in through an identity provider";
     let [settings] = Guide::read().objects(section).try_into().unwrap();
     operator.scratch.write_private("provider.json", settings);
     let [create, change] = Guide::read().blocks(section).try_into().unwrap();

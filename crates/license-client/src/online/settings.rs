@@ -78,8 +78,8 @@ impl OnlineSettings {
     }
 
     /// Adds the URL of a server. The servers are asked in the order of the calls: the next one only
-    /// if the previous one is not reached or has a temporary problem. [`check`](Self::check) refuses
-    /// a text that is not a URL.
+    /// if the previous one is not reached or has a temporary problem. [`check`](Self::check)
+    /// refuses a text that is not a URL.
     ///
     /// ```
     /// use license_client::OnlineSettings;
@@ -228,8 +228,8 @@ impl OnlineSettings {
     }
 
     /// Checks the values that the program has set. A program that calls this where it makes the
-    /// settings learns of a mistake before the first request. `ClientBuilder::build` does not refuse
-    /// such settings, because a wrong URL must not keep a program from starting.
+    /// settings learns of a mistake before the first request. `ClientBuilder::build` does not
+    /// refuse such settings, because a wrong URL must not keep a program from starting.
     ///
     /// ```
     /// use license_client::OnlineSettings;
@@ -242,8 +242,8 @@ impl OnlineSettings {
     ///
     /// # Errors
     ///
-    /// Returns [`OnlineError::Setting`] if a value has not the form of its setting, or for `http` to
-    /// another machine if the program forbids it.
+    /// Returns [`OnlineError::Setting`] if a value does not have the form of its setting, or for
+    /// `http` to another machine if the program forbids it.
     pub fn check(&self) -> Result<(), OnlineError> {
         for (setting, value) in &self.values {
             check(*setting, value.trim(), &OnlineSource::Option)?;

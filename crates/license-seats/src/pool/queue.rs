@@ -1,8 +1,8 @@
 //! The queue: first come, first served, without overtaking.
 //!
 //! Each class of sessions has its own queue. A session of another class may only overtake with a
-//! seat that is reserved for its class, because the sessions before it cannot use this seat. A class
-//! that uses as many seats as it may does not count as waiting for an open seat.
+//! seat that is reserved for its class, because the sessions before it cannot use this seat. A
+//! class that uses as many seats as it may does not count as waiting for an open seat.
 
 use std::sync::Arc;
 

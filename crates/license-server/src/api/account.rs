@@ -83,7 +83,7 @@ pub(super) struct ExportBody {
     organizations: Vec<TrailBody>,
 }
 
-/// What an organization has about an account.
+/// The data that an organization has about an account.
 #[derive(Serialize, ToSchema)]
 #[schema(as = AccountTrail)]
 pub(super) struct TrailBody {
@@ -331,7 +331,7 @@ impl From<RecoveryCodes> for RecoveryBody {
     }
 }
 
-/// Creates a secret of one-time codes. Sign-in needs codes when a code has confirmed it.
+/// Creates a secret of one-time codes. Sign-in needs codes after a code has confirmed it.
 #[utoipa::path(
     post,
     path = "/api/v1/account/totp",
@@ -395,7 +395,7 @@ pub(super) async fn recovery_codes(
     Ok((StatusCode::CREATED, Json(codes.await?.into())))
 }
 
-/// Requires no one-time codes any more.
+/// Stops requiring one-time codes.
 #[utoipa::path(
     delete,
     path = "/api/v1/account/totp",

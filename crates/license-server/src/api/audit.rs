@@ -17,7 +17,7 @@ use crate::domain::AuditEntry;
 pub(super) struct EntryBody {
     seq: u64,
     at: String,
-    /// What the hash covers: 2, or 1 for an entry of an earlier version.
+    /// The format, which decides what the hash covers: 2, or 1 for an entry of an earlier version.
     format: u64,
     actor: String,
     /// The address from which the request came. A change at the console has none.

@@ -8,8 +8,8 @@ use super::problem::Problem;
 use crate::domain::{ServerCode, Session};
 use crate::services::csrf_token;
 
-/// The cookie with the secret of a session. The prefix makes browsers require `Secure`, the path `/`
-/// and no domain, so that no other host can set it.
+/// The cookie with the secret of a session. The prefix makes browsers require `Secure`, the path
+/// `/` and no domain, so that no other host can set it.
 pub(super) const SESSION: &str = "__Host-license_session";
 
 /// The cookie that marks a program with which a person has signed in.
@@ -24,8 +24,8 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// The longest value of a cookie that is read, in bytes.
 const MAX_VALUE: usize = 256;
 
-/// Returns the value of a cookie with a secret. A name that occurs twice has no value, because another program
-/// may have added one of them.
+/// Returns the value of a cookie with a secret. A name that occurs twice has no value, because
+/// another program may have added one of them.
 pub(super) fn value<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     value_up_to(headers, name, MAX_VALUE)
 }
@@ -43,8 +43,8 @@ pub(super) fn value_up_to<'a>(headers: &'a HeaderMap, name: &str, most: usize) -
     value.filter(|value| found.next().is_none() && !value.is_empty())
 }
 
-/// Adds a cookie to a response. Scripts cannot read it, and other sites do not send it except when a
-/// person follows a link.
+/// Adds a cookie to a response. Scripts cannot read it, and other sites do not send it except when
+/// a person follows a link.
 pub(super) fn set(response: &mut Response, name: &str, value: &str, seconds: i64) {
     let text = format!("{name}={value}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={seconds}");
     if let Ok(mut value) = HeaderValue::try_from(text) {

@@ -179,7 +179,7 @@ pub(super) async fn put_member(
         ("member" = String, Path, description = "The id of the account of the member"),
     ),
     security(("bearer" = ["people:manage"])),
-    responses((status = 204, description = "The member is not in the group any more")),
+    responses((status = 204, description = "The member is no longer in the group")),
 )]
 pub(super) async fn remove_member(
     caller: Caller,

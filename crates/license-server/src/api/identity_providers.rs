@@ -61,14 +61,15 @@ pub(super) struct ProviderRequest {
     /// The role of a person without a group that has one. Without it, the sign-in is refused.
     #[serde(default)]
     default_role: Option<String>,
-    /// The highest role with which a member can sign in. Without it, the highest of the other roles.
+    /// The highest role with which a member can sign in. Without it, the highest of the other
+    /// roles.
     #[serde(default)]
     highest_role: Option<String>,
     /// Whether a person who signs in for the first time gets an account.
     #[serde(default)]
     creates_people: bool,
-    /// Whether a person who signs in for the first time gets the account of the member with the same
-    /// verified address.
+    /// Whether a person who signs in for the first time gets the account of the member with the
+    /// same verified address.
     #[serde(default)]
     links_members: bool,
     /// The domains of the addresses of people. Empty: all.
@@ -320,7 +321,7 @@ pub(super) async fn change(
     Ok(Json(ProviderBody::new(&app, changed.await?)))
 }
 
-/// Deletes an identity provider, and ends the sessions of people who signed in by it.
+/// Deletes an identity provider, and ends the sessions of people who signed in through it.
 #[utoipa::path(
     delete,
     path = "/api/v1/identity-providers/{provider}",

@@ -156,7 +156,7 @@ pub(super) struct JoinedBody {
     organization: String,
 }
 
-/// Accepts an invitation. A person with an account signs in before, and a person without one sends a
+/// Accepts an invitation. A person with an account signs in first. A person without one sends a
 /// name and a password.
 #[utoipa::path(
     post,

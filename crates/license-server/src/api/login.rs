@@ -1,8 +1,8 @@
 //! The login of a user: the header `X-Login-Token`.
 //!
 //! Only an acquire needs a login, and the validation of a license whose users the server assigns.
-//! Everything else acts on a lease or a ticket that an acquire has created, so that an outage of the
-//! provider ends no seat.
+//! Everything else acts on a lease or a ticket that an acquire has created, so that an outage of
+//! the provider ends no seat.
 
 use axum::extract::{FromRequestParts, MatchedPath, Request};
 use axum::http::request::Parts;
@@ -46,7 +46,7 @@ pub(super) fn sent(app: &App, request: &Request) -> Result<Option<SentLogin>, Pr
     Ok(sent)
 }
 
-/// Returns the login in the headers of a request. Two logins are none that verifies.
+/// Returns the login in the headers of a request. Two logins count as one that does not verify.
 fn sent_in(headers: &HeaderMap, peer: Option<Peer>) -> Option<SentLogin> {
     let mut tokens = headers.get_all(LOGIN_TOKEN).iter();
     let token = match (tokens.next(), tokens.next()) {

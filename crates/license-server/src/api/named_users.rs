@@ -30,8 +30,8 @@ pub(super) struct NamedUserBody {
     assigned_by: String,
     /// The time at which the assignment ended. The place is not free yet.
     removed_at: Option<DateTime<Utc>>,
-    /// Whether the user may use the license. False for a removed user, and for one beyond the number
-    /// of users that the license permits now.
+    /// Whether the user may use the license. False for a removed user, and for one beyond the
+    /// number of users that the license permits now.
     is_permitted: bool,
     /// The earliest time at which the place can go to another user. Null: as soon as the user is
     /// removed. The time in which the server does not run does not count.
@@ -91,8 +91,8 @@ pub(super) struct AssignBody {
     email: String,
 }
 
-/// Lists the users of a license, with removed users whose place is not free yet. An administrator of
-/// groups sees the members of these groups only.
+/// Lists the users of a license, with removed users whose place is not free yet. An administrator
+/// of groups sees the members of these groups only.
 #[utoipa::path(
     get,
     path = "/api/v1/licenses/{license}/users",
@@ -113,7 +113,7 @@ pub(super) async fn list(
     Ok(Json(listed.into()))
 }
 
-/// Assigns a user to a license and its renewals. To assign the same user again changes nothing. An
+/// Assigns a user to a license and its renewals. Assigning the same user again changes nothing. An
 /// administrator of groups assigns members of these groups only.
 #[utoipa::path(
     post,
@@ -158,7 +158,7 @@ pub(super) async fn assign(
         ("user" = String, Path, description = "The e-mail address or the id of the user"),
     ),
     security(("bearer" = ["seats:manage"]), ("session" = ["group"])),
-    responses((status = 204, description = "The user is not assigned any more")),
+    responses((status = 204, description = "The user is no longer assigned")),
 )]
 pub(super) async fn unassign(
     caller: Caller,

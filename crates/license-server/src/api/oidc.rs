@@ -1,4 +1,4 @@
-//! Sign-in by an identity provider: the two routes that a browser opens, and the logout by the
+//! Sign-in through an identity provider: the two routes that a browser opens, and the logout by the
 //! provider.
 
 use axum::Form;
@@ -171,7 +171,8 @@ pub(super) async fn log_out(
     Ok(StatusCode::OK)
 }
 
-/// Returns the browser of a request. Another site has sent it here, so its former session only ends.
+/// Returns the browser of a request. Another site has sent the browser here, so its former session
+/// is only ended.
 fn browser(headers: &HeaderMap, peer: Option<Peer>) -> Browser {
     let session = cookies::value(headers, cookies::SESSION);
     let attempt = cookies::value_up_to(headers, ATTEMPT_COOKIE, MAX_COOKIE);

@@ -4,8 +4,8 @@
 //! `security(("bearer" = ["licenses:read"]))`. The document is the only place, so that the router
 //! enforces what the document states.
 //!
-//! A route with the alternative `("session" = ["group"])` also lets the administrators of groups
-//! pass. Its handler shows them their own groups only.
+//! A route with the alternative `("session" = ["group"])` also admits the administrators of groups.
+//! Its handler shows them their own groups only.
 
 use std::collections::HashMap;
 
@@ -19,7 +19,7 @@ use crate::domain::Permission;
 /// The name of the administrators of groups in the declaration of a route.
 const GROUP: &str = "group";
 
-/// What a request needs.
+/// The permission that a request needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct NeededPermission {
     /// The permission.

@@ -33,7 +33,7 @@ impl Person {
     }
 }
 
-/// Lets people pass who have signed in.
+/// Admits people who have signed in.
 pub(super) async fn require_session(
     State(app): State<App>,
     mut request: Request,
@@ -50,8 +50,8 @@ pub(super) async fn require_session(
     }
 }
 
-/// Returns the person whom the cookie of a request names. `None`: there is no cookie, or the request
-/// has other credentials, which then count alone.
+/// Returns the person whom the cookie of a request names. `None`: there is no cookie, or the
+/// request has other credentials, which then count alone.
 pub(super) async fn person(
     app: &App,
     method: &Method,

@@ -28,7 +28,7 @@ pub(super) struct AddressBody {
 #[derive(Serialize, ToSchema)]
 #[schema(as = LinkAnswer)]
 pub(super) struct LinkBody {
-    /// What happens next.
+    /// The next step.
     detail: &'static str,
 }
 
@@ -85,7 +85,7 @@ pub(super) async fn request(
     Ok((StatusCode::ACCEPTED, Json(SENT)))
 }
 
-/// Creates an account with an organization of its own. The person signs in afterwards.
+/// Creates an account with an organization of its own. The person then signs in.
 #[utoipa::path(
     post,
     path = "/api/v1/registrations/confirm",

@@ -98,8 +98,8 @@ impl SessionBody {
     }
 }
 
-/// Signs a person in. The cookie of the answer is the credential of the session, and the cookie of a
-/// former session of the same program ends.
+/// Signs a person in. The cookie of the answer is the credential of the session, and the cookie of
+/// a former session of the same program ends.
 #[utoipa::path(
     post,
     path = "/api/v1/sessions",

@@ -1,4 +1,4 @@
-//! What a person uses: machines and seats.
+//! Machines and seats that a person uses.
 
 use std::sync::Arc;
 

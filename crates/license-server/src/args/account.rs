@@ -23,7 +23,7 @@ pub(crate) enum AccountCommand {
         #[arg(long, value_name = "ADDRESS")]
         email: String,
     },
-    /// Require no one-time codes of an account any more, after the loss of a device
+    /// Stop requiring one-time codes of an account, after the loss of a device
     DisableTotp {
         /// E-mail address of the account
         #[arg(long, value_name = "ADDRESS")]

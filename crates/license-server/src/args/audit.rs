@@ -14,7 +14,7 @@ pub(crate) enum AuditCommand {
         /// New file for the checkpoint; - for standard output
         #[arg(long, value_name = "FILE", default_value = "-")]
         out: Destination,
-        /// Organization whose trail is meant [default: that of the server]
+        /// Organization whose trail is used [default: that of the server]
         #[arg(long, value_name = "ID")]
         tenant: Option<String>,
     },
@@ -33,7 +33,7 @@ pub(crate) struct AuditExport {
     /// Number of the last entry [default: that of the newest one]
     #[arg(long, value_name = "NUMBER")]
     pub(crate) through: Option<u64>,
-    /// Organization whose trail is meant [default: that of the server]
+    /// Organization whose trail is used [default: that of the server]
     #[arg(long, value_name = "ID")]
     pub(crate) tenant: Option<String>,
 }

@@ -32,7 +32,7 @@ pub(super) fn run(
             AccountCommand::DisableTotp { email } => {
                 let ended = accounts.end_totp_at_console(&address(email)?).await;
                 ended.map_err(|refusal| refused(&refusal))?;
-                terminal.note("the account needs no one-time codes any more");
+                terminal.note("the account no longer needs one-time codes");
                 Ok(())
             }
         }

@@ -51,7 +51,7 @@ fn tenant_id(text: Option<&str>) -> Result<TenantId, Failure> {
         Some(text) if text == site.as_str() => Ok(site),
         Some(text) => text.parse().map(TenantId::new).map_err(|_| {
             Failure::usage("--tenant: expected the id of an organization, found another text")
-                .hint("without --tenant, the trail of the server is meant")
+                .hint("without --tenant, the command uses the trail of the server")
         }),
     }
 }
@@ -86,7 +86,7 @@ fn export(arguments: &AuditExport, config: &Config, terminal: &Terminal) -> Resu
                 ErrorKind::AlreadyExists => {
                     let message = format!("{} already exists", show_path(to));
                     Failure::new(Exit::Usage, "EXISTS", message)
-                        .hint("choose a new file with --out; an export never replaces anything")
+                        .hint("choose a new file with --out; an export never replaces a file")
                 }
                 _ => Failure::io("write", to, &error),
             })?;
@@ -229,7 +229,7 @@ fn verify(arguments: &AuditVerify, terminal: &Terminal) -> Result<(), Failure> {
             end.entries, end.server
         )),
         _ => terminal
-            .note("without --checkpoint, entries that were removed from the end are not missed"),
+            .note("without --checkpoint, the removal of entries from the end is not detected"),
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What a server needs for people who sign in.
+//! The parts of a server that serve people who sign in.
 
 use std::sync::Arc;
 
@@ -12,8 +12,8 @@ use crate::keys;
 use crate::mail::Mailer;
 use crate::services::{HashCost, MailQueue, PeopleSettings, PeopleTools, Sealer};
 
-/// Creates what the services of people share. Only a server sends mail: a command ends before its
-/// mails were sent, and shows links instead.
+/// Creates the parts that the services of people share. Only a server sends mail: a command ends
+/// before its mails were sent, and shows links instead.
 ///
 /// # Errors
 ///

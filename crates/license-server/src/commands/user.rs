@@ -78,7 +78,7 @@ async fn unassign(
     let removed = users.unassign(&Actor::Console, &license, key, None).await;
     let removed = removed.map_err(|refusal| refused(&refusal))?;
     terminal.note(&format!(
-        "{} is not assigned to license {license} any more; seats of the user end with their next \
+        "{} is no longer assigned to license {license}; seats of the user end with their next \
          renewal",
         removed.email
     ));
@@ -145,7 +145,7 @@ fn state(view: &NamedUserView) -> String {
         (Some(_), Some(at)) => format!("removed; the place is free at {at}"),
         (Some(_), None) => "removed".to_owned(),
         (None, _) if !view.is_permitted => "beyond the users of the license".to_owned(),
-        (None, Some(at)) => format!("assigned; the place is bound until {at}"),
+        (None, Some(at)) => format!("assigned; the place stays taken until {at}"),
         (None, None) => "assigned".to_owned(),
     }
 }

@@ -98,7 +98,7 @@ pub struct Account {
     pub email: Option<EmailAddress>,
     /// The name that the person chose.
     pub name: String,
-    /// The hash of the password. `None`: the person signs in by an identity provider only.
+    /// The hash of the password. `None`: the person signs in through an identity provider only.
     pub password: Option<PasswordHash>,
     /// The secret of one-time codes.
     pub totp: Option<TotpEnrollment>,
@@ -180,8 +180,8 @@ pub enum AccountChange {
 }
 
 impl AccountChange {
-    /// Returns the state before the change for the audit trail, if the change itself tells it. The
-    /// trail has neither names nor secrets of people.
+    /// Returns the state before the change for the audit trail, if it follows from the change
+    /// itself. The trail has neither names nor secrets of people.
     pub fn former(&self) -> Option<Value> {
         let has_totp = match self {
             Self::ConfirmTotp(..) => false,

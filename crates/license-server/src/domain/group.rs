@@ -44,7 +44,7 @@ impl fmt::Display for GroupId {
     }
 }
 
-/// A group of an organization. Groups have no groups.
+/// A group of an organization. A group cannot contain groups.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
     /// The id.

@@ -1,4 +1,4 @@
-//! Identity providers of an organization (OpenID Connect), and what their people may do.
+//! Identity providers of an organization (OpenID Connect), and the roles of their people.
 
 use std::collections::BTreeSet;
 
@@ -148,7 +148,7 @@ impl std::fmt::Debug for ProviderPerson {
     }
 }
 
-/// What a person may do, according to the settings of the provider.
+/// The role and departments of a person, according to the settings of the provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Admission {
     /// The role that the groups give, or the default role.
@@ -203,7 +203,7 @@ impl ProviderSettings {
         domain.is_some_and(|domain| self.email_domains.iter().any(|one| one == domain))
     }
 
-    /// Returns the permissions that people can have who sign in by this provider.
+    /// Returns the permissions that people who sign in through this provider can have.
     pub fn permissions(&self) -> Permissions {
         let roles = self.roles.iter().map(|rule| rule.role);
         let roles = roles.chain(self.default_role).chain(self.highest_role);

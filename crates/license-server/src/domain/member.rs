@@ -80,7 +80,7 @@ pub struct Invitation {
 }
 
 impl Invitation {
-    /// Returns the state for the audit trail, without the address, because entries stay for ever.
+    /// Returns the state for the audit trail, without the address, because entries stay forever.
     pub fn audited(&self) -> Value {
         json!({
             "role": self.role.as_str(),

@@ -55,11 +55,11 @@ server_codes! {
     LoginExpired "LOGIN_EXPIRED" "The login has expired.",
     LoginMismatch "LOGIN_MISMATCH" "The request states another user than the login.",
     LoginUnavailable "LOGIN_UNAVAILABLE" "The keys of the provider of logins cannot be loaded.",
-    LoginState "LOGIN_STATE" "The browser has not started the sign-in, or it was used or has ended.",
+    LoginState "LOGIN_STATE" "The browser did not start a sign-in, or the sign-in was used or has ended.",
     LoginDenied "LOGIN_DENIED" "The identity provider has refused the sign-in.",
     LoginEmail "LOGIN_EMAIL" "The provider states no verified address in a domain of the organization.",
     LoginNoRole "LOGIN_NO_ROLE" "The identity provider gives the person no role.",
-    LoginNotInvited "LOGIN_NOT_INVITED" "The person is no member, and the provider creates nobody.",
+    LoginNotInvited "LOGIN_NOT_INVITED" "The person is not a member, and the provider creates no accounts.",
     UserNotAssigned "USER_NOT_ASSIGNED" "No administrator has assigned the user to the license.",
     UserLimitReached "USER_LIMIT_REACHED" "The license has no place for another assigned user.",
     CoolDown "COOL_DOWN" "The place of a former user cannot go to another user yet.",
@@ -80,7 +80,7 @@ server_codes! {
     KeyMismatch "KEY_MISMATCH" "A stored secret cannot be opened with the keys of this server.",
     WebhookAddress "WEBHOOK_ADDRESS" "The server sends nothing to the address of the webhook.",
     WebhookDisabled "WEBHOOK_DISABLED" "The webhook is disabled.",
-    DeliveryWaiting "DELIVERY_WAITING" "The delivery waits for its next attempt already.",
+    DeliveryWaiting "DELIVERY_WAITING" "The delivery is already waiting for its next attempt.",
     ShownOnce "SHOWN_ONCE" "The answer contained a secret, which is shown only once.",
 }
 

@@ -230,7 +230,7 @@ impl Role {
     }
 
     /// Returns whether a person with the role loses a permission when the role becomes another one,
-    /// or when the person has no role any more.
+    /// or when the person no longer has a role.
     pub fn loses_with(self, next: Option<Self>) -> bool {
         let remaining = next.map_or(Permissions::NONE, Self::permissions);
         next.is_none() || !self.permissions().without(remaining).is_empty()

@@ -1,4 +1,4 @@
-//! The sign-in of a person by an identity provider.
+//! The sign-in of a person through an identity provider.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ pub struct ProviderSignIn {
     pub provider: IdentityProvider,
     /// The person.
     pub person: ProviderPerson,
-    /// What the person may do. `None`: the person may not sign in.
+    /// The role and departments of the person. `None`: the person may not sign in.
     pub admission: Option<Admission>,
     /// The account that an unknown person gets. It has no address: addresses are unique among all
     /// organizations, and the provider of one organization must not take that of anybody.
@@ -30,7 +30,7 @@ pub struct ProviderSignIn {
     pub audit: NewAuditEntry,
 }
 
-/// What the database knows about a person who signs in.
+/// The state of a person who signs in, according to the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KnownPerson {
     /// The person has signed in before.
@@ -41,7 +41,7 @@ pub enum KnownPerson {
     Stranger,
 }
 
-/// What a sign-in does.
+/// The effect of a sign-in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SignInPlan {
     /// Nothing.
@@ -66,7 +66,7 @@ pub enum SignInPlan {
 pub enum ProviderOutcome {
     /// The person has signed in.
     SignedIn(AccountId),
-    /// The person is unknown, and the provider creates nobody.
+    /// The person is unknown, and the provider creates no accounts.
     Unknown,
     /// The member has a role with more permissions than the provider can give.
     RoleTooHigh(Role),
@@ -109,8 +109,8 @@ impl ProviderSignIn {
         }
     }
 
-    /// Decides whether a person who may not sign in any more loses the role. Returns the account
-    /// with its former role.
+    /// Decides whether a person who may no longer sign in loses the role. Returns the account with
+    /// its former role.
     pub fn withdrawal(&self, known: KnownPerson, owners: u64) -> Option<(AccountId, Role)> {
         let KnownPerson::Known(account, from) = known else {
             return None;
@@ -119,8 +119,9 @@ impl ProviderSignIn {
         (is_changed && self.can_give(from)).then_some((account, from))
     }
 
-    /// Returns whether the provider can give a role. Who controls a provider can sign in as each of
-    /// its people, so it must not reach people with more than the administrator entrusted to it.
+    /// Returns whether the provider can give a role. A person who controls a provider can sign in
+    /// as each of its people. The provider must therefore not sign in people with more permissions
+    /// than the administrator entrusted to it.
     fn can_give(&self, role: Role) -> bool {
         let most = self.provider.settings.permissions();
         role.permissions().without(most).is_empty()

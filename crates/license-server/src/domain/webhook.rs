@@ -167,7 +167,7 @@ pub enum ReplayResult {
     NotFound,
     /// The endpoint is disabled.
     Disabled,
-    /// The delivery waits already.
+    /// The delivery is already waiting.
     Waiting,
     /// So many deliveries wait now.
     Queued(u64),

@@ -1,7 +1,7 @@
 //! Signed checkpoints of the audit trail.
 //!
-//! A checkpoint is a JWS in compact serialization (RFC 7515). Its type is none of a license, so that
-//! no program takes it for another token of the server.
+//! A checkpoint is a JWS in compact serialization (RFC 7515). Its type differs from the types of
+//! all other tokens, so that no program mistakes it for another token of the server.
 
 use aws_lc_rs::signature::{
     RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256, RsaPublicKeyComponents,

@@ -126,8 +126,8 @@ impl ProviderKeys {
                 after_ms,
             });
         }
-        // The task continues if the client closes its connection. Otherwise, clients could start any
-        // number of loads, and a slow load would never count.
+        // The task continues if the client closes its connection. Otherwise, clients could start
+        // any number of loads, and a slow load would never count.
         let keys = Arc::clone(self);
         let loaded = tokio::spawn(async move { keys.load_again(state).await }).await;
         loaded.unwrap_or(Err(NoKeys {

@@ -74,7 +74,7 @@ impl SignInAttempt {
     ///
     /// # Errors
     ///
-    /// Returns `LOGIN_STATE` if the browser has not started the sign-in, or too long ago.
+    /// Returns `LOGIN_STATE` if the browser did not start the sign-in, or started it too long ago.
     pub(super) fn open(
         cookie: Option<&str>,
         (provider, state): (&str, &str),
@@ -116,7 +116,7 @@ impl SignInAttempt {
 
 /// Returns the refusal of an answer that no sign-in of the browser expects.
 pub(super) fn refused() -> Refusal {
-    let detail = "this browser has not started the sign-in, or it was used or has ended";
+    let detail = "this browser did not start a sign-in, or the sign-in was used or has ended";
     Refusal::new(RefusalKind::Forbidden, ServerCode::LoginState, detail)
-        .hint("start the sign-in again in this browser, with cookies, and end it within 10 minutes")
+        .hint("enable cookies, start the sign-in again in this browser, and finish it within 10 minutes")
 }

@@ -233,7 +233,7 @@ impl ProviderClient {
                     format!("{name} on the host of the issuer or in `hosts`"),
                     "none",
                 )
-                .hint("ask the administrator to compare the discovery document with the provider")
+                .hint("ask the administrator to compare the settings of the provider with its discovery document")
         })
     }
 

@@ -98,7 +98,8 @@ impl IdentityProviderService {
         Ok(provider)
     }
 
-    /// Changes a provider. People who signed in by it keep their sessions, unless it is disabled.
+    /// Changes a provider. People who signed in through it keep their sessions, unless it is
+    /// disabled.
     ///
     /// # Errors
     ///
@@ -143,7 +144,7 @@ impl IdentityProviderService {
         Err(refusal.hint("repeat the request later"))
     }
 
-    /// Deletes a provider, and ends the sessions of people who signed in by it.
+    /// Deletes a provider, and ends the sessions of people who signed in through it.
     ///
     /// # Errors
     ///

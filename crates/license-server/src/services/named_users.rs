@@ -92,8 +92,8 @@ impl NamedUserService {
         Ok((view, is_new))
     }
 
-    /// Ends the assignment of a user. Seats of the user end with their next renewal. With `only`, the
-    /// license has no other users for the caller.
+    /// Ends the assignment of a user. Seats of the user end with their next renewal. With `only`,
+    /// the license has no other users for the caller.
     ///
     /// # Errors
     ///

@@ -55,8 +55,8 @@ impl SetupService {
         if is_valid { Ok(()) } else { Err(used()) }
     }
 
-    /// Creates the first administrator, whose request comes from `address`, and ends the validity of
-    /// the link.
+    /// Creates the first administrator, whose request comes from `address`, and ends the validity
+    /// of the link.
     ///
     /// # Errors
     ///
@@ -83,8 +83,8 @@ impl SetupService {
         }
     }
 
-    /// Creates the first administrator with an account, whose request comes from `address`, and ends
-    /// the validity of the link.
+    /// Creates the first administrator with an account, whose request comes from `address`, and
+    /// ends the validity of the link.
     ///
     /// # Errors
     ///

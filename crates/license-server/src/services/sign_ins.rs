@@ -1,4 +1,4 @@
-//! Sign-ins of people by identity providers of the organization.
+//! Sign-ins of people through identity providers of the organization.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -15,11 +15,11 @@ use crate::domain::{
     ProviderPerson, ProviderSignIn, Refusal, Session,
 };
 
-/// How long a session lasts that a provider has permitted. The groups of a person count at the next
-/// sign-in, so a lost group has its effect after this time at the latest.
+/// The lifetime of a session that a provider has permitted. Groups of a person count at the next
+/// sign-in, so the loss of a group takes effect after this time at the latest.
 const LONGEST_SESSION: TimeDelta = TimeDelta::hours(24);
 
-/// Signs people in whom a provider has named.
+/// Signs in people whom a provider has named.
 #[derive(Clone)]
 pub struct SignInService {
     site: Arc<Site>,
@@ -51,7 +51,7 @@ impl SignInService {
             .await?)
     }
 
-    /// Returns the account that a person gets who is unknown. Stores nothing.
+    /// Returns the account that an unknown person gets. Stores nothing.
     ///
     /// # Errors
     ///
@@ -107,7 +107,7 @@ impl SignInService {
         Ok(store.sign_in(tenant, request).await?)
     }
 
-    /// Withdraws the role of a person who may not sign in any more.
+    /// Withdraws the role of a person who may no longer sign in.
     ///
     /// # Errors
     ///

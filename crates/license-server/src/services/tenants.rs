@@ -166,7 +166,7 @@ impl TenantServices {
         tokens::authenticate(&*self.store, secret, self.own.now()).await
     }
 
-    /// Returns what encrypts the secrets of the server.
+    /// Returns the sealer that encrypts the secrets of the server.
     pub fn sealer(&self) -> &Sealer {
         self.people.sealer()
     }

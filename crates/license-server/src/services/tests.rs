@@ -125,7 +125,7 @@ pub(crate) fn config(store: Arc<dyn ServerStore>, clock: &Arc<ManualClock>) -> S
     }
 }
 
-/// Returns what the services of people share, with cheap hashes.
+/// Returns the parts that the services of people share, with cheap hashes.
 pub(crate) fn people(mail: Option<Arc<dyn MailQueue>>) -> Arc<PeopleTools> {
     let settings = PeopleSettings {
         registration: true,

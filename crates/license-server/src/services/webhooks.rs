@@ -122,7 +122,7 @@ impl WebhookService {
         Err(
             Refusal::new(RefusalKind::Conflict, ServerCode::LimitReached, detail)
                 .values(format!("at most {} webhooks", Webhook::MAX_COUNT), "more")
-                .hint("delete a webhook that is not used any more"),
+                .hint("delete a webhook that is no longer used"),
         )
     }
 
@@ -216,8 +216,8 @@ impl WebhookService {
     ///
     /// # Errors
     ///
-    /// Returns `NOT_FOUND` if the organization has no such endpoint, and `WEBHOOK_DISABLED` if it is
-    /// disabled.
+    /// Returns `NOT_FOUND` if the organization has no such endpoint, and `WEBHOOK_DISABLED` if it
+    /// is disabled.
     pub async fn test(&self, actor: &Actor, id: &str) -> Result<String, Refusal> {
         let (store, tenant, now) = (&self.site.store, &self.site.tenant, self.site.wall());
         let ping = NewDelivery::ping(tenant, id, random()?, now);
@@ -249,7 +249,7 @@ impl WebhookService {
     /// # Errors
     ///
     /// Returns `NOT_FOUND` if the organization has no such delivery, `WEBHOOK_DISABLED` if the
-    /// endpoint is disabled, and `DELIVERY_WAITING` if the delivery waits already.
+    /// endpoint is disabled, and `DELIVERY_WAITING` if the delivery is already waiting.
     pub async fn replay(&self, actor: &Actor, id: &str, delivery: &str) -> Result<(), Refusal> {
         let details = json!({ "delivery": delivery });
         let audit = self.site.audit(actor, "webhook.replay", id, details);
@@ -267,8 +267,8 @@ impl WebhookService {
     ///
     /// # Errors
     ///
-    /// Returns `NOT_FOUND` if the organization has no such endpoint, and `WEBHOOK_DISABLED` if it is
-    /// disabled.
+    /// Returns `NOT_FOUND` if the organization has no such endpoint, and `WEBHOOK_DISABLED` if it
+    /// is disabled.
     pub async fn replay_failed(
         &self,
         actor: &Actor,

@@ -10,7 +10,7 @@ use crate::domain::{
     SecondFactor, SecretDigest, Session, SignedIn, TenantId,
 };
 
-/// What the database has of an account in one organization, for an export.
+/// The data about an account in one organization, for an export.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountTrail {
     /// The organization.
@@ -77,7 +77,8 @@ pub trait AccountStore: Send + Sync {
         code: SecretDigest,
     ) -> Result<bool, ServerStoreError>;
 
-    /// Deletes an account, its sessions and memberships, and revokes the API tokens that it created.
+    /// Deletes an account, its sessions and memberships, and revokes the API tokens that it
+    /// created.
     async fn delete_account(
         &self,
         account: &AccountId,

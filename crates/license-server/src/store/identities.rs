@@ -1,4 +1,4 @@
-//! Identity providers of an organization, and the people who sign in by them.
+//! Identity providers of an organization, and the people who sign in through them.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -64,25 +64,25 @@ pub trait IdentityStore: Send + Sync {
         now: DateTime<Utc>,
     ) -> Result<bool, ServerStoreError>;
 
-    /// Signs a person in: finds or creates the account and the membership, sets the role, and stores
-    /// the session. Does all of it or nothing.
+    /// Signs a person in: finds or creates the account and the membership, sets the role, and
+    /// stores the session. Does all of it or nothing.
     async fn sign_in(
         &self,
         tenant: &TenantId,
         request: ProviderSignIn,
     ) -> Result<ProviderOutcome, ServerStoreError>;
 
-    /// Gives a person the role `member`, which has no permissions, and ends the sessions, API tokens
-    /// and invitations of the person. Returns whether anything changed. The last owner, an unknown
-    /// person, and a person with more than the provider gives are not changed.
+    /// Gives a person the role `member`, which has no permissions, and ends the sessions, API
+    /// tokens and invitations of the person. Returns whether anything changed. The last owner, an
+    /// unknown person, and a person with more than the provider gives are not changed.
     async fn withdraw_role(
         &self,
         tenant: &TenantId,
         request: ProviderSignIn,
     ) -> Result<bool, ServerStoreError>;
 
-    /// Ends sessions of people who signed in by a provider: the session at the provider, or all of
-    /// a person. Returns the accounts whose sessions ended, each once.
+    /// Ends sessions of people who signed in through a provider: the session at the provider, or
+    /// all of a person. Returns the accounts whose sessions ended, each once.
     async fn end_provider_sessions(
         &self,
         tenant: &TenantId,

@@ -23,8 +23,8 @@ pub(super) const REPLAYS_AT_ONCE: i64 = 1000;
 /// therefore lost, and a change does not wait for endpoints.
 #[async_trait]
 pub trait WebhookStore: Send + Sync {
-    /// Stores an endpoint. It receives the events from now on. Returns `false`, and changes nothing,
-    /// if the tenant has [`Webhook::MAX_COUNT`] endpoints.
+    /// Stores an endpoint. It receives the events from now on. Returns `false`, and changes
+    /// nothing, if the tenant has [`Webhook::MAX_COUNT`] endpoints.
     async fn create_webhook(
         &self,
         tenant: &TenantId,

@@ -81,7 +81,7 @@ impl Dispatcher {
                 && let Some(repeated) = log_limit::pass("webhooks")
             {
                 let Refusal { code, detail, .. } = refusal;
-                tracing::warn!(code, detail, repeated, "the webhooks work later");
+                tracing::warn!(code, detail, repeated, "deliveries to webhooks are delayed");
             }
         }
         let end = async { while attempts.join_next().await.is_some() {} };
@@ -189,7 +189,7 @@ impl Dispatcher {
             Err(refusal) => {
                 if let Some(repeated) = log_limit::pass("webhook result") {
                     let code = refusal.code;
-                    tracing::warn!(code, repeated, "a delivery is made again");
+                    tracing::warn!(code, repeated, "a delivery is repeated");
                 }
             }
         }

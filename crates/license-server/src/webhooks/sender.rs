@@ -17,7 +17,7 @@ use crate::domain::DueDelivery;
 use crate::network::DestinationPolicy;
 use crate::web_roots;
 
-/// The time limit of an attempt, from the search of the address to the end of the answer.
+/// The time limit of an attempt, from the lookup of the address to the end of the answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The part of an answer that is read and kept, in bytes.
@@ -27,12 +27,12 @@ const MAX_RESPONSE: usize = 4096;
 const MAX_HEADER: usize = 16 * 1024;
 
 /// The reason of a failed attempt that nothing can sign.
-const NO_SECRET: &str = "the server has not the key of the stored secret: rotate the secret";
+const NO_SECRET: &str = "the server does not have the key of the stored secret: rotate the secret";
 
 const USER_AGENT: &str = concat!("license-server/", env!("CARGO_PKG_VERSION"));
 
-/// Sends deliveries. Clones share nothing between attempts: each attempt searches the address of
-/// its endpoint, and opens a connection of its own to it.
+/// Sends deliveries. Clones share nothing between attempts: each attempt looks up the address of
+/// its endpoint, and opens its own connection to it.
 pub(crate) struct WebhookSender {
     agent: Agent,
 }
@@ -74,7 +74,7 @@ impl WebhookSender {
         let config = Agent::config_builder()
             .tls_config(web_roots::tls_config(web_roots::roots_of(ca_file)?))
             .http_status_as_error(false)
-            // A redirect would lead to another address. A proxy would search the address itself.
+            // A redirect would lead to another address. A proxy would look up the address itself.
             .max_redirects(0)
             .proxy(None)
             .timeout_global(Some(timeout))

@@ -77,7 +77,7 @@ pub(super) fn check(
     Err(invalid(setting, source, found))
 }
 
-/// Returns the error for a value that has not the form of its setting.
+/// Returns the error for a value that does not have the form of its setting.
 pub(in crate::online) fn invalid(
     setting: OnlineSetting,
     source: &OnlineSource,

@@ -1,4 +1,4 @@
-//! Sign-in by an identity provider.
+//! Sign-in through an identity provider.
 
 mod attacks;
 mod hostile;

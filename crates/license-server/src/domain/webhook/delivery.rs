@@ -76,8 +76,8 @@ impl NewDelivery {
     /// The kind of a test.
     pub const PING: &'static str = "webhook.ping";
 
-    /// Creates the delivery of an event. The id follows from the event and the endpoint, so the same
-    /// event is not delivered twice.
+    /// Creates the delivery of an event. The id follows from the event and the endpoint, so the
+    /// same event is not delivered twice.
     pub fn of_event(
         tenant: &TenantId,
         webhook: &str,
@@ -213,8 +213,8 @@ impl DueDelivery {
     pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 
     /// Returns what follows a failed attempt. `jitter` from 0 to 1 varies the wait by a tenth, so
-    /// that deliveries that failed together are not repeated together. A longer `retry_after` of the
-    /// endpoint counts, up to a day.
+    /// that deliveries that failed together are not repeated together. A longer `retry_after` of
+    /// the endpoint counts, up to a day.
     pub fn after_failure(
         &self,
         at: DateTime<Utc>,
@@ -239,7 +239,7 @@ impl DueDelivery {
     }
 }
 
-/// What follows an attempt.
+/// The consequence of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AttemptOutcome {
     /// The endpoint has received the delivery.
@@ -261,7 +261,7 @@ pub struct AttemptResult {
     pub attempt: u64,
     /// When the attempt ended.
     pub at: DateTime<Utc>,
-    /// What follows.
+    /// The consequence.
     pub outcome: AttemptOutcome,
     /// The status of the answer.
     pub status: Option<u16>,
@@ -271,7 +271,7 @@ pub struct AttemptResult {
     pub response: Option<String>,
 }
 
-/// What an organization has to deliver.
+/// The deliveries that an organization has to make.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WebhookBacklog {
     /// The number of deliveries that wait.

@@ -12,7 +12,8 @@ impl EventFilter {
     /// The maximum length of a pattern in bytes.
     const MAX_BYTES: usize = 64;
 
-    /// Creates a filter. Returns `None` without a pattern, with too many, or if one is not a pattern.
+    /// Creates a filter. Returns `None` without a pattern, with too many, or if one is not a
+    /// pattern.
     pub fn new(patterns: &[String]) -> Option<Self> {
         let is_accepted = (1..=Self::MAX_PATTERNS).contains(&patterns.len())
             && patterns.iter().all(|pattern| is_pattern(pattern));

@@ -12,8 +12,8 @@ const PREFIX: &str = "whsec_";
 
 /// A secret that signs deliveries to an endpoint.
 ///
-/// An HMAC needs the secret itself, so the database has it in a sealed form, and not only a digest of
-/// it. The secret is shown once, when it is created.
+/// An HMAC needs the secret itself, so the database has it in a sealed form, and not only a digest
+/// of it. The secret is shown once, when it is created.
 #[derive(Clone)]
 pub struct WebhookSecret(Zeroizing<Vec<u8>>);
 
@@ -38,8 +38,8 @@ impl WebhookSecret {
         Zeroizing::new(format!("{PREFIX}{}", STANDARD.encode(&*self.0)))
     }
 
-    /// Signs a message as Standard Webhooks defines: `v1,` and the HMAC-SHA256 of the id, the time in
-    /// Unix seconds and the body, with dots between them, in Base64.
+    /// Signs a message as Standard Webhooks defines: `v1,` and the HMAC-SHA256 of the id, the time
+    /// in Unix seconds and the body, with dots between them, in Base64.
     pub fn sign(&self, id: &str, timestamp: i64, body: &str) -> String {
         let key = hmac::Key::new(hmac::HMAC_SHA256, &self.0);
         let mut context = hmac::Context::with_key(&key);

@@ -202,7 +202,7 @@ impl AccountService {
         Ok(link)
     }
 
-    /// Requires no one-time codes for an account any more, for an administrator at the console.
+    /// Stops requiring one-time codes for an account, for an administrator at the console.
     ///
     /// # Errors
     ///
@@ -218,7 +218,7 @@ impl AccountService {
         {
             self.notify(
                 &account,
-                "Sign-in to your account needs no one-time code any more.",
+                "Sign-in to your account no longer needs a one-time code.",
             );
             return Ok(());
         }

@@ -120,7 +120,7 @@ impl AccountService {
         Ok(codes)
     }
 
-    /// Requires no one-time codes any more.
+    /// Stops requiring one-time codes.
     ///
     /// # Errors
     ///
@@ -142,7 +142,7 @@ impl AccountService {
         }
         self.notify(
             &person.account,
-            "Sign-in to your account needs no one-time code any more.",
+            "Sign-in to your account no longer needs a one-time code.",
         );
         Ok(())
     }
@@ -172,7 +172,8 @@ impl AccountService {
     }
 }
 
-/// Returns the purpose of a sealed secret. A secret that is copied to another account does not open.
+/// Returns the purpose of a sealed secret. A secret that is copied to another account does not
+/// open.
 fn purpose(account: &Account) -> String {
     format!("{PURPOSE}:{}", account.id)
 }

@@ -323,7 +323,7 @@ fn joined(outcome: JoinOutcome) -> Result<(), Refusal> {
 
 fn no_address() -> Refusal {
     super::bad_request("the account has no e-mail address and no password")
-        .hint("the person signs in by an identity provider")
+        .hint("the person signs in through an identity provider")
 }
 
 fn enough_links() -> Refusal {

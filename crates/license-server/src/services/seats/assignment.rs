@@ -7,7 +7,7 @@ use super::SeatService;
 use super::caller::SeatCaller;
 use crate::domain::{EmailAddress, GroupId, Refusal};
 
-/// The reason for the end of a lease whose user is not assigned any more.
+/// The reason for the end of a lease whose user is no longer assigned.
 const REASON: &str = "the user is not assigned to the license";
 
 impl SeatService {
@@ -51,8 +51,8 @@ impl SeatService {
         })
     }
 
-    /// Ends the lease of a user who is not assigned to the license any more, and refuses the
-    /// request. Each request that could extend the use of a seat calls this, so that the end of an
+    /// Ends the lease of a user who is no longer assigned to the license, and refuses the request.
+    /// Each request that could extend the use of a seat calls this, so that the end of an
     /// assignment ends seats on every server of the database.
     pub(super) async fn check_holder(
         &self,

@@ -205,7 +205,7 @@ async fn a_removed_user_loses_access_and_keeps_the_place_for_the_cool_down() {
     server.seat(&token, 1, ann).await.unwrap();
     server.unassign(ann).await.unwrap();
     assert_eq!(server.code(&token, Some(ann)).await, "USER_NOT_ASSIGNED");
-    // The seat is not renewed any more, and no new one is granted.
+    // The seat is no longer renewed, and no new one is granted.
     let refused = server.seat(&token, 1, ann).await.unwrap_err();
     assert_eq!(refused.code, "USER_NOT_ASSIGNED");
     let refused = server.heartbeat(&token, 1, 1).await.unwrap_err();
@@ -217,7 +217,7 @@ async fn a_removed_user_loses_access_and_keeps_the_place_for_the_cool_down() {
     let leases = server.services.pools.leases(&pool, &page).await.unwrap();
     assert!(leases.items[0].soft_end.is_some(), "{leases:?}");
 
-    // To add and remove, and to change the wall clock, shortens no cool-down.
+    // Neither adding and removing a user nor changing the wall clock shortens a cool-down.
     let refused = server.assign(bob).await.unwrap_err();
     assert_eq!(refused.code, "COOL_DOWN");
     let expected = refused.expected.unwrap();

@@ -41,8 +41,8 @@ struct OpenReader {
     opened: u64,
 }
 
-/// Adds the originator of an order to the members of its ledger entry. The copy of the entry has the
-/// originator in its audit entry.
+/// Adds the originator of an order to the members of its ledger entry. The copy of the entry has
+/// the originator in its audit entry.
 pub(super) fn add_originator(members: &mut Map<String, Value>, actor: &Actor) {
     members.insert(ISSUED_BY.to_owned(), actor.to_string().into());
     if let Some(address) = actor.address() {

@@ -16,7 +16,7 @@ impl WebhookService {
         Ok(SealedSecret(sealed))
     }
 
-    /// Opens a secret. `None`: the server has not the key that sealed it.
+    /// Opens a secret. `None`: the server does not have the key that sealed it.
     pub(super) fn opened(&self, webhook: &str, sealed: &SealedSecret) -> Option<WebhookSecret> {
         let opened = self.site.people.sealer().open(&purpose(webhook), &sealed.0);
         match opened {

@@ -1,4 +1,4 @@
-//! Identity providers, and the people who sign in by them.
+//! Identity providers, and the people who sign in through them.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use license_core::time::saturating_add;
@@ -174,7 +174,7 @@ async fn a_value_counts_once(store: &dyn ServerStore) {
     assert!(use_once(&own, 1, 0).await.unwrap());
     assert!(!use_once(&own, 1, 59).await.unwrap());
     assert!(use_once(&own, 2, 0).await.unwrap() && use_once(&other, 1, 0).await.unwrap());
-    // The value is forgotten when it could not count any more.
+    // The value is forgotten when it could no longer count.
     assert!(use_once(&own, 1, 60).await.unwrap());
 }
 
@@ -239,7 +239,7 @@ async fn a_member_with_the_same_verified_address_is_linked(store: &dyn ServerSto
     let membership = Membership::new(own.clone(), Role::Auditor, now());
     let created = store.create_account(account.clone(), membership, audit("account.create"));
     assert!(created.await.unwrap());
-    // The account is no member of the other organization.
+    // The account is not a member of the other organization.
     let request = sign_in(&there, &other, &subject, Some(Role::Auditor));
     assert_ne!(enter(store, &other, &request).await, account.id);
     let mut unverified = sign_in(&here, &own, &format!("{subject}-2"), Some(Role::Auditor));
@@ -290,7 +290,7 @@ async fn a_withdrawn_role_ends_sessions_and_tokens(store: &dyn ServerStore) {
     assert_eq!(role(store, &tenant, &ann).await, Some(Role::Member));
     assert!(!is_open(store, &request).await);
     assert!(store.tokens(&tenant).await.unwrap()[0].revoked_at.is_some());
-    // There is nothing more to withdraw, and nothing of a stranger.
+    // There is nothing more to withdraw, and a stranger has nothing.
     assert!(!store.withdraw_role(&tenant, refused).await.unwrap());
     let stranger = sign_in(&provider, &tenant, "eve", None);
     assert!(!store.withdraw_role(&tenant, stranger).await.unwrap());

@@ -88,8 +88,8 @@ pub(super) async fn change(
     Ok(MemberOutcome::Changed)
 }
 
-/// Stores an invitation, in place of an earlier one to the same address. Returns `false` if a person
-/// creates it who has lost a permission of its role.
+/// Stores an invitation, in place of an earlier one to the same address. Returns `false` if a
+/// person creates it who has lost a permission of its role.
 pub(super) async fn invite(
     db: &Transaction,
     invitation: &Invitation,

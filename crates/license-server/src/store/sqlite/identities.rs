@@ -1,4 +1,4 @@
-//! Identity providers of a tenant, and the people who sign in by them.
+//! Identity providers of a tenant, and the people who sign in through them.
 
 use std::collections::BTreeSet;
 
@@ -145,7 +145,7 @@ pub(super) fn sign_in(
     Ok(ProviderOutcome::SignedIn(account))
 }
 
-/// Withdraws the role of a person who may not sign in any more.
+/// Withdraws the role of a person who may no longer sign in.
 pub(super) fn withdraw_role(
     db: &Connection,
     tenant: &TenantId,
@@ -162,7 +162,7 @@ pub(super) fn withdraw_role(
     Ok(true)
 }
 
-/// Ends sessions of people who signed in by a provider, and returns their accounts.
+/// Ends sessions of people who signed in through a provider, and returns their accounts.
 pub(super) fn end_person(
     db: &Connection,
     tenant: &TenantId,

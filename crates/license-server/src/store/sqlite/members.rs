@@ -82,8 +82,8 @@ pub(super) fn change(
     Ok(MemberOutcome::Changed)
 }
 
-/// Stores an invitation, in place of an earlier one to the same address. Returns `false` if a person
-/// creates it who has lost a permission of its role.
+/// Stores an invitation, in place of an earlier one to the same address. Returns `false` if a
+/// person creates it who has lost a permission of its role.
 pub(super) fn invite(
     db: &Connection,
     tenant: &TenantId,

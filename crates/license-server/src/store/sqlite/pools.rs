@@ -33,8 +33,8 @@ pub(super) struct Pools {
 }
 
 impl Pools {
-    /// Applies a command, and writes the changed rows. Also returns the former state of a lease that
-    /// an administrator ends.
+    /// Applies a command, and writes the changed rows. Also returns the former state of a lease
+    /// that an administrator ends.
     pub(super) fn apply(
         &mut self,
         db: &Connection,

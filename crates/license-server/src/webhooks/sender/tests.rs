@@ -298,7 +298,8 @@ fn a_name_that_changes_its_address_leads_to_the_address_that_was_checked() {
         let sender = WebhookSender::with_resolver(policy, None, resolver, SHORT).unwrap();
         (sender, searches)
     };
-    // The policy permits 127.0.0.1 only. A second search would find another address of this machine.
+    // The policy permits 127.0.0.1 only. A second search would find another address of this
+    // machine.
     let (first, searches) = sender(&["127.0.0.1", "127.0.0.2"], loopback());
     let answer = send_with(&first, "http://rebinding.example/");
     assert_eq!((answer.status, answer.error), (Some(204), None));

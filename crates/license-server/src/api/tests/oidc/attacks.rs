@@ -26,7 +26,7 @@ async fn a_state_counts_once_and_in_its_own_browser() {
     let mut victim = TestBrowser::default();
     let answer = site.begin(&mut victim).await;
     let path = site.answer(&answer);
-    // Login CSRF: an attacker sends the answer of an own sign-in to a victim.
+    // Login CSRF: an attacker sends the answer of their own sign-in to a victim.
     let mut other = TestBrowser::default();
     assert_refused(&other.open(&site.api, &path).await, &other, refused);
     let _ = site.begin(&mut other).await;

@@ -27,7 +27,7 @@ use crate::login::tests::TestProvider;
 pub(super) const CLIENT: &str = "licenses";
 pub(super) const SECRET: &str = "secret of the client";
 
-/// What the token endpoint does.
+/// The behavior of the token endpoint.
 #[derive(Clone, Debug)]
 pub(super) enum Reply {
     /// Checks the request as a provider must, and sends the tokens.

@@ -1,4 +1,4 @@
-//! What people may do, by their groups and addresses.
+//! Roles of people by their groups and addresses.
 
 use serde_json::{Value, json};
 

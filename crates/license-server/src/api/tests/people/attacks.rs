@@ -236,7 +236,7 @@ async fn a_stranger_cannot_lock_the_owner_of_an_account_out() {
     }
     assert_eq!(codes.iter().filter(|status| **status == 401).count(), 19);
     assert_eq!(codes.last(), Some(&429));
-    // The right password does not help the stranger any more, so a guess tells nothing.
+    // The right password no longer helps the stranger, so a guess tells nothing.
     let right = people
         .sign_in(&mut Browser::default(), "ann@example.com", None)
         .await;

@@ -1,4 +1,4 @@
-//! What people use, and administrators of groups with real sessions.
+//! Machines and seats of people, and administrators of groups with real sessions.
 
 use license_core::policy::{NAMED_USERS, Quota};
 

@@ -1,4 +1,4 @@
-//! Identity providers, and the people who sign in by them.
+//! Identity providers, and the people who sign in through them.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
