@@ -171,8 +171,8 @@ pub(super) async fn log_out(
     Ok(StatusCode::OK)
 }
 
-/// Returns the browser of a request. Another site has sent the browser here, so its former session
-/// is only ended.
+/// Returns the browser of a request. Another site has sent the browser here, so the server ends its
+/// former session and does not continue it.
 fn browser(headers: &HeaderMap, peer: Option<Peer>) -> Browser {
     let session = cookies::value(headers, cookies::SESSION);
     let attempt = cookies::value_up_to(headers, ATTEMPT_COOKIE, MAX_COOKIE);

@@ -34,7 +34,7 @@ pub(super) struct WebhookBody {
     created_by: String,
     /// The first failure since the last success.
     failing_since: Option<DateTime<Utc>>,
-    /// Until when deliveries are also signed with the secret before the last rotation.
+    /// The time until which deliveries are also signed with the secret before the last rotation.
     previous_secret_until: Option<DateTime<Utc>>,
 }
 
@@ -125,7 +125,7 @@ pub(super) struct DeliveryBody {
     state: &'static str,
     /// The attempts since the delivery was queued.
     attempts: u64,
-    /// When the delivery was queued, at first or again.
+    /// The time at which the delivery was queued, at first or again.
     queued_at: DateTime<Utc>,
     next_at: Option<DateTime<Utc>>,
     last_at: Option<DateTime<Utc>>,

@@ -55,7 +55,7 @@ server_codes! {
     LoginExpired "LOGIN_EXPIRED" "The login has expired.",
     LoginMismatch "LOGIN_MISMATCH" "The request states another user than the login.",
     LoginUnavailable "LOGIN_UNAVAILABLE" "The keys of the provider of logins cannot be loaded.",
-    LoginState "LOGIN_STATE" "The browser did not start a sign-in, or the sign-in was used or has ended.",
+    LoginState "LOGIN_STATE" "The sign-in was not started in this browser, was used, or has ended.",
     LoginDenied "LOGIN_DENIED" "The identity provider has refused the sign-in.",
     LoginEmail "LOGIN_EMAIL" "The provider states no verified address in a domain of the organization.",
     LoginNoRole "LOGIN_NO_ROLE" "The identity provider gives the person no role.",

@@ -65,15 +65,15 @@ pub struct Webhook {
     pub created_by: String,
     /// The first failure since the last success.
     pub failing_since: Option<DateTime<Utc>>,
-    /// Until when deliveries are also signed with the previous secret.
+    /// The time until which deliveries are also signed with the previous secret.
     pub previous_until: Option<DateTime<Utc>>,
 }
 
 impl Webhook {
-    /// For how long deliveries are signed with two secrets after a rotation.
+    /// How long deliveries are signed with two secrets after a rotation.
     pub const ROTATION: TimeDelta = TimeDelta::hours(24);
 
-    /// After how long with failures and without a success the server disables an endpoint.
+    /// How long attempts can fail without a success before the server disables an endpoint.
     pub const MAX_FAILING: TimeDelta = TimeDelta::days(5);
 
     /// The maximum number of endpoints of an organization.
@@ -169,6 +169,6 @@ pub enum ReplayResult {
     Disabled,
     /// The delivery is already waiting.
     Waiting,
-    /// So many deliveries wait now.
+    /// The number of deliveries that wait now.
     Queued(u64),
 }

@@ -61,7 +61,7 @@ impl WebhookMetrics {
         self.attempts.with_label_values(&[result]).inc();
     }
 
-    /// Publishes what is to be delivered.
+    /// Publishes the number and the lag of waiting deliveries.
     pub(crate) fn publish(&self, state: &WebhookState) {
         let count = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         self.lag.set(state.lag.as_secs_f64());
@@ -70,7 +70,7 @@ impl WebhookMetrics {
     }
 }
 
-/// What is to be delivered to the webhooks of all organizations.
+/// The waiting deliveries to the webhooks of all organizations.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct WebhookState {
     lag: Duration,
@@ -79,7 +79,7 @@ pub(crate) struct WebhookState {
 }
 
 impl WebhookState {
-    /// Adds what an organization has to deliver.
+    /// Adds the waiting deliveries of an organization.
     pub(crate) fn add(&mut self, backlog: &WebhookBacklog, now: DateTime<Utc>) {
         let lag = backlog.next_at.map(|next| now.signed_duration_since(next));
         // An attempt in the future is not late.

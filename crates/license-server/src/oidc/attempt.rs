@@ -117,6 +117,7 @@ impl SignInAttempt {
 /// Returns the refusal of an answer that no sign-in of the browser expects.
 pub(super) fn refused() -> Refusal {
     let detail = "this browser did not start a sign-in, or the sign-in was used or has ended";
-    Refusal::new(RefusalKind::Forbidden, ServerCode::LoginState, detail)
-        .hint("enable cookies, start the sign-in again in this browser, and finish it within 10 minutes")
+    Refusal::new(RefusalKind::Forbidden, ServerCode::LoginState, detail).hint(
+        "enable cookies, start the sign-in again in this browser, and finish it within 10 minutes",
+    )
 }

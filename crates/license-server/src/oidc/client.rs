@@ -233,7 +233,10 @@ impl ProviderClient {
                     format!("{name} on the host of the issuer or in `hosts`"),
                     "none",
                 )
-                .hint("ask the administrator to compare the settings of the provider with its discovery document")
+                .hint(
+                    "ask the administrator to compare the settings of the provider with its discovery \
+                     document",
+                )
         })
     }
 

@@ -70,7 +70,7 @@ pub struct PeopleTools {
     base_url: String,
     hasher: PasswordHasher,
     sealer: Sealer,
-    /// `None`: the server cannot send mail.
+    /// The queue of mails. `None`: the server cannot send mail.
     mail: Option<Arc<dyn MailQueue>>,
 }
 

@@ -427,7 +427,7 @@ fn queued(result: ReplayResult) -> Result<u64, Refusal> {
             )
         }
         ReplayResult::Waiting => {
-            let detail = "the delivery waits already";
+            let detail = "the delivery is already waiting";
             Err(
                 Refusal::new(RefusalKind::Conflict, ServerCode::DeliveryWaiting, detail)
                     .hint("`next_at` of the delivery states the time of its next attempt"),

@@ -21,13 +21,13 @@ use crate::store::DeliveryClaim;
 const MAX_ATTEMPTS: usize = 32;
 
 /// The maximum number of attempts of one organization at a time, so that its slow endpoints do not
-/// take all.
+/// take all of them.
 const MAX_OF_TENANT: usize = 16;
 
 /// The maximum number of attempts for one endpoint at a time.
 const MAX_OF_ENDPOINT: usize = 4;
 
-/// After which time another attempt is made if a server stopped during one.
+/// The time after which another attempt is made if a server stopped during one.
 const CLAIM: TimeDelta = TimeDelta::seconds(60);
 
 /// How long a server that stops waits for attempts. They are made again if they take longer.

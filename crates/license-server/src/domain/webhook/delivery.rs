@@ -153,11 +153,11 @@ pub struct Delivery {
     pub state: DeliveryState,
     /// The number of attempts since the delivery was queued.
     pub attempts: u64,
-    /// When the delivery was queued, at first or again.
+    /// The time at which the delivery was queued, at first or again.
     pub queued_at: DateTime<Utc>,
-    /// When the next attempt is made.
+    /// The time of the next attempt.
     pub next_at: Option<DateTime<Utc>>,
-    /// When the last attempt ended.
+    /// The time at which the last attempt ended.
     pub last_at: Option<DateTime<Utc>>,
     /// The status of the last answer.
     pub last_status: Option<u16>,
@@ -185,7 +185,7 @@ pub struct DueDelivery<S = WebhookSecret> {
     pub body: String,
     /// The number of the attempt, from 1.
     pub attempt: u64,
-    /// When the delivery was queued.
+    /// The time at which the delivery was queued.
     pub queued_at: DateTime<Utc>,
 }
 
@@ -206,7 +206,7 @@ impl DueDelivery<SealedSecret> {
 }
 
 impl DueDelivery {
-    /// For how long attempts are made.
+    /// How long attempts are made.
     pub const LIFETIME: TimeDelta = TimeDelta::days(3);
 
     /// The longest `Retry-After` of an endpoint that has an effect.
@@ -259,7 +259,7 @@ pub struct AttemptResult {
     pub webhook: String,
     /// The number of the attempt. The result of an earlier attempt than the last one is ignored.
     pub attempt: u64,
-    /// When the attempt ended.
+    /// The time at which the attempt ended.
     pub at: DateTime<Utc>,
     /// The consequence.
     pub outcome: AttemptOutcome,

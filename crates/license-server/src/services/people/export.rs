@@ -18,7 +18,7 @@ pub struct AccountExport {
     pub organizations: Vec<(AccountTrail, LicenseUse)>,
 }
 
-/// What an organization has about a person who uses its licenses.
+/// The data that an organization has about a person who uses its licenses.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LicenseUse {
     /// The groups of the person.

@@ -263,7 +263,7 @@ fn slow_endpoints_end_with_the_time_limit() {
     assert_eq!((answer.status, answer.error), (Some(200), None));
 }
 
-/// Answers each search with the next address of a list.
+/// Answers each lookup with the next address of a list.
 struct Changing {
     addresses: Vec<IpAddr>,
     searches: Arc<AtomicUsize>,
@@ -298,13 +298,13 @@ fn a_name_that_changes_its_address_leads_to_the_address_that_was_checked() {
         let sender = WebhookSender::with_resolver(policy, None, resolver, SHORT).unwrap();
         (sender, searches)
     };
-    // The policy permits 127.0.0.1 only. A second search would find another address of this
+    // The policy permits 127.0.0.1 only. A second lookup would find another address of this
     // machine.
     let (first, searches) = sender(&["127.0.0.1", "127.0.0.2"], loopback());
     let answer = send_with(&first, "http://rebinding.example/");
     assert_eq!((answer.status, answer.error), (Some(204), None));
     assert_eq!(searches.load(Ordering::Relaxed), 1);
-    // The next attempt searches again, and refuses the new address.
+    // The next attempt looks the name up again, and refuses the new address.
     let answer = send_with(&first, "http://rebinding.example/");
     assert!(answer.error.unwrap().contains("webhook_networks"));
     assert_eq!(searches.load(Ordering::Relaxed), 2);
