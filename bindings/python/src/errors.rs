@@ -209,7 +209,7 @@ fn invalid_hint(error: &VerifiedLicensesError) -> &'static str {
     }
     match error.code() {
         Code::Malformed | Code::ChecksumMismatch => {
-            "copy the whole text again, of a file from -----BEGIN to the last line"
+            "copy the whole text again; copy a file from -----BEGIN to its last line"
         }
         Code::NeedsLicenseFile => "ask the vendor for the license file of this key",
         Code::UntrustedKey | Code::RetiredKey => "update this program, or ask the vendor",

@@ -75,7 +75,8 @@ fn a_receiver_verifies_the_events_of_its_organization() {
     let Some(python) = tools::python3() else {
         return;
     };
-    // A proxy would search the address itself, so the server uses none. Nobody listens at this one.
+    // A proxy would look up the address itself, so the server uses none. No program listens at this
+    // address.
     let proxy = "http://127.0.0.1:1".to_owned();
     let proxies = ["ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy"];
     let proxies = proxies.map(|name| (name, proxy.clone()));

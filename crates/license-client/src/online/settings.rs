@@ -227,8 +227,8 @@ impl OnlineSettings {
         Ok(self.with(setting, value))
     }
 
-    /// Checks the values that the program has set. A program that calls this where it makes the
-    /// settings learns of a mistake before the first request. `ClientBuilder::build` does not
+    /// Checks the values that the program has set. A program that calls this method when it creates
+    /// the settings learns of a mistake before the first request. `ClientBuilder::build` does not
     /// refuse such settings, because a wrong URL must not keep a program from starting.
     ///
     /// ```

@@ -142,8 +142,8 @@ impl ParseError {
         })
     }
 
-    /// Returns the error for a text that resembles nothing that a vendor sends. The error quotes so
-    /// little of the text that a secret which was pasted by mistake stays secret.
+    /// Returns the error for a text that resembles nothing that a vendor sends. The error quotes
+    /// only a few characters, so that a secret which was pasted by mistake stays secret.
     pub(crate) fn not_a_license(text: &str) -> Self {
         const QUOTED_CHARS: usize = 16;
         let text = without_wrapping(text);

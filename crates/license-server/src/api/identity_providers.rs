@@ -343,6 +343,6 @@ fn role(name: &str) -> Result<Role, Problem> {
     Role::parse(name).ok_or_else(|| {
         Problem::malformed("a role is unknown")
             .values("the name of a role", "another text")
-            .hint("the guide of the server lists the roles")
+            .hint("the guide to the server lists the roles")
     })
 }

@@ -160,6 +160,6 @@ pub(super) fn role(text: &str) -> Result<Role, Problem> {
         let roles = Role::ALL.map(Role::as_str).join(", ");
         Problem::malformed("the role is unknown")
             .values(roles, "another text")
-            .hint("the guide of the server lists the roles")
+            .hint("the guide to the server lists the roles")
     })
 }

@@ -241,7 +241,7 @@ async fn a_stranger_cannot_lock_the_owner_of_an_account_out() {
         .sign_in(&mut Browser::default(), "ann@example.com", None)
         .await;
     right.expect_problem(429, "RATE_LIMITED");
-    // A mark of another person, or a damaged one, is none.
+    // A mark of another person, or a damaged one, does not count.
     people
         .create(&people.site(), "eve@example.com", Role::Member)
         .await;
