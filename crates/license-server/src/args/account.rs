@@ -6,6 +6,7 @@ use clap::Subcommand;
 #[derive(Debug, Subcommand)]
 pub(crate) enum AccountCommand {
     /// Create an account in the organization of the server, and print a link that sets its password
+    /// once within an hour
     Create {
         /// E-mail address of the person
         #[arg(long, value_name = "ADDRESS")]
@@ -13,7 +14,7 @@ pub(crate) enum AccountCommand {
         /// Name of the person
         #[arg(long, value_name = "NAME")]
         name: String,
-        /// Role of the person in the organization of the server
+        /// Role of the person: owner, administrator, license_manager, billing, auditor or member
         #[arg(long, value_name = "ROLE", default_value = "owner")]
         role: String,
     },
