@@ -175,7 +175,11 @@ fn write_checkpoint(
         format!("{text}\n").as_bytes(),
         Overwrite::Refuse,
         Audience::Everyone,
-    )?;
+    )
+    .map_err(|failure| match failure.code() {
+        "EXISTS" => failure.hint("choose a new file; a checkpoint never replaces a file"),
+        _ => failure,
+    })?;
     terminal.note(&format!(
         "the checkpoint has {} entries; keep it on another machine",
         report.entries

@@ -17,8 +17,12 @@ use crate::domain::{
 use crate::log_limit;
 use crate::services::tokens::new_secret;
 
-/// The largest number of valid links of one purpose for one address.
+/// The largest number of valid links of one purpose for one address, if anybody can ask for them.
 const MAX_LINKS: u32 = 3;
+
+/// The largest number of these links if an administrator or the console gives another one. Strangers
+/// who ask for links must not stop them.
+const MAX_GIVEN_LINKS: u32 = 20;
 
 /// The content of a registration.
 #[derive(Debug)]
@@ -144,7 +148,8 @@ impl AccountService {
         purpose: LinkPurpose,
         account: Option<&Account>,
     ) -> Result<(), Refusal> {
-        if let Some(secret) = self.new_link(email, purpose, account).await? {
+        let secret = self.new_link(email, purpose, account, MAX_LINKS).await?;
+        if let Some(secret) = secret {
             self.tools.send_link(email, purpose, &secret);
         }
         Ok(())
@@ -156,6 +161,7 @@ impl AccountService {
         email: &EmailAddress,
         purpose: LinkPurpose,
         account: Option<&Account>,
+        most: u32,
     ) -> Result<Option<String>, Refusal> {
         let validity = match purpose {
             LinkPurpose::Registration => TimeDelta::hours(24),
@@ -170,29 +176,39 @@ impl AccountService {
             created_at: now,
             expires_at: saturating_add(now, validity),
         };
-        let is_stored = self.store.create_link(link, MAX_LINKS).await?;
+        let is_stored = self.store.create_link(link, most).await?;
         Ok(is_stored.then_some(secret))
     }
 
     /// Returns the link for a new password, for an administrator who passes it on.
     pub(super) async fn reset_link_of(&self, account: &Account) -> Result<String, Refusal> {
-        let email = account.email.as_ref().ok_or_else(no_address)?;
-        let purpose = LinkPurpose::PasswordReset;
-        let secret = self.new_link(email, purpose, Some(account)).await?;
-        let secret = secret.ok_or_else(enough_links)?;
+        let (_, secret) = self.given_link(account).await?;
         Ok(self.tools.link("password-reset", &secret))
     }
 
     /// Gives a member a link for a new password: by mail, or else to the administrator who asks. In
     /// the second case the caller has checked that the account belongs to one organization only.
     pub(super) async fn reset_link(&self, account: &Account) -> Result<ResetLink, Refusal> {
-        let email = account.email.as_ref().ok_or_else(no_address)?;
         if !self.tools.has_mail() {
             return Ok(ResetLink::Shown(self.reset_link_of(account).await?));
         }
-        self.mail_link(email, LinkPurpose::PasswordReset, Some(account))
-            .await?;
+        let (email, secret) = self.given_link(account).await?;
+        self.tools
+            .send_link(email, LinkPurpose::PasswordReset, &secret);
         Ok(ResetLink::Mailed)
+    }
+
+    /// Stores a link for a new password that an administrator gives. Returns the address and the
+    /// secret.
+    async fn given_link<'a>(
+        &self,
+        account: &'a Account,
+    ) -> Result<(&'a EmailAddress, String), Refusal> {
+        let email = account.email.as_ref().ok_or_else(no_address)?;
+        let purpose = LinkPurpose::PasswordReset;
+        let secret = self.new_link(email, purpose, Some(account), MAX_GIVEN_LINKS);
+        let secret = secret.await?.ok_or_else(enough_links)?;
+        Ok((email, secret))
     }
 
     async fn valid_link(&self, token: &str, purpose: LinkPurpose) -> Result<AccountLink, Refusal> {
@@ -331,6 +347,6 @@ fn enough_links() -> Refusal {
         ServerCode::LimitReached,
         "the address has enough links that were not used",
     )
-    .values(format!("fewer than {MAX_LINKS} links"), "as many")
+    .values(format!("fewer than {MAX_GIVEN_LINKS} links"), "as many")
     .hint("use one of them, or wait until they end")
 }
