@@ -177,6 +177,8 @@ pub enum AccountChange {
     EndTotp(SecondFactor),
     /// Replaces the recovery codes. Uses up the factor.
     RecoveryCodes(SecondFactor, Vec<SecretDigest>),
+    /// Uses up the factor of another request, which changes the account later.
+    UseFactor(SecondFactor),
 }
 
 impl AccountChange {

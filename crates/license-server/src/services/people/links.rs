@@ -9,10 +9,11 @@ use serde_json::json;
 use super::accounts::Reauthentication;
 use super::{
     AccountService, ClientInfo, Password, address_taken, checked_name, conflict, link_ended,
+    sessions,
 };
 use crate::domain::{
-    Account, AccountLink, Actor, EmailAddress, JoinOutcome, LinkPurpose, Membership, NewAuditEntry,
-    Refusal, RefusalKind, SecretDigest, ServerCode, SignedIn, TenantId,
+    Account, AccountChange, AccountLink, Actor, EmailAddress, JoinOutcome, LinkPurpose, Membership,
+    NewAuditEntry, Refusal, RefusalKind, SecretDigest, ServerCode, SignedIn, TenantId,
 };
 use crate::log_limit;
 use crate::services::tokens::new_secret;
@@ -296,7 +297,13 @@ impl AccountService {
         email: EmailAddress,
     ) -> Result<(), Refusal> {
         self.require_mail()?;
-        self.reauthenticate(person, proof).await?;
+        let factor = self.reauthenticate(person, proof).await?;
+        let change = AccountChange::UseFactor(factor);
+        let audit = self.own_audit(person, "account.email_request");
+        let account = &person.account.id;
+        if !self.store.change_account(account, change, audit).await? {
+            return Err(sessions::wrong());
+        }
         self.in_background(
             email,
             LinkPurpose::EmailChange,

@@ -157,6 +157,7 @@ pub(super) async fn change(
                 .await?;
             u64::from(permitted.is_some())
         }
+        AccountChange::UseFactor(factor) => u64::from(sessions::use_factor(db, id, factor).await?),
     };
     Ok(changed > 0)
 }
@@ -252,12 +253,6 @@ pub(super) async fn revoke_created(
             ..revocation(entry, id, &former)
         };
         audit::append(db, &revoked).await?;
-    }
-    let tokens = ids.into_iter().map(Actor::ApiToken);
-    for actor in std::iter::once(creator).chain(tokens) {
-        let actor = actor.to_string();
-        db.execute(query!("invitation_revoke"), &[&db.tenant(), &actor])
-            .await?;
     }
     Ok(())
 }

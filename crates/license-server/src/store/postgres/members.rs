@@ -6,7 +6,7 @@ use tokio_postgres::Row;
 use super::queries::query;
 use super::transaction::{Transaction, VisibleRows};
 use super::values::{digest, excess, millis, number, read_all, read_page, role, time};
-use super::{accounts, audit, sessions, tenants};
+use super::{accounts, audit, sessions, tenants, tokens};
 use crate::domain::{
     AccountId, Actor, EmailAddress, Invitation, Member, MemberOutcome, NewAuditEntry, Page,
     PageRequest, Role, SecretDigest, TenantId, may_give,
@@ -89,7 +89,7 @@ pub(super) async fn change(
 }
 
 /// Stores an invitation, in place of an earlier one to the same address. Returns `false` if a
-/// person creates it who has lost a permission of its role.
+/// person creates it who has lost a permission of its role, or a revoked token.
 pub(super) async fn invite(
     db: &Transaction,
     invitation: &Invitation,
@@ -101,6 +101,9 @@ pub(super) async fn invite(
         if !may_give(role, invitation.role.permissions()) {
             return Ok(false);
         }
+    }
+    if tokens::is_revoked(db, &invitation.created_by).await? {
+        return Ok(false);
     }
     let (tenant, email) = (db.tenant(), invitation.email.as_str());
     db.execute(

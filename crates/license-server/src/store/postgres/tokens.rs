@@ -119,7 +119,8 @@ pub(super) async fn all(db: &Transaction) -> Result<Vec<ApiToken>, ServerStoreEr
 }
 
 /// Revokes the API tokens of an actor: the token that the actor is, and the tokens that the actor
-/// created, directly or with another token. Returns their ids.
+/// created, directly or with another token. The open invitations by all of them end. Returns the ids
+/// of the tokens.
 pub(super) async fn revoke(
     db: &Transaction,
     of: &Actor,
@@ -133,9 +134,23 @@ pub(super) async fn revoke(
             &[&db.tenant(), &values.0, &values.1],
         )
         .await?;
-    let mut ids = read_all(&rows, |row| Ok(row.try_get(0)?))?;
+    let mut ids: Vec<String> = read_all(&rows, |row| Ok(row.try_get(0)?))?;
     ids.sort_unstable();
+    let tokens = ids.iter().cloned().map(Actor::ApiToken);
+    for actor in std::iter::once(of.clone()).chain(tokens) {
+        let actor = actor.to_string();
+        db.execute(query!("invitation_revoke"), &[&db.tenant(), &actor])
+            .await?;
+    }
     Ok(ids)
+}
+
+/// Returns whether an actor is an API token that was revoked.
+pub(super) async fn is_revoked(db: &Transaction, actor: &str) -> Result<bool, ServerStoreError> {
+    let row = db
+        .query_one(query!("token_is_revoked"), &[&db.tenant(), &actor])
+        .await?;
+    Ok(row.try_get(0)?)
 }
 
 fn read(row: &Row) -> Result<ApiToken, ServerStoreError> {

@@ -142,6 +142,7 @@ pub(super) fn change(
             replace_codes(db, id, codes)?;
             1
         }
+        AccountChange::UseFactor(factor) => usize::from(sessions::use_factor(db, id, factor)?),
     };
     Ok(changed > 0)
 }
@@ -243,11 +244,6 @@ pub(super) fn revoke_created(
             ..revocation(entry, id, &former)
         };
         audit::append(db, tenant, &revoked)?;
-    }
-    let mut statement = db.prepare_cached(query!("invitation_revoke"))?;
-    let tokens = ids.into_iter().map(Actor::ApiToken);
-    for actor in std::iter::once(creator).chain(tokens) {
-        statement.execute([tenant.as_str(), &actor.to_string()])?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::queries::query;
 use super::values::{collect, collect_page, excess, millis, number, role, time};
-use super::{accounts, sessions};
+use super::{accounts, sessions, tokens};
 use crate::domain::{
     AccountId, Actor, EmailAddress, Invitation, Member, MemberOutcome, NewAuditEntry, Page,
     PageRequest, Role, SecretDigest, TenantId, may_give,
@@ -83,7 +83,7 @@ pub(super) fn change(
 }
 
 /// Stores an invitation, in place of an earlier one to the same address. Returns `false` if a
-/// person creates it who has lost a permission of its role.
+/// person creates it who has lost a permission of its role, or a revoked token.
 pub(super) fn invite(
     db: &Connection,
     tenant: &TenantId,
@@ -95,6 +95,9 @@ pub(super) fn invite(
         if !may_give(role, invitation.role.permissions()) {
             return Ok(false);
         }
+    }
+    if tokens::is_revoked(db, tenant, &invitation.created_by)? {
+        return Ok(false);
     }
     let (tenant, email) = (tenant.as_str(), invitation.email.as_str());
     db.prepare_cached(query!("invitation_replace"))?

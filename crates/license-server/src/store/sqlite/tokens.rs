@@ -110,7 +110,8 @@ pub(super) fn all(db: &Connection, tenant: &TenantId) -> Result<Vec<ApiToken>, S
 }
 
 /// Revokes the API tokens of an actor: the token that the actor is, and the tokens that the actor
-/// created, directly or with another token. Returns their ids.
+/// created, directly or with another token. The open invitations by all of them end. Returns the ids
+/// of the tokens.
 pub(super) fn revoke(
     db: &Connection,
     tenant: &TenantId,
@@ -119,9 +120,24 @@ pub(super) fn revoke(
 ) -> Result<Vec<String>, ServerStoreError> {
     let mut statement = db.prepare_cached(query!("token_revoke"))?;
     let values = params![tenant.as_str(), of.to_string(), millis(now)];
-    let mut ids = collect(&mut statement, values, |row| Ok(row.get(0)?))?;
+    let mut ids: Vec<String> = collect(&mut statement, values, |row| Ok(row.get(0)?))?;
     ids.sort_unstable();
+    let mut statement = db.prepare_cached(query!("invitation_revoke"))?;
+    let tokens = ids.iter().cloned().map(Actor::ApiToken);
+    for actor in std::iter::once(of.clone()).chain(tokens) {
+        statement.execute([tenant.as_str(), &actor.to_string()])?;
+    }
     Ok(ids)
+}
+
+/// Returns whether an actor is an API token that was revoked.
+pub(super) fn is_revoked(
+    db: &Connection,
+    tenant: &TenantId,
+    actor: &str,
+) -> Result<bool, ServerStoreError> {
+    let mut statement = db.prepare_cached(query!("token_is_revoked"))?;
+    Ok(statement.query_row([tenant.as_str(), actor], |row| row.get(0))?)
 }
 
 fn read(row: &Row<'_>) -> Result<ApiToken, ServerStoreError> {

@@ -150,6 +150,30 @@ async fn another_address_is_used_after_its_link() {
 }
 
 #[tokio::test]
+async fn a_request_for_another_address_uses_its_code_up() {
+    let people = PeopleApi::with_mail().await;
+    people
+        .create(&people.site(), "ann@example.com", Role::Owner)
+        .await;
+    let ann = people.browser("ann@example.com").await;
+    let proof = json!({"password": PASSWORD});
+    let new = people.send(&ann, "POST", "/account/totp", proof).await;
+    let secret = new.expect(201)["secret"].as_str().unwrap().to_owned();
+    let confirm = json!({"totp": code(&secret, &people.clock)});
+    let confirmed = people.send(&ann, "POST", "/account/totp/confirm", confirm);
+    let recovery = confirmed.await.expect(201)["recovery_codes"][0].clone();
+    people.clock.advance_ms(60_000);
+    let next = json!(code(&secret, &people.clock));
+    for code in [next, recovery] {
+        for expected in [202, 401] {
+            let change = json!({"email": "new@example.com", "password": PASSWORD, "totp": code});
+            let answer = people.send(&ann, "POST", "/account/email", change).await;
+            assert_eq!(answer.status, expected, "{answer:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn without_mail_an_administrator_passes_links_on() {
     let people = PeopleApi::start().await;
     let site = people.site();

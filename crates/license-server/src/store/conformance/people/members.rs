@@ -7,6 +7,7 @@ use crate::store::ServerStoreError;
 pub(super) async fn check(store: &dyn ServerStore) {
     members_belong_to_one_organization(store).await;
     a_removed_member_loses_everything(store).await;
+    a_revoked_token_loses_its_invitations(store).await;
     an_organization_keeps_an_owner(store).await;
     an_invitation_works_once_for_its_address(store).await;
     invitations_are_bounded(store).await;
@@ -125,6 +126,35 @@ async fn an_organization_keeps_an_owner(store: &dyn ServerStore) {
 
 fn secret(name: &str, tenant: &TenantId) -> SecretDigest {
     SecretDigest::new(&format!("{name} to {tenant}"))
+}
+
+async fn a_revoked_token_loses_its_invitations(store: &dyn ServerStore) {
+    let (own, other) = (tenant(), tenant());
+    let by = |id: &str| Actor::ApiToken(id.to_owned());
+    for tenant in [&own, &other] {
+        for (id, creator) in [
+            ("parent", Actor::Console),
+            ("child", by("parent")),
+            ("sibling", Actor::Console),
+        ] {
+            assert!(create_token(store, tenant, id, &creator).await);
+            let eve = EmailAddress::parse(&format!("{id}@example.com")).unwrap();
+            invite_by(store, tenant, &eve, id, &by(id)).await;
+        }
+    }
+    let revoked = store.revoke_tokens(&own, &by("parent"), audit("token.revoke"));
+    assert_eq!(revoked.await.unwrap(), ["child", "parent"]);
+    let open = |found: Vec<Invitation>| -> Vec<_> { found.into_iter().map(|one| one.id).collect() };
+    let left = store.invitations(&own, now()).await.unwrap();
+    assert_eq!(open(left), ["inv_sibling"]);
+    let others = store.invitations(&other, now()).await.unwrap();
+    assert_eq!(others.len(), 3);
+    // A request of the token that runs at the same time creates none.
+    let eve = EmailAddress::parse("eve@example.com").unwrap();
+    let late = invitation(&own, &eve, Role::Member, "late", &by("child"));
+    let late = store.create_invitation(&own, late, 10, audit("member.invite"));
+    assert!(!late.await.unwrap());
+    assert_eq!(store.invitations(&own, now()).await.unwrap().len(), 1);
 }
 
 async fn invite(
