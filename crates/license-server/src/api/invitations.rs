@@ -95,10 +95,12 @@ pub(super) async fn list(caller: Caller) -> JsonReply<PageBody<InvitationBody>> 
     responses((status = 201, description = "The invitation", body = NewInvitationBody)),
 )]
 pub(super) async fn create(
+    State(app): State<App>,
     caller: Caller,
     StrictJson(body): StrictJson<InvitationRequestBody>,
 ) -> Result<Response, Problem> {
     let (email, role) = (email(&body.email)?, role(&body.role)?);
+    app.limit_invitation(&caller.principal().tenant, &email)?;
     let members = &caller.services().members;
     let new = members.invite(caller.principal(), email, role).await?;
     let is_shown = new.link.is_some();

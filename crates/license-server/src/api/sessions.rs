@@ -113,7 +113,7 @@ pub(super) async fn sign_in(
     StrictJson(body): StrictJson<SignInBody>,
 ) -> Result<Response, Problem> {
     let email = EmailAddress::parse(&body.email);
-    app.limit_sign_in(&visitor, email.as_ref(), &body.email)?;
+    let device = app.limit_sign_in(&visitor, email.as_ref(), &body.email)?;
     let credentials = Credentials {
         email,
         password: Password::new(body.password),
@@ -128,10 +128,12 @@ pub(super) async fn sign_in(
         .as_ref()
         .map_or_else(|refusal| refusal.code, |_| "signed_in");
     app.metrics().sign_ins.with_label_values(&[result]).inc();
-    let new = signed_in.map_err(|refusal| match refusal.kind {
+    let mut new = signed_in.map_err(|refusal| match refusal.kind {
         RefusalKind::Unauthorized => app.count_failure(visitor.peer, refusal),
         _ => refusal.into(),
     })?;
+    // A known device keeps its mark: with each further mark, it would have further attempts.
+    new.device = device.or(new.device);
     Ok(created(&new))
 }
 
