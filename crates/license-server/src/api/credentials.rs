@@ -171,6 +171,18 @@ impl Caller {
         &self.principal
     }
 
+    /// Refuses a request that needs a further permission because of its body.
+    ///
+    /// # Errors
+    ///
+    /// Returns `FORBIDDEN`.
+    pub(super) fn require(&self, permission: Permission) -> Result<(), Problem> {
+        if self.principal.allows(permission) {
+            return Ok(());
+        }
+        Err(not_permitted(&self.principal, Some(permission)))
+    }
+
     /// Returns the originator of changes.
     pub(super) fn actor(&self) -> &Actor {
         &self.principal.actor

@@ -19,7 +19,7 @@ use super::paths::{StrictPath, not_found};
 use super::pools::{EndBody, EndedBody, pool};
 use super::problem::Problem;
 use super::seats::session;
-use crate::domain::{AccountId, GroupId};
+use crate::domain::{AccountId, GroupId, Permission};
 
 /// Lists the groups. An administrator of groups sees these groups only.
 #[utoipa::path(
@@ -78,7 +78,8 @@ pub(super) async fn get(
     Ok(Json(GroupDetailsBody::new(found, groups.pools(&id).await?)))
 }
 
-/// Changes the name of a group, and its seats in pools. Other pools stay as they are.
+/// Changes the name of a group, and its seats in pools. Other pools stay as they are. Seats also need
+/// the permission `seats:manage`.
 #[utoipa::path(
     patch,
     path = "/api/v1/groups/{group}",
@@ -95,6 +96,10 @@ pub(super) async fn change(
 ) -> JsonReply<GroupDetailsBody> {
     let (id, groups) = (group(&caller, &path)?, &caller.services().groups);
     let shares = body.shares()?;
+    if !shares.is_empty() {
+        // They are a part of the policy of the pool.
+        caller.require(Permission::ManageSeats)?;
+    }
     groups.get(&id).await?;
     for (pool, share) in shares {
         groups.set_share(caller.actor(), &id, &pool, share).await?;

@@ -297,6 +297,25 @@ async fn only_administrators_of_groups_pass_and_only_their_routes() {
 }
 
 #[tokio::test]
+async fn seats_of_a_group_need_the_permission_for_the_policy_of_the_pool() {
+    let site = Departments::create().await;
+    let tenant = site.api.tenants.own().tenant().clone();
+    let people = site.api.token(&tenant, "people:manage").await;
+    let both = site.api.token(&tenant, "people:manage,seats:manage").await;
+    let path = format!("/api/v1/groups/{}", site.design);
+    let name = json!({"name": "Studio"});
+    let seats = json!({"seats": [{"pool": id(1).to_string(), "reserved": 1}]});
+    for (token, body, expected) in [
+        (&people, &name, 200),
+        (&people, &seats, 403),
+        (&both, &seats, 200),
+    ] {
+        let answer = site.api.send("PATCH", &path, token, Some(body)).await;
+        assert_eq!(answer.status, expected, "{body}: {answer:?}");
+    }
+}
+
+#[tokio::test]
 async fn members_that_only_the_server_sets_are_refused() {
     let site = Departments::create().await;
     let tenant = site.api.tenants.own().tenant().clone();

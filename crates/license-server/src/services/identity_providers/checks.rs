@@ -51,6 +51,12 @@ pub(super) fn check_secret(secret: &str) -> Result<(), Refusal> {
     require(is_accepted, "client_secret", &expected, "another text")
 }
 
+/// Returns the refusal of another issuer with the secret of the former one.
+pub(super) fn secret_of_another_issuer() -> Refusal {
+    let expected = "the client secret at the new issuer, or null";
+    bad("client_secret", expected, "nothing")
+}
+
 fn check_place(settings: &ProviderSettings, is_operator: bool) -> Result<(), Refusal> {
     let scheme = parse_issuer(&settings.issuer).map_err(|expected| {
         bad(

@@ -230,6 +230,21 @@ async fn nobody_gives_or_gets_more_than_entrusted() {
         let answer = site.api.send("POST", path, secret, Some(&body)).await;
         assert_eq!(answer.status, expected, "{changes}: {answer:?}");
     }
+    // The stored secret is not sent to another issuer.
+    let other = settings(
+        "https://login.evil.example",
+        &json!({"client_secret": null}),
+    );
+    let mut kept = other.clone();
+    kept.as_object_mut().unwrap().remove("client_secret");
+    let path_of_own = format!("{path}/{}", site.id);
+    for (body, expected) in [(kept, 400), (other, 200)] {
+        let answer = site
+            .api
+            .send("PUT", &path_of_own, &site.owner, Some(&body))
+            .await;
+        assert_eq!(answer.status, expected, "{answer:?}");
+    }
     // Nor does an administrator change a provider that signs in owners.
     assert_eq!(site.change(&json!({})).await.status, 200);
     let body = settings(issuer, &administrator_only);
