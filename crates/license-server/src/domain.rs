@@ -27,6 +27,7 @@ mod sign_in;
 mod signed_list;
 mod telemetry;
 mod tenant;
+mod text;
 mod usage;
 mod webhook;
 
@@ -77,6 +78,7 @@ pub use telemetry::{
     TelemetrySize,
 };
 pub use tenant::TenantId;
+pub use text::is_unsafe;
 pub use usage::{UsageExtent, UsageLimits, UsageRecord};
 pub use webhook::{
     AttemptOutcome, AttemptResult, Delivery, DeliveryState, DisabledReason, DueDelivery,

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::account::AccountId;
 use super::email::EmailAddress;
 use super::pool::{PoolId, SeatPolicy};
+use super::text::is_unsafe;
 
 /// The id of a group. Sessions of its members hold seats under this id.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -74,8 +75,8 @@ impl Group {
     /// characters without control characters.
     pub fn accepted_name(text: &str) -> Option<String> {
         let text = text.trim();
-        let is_accepted = (1..=MAX_GROUP_NAME).contains(&text.chars().count())
-            && !text.chars().any(char::is_control);
+        let is_accepted =
+            (1..=MAX_GROUP_NAME).contains(&text.chars().count()) && !text.chars().any(is_unsafe);
         is_accepted.then(|| text.to_owned())
     }
 }
@@ -227,7 +228,15 @@ mod tests {
     fn names_are_bounded_and_have_no_control_characters() {
         assert_eq!(Group::accepted_name(" Design ").as_deref(), Some("Design"));
         assert!(Group::accepted_name(&"é".repeat(100)).is_some());
-        for text in ["", "  ", &"a".repeat(101), "a\r\nb", "a\u{85}b", "a\0"] {
+        for text in [
+            "",
+            "  ",
+            &"a".repeat(101),
+            "a\r\nb",
+            "a\u{85}b",
+            "a\0",
+            "a\u{202e}b",
+        ] {
             assert_eq!(Group::accepted_name(text), None, "{text:?}");
         }
     }

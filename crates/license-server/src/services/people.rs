@@ -40,7 +40,7 @@ use super::site::random;
 use crate::clock::{ServerClock as _, SteadyClock};
 use crate::domain::{
     Account, AccountId, Actor, EmailAddress, NewAuditEntry, Refusal, RefusalKind, ServerCode,
-    SignedIn, TenantId,
+    SignedIn, TenantId, is_unsafe,
 };
 use crate::store::ServerStore;
 
@@ -226,15 +226,6 @@ pub(super) fn checked_name(kind: &str, text: &str) -> Result<String, Refusal> {
         format!("1 to {MAX_NAME} characters without control characters"),
         "another text",
     ))
-}
-
-/// Returns whether a character could change the meaning or the look of the text around it: control
-/// characters, line separators, and marks of the writing direction.
-fn is_unsafe(character: char) -> bool {
-    character.is_control()
-        || matches!(character,
-            '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}'
-            | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 fn bad_request(detail: impl Into<String>) -> Refusal {

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::site::{Site, random};
 use crate::domain::{
-    Actor, ApiToken, Principal, Refusal, RefusalKind, Scopes, SecretDigest, ServerCode,
+    Actor, ApiToken, Principal, Refusal, RefusalKind, Scopes, SecretDigest, ServerCode, is_unsafe,
 };
 use crate::log_limit;
 use crate::store::ServerStore;
@@ -192,7 +192,7 @@ pub(super) fn new_token(
     expires_at: Option<DateTime<Utc>>,
 ) -> Result<NewToken, Refusal> {
     let name = name.trim();
-    if name.is_empty() || name.len() > MAX_NAME || name.chars().any(char::is_control) {
+    if name.is_empty() || name.len() > MAX_NAME || name.chars().any(is_unsafe) {
         return Err(bad_request("the name of the token is not accepted").values(
             format!("1 to {MAX_NAME} bytes without control characters"),
             format!("{} bytes", name.len()),

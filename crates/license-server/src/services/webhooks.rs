@@ -13,7 +13,7 @@ use super::site::{Site, random};
 use crate::domain::{
     Actor, AttemptResult, Delivery, DeliveryState, DisabledReason, DueDelivery, EventFilter,
     NewDelivery, Page, PageRequest, Permission, Principal, Refusal, RefusalKind, ReplayResult,
-    ServerCode, Webhook, WebhookBacklog, WebhookChange, WebhookSecret, WebhookUrl,
+    ServerCode, Webhook, WebhookBacklog, WebhookChange, WebhookSecret, WebhookUrl, is_unsafe,
 };
 use crate::network::DestinationPolicy;
 use crate::store::DeliveryClaim;
@@ -404,8 +404,7 @@ fn filter(patterns: &[String]) -> Result<EventFilter, Refusal> {
 
 fn description(text: &str) -> Result<String, Refusal> {
     let text = text.trim();
-    let is_accepted =
-        text.chars().count() <= MAX_DESCRIPTION && !text.chars().any(char::is_control);
+    let is_accepted = text.chars().count() <= MAX_DESCRIPTION && !text.chars().any(is_unsafe);
     is_accepted.then(|| text.to_owned()).ok_or_else(|| {
         bad_request("the description is not acceptable").values(
             format!("up to {MAX_DESCRIPTION} characters without control characters"),
