@@ -23,6 +23,7 @@ mod numbers;
 mod observe;
 mod oidc;
 mod openapi;
+mod organization;
 mod pages;
 mod paths;
 mod peer;

@@ -58,7 +58,8 @@ pub use ledger::{LedgerCopy, LedgerPosition};
 pub use license::LicenseRecord;
 pub use machine::{MachineRecord, MachineSighting};
 pub use member::{
-    DeletionOutcome, Invitation, JoinOutcome, Member, MemberOutcome, Membership, may_give,
+    DeletionOutcome, Invitation, JoinOutcome, Member, MemberOutcome, Membership, TenantDeletion,
+    may_give,
 };
 pub use named_user::{
     AssignOutcome, Assigning, MAX_NAMED_USERS, NamedUser, NamedUserKey, NamedUserTerms,

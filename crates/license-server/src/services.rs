@@ -73,7 +73,7 @@ pub use setup::SetupService;
 pub use sign_ins::SignInService;
 pub use signer::ServerSigner;
 pub use telemetry::{TelemetryReceipt, TelemetryService};
-pub use tenants::TenantServices;
+pub use tenants::{OrganizationDeletion, TenantServices};
 pub use tokens::{NewToken, TokenService};
 pub use trust::TrustService;
 pub use usage::{UsageReceipt, UsageService};

@@ -26,7 +26,7 @@ use super::login;
 use super::observe::ToAdministrator;
 use super::peer::Peer;
 use super::permissions::{NeededPermission, RoutePermissions};
-use super::person::person;
+use super::person::{Person, person};
 use super::problem::Problem;
 use crate::domain::{Actor, GroupId, Permission, Principal, Refusal, RefusalKind, ServerCode};
 use crate::services::Services;
@@ -54,8 +54,11 @@ pub(super) async fn require_permission(
     let needed = permissions.needed(&request);
     let peer = request.extensions().get::<Peer>().copied();
     match caller(&app, request.method(), request.headers(), peer, needed).await {
-        Ok(caller) => {
+        Ok((caller, person)) => {
             request.extensions_mut().insert(caller);
+            if let Some(person) = person {
+                request.extensions_mut().insert(person);
+            }
             let mut response = next.run(request).await;
             response.extensions_mut().insert(ToAdministrator);
             response
@@ -70,10 +73,10 @@ async fn caller(
     headers: &HeaderMap,
     peer: Option<Peer>,
     needed: Option<NeededPermission>,
-) -> Result<Caller, Problem> {
-    let mut principal = principal(app, method, headers, peer).await?;
+) -> Result<(Caller, Option<Person>), Problem> {
+    let (mut principal, person) = principal(app, method, headers, peer).await?;
     principal.actor = principal.actor.at_some(peer.map(Peer::address));
-    admit(app, principal, needed).await
+    Ok((admit(app, principal, needed).await?, person))
 }
 
 /// Returns the caller of a route, if the principal may use it.
@@ -115,24 +118,25 @@ async fn administered_groups(
     Ok((!groups.is_empty()).then(|| groups.into()))
 }
 
-/// Returns the caller that the credentials of a request name. A request with a token and a cookie
-/// has the permissions of the token only.
+/// Returns the caller that the credentials of a request name, and the person if it is one. A request
+/// with a token and a cookie has the permissions of the token only.
 async fn principal(
     app: &App,
     method: &Method,
     headers: &HeaderMap,
     peer: Option<Peer>,
-) -> Result<Principal, Problem> {
+) -> Result<(Principal, Option<Person>), Problem> {
     if let Some(person) = person(app, method, headers, peer).await? {
         let principal = person.signed_in().principal();
-        return Ok(principal.ok_or_else(no_organization)?);
+        return Ok((principal.ok_or_else(no_organization)?, Some(person)));
     }
     let token = credential(headers, "Bearer").ok_or_else(no_token)?;
     let found = app.tenants().authenticate(token).await;
-    found.map_err(|refusal| match refusal.kind {
+    let principal = found.map_err(|refusal| match refusal.kind {
         RefusalKind::Unauthorized => app.count_failure(peer, refusal),
         _ => refusal.into(),
-    })
+    })?;
+    Ok((principal, None))
 }
 
 fn not_permitted(principal: &Principal, needed: Option<Permission>) -> Problem {

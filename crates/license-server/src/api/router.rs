@@ -13,8 +13,8 @@ use super::permissions::RoutePermissions;
 use super::{
     App, account, activations, audit, body, check_ins, credentials, events, groups, health, host,
     idempotency, identity_providers, invitations, licenses, members, named_users, observe, oidc,
-    openapi, paths, person, pools, queue, registrations, revocations, seats, sessions, setup,
-    telemetry, tokens, trust, usage, usage_reports, validate, vendor, webhooks,
+    openapi, organization, paths, person, pools, queue, registrations, revocations, seats,
+    sessions, setup, telemetry, tokens, trust, usage, usage_reports, validate, vendor, webhooks,
 };
 
 /// Returns the router of the main listener.
@@ -178,6 +178,7 @@ fn administration_routes() -> OpenApiRouter<App> {
         .routes(routes!(members::reset_password))
         .routes(routes!(invitations::list, invitations::create))
         .routes(routes!(invitations::withdraw))
+        .routes(routes!(organization::delete))
         .routes(routes!(
             identity_providers::list,
             identity_providers::create

@@ -123,6 +123,17 @@ pub enum JoinOutcome {
     AlreadyMember,
 }
 
+/// The result of the deletion of an organization.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TenantDeletion {
+    /// The organization is deleted.
+    Deleted,
+    /// The organization was deleted before.
+    NotFound,
+    /// The one-time code or the recovery code was used before.
+    CodeUsed,
+}
+
 /// The result of the deletion of an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeletionOutcome {

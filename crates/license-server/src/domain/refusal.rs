@@ -73,6 +73,7 @@ server_codes! {
     TotpRequired "TOTP_REQUIRED" "The password is right, and the account also needs a one-time code.",
     WeakPassword "WEAK_PASSWORD" "The new password is too short, too long or too easy to guess.",
     LastOwner "LAST_OWNER" "The organization would have no owner.",
+    OwnOrganization "OWN_ORGANIZATION" "The organization is that of the server itself.",
     LinkEnded "LINK_ENDED" "The link was used, was withdrawn, or has ended.",
     AddressTaken "ADDRESS_TAKEN" "An account with the e-mail address exists.",
     RegistrationOff "REGISTRATION_OFF" "The server accepts no registrations.",

@@ -30,6 +30,7 @@ pub use mails::{Mail, MailQueue};
 pub use members::MemberService;
 pub use passwords::{HashCost, Password};
 pub use seal::Sealer;
+pub(super) use sessions::wrong as wrong_credentials;
 pub use sessions::{ClientInfo, Credentials, NewSession, csrf_token};
 #[cfg(test)]
 pub(crate) use totp::code_of as totp_code;
@@ -228,7 +229,7 @@ pub(super) fn checked_name(kind: &str, text: &str) -> Result<String, Refusal> {
     ))
 }
 
-fn bad_request(detail: impl Into<String>) -> Refusal {
+pub(super) fn bad_request(detail: impl Into<String>) -> Refusal {
     Refusal::new(RefusalKind::BadRequest, ServerCode::BadRequest, detail)
 }
 
@@ -240,7 +241,7 @@ fn forbidden(detail: &str) -> Refusal {
     Refusal::new(RefusalKind::Forbidden, ServerCode::Forbidden, detail)
 }
 
-fn not_found(kind: &str) -> Refusal {
+pub(super) fn not_found(kind: &str) -> Refusal {
     let detail = format!("there is no such {kind}");
     Refusal::new(RefusalKind::NotFound, ServerCode::NotFound, detail)
 }

@@ -7,18 +7,30 @@ use license_core::FeatureMatrix;
 use tokio::sync::OnceCell;
 use zeroize::Zeroizing;
 
-use super::people::{AccountService, PeopleTools};
+use super::people::{self, AccountService, PeopleTools, Reauthentication};
 use super::roots::TrustRoots;
 use super::signer::ServerSigner;
 use super::vendor::ServerRole;
 use super::{Sealer, Services, ServicesConfig, identity_providers, tokens};
 use crate::clock::{ServerClock, SteadyClock};
-use crate::domain::{IdentityProvider, Principal, Refusal, TenantId};
+use crate::domain::{
+    Actor, IdentityProvider, Principal, Refusal, RefusalKind, ServerCode, SignedIn, TenantDeletion,
+    TenantId,
+};
 use crate::network::DestinationPolicy;
 use crate::store::ServerStore;
 
 /// The services of a tenant, once they are opened.
 type OpenedServices = Arc<OnceCell<Arc<Services>>>;
+
+/// What a caller states to delete an organization.
+#[derive(Debug)]
+pub struct OrganizationDeletion {
+    /// The name or the id of the organization.
+    pub organization: String,
+    /// The password and the code of the person, if the account has a password.
+    pub proof: Option<Reauthentication>,
+}
 
 /// The services of each tenant of a server.
 ///
@@ -166,6 +178,60 @@ impl TenantServices {
         tokens::authenticate(&*self.store, secret, self.own.now()).await
     }
 
+    /// Deletes the organization of a caller for good, with everything that it has in the database.
+    /// `person` is the caller, unless it is an API token. Accounts stay, except those that only the
+    /// organization let in.
+    ///
+    /// # Errors
+    ///
+    /// Returns `OWN_ORGANIZATION` for the organization of the server itself, `BAD_REQUEST` if the
+    /// caller names another organization or omits the password, and `UNAUTHORIZED` for a wrong
+    /// password or code.
+    pub async fn delete(
+        &self,
+        caller: &Principal,
+        person: Option<&SignedIn>,
+        order: OrganizationDeletion,
+    ) -> Result<(), Refusal> {
+        let tenant = &caller.tenant;
+        if tenant == self.own.tenant() {
+            return Err(own_organization());
+        }
+        let name = self.store.tenant_name(tenant).await?;
+        let named = order.organization.trim();
+        if named != tenant.as_str() && Some(named) != name.as_deref() {
+            return Err(
+                people::bad_request("the text does not name the organization")
+                    .values("the name or the id of the organization", "another text")
+                    .hint("GET /api/v1/account lists both for a member"),
+            );
+        }
+        let proof = match person {
+            None => None,
+            Some(person) => {
+                let factor = self.accounts.confirm(person, order.proof).await?;
+                Some((person.account.id.clone(), factor))
+            }
+        };
+        let deleted = self.store.delete_tenant(tenant, proof, self.own.now());
+        match deleted.await? {
+            TenantDeletion::Deleted => {
+                self.forget(tenant, &caller.actor);
+                Ok(())
+            }
+            TenantDeletion::NotFound => Err(people::not_found("organization")),
+            TenantDeletion::CodeUsed => Err(people::wrong_credentials()),
+        }
+    }
+
+    /// Forgets a deleted tenant. The log has the only trace of who deleted it.
+    fn forget(&self, tenant: &TenantId, actor: &Actor) {
+        let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
+        others.remove(tenant);
+        let actor = actor.identity();
+        tracing::warn!(organization = %tenant, %actor, "an organization was deleted");
+    }
+
     /// Returns the sealer that encrypts the secrets of the server.
     pub fn sealer(&self) -> &Sealer {
         self.people.sealer()
@@ -199,4 +265,10 @@ impl TenantServices {
         let bytes = self.sealer().open(&purpose, &sealed.0)?;
         Ok(Some(String::from_utf8_lossy(&bytes).into_owned().into()))
     }
+}
+
+fn own_organization() -> Refusal {
+    let detail = "the organization is that of the server itself";
+    Refusal::new(RefusalKind::Conflict, ServerCode::OwnOrganization, detail)
+        .hint("to delete it, stop the server, and delete its database and data directory")
 }

@@ -3,6 +3,7 @@
 mod acquires;
 mod administration;
 mod audit;
+mod deletion;
 mod deliveries;
 mod groups;
 mod identities;
@@ -20,6 +21,7 @@ mod webhooks;
 use super::ServerStore;
 
 pub(super) use acquires::concurrent_acquires;
+pub(super) use deletion::fill;
 pub(super) use named_users::concurrent_assignments;
 pub(super) use replay::replay;
 pub(super) use sample::{
@@ -46,4 +48,5 @@ pub(super) async fn check(store: &dyn ServerStore) {
     telemetry::check(store).await;
     webhooks::check(store).await;
     deliveries::check(store).await;
+    deletion::check(store).await;
 }

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use super::ServerStoreError;
 use crate::domain::{
     Account, AccountId, Invitation, JoinOutcome, Member, MemberOutcome, NewAuditEntry, Page,
-    PageRequest, Role, SecretDigest, TenantId,
+    PageRequest, Role, SecondFactor, SecretDigest, TenantDeletion, TenantId,
 };
 
 /// The part of a [`ServerStore`](super::ServerStore) for the members of an organization.
@@ -116,4 +116,15 @@ pub trait MemberStore: Send + Sync {
         account: &AccountId,
         audit: NewAuditEntry,
     ) -> Result<JoinOutcome, ServerStoreError>;
+
+    /// Deletes an organization with all its rows, and ends the sessions in it. Accounts stay, except
+    /// those without an address and a password, which only the organization let in. Uses up the
+    /// second factor of the account that deletes the organization. A change that is recorded is
+    /// refused from then on.
+    async fn delete_tenant(
+        &self,
+        tenant: &TenantId,
+        proof: Option<(AccountId, SecondFactor)>,
+        at: DateTime<Utc>,
+    ) -> Result<TenantDeletion, ServerStoreError>;
 }

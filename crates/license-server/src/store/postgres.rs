@@ -5,6 +5,7 @@ mod audit;
 mod changes;
 mod config;
 mod database;
+mod deletion;
 mod deliveries;
 mod events;
 mod groups;

@@ -4,6 +4,7 @@ mod accounts;
 mod audit;
 mod backup;
 mod connection;
+mod deletion;
 mod deliveries;
 mod events;
 mod groups;

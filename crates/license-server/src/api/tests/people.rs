@@ -3,6 +3,7 @@
 mod accounts;
 mod attacks;
 mod invited;
+mod organization;
 mod trail;
 mod usage;
 

@@ -148,6 +148,24 @@ impl AccountService {
         Ok(factor)
     }
 
+    /// Verifies the password and the code of a person whose account has a password, before a change
+    /// for good. Returns the second factor, which the caller uses up.
+    pub(in crate::services) async fn confirm(
+        &self,
+        person: &SignedIn,
+        proof: Option<Reauthentication>,
+    ) -> Result<SecondFactor, Refusal> {
+        if person.account.password.is_none() {
+            return Ok(SecondFactor::NotNeeded);
+        }
+        let missing = || {
+            super::bad_request("the password is missing")
+                .hint("send the password of the account in the member `password`")
+        };
+        self.reauthenticate(person, proof.ok_or_else(missing)?)
+            .await
+    }
+
     /// Tells a person by mail about a change of the account.
     pub(super) fn notify(&self, account: &Account, change: &str) {
         if let Some(email) = &account.email {

@@ -340,7 +340,7 @@ impl SignedIn {
 }
 
 /// Returns the refusal of wrong credentials. It is the same for an unknown address.
-pub(super) fn wrong() -> Refusal {
+pub(in crate::services) fn wrong() -> Refusal {
     Refusal::new(
         RefusalKind::Unauthorized,
         ServerCode::Unauthorized,

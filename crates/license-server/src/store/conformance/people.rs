@@ -19,7 +19,7 @@ pub(super) async fn check(store: &dyn ServerStore) {
     members::check(store).await;
 }
 
-fn now() -> DateTime<Utc> {
+pub(super) fn now() -> DateTime<Utc> {
     audit("account.change").at
 }
 
@@ -28,7 +28,7 @@ fn later(hours: i64) -> DateTime<Utc> {
 }
 
 /// Returns a new account with an address that no other check uses.
-fn account(name: &str) -> Account {
+pub(super) fn account(name: &str) -> Account {
     let random = uuid::Uuid::new_v4();
     Account {
         id: AccountId::from_random(random.into_bytes()),
@@ -46,7 +46,12 @@ fn email(account: &Account) -> EmailAddress {
 }
 
 /// Creates an account with a role in a tenant.
-async fn create(store: &dyn ServerStore, tenant: &TenantId, name: &str, role: Role) -> Account {
+pub(super) async fn create(
+    store: &dyn ServerStore,
+    tenant: &TenantId,
+    name: &str,
+    role: Role,
+) -> Account {
     let account = account(name);
     let membership = Membership::new(tenant.clone(), role, now());
     let created = store.create_account(account.clone(), membership, audit("account.create"));
@@ -59,7 +64,7 @@ fn digest(text: &str, account: &Account) -> SecretDigest {
 }
 
 /// Returns a session of an account in a tenant.
-fn session(id: &str, account: &Account, organization: Option<&TenantId>) -> Session {
+pub(super) fn session(id: &str, account: &Account, organization: Option<&TenantId>) -> Session {
     Session {
         id: format!("{id}_{}", account.id),
         digest: digest(id, account),
@@ -75,7 +80,12 @@ fn session(id: &str, account: &Account, organization: Option<&TenantId>) -> Sess
 }
 
 /// Creates an API token, and returns whether the store accepted it.
-async fn create_token(store: &dyn ServerStore, tenant: &TenantId, id: &str, by: &Actor) -> bool {
+pub(super) async fn create_token(
+    store: &dyn ServerStore,
+    tenant: &TenantId,
+    id: &str,
+    by: &Actor,
+) -> bool {
     let token = ApiToken {
         id: format!("{id}_{tenant}"),
         name: id.to_owned(),

@@ -1,3 +1,4 @@
+mod deletion;
 mod identity;
 mod measure;
 mod named_users;

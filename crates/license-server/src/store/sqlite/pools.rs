@@ -138,6 +138,11 @@ impl Pools {
         Ok(of_tenant.map(|(key, _)| key.1.clone()).collect())
     }
 
+    /// Forgets the pools of a tenant, whose rows the request deletes.
+    pub(super) fn forget_tenant(&mut self, tenant: &TenantId) {
+        self.loaded.retain(|key, _| key.0 != *tenant);
+    }
+
     /// Returns a pool from memory, from its rows, or a new one with `terms`.
     fn entry<'a>(
         loaded: &'a mut HashMap<PoolKey, Pool>,

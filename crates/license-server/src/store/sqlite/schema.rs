@@ -8,7 +8,7 @@ use crate::store::ServerStoreError;
 
 /// The migrations. Each migration creates version N from version N-1, in one transaction. A
 /// released migration never changes.
-pub(super) const MIGRATIONS: [&str; 9] = [
+pub(super) const MIGRATIONS: [&str; 10] = [
     include_str!("migrations/001-first.sql"),
     include_str!("migrations/002-ledger.sql"),
     include_str!("migrations/003-telemetry.sql"),
@@ -18,10 +18,11 @@ pub(super) const MIGRATIONS: [&str; 9] = [
     include_str!("migrations/007-oidc.sql"),
     include_str!("migrations/008-groups.sql"),
     include_str!("migrations/009-webhooks.sql"),
+    include_str!("migrations/010-deletion.sql"),
 ];
 
 /// The version that the last migration creates.
-pub(super) const SUPPORTED: i64 = 9;
+pub(super) const SUPPORTED: i64 = 10;
 
 /// The id that distinguishes the databases of servers (`PRAGMA application_id`).
 pub(super) const APPLICATION_ID: i64 = 0x4C69_6353;

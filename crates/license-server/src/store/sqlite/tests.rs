@@ -1,4 +1,5 @@
 mod crash;
+mod deletion;
 mod opening;
 mod pools;
 

@@ -6,10 +6,10 @@ use chrono::{DateTime, Utc};
 use super::accounts::create;
 use crate::domain::{
     Account, AccountId, Invitation, JoinOutcome, Member, MemberOutcome, Membership, NewAuditEntry,
-    Page, PageRequest, Role, SecretDigest, TenantId,
+    Page, PageRequest, Role, SecondFactor, SecretDigest, TenantDeletion, TenantId,
 };
 use crate::store::postgres::transaction::{Transaction, VisibleRows};
-use crate::store::postgres::{PostgresStore, accounts, audit, members, tenants, tokens};
+use crate::store::postgres::{PostgresStore, accounts, audit, deletion, members, tenants, tokens};
 use crate::store::{MemberStore, ServerStoreError};
 
 impl PostgresStore {
@@ -164,6 +164,18 @@ impl MemberStore for PostgresStore {
         let result = join(&mut db, tenant, secret, account, &audit).await;
         // The invitation of a member is used up.
         db.end(result).await
+    }
+
+    async fn delete_tenant(
+        &self,
+        tenant: &TenantId,
+        proof: Option<(AccountId, SecondFactor)>,
+        at: DateTime<Utc>,
+    ) -> Result<TenantDeletion, ServerStoreError> {
+        let mut db = self.database.begin(tenant).await?;
+        let result = deletion::delete(&mut db, proof.as_ref(), at).await;
+        let is_deleted = |outcome: &TenantDeletion| *outcome == TenantDeletion::Deleted;
+        db.end_if(result, is_deleted).await
     }
 }
 

@@ -6,9 +6,9 @@ use chrono::{DateTime, Utc};
 use super::accounts::create;
 use crate::domain::{
     Account, AccountId, Invitation, JoinOutcome, Member, MemberOutcome, Membership, NewAuditEntry,
-    Page, PageRequest, Role, SecretDigest, TenantId,
+    Page, PageRequest, Role, SecondFactor, SecretDigest, TenantDeletion, TenantId,
 };
-use crate::store::sqlite::{SqliteStore, accounts, audit, members, tokens};
+use crate::store::sqlite::{SqliteStore, accounts, audit, deletion, members, tokens};
 use crate::store::{MemberStore, ServerStoreError};
 
 impl SqliteStore {
@@ -221,6 +221,18 @@ impl MemberStore for SqliteStore {
             }
             audit::append(db, tenant, &audit)?;
             Ok(JoinOutcome::Joined)
+        })
+        .await
+    }
+
+    async fn delete_tenant(
+        &self,
+        tenant: &TenantId,
+        proof: Option<(AccountId, SecondFactor)>,
+        at: DateTime<Utc>,
+    ) -> Result<TenantDeletion, ServerStoreError> {
+        self.write(tenant, move |batch, tenant| {
+            deletion::delete(batch, tenant, proof.as_ref(), at)
         })
         .await
     }

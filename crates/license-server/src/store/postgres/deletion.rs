@@ -1,0 +1,53 @@
+//! The deletion of a tenant.
+
+use chrono::{DateTime, Utc};
+
+use super::queries::query;
+use super::sessions;
+use super::transaction::{Transaction, VisibleRows};
+use super::values::millis;
+use crate::domain::{AccountId, SecondFactor, TenantDeletion};
+use crate::store::ServerStoreError;
+use crate::store::rows::TABLES;
+
+/// The tables with a tenant that only this store has. No other table refers to them.
+pub(super) const OWN_TABLES: [&str; 1] = ["pool_changes"];
+
+/// Deletes all rows of the tenant of the transaction, the sessions in it, and the accounts that only
+/// it lets in.
+pub(super) async fn delete(
+    db: &mut Transaction,
+    proof: Option<&(AccountId, SecondFactor)>,
+    at: DateTime<Utc>,
+) -> Result<TenantDeletion, ServerStoreError> {
+    // The rows of an organization can be many.
+    db.batch("SET LOCAL statement_timeout = '10min'").await?;
+    let tenant = db.tenant().to_owned();
+    // From here on, the audit trail can be deleted, and no row of the tenant can come back.
+    let marked = db
+        .execute(query!("tenant_delete"), &[&tenant, &millis(at)])
+        .await?;
+    if marked == 0 {
+        return Ok(TenantDeletion::NotFound);
+    }
+    db.query(query!("tenant_hold"), &[&tenant]).await?;
+    let bound = db.query(query!("member_bound"), &[&tenant]).await?;
+    for table in OWN_TABLES.iter().chain(TABLES.iter().rev()) {
+        // The name is one of a fixed list, so it needs no escape.
+        let sql = format!("DELETE FROM {table} WHERE tenant = $1");
+        db.execute_text(&sql, &[&tenant]).await?;
+    }
+    db.see(VisibleRows::AllTenants).await?;
+    if let Some((account, factor)) = proof
+        && !sessions::use_factor(db, account, factor).await?
+    {
+        return Ok(TenantDeletion::CodeUsed);
+    }
+    db.execute(query!("session_end_of_tenant"), &[&tenant])
+        .await?;
+    for row in &bound {
+        let account: &str = row.try_get(0)?;
+        db.execute(query!("account_delete"), &[&account]).await?;
+    }
+    Ok(TenantDeletion::Deleted)
+}
