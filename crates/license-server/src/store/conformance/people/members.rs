@@ -142,7 +142,8 @@ async fn a_revoked_token_loses_its_invitations(store: &dyn ServerStore) {
             invite_by(store, tenant, &eve, id, &by(id)).await;
         }
     }
-    let revoked = store.revoke_tokens(&own, &by("parent"), audit("token.revoke"));
+    let parent = by("parent");
+    let revoked = store.revoke_tokens(&own, &parent, audit("token.revoke"));
     assert_eq!(revoked.await.unwrap(), ["child", "parent"]);
     let open = |found: Vec<Invitation>| -> Vec<_> { found.into_iter().map(|one| one.id).collect() };
     let left = store.invitations(&own, now()).await.unwrap();
