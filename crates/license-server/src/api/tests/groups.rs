@@ -301,7 +301,7 @@ async fn seats_of_a_group_need_the_permission_for_the_policy_of_the_pool() {
     let site = Departments::create().await;
     let tenant = site.api.tenants.own().tenant().clone();
     let people = site.api.token(&tenant, "people:manage").await;
-    let both = site.api.token(&tenant, "people:manage,seats:manage").await;
+    let both = site.api.token(&tenant, "people:manage seats:manage").await;
     let path = format!("/api/v1/groups/{}", site.design);
     let name = json!({"name": "Studio"});
     let seats = json!({"seats": [{"pool": id(1).to_string(), "reserved": 1}]});
