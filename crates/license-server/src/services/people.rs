@@ -215,16 +215,17 @@ fn new_id(prefix: &str) -> Result<String, Refusal> {
     ))
 }
 
-/// Checks the name of a person or an organization. Returns it without spaces around it.
+/// Checks the name of a person or an organization. Returns it without spaces around it. Names are in
+/// mails to strangers, so they contain no URL.
 pub(super) fn checked_name(kind: &str, text: &str) -> Result<String, Refusal> {
     let text = text.trim();
-    let count = text.chars().count();
-    if (1..=MAX_NAME).contains(&count) && !text.chars().any(is_unsafe) {
+    let is_length_accepted = (1..=MAX_NAME).contains(&text.chars().count());
+    if is_length_accepted && !text.chars().any(is_unsafe) && !text.contains("://") {
         return Ok(text.to_owned());
     }
     let detail = format!("the name of the {kind} is not accepted");
     Err(bad_request(detail).values(
-        format!("1 to {MAX_NAME} characters without control characters"),
+        format!("1 to {MAX_NAME} characters without control characters and URLs"),
         "another text",
     ))
 }

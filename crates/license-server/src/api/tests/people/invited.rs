@@ -32,10 +32,11 @@ async fn a_person_registers_an_organization_with_a_link_by_mail() {
         .await;
     wrong.expect_problem(403, "LINK_ENDED");
     let secret = mail.secret();
-    let refused = people
-        .send(&nobody, "POST", path, confirm(&secret, "Ann\r\nBcc: x"))
-        .await;
-    refused.expect_problem(400, "BAD_REQUEST");
+    for name in ["Ann\r\nBcc: x", "Pay at https://evil.example"] {
+        let body = confirm(&secret, name);
+        let refused = people.send(&nobody, "POST", path, body).await;
+        refused.expect_problem(400, "BAD_REQUEST");
+    }
     let done = people
         .send(&nobody, "POST", path, confirm(&secret, "Ann"))
         .await;
