@@ -23,7 +23,7 @@ use crate::store::ServerStore;
 /// The services of a tenant, once they are opened.
 type OpenedServices = Arc<OnceCell<Arc<Services>>>;
 
-/// What a caller states to delete an organization.
+/// The statements of a caller who deletes an organization.
 #[derive(Debug)]
 pub struct OrganizationDeletion {
     /// The name or the id of the organization.

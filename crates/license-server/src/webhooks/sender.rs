@@ -136,7 +136,7 @@ fn answer(response: Response<Body>) -> Answer {
     let mut bytes = Vec::new();
     let limit = u64::try_from(MAX_RESPONSE).unwrap_or(u64::MAX);
     let body = response.into_body().into_reader();
-    // What was read before an error is kept.
+    // Bytes that were read before an error are kept.
     let _ = body.take(limit).read_to_end(&mut bytes);
     let error = if status.is_success() {
         None
