@@ -94,7 +94,7 @@ const LOGIN_RESULTS: [&str; 5] = [
 ];
 
 /// The results of sign-ins at identity providers.
-const SIGN_IN_RESULTS: [&str; 9] = [
+const SIGN_IN_RESULTS: [&str; 10] = [
     "signed_in",
     ServerCode::LoginState.as_str(),
     ServerCode::LoginDenied.as_str(),
@@ -104,6 +104,7 @@ const SIGN_IN_RESULTS: [&str; 9] = [
     ServerCode::LoginEmail.as_str(),
     ServerCode::LoginNoRole.as_str(),
     ServerCode::LoginNotInvited.as_str(),
+    ServerCode::LoginOther.as_str(),
 ];
 
 /// The start of the routes for clients that use seats.

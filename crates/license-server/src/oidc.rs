@@ -166,10 +166,13 @@ impl OidcService {
         let person = found.client.person(&code, &values).await?;
         let (secret, session) = self.enter(&found, person, &browser.client).await?;
         if let Some(former) = &browser.session {
-            self.tenants
-                .accounts()
-                .end_former(former, &browser.client)
-                .await?;
+            let accounts = self.tenants.accounts();
+            let signed_in = accounts.authenticate(former, &browser.client.address).await;
+            if signed_in.is_ok_and(|person| person.account.id != session.account) {
+                accounts.end_former(&secret, &browser.client).await?;
+                return Err(other_account());
+            }
+            accounts.end_former(former, &browser.client).await?;
         }
         Ok(FinishedSignIn {
             session,
@@ -206,7 +209,7 @@ impl OidcService {
         }
         let session = request.session.clone();
         match sign_ins.enter(request).await? {
-            ProviderOutcome::SignedIn(_) => Ok((secret, session)),
+            ProviderOutcome::SignedIn(account) => Ok((secret, Session { account, ..session })),
             ProviderOutcome::Unknown => Err(unknown()),
             ProviderOutcome::RoleTooHigh(role) => {
                 let detail =
@@ -312,6 +315,14 @@ fn no_address() -> Refusal {
     let detail = "the provider states no verified e-mail address in a domain of this organization";
     Refusal::new(RefusalKind::Forbidden, ServerCode::LoginEmail, detail)
         .hint("verify your address at the provider, or ask the administrator about `email_domains`")
+}
+
+/// Returns the refusal of a sign-in that would replace the session of another account. Another site
+/// can send a browser through a provider of its choice, so the person must decide.
+fn other_account() -> Refusal {
+    let detail = "the browser has a session of another account";
+    Refusal::new(RefusalKind::Conflict, ServerCode::LoginOther, detail)
+        .hint("sign out first if you want to continue with the other account")
 }
 
 fn no_role(detail: &str) -> Refusal {

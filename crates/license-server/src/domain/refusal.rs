@@ -59,6 +59,7 @@ server_codes! {
     LoginDenied "LOGIN_DENIED" "The identity provider has refused the sign-in.",
     LoginEmail "LOGIN_EMAIL" "The provider states no verified address in a domain of the organization.",
     LoginNoRole "LOGIN_NO_ROLE" "The identity provider gives the person no role.",
+    LoginOther "LOGIN_OTHER" "The browser has a session of another account.",
     LoginNotInvited "LOGIN_NOT_INVITED" "The person is not a member, and the provider creates no accounts.",
     UserNotAssigned "USER_NOT_ASSIGNED" "No administrator has assigned the user to the license.",
     UserLimitReached "USER_LIMIT_REACHED" "The license has no place for another assigned user.",

@@ -286,6 +286,23 @@ async fn a_person_signs_in_and_gets_the_role_of_a_group() {
     );
 }
 
+/// Another site could send a browser through a provider that signs an attacker in.
+#[tokio::test]
+async fn a_sign_in_does_not_replace_the_session_of_another_account() {
+    let site = Site::start().await;
+    let (_, mut browser) = site.sign_in_as(&json!({})).await;
+    let first = browser.cookies.clone();
+    site.provider.state().claims = json!({"sub": "eve", "email": "eve@acme.example"});
+    let refused = site.sign_in(&mut browser).await;
+    assert_eq!(refused.code(), (409, "LOGIN_OTHER"));
+    assert_eq!(
+        browser.cookies["__Host-license_session"],
+        first["__Host-license_session"]
+    );
+    let read = browser.open(&site.api, "/api/v1/audit").await;
+    assert_eq!(read.status, 200, "{read:?}");
+}
+
 #[tokio::test]
 async fn the_settings_never_show_the_secret() {
     let site = Site::start().await;
