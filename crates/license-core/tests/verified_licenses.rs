@@ -333,26 +333,20 @@ fn a_value_is_missing_for_an_expired_license_only_if_no_other_license_is_valid()
 
 /// A message about a hyphen helps with a damaged key, and with nothing else.
 #[test]
-fn a_text_that_is_no_license_is_named_and_hardly_quoted() {
+fn a_text_that_is_no_license_is_described_and_not_quoted() {
     let refused = |text: &str| {
         let error = VerifiedLicenses::verify(text, &TRUST, FeatureMatrix::built_in()).unwrap_err();
         assert_eq!(error.code(), Code::Malformed);
         error.to_string()
     };
-    for (text, found) in [
-        ("hello", "`hello`"),
-        (" \"sixteen letters!\" ", "`sixteen letters!`"),
-        (
-            "seventeen letters",
-            "a text of 17 bytes that begins with `seventeen letter`",
-        ),
-        (
-            "Dear Ann,\nthe well-known key is attached",
-            "a text of 40 bytes that begins with `Dear Ann,\\u{a}the we`",
-        ),
-        ("\u{1b}[2J", "`\\u{1b}[2J`"),
+    for (text, length) in [
+        ("hello", 5),
+        (" \"correct horse\" ", 13),
+        ("Dear Ann,\nthe well-known key is attached", 40),
+        ("\u{1b}[2J", 4),
     ] {
         let expected = "expected a license file, a token or a license key, found";
+        let found = format!("another text of {length} bytes");
         assert_eq!(refused(text), format!("{expected} {found}"));
     }
     for damaged in [

@@ -6,7 +6,6 @@ use crate::encoding::armor::MachineRequestKind;
 use crate::encoding::kind::TextKind;
 use crate::encoding::layout::SourceLines;
 use crate::encoding::pasted::{FoundText, Position, without_wrapping};
-use crate::encoding::quoted::printable;
 use crate::encoding::strict_json::JsonError;
 use crate::jose::TokenKind;
 
@@ -113,7 +112,7 @@ pub enum ParseError {
     /// The text is neither a license file nor a token, and does not resemble a license key.
     #[error("expected a license file, a token or a license key, found {found}")]
     NotALicense {
-        /// A description of the text: its length, and its first 16 characters.
+        /// A description of the text, which does not quote it.
         found: String,
     },
     /// The text is of another kind, such as a certificate.
@@ -143,15 +142,10 @@ impl ParseError {
     }
 
     /// Returns the error for a text that resembles nothing that a vendor sends. The error quotes
-    /// only a few characters, so that a secret which was pasted by mistake stays secret.
+    /// nothing, because the text can be a secret that was pasted by mistake.
     pub(crate) fn not_a_license(text: &str) -> Self {
-        const QUOTED_CHARS: usize = 16;
-        let text = without_wrapping(text);
-        let start = printable(text.chars().take(QUOTED_CHARS));
-        let found = match text.chars().nth(QUOTED_CHARS) {
-            Some(_) => format!("a text of {} bytes that begins with `{start}`", text.len()),
-            None => format!("`{start}`"),
-        };
+        let length = without_wrapping(text).len();
+        let found = format!("another text of {length} bytes");
         Self::NotALicense { found }
     }
 
