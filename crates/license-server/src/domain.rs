@@ -82,7 +82,7 @@ pub use tenant::TenantId;
 pub use text::is_unsafe;
 pub use usage::{UsageExtent, UsageLimits, UsageRecord};
 pub use webhook::{
-    AttemptOutcome, AttemptResult, Delivery, DeliveryState, DisabledReason, DueDelivery,
-    EventFilter, NewDelivery, ReplayResult, Webhook, WebhookBacklog, WebhookChange, WebhookSecret,
-    WebhookUrl,
+    AttemptOutcome, AttemptResult, DisabledReason, DueDelivery, EventFilter, NewDelivery,
+    ReplayResult, Webhook, WebhookBacklog, WebhookChange, WebhookDelivery, WebhookDeliveryState,
+    WebhookSecret, WebhookUrl,
 };

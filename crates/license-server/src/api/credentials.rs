@@ -118,8 +118,8 @@ async fn administered_groups(
     Ok((!groups.is_empty()).then(|| groups.into()))
 }
 
-/// Returns the caller that the credentials of a request name, and the person if it is one. A request
-/// with a token and a cookie has the permissions of the token only.
+/// Returns the caller that the credentials of a request name, and the person if it is one. A
+/// request with a token and a cookie has the permissions of the token only.
 async fn principal(
     app: &App,
     method: &Method,

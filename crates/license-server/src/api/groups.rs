@@ -78,8 +78,8 @@ pub(super) async fn get(
     Ok(Json(GroupDetailsBody::new(found, groups.pools(&id).await?)))
 }
 
-/// Changes the name of a group, and its seats in pools. Other pools stay as they are. Seats also need
-/// the permission `seats:manage`.
+/// Changes the name of a group, and its seats in pools. Other pools stay as they are. Seats also
+/// need the permission `seats:manage`.
 #[utoipa::path(
     patch,
     path = "/api/v1/groups/{group}",

@@ -28,8 +28,8 @@ const INVITATIONS: NonZeroU32 = LINKS;
 /// Invitations of one organization in an hour, as many as can be open.
 const INVITATIONS_OF_TENANT: NonZeroU32 = NonZeroU32::MIN.saturating_add(999);
 
-/// The counted attempts of this server. Each kind of key has its own table: keys of a table can share
-/// a limiter, so a stranger must not choose keys beside those of people.
+/// The counted attempts of this server. Each kind of key has its own table: keys of a table can
+/// share a limiter, so a stranger must not choose keys beside those of people.
 pub(super) struct PeopleLimits {
     attempts: RateTable,
     devices: RateTable,

@@ -13,7 +13,7 @@ use super::idempotency::ShownOnce;
 use super::pages::{PageBody, PageQuery, StrictQuery};
 use super::paths::StrictPath;
 use super::problem::Problem;
-use crate::domain::{Delivery, DeliveryState, DisabledReason, Webhook};
+use crate::domain::{DisabledReason, Webhook, WebhookDelivery, WebhookDeliveryState};
 use crate::services::{NewWebhook, WebhookOrder, WebhookUpdate};
 
 /// An endpoint that receives events, without its secret.
@@ -135,8 +135,8 @@ pub(super) struct DeliveryBody {
     last_response: Option<String>,
 }
 
-impl From<Delivery> for DeliveryBody {
-    fn from(delivery: Delivery) -> Self {
+impl From<WebhookDelivery> for DeliveryBody {
+    fn from(delivery: WebhookDelivery) -> Self {
         Self {
             id: delivery.id,
             event: delivery.event,
@@ -340,7 +340,7 @@ pub(super) async fn deliveries(
     StrictQuery(query): StrictQuery<DeliveryQuery>,
 ) -> JsonReply<PageBody<DeliveryBody>> {
     let state = query.state.as_deref().map(|text| {
-        DeliveryState::parse(text).ok_or_else(|| {
+        WebhookDeliveryState::parse(text).ok_or_else(|| {
             Problem::malformed("the state is unknown")
                 .values("waiting, delivered or failed", "another text")
         })

@@ -1,8 +1,8 @@
 //! Texts that people write and other people read.
 
 /// Returns whether a character must not be in a name: a control character, a line break, one that
-/// changes the direction of the text around it, or an invisible one, with which two names would look
-/// alike. The joiners U+200C and U+200D are part of words and emoji.
+/// changes the direction of the text around it, or an invisible one, with which two names would
+/// look alike. The joiners U+200C and U+200D are part of words and emoji.
 pub fn is_unsafe(character: char) -> bool {
     character.is_control()
         || matches!(character,

@@ -9,8 +9,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
 pub use delivery::{
-    AttemptOutcome, AttemptResult, Delivery, DeliveryState, DueDelivery, NewDelivery,
-    WebhookBacklog,
+    AttemptOutcome, AttemptResult, DueDelivery, NewDelivery, WebhookBacklog, WebhookDelivery,
+    WebhookDeliveryState,
 };
 pub use filter::EventFilter;
 pub use secret::WebhookSecret;

@@ -215,8 +215,8 @@ fn new_id(prefix: &str) -> Result<String, Refusal> {
     ))
 }
 
-/// Checks the name of a person or an organization. Returns it without spaces around it. Names are in
-/// mails to strangers, so they contain no URL.
+/// Checks the name of a person or an organization. Returns it without spaces around it. Names are
+/// in mails to strangers, so they contain no URL.
 pub(super) fn checked_name(kind: &str, text: &str) -> Result<String, Refusal> {
     let text = text.trim();
     let is_length_accepted = (1..=MAX_NAME).contains(&text.chars().count());

@@ -11,9 +11,9 @@ use zeroize::Zeroizing;
 
 use super::site::{Site, random};
 use crate::domain::{
-    Actor, AttemptResult, Delivery, DeliveryState, DisabledReason, DueDelivery, EventFilter,
-    NewDelivery, Page, PageRequest, Permission, Principal, Refusal, RefusalKind, ReplayResult,
-    ServerCode, Webhook, WebhookBacklog, WebhookChange, WebhookSecret, WebhookUrl, is_unsafe,
+    Actor, AttemptResult, DisabledReason, DueDelivery, EventFilter, NewDelivery, Page, PageRequest,
+    Permission, Principal, Refusal, RefusalKind, ReplayResult, ServerCode, Webhook, WebhookBacklog,
+    WebhookChange, WebhookDelivery, WebhookDeliveryState, WebhookSecret, WebhookUrl, is_unsafe,
 };
 use crate::network::DestinationPolicy;
 use crate::store::DeliveryClaim;
@@ -236,9 +236,9 @@ impl WebhookService {
     pub async fn deliveries(
         &self,
         id: &str,
-        state: Option<DeliveryState>,
+        state: Option<WebhookDeliveryState>,
         page: &PageRequest,
-    ) -> Result<Page<Delivery>, Refusal> {
+    ) -> Result<Page<WebhookDelivery>, Refusal> {
         self.get(id).await?;
         let (store, tenant) = (&self.site.store, &self.site.tenant);
         Ok(store.deliveries(tenant, id, state, page).await?)

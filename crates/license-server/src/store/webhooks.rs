@@ -5,9 +5,9 @@ use chrono::{DateTime, Utc};
 
 use super::ServerStoreError;
 use crate::domain::{
-    AttemptResult, Delivery, DeliveryState, DisabledReason, DueDelivery, EventRecord,
-    NewAuditEntry, NewDelivery, Page, PageRequest, ReplayResult, SealedSecret, TenantId, Webhook,
-    WebhookBacklog, WebhookChange,
+    AttemptResult, DisabledReason, DueDelivery, EventRecord, NewAuditEntry, NewDelivery, Page,
+    PageRequest, ReplayResult, SealedSecret, TenantId, Webhook, WebhookBacklog, WebhookChange,
+    WebhookDelivery, WebhookDeliveryState,
 };
 
 /// The largest number of events for which deliveries are queued in one transaction.
@@ -86,9 +86,9 @@ pub trait WebhookStore: Send + Sync {
         &self,
         tenant: &TenantId,
         webhook: &str,
-        state: Option<DeliveryState>,
+        state: Option<WebhookDeliveryState>,
         page: &PageRequest,
-    ) -> Result<Page<Delivery>, ServerStoreError>;
+    ) -> Result<Page<WebhookDelivery>, ServerStoreError>;
 
     /// Queues a delivery again that was delivered or has failed.
     async fn replay_delivery(

@@ -26,7 +26,7 @@ const WAITS: [Duration; 9] = [
 
 /// The state of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum DeliveryState {
+pub enum WebhookDeliveryState {
     /// The delivery waits for its next attempt.
     Waiting,
     /// The endpoint has answered with a status from 200 to 299.
@@ -35,7 +35,7 @@ pub enum DeliveryState {
     Failed,
 }
 
-impl DeliveryState {
+impl WebhookDeliveryState {
     /// All states.
     pub const ALL: [Self; 3] = [Self::Waiting, Self::Delivered, Self::Failed];
 
@@ -142,7 +142,7 @@ fn id(at: DateTime<Utc>, seq: u64, rest: [u8; 6]) -> String {
 
 /// A delivery, as administrators see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Delivery {
+pub struct WebhookDelivery {
     /// The id.
     pub id: String,
     /// The number of the event. A test has none.
@@ -150,7 +150,7 @@ pub struct Delivery {
     /// The kind of the event.
     pub kind: String,
     /// The state.
-    pub state: DeliveryState,
+    pub state: WebhookDeliveryState,
     /// The number of attempts since the delivery was queued.
     pub attempts: u64,
     /// The time at which the delivery was queued, at first or again.

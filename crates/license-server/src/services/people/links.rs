@@ -21,8 +21,8 @@ use crate::services::tokens::new_secret;
 /// The largest number of valid links of one purpose for one address, if anybody can ask for them.
 const MAX_LINKS: u32 = 3;
 
-/// The largest number of these links if an administrator or the console gives another one. Strangers
-/// who ask for links must not stop them.
+/// The largest number of these links if an administrator or the console gives another one.
+/// Strangers who ask for links must not stop them.
 const MAX_GIVEN_LINKS: u32 = 20;
 
 /// The content of a registration.

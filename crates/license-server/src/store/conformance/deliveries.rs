@@ -5,8 +5,8 @@ use serde_json::Value;
 use super::sample::{audit, tenant};
 use super::webhooks::{at, change, create, deliveries, webhook};
 use crate::domain::{
-    Actor, AttemptOutcome, AttemptResult, DeliveryState, DisabledReason, DueDelivery,
-    NewAuditEntry, NewDelivery, PageRequest, ReplayResult, SealedSecret, TenantId, WebhookChange,
+    Actor, AttemptOutcome, AttemptResult, DisabledReason, DueDelivery, NewAuditEntry, NewDelivery,
+    PageRequest, ReplayResult, SealedSecret, TenantId, WebhookChange, WebhookDeliveryState,
 };
 use crate::store::{DeliveryClaim, ServerStore};
 
@@ -112,7 +112,10 @@ async fn one_server_makes_an_attempt(store: &dyn ServerStore) {
     finish(store, &own, late, 61, AttemptOutcome::Failed, None).await;
     let found = deliveries(store, &own, "whk_1").await;
     let found = found.iter().find(|one| one.id == late.id).unwrap();
-    assert_eq!((found.state, found.attempts), (DeliveryState::Waiting, 2));
+    assert_eq!(
+        (found.state, found.attempts),
+        (WebhookDeliveryState::Waiting, 2)
+    );
 }
 
 /// Queues the deliveries of a change, and takes the first one.
@@ -138,7 +141,7 @@ async fn results_decide_about_the_delivery_and_the_endpoint(store: &dyn ServerSt
     let waiting = deliveries(store, &tenant, "whk_1").await.remove(0);
     assert_eq!(
         (waiting.state, waiting.next_at),
-        (DeliveryState::Waiting, Some(at(100)))
+        (WebhookDeliveryState::Waiting, Some(at(100)))
     );
     assert_eq!(
         (waiting.last_status, waiting.last_at),
@@ -163,7 +166,7 @@ async fn results_decide_about_the_delivery_and_the_endpoint(store: &dyn ServerSt
     let delivered = deliveries(store, &tenant, "whk_1").await.remove(0);
     assert_eq!(
         (delivered.state, delivered.attempts),
-        (DeliveryState::Delivered, 2)
+        (WebhookDeliveryState::Delivered, 2)
     );
     assert_eq!((delivered.next_at, delivered.last_error), (None, None));
     assert_eq!(get().await.failing_since, None);
@@ -197,7 +200,7 @@ async fn results_decide_about_the_delivery_and_the_endpoint(store: &dyn ServerSt
     let found = deliveries(store, &tenant, "whk_1").await;
     let waiting = found
         .iter()
-        .filter(|one| one.state == DeliveryState::Waiting);
+        .filter(|one| one.state == WebhookDeliveryState::Waiting);
     assert_eq!(waiting.count(), 0, "{found:?}");
     let entries = store.audit(&tenant, &PageRequest::first()).await.unwrap();
     let last = entries.items.last().unwrap();

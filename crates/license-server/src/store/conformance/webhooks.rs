@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::sample::{audit, license, tenant};
 use crate::domain::{
-    Delivery, DeliveryState, DisabledReason, EventFilter, PageRequest, SealedSecret, TenantId,
-    Webhook, WebhookChange, WebhookUrl,
+    DisabledReason, EventFilter, PageRequest, SealedSecret, TenantId, Webhook, WebhookChange,
+    WebhookDelivery, WebhookDeliveryState, WebhookUrl,
 };
 use crate::store::ServerStore;
 
@@ -53,7 +53,7 @@ pub(super) async fn deliveries(
     store: &dyn ServerStore,
     tenant: &TenantId,
     id: &str,
-) -> Vec<Delivery> {
+) -> Vec<WebhookDelivery> {
     let page = PageRequest::first();
     let found = store.deliveries(tenant, id, None, &page);
     found.await.unwrap().items
@@ -141,7 +141,7 @@ async fn an_endpoint_gets_each_event_of_its_filter_once(store: &dyn ServerStore)
     let found = queued.iter().map(|delivery| {
         assert_eq!(
             (delivery.state, delivery.attempts),
-            (DeliveryState::Waiting, 0)
+            (WebhookDeliveryState::Waiting, 0)
         );
         assert_eq!(delivery.next_at, Some(at(10)));
         (delivery.event, delivery.kind.as_str())
@@ -162,7 +162,7 @@ async fn an_endpoint_gets_each_event_of_its_filter_once(store: &dyn ServerStore)
     assert!(
         canceled
             .iter()
-            .all(|one| one.state == DeliveryState::Failed),
+            .all(|one| one.state == WebhookDeliveryState::Failed),
         "{canceled:?}"
     );
     change(store, &tenant, 4).await;
@@ -184,7 +184,7 @@ async fn an_endpoint_gets_each_event_of_its_filter_once(store: &dyn ServerStore)
         (first.items.len(), rest.items.len(), rest.next),
         (2, 1, None)
     );
-    let failed = Some(DeliveryState::Failed);
+    let failed = Some(WebhookDeliveryState::Failed);
     let page = PageRequest::first();
     let failed = store.deliveries(&tenant, "whk_1", failed, &page);
     assert_eq!(failed.await.unwrap().items.len(), 2);

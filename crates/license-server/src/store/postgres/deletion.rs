@@ -13,8 +13,8 @@ use crate::store::rows::TABLES;
 /// The tables with a tenant that only this store has. No other table refers to them.
 pub(super) const OWN_TABLES: [&str; 1] = ["pool_changes"];
 
-/// Deletes all rows of the tenant of the transaction, the sessions in it, and the accounts that only
-/// it lets in.
+/// Deletes all rows of the tenant of the transaction, the sessions in it, and the accounts that
+/// only it lets in.
 pub(super) async fn delete(
     db: &mut Transaction,
     proof: Option<&(AccountId, SecondFactor)>,

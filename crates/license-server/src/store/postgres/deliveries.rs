@@ -9,9 +9,9 @@ use super::transaction::Transaction;
 use super::values::{bad_row, column, count, excess, millis, number, read_all, read_page, time};
 use super::{audit, events, tenants, webhooks};
 use crate::domain::{
-    AttemptOutcome, AttemptResult, Delivery, DeliveryState, DisabledReason, DueDelivery,
-    NewAuditEntry, NewDelivery, Page, PageRequest, ReplayResult, SealedSecret, TenantId, Webhook,
-    WebhookBacklog,
+    AttemptOutcome, AttemptResult, DisabledReason, DueDelivery, NewAuditEntry, NewDelivery, Page,
+    PageRequest, ReplayResult, SealedSecret, TenantId, Webhook, WebhookBacklog, WebhookDelivery,
+    WebhookDeliveryState,
 };
 use crate::store::webhooks::{Behind, EVENTS_AT_ONCE, REPLAYS_AT_ONCE};
 use crate::store::{DeliveryClaim, ServerStoreError};
@@ -59,10 +59,10 @@ async fn insert(db: &Transaction, delivery: &NewDelivery) -> Result<usize, Serve
 pub(super) async fn deliveries(
     db: &Transaction,
     webhook: &str,
-    state: Option<DeliveryState>,
+    state: Option<WebhookDeliveryState>,
     page: &PageRequest,
-) -> Result<Page<Delivery>, ServerStoreError> {
-    let state = state.map_or("", DeliveryState::as_str);
+) -> Result<Page<WebhookDelivery>, ServerStoreError> {
+    let state = state.map_or("", WebhookDeliveryState::as_str);
     let values: [&(dyn ToSql + Sync); 5] = [
         &db.tenant(),
         &webhook,
@@ -199,9 +199,9 @@ pub(super) async fn finish(
     audit: &NewAuditEntry,
 ) -> Result<Option<DisabledReason>, ServerStoreError> {
     let (state, next_at) = match result.outcome {
-        AttemptOutcome::Delivered => (DeliveryState::Delivered, None),
-        AttemptOutcome::Retry(at) => (DeliveryState::Waiting, Some(at)),
-        AttemptOutcome::Failed => (DeliveryState::Failed, None),
+        AttemptOutcome::Delivered => (WebhookDeliveryState::Delivered, None),
+        AttemptOutcome::Retry(at) => (WebhookDeliveryState::Waiting, Some(at)),
+        AttemptOutcome::Failed => (WebhookDeliveryState::Failed, None),
     };
     // Every change takes the locks in this order. A failure can disable the endpoint, which appends
     // an audit entry.
@@ -284,16 +284,16 @@ fn read_behind(row: &Row) -> Result<Behind, ServerStoreError> {
     })
 }
 
-fn read_delivery(row: &Row) -> Result<Delivery, ServerStoreError> {
+fn read_delivery(row: &Row) -> Result<WebhookDelivery, ServerStoreError> {
     let (event, state): (Option<i64>, &str) = (row.try_get(1)?, row.try_get(3)?);
     let (next_at, last_at): (Option<i64>, Option<i64>) = (row.try_get(6)?, row.try_get(7)?);
     let status: Option<i64> = row.try_get(8)?;
     let status = status.map(|found| u16::try_from(found).map_err(|_| bad_row(TABLE, found)));
-    Ok(Delivery {
+    Ok(WebhookDelivery {
         id: row.try_get(0)?,
         event: event.map(|event| number(TABLE, event)).transpose()?,
         kind: row.try_get(2)?,
-        state: DeliveryState::parse(state).ok_or_else(|| bad_row(TABLE, state))?,
+        state: WebhookDeliveryState::parse(state).ok_or_else(|| bad_row(TABLE, state))?,
         attempts: number(TABLE, row.try_get(4)?)?,
         queued_at: time(row.try_get(5)?),
         next_at: next_at.map(time),

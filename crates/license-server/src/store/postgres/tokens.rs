@@ -119,8 +119,8 @@ pub(super) async fn all(db: &Transaction) -> Result<Vec<ApiToken>, ServerStoreEr
 }
 
 /// Revokes the API tokens of an actor: the token that the actor is, and the tokens that the actor
-/// created, directly or with another token. The open invitations by all of them end. Returns the ids
-/// of the tokens.
+/// created, directly or with another token. The open invitations by all of them end. Returns the
+/// ids of the tokens.
 pub(super) async fn revoke(
     db: &Transaction,
     of: &Actor,

@@ -7,9 +7,9 @@ use super::queries::query;
 use super::values::{bad_row, collect, collect_page, column, excess, millis, number, time};
 use super::{audit, events, webhooks};
 use crate::domain::{
-    AttemptOutcome, AttemptResult, Delivery, DeliveryState, DisabledReason, DueDelivery,
-    NewAuditEntry, NewDelivery, Page, PageRequest, ReplayResult, SealedSecret, TenantId, Webhook,
-    WebhookBacklog, WebhookUrl,
+    AttemptOutcome, AttemptResult, DisabledReason, DueDelivery, NewAuditEntry, NewDelivery, Page,
+    PageRequest, ReplayResult, SealedSecret, TenantId, Webhook, WebhookBacklog, WebhookDelivery,
+    WebhookDeliveryState, WebhookUrl,
 };
 use crate::store::webhooks::{Behind, EVENTS_AT_ONCE, REPLAYS_AT_ONCE};
 use crate::store::{DeliveryClaim, ServerStoreError};
@@ -62,10 +62,10 @@ pub(super) fn deliveries(
     db: &Connection,
     tenant: &TenantId,
     webhook: &str,
-    state: Option<DeliveryState>,
+    state: Option<WebhookDeliveryState>,
     page: &PageRequest,
-) -> Result<Page<Delivery>, ServerStoreError> {
-    let state = state.map_or("", DeliveryState::as_str);
+) -> Result<Page<WebhookDelivery>, ServerStoreError> {
+    let state = state.map_or("", WebhookDeliveryState::as_str);
     let values = params![
         tenant.as_str(),
         webhook,
@@ -239,9 +239,9 @@ pub(super) fn finish(
     audit: &NewAuditEntry,
 ) -> Result<Option<DisabledReason>, ServerStoreError> {
     let (state, next_at) = match result.outcome {
-        AttemptOutcome::Delivered => (DeliveryState::Delivered, None),
-        AttemptOutcome::Retry(at) => (DeliveryState::Waiting, Some(at)),
-        AttemptOutcome::Failed => (DeliveryState::Failed, None),
+        AttemptOutcome::Delivered => (WebhookDeliveryState::Delivered, None),
+        AttemptOutcome::Retry(at) => (WebhookDeliveryState::Waiting, Some(at)),
+        AttemptOutcome::Failed => (WebhookDeliveryState::Failed, None),
     };
     let updated = db
         .prepare_cached(query!("delivery_finish"))?
@@ -327,14 +327,14 @@ fn read_behind(row: &Row<'_>) -> Result<Behind, ServerStoreError> {
     })
 }
 
-fn read_delivery(row: &Row<'_>) -> Result<Delivery, ServerStoreError> {
+fn read_delivery(row: &Row<'_>) -> Result<WebhookDelivery, ServerStoreError> {
     let (event, state): (Option<i64>, String) = (row.get(1)?, row.get(3)?);
     let (next_at, last_at): (Option<i64>, Option<i64>) = (row.get(6)?, row.get(7)?);
-    Ok(Delivery {
+    Ok(WebhookDelivery {
         id: row.get(0)?,
         event: event.map(|event| number(TABLE, event)).transpose()?,
         kind: row.get(2)?,
-        state: DeliveryState::parse(&state).ok_or_else(|| bad_row(TABLE, state))?,
+        state: WebhookDeliveryState::parse(&state).ok_or_else(|| bad_row(TABLE, state))?,
         attempts: number(TABLE, row.get(4)?)?,
         queued_at: time(row.get(5)?),
         next_at: next_at.map(time),

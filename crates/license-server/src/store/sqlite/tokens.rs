@@ -110,8 +110,8 @@ pub(super) fn all(db: &Connection, tenant: &TenantId) -> Result<Vec<ApiToken>, S
 }
 
 /// Revokes the API tokens of an actor: the token that the actor is, and the tokens that the actor
-/// created, directly or with another token. The open invitations by all of them end. Returns the ids
-/// of the tokens.
+/// created, directly or with another token. The open invitations by all of them end. Returns the
+/// ids of the tokens.
 pub(super) fn revoke(
     db: &Connection,
     tenant: &TenantId,

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use super::*;
 use crate::clock::ManualClock;
-use crate::domain::{Actor, Delivery, DeliveryState, PageRequest, Principal};
+use crate::domain::{Actor, PageRequest, Principal, WebhookDelivery, WebhookDeliveryState};
 use crate::network::DestinationPolicy;
 use crate::services::tests::{at, config, token};
 use crate::services::{WebhookOrder, WebhookUpdate};
@@ -130,9 +130,14 @@ impl Sending {
     }
 
     /// Returns the newest delivery as soon as it is in a state, with a number of attempts.
-    async fn delivery(&self, id: &str, state: DeliveryState, attempts: u64) -> Delivery {
+    async fn delivery(
+        &self,
+        id: &str,
+        state: WebhookDeliveryState,
+        attempts: u64,
+    ) -> WebhookDelivery {
         let (webhooks, page) = (&self.tenants.own().webhooks, PageRequest::first());
-        let is_wanted = |one: &&Delivery| {
+        let is_wanted = |one: &&WebhookDelivery| {
             (one.state, one.attempts) == (state, attempts) && one.last_at.is_some()
         };
         let mut items = Vec::new();
@@ -159,7 +164,7 @@ async fn an_event_is_sent_until_it_is_received_and_again_on_request() {
     receiver.answer(500);
     server.change(1).await;
     let first = receiver.next().await;
-    let waiting = server.delivery(&id, DeliveryState::Waiting, 1).await;
+    let waiting = server.delivery(&id, WebhookDeliveryState::Waiting, 1).await;
     assert_eq!(
         (waiting.last_status, waiting.id == first),
         (Some(500), true)
@@ -167,17 +172,21 @@ async fn an_event_is_sent_until_it_is_received_and_again_on_request() {
     receiver.answer(204);
     server.clock.advance_ms(6_000);
     assert_eq!(receiver.next().await, first);
-    server.delivery(&id, DeliveryState::Delivered, 2).await;
+    server
+        .delivery(&id, WebhookDeliveryState::Delivered, 2)
+        .await;
     // A replay has the same id, so that the receiver recognizes it.
     let webhooks = &server.tenants.own().webhooks;
     webhooks.replay(&Actor::Console, &id, &first).await.unwrap();
     assert_eq!(receiver.next().await, first);
-    server.delivery(&id, DeliveryState::Delivered, 1).await;
+    server
+        .delivery(&id, WebhookDeliveryState::Delivered, 1)
+        .await;
     // A test is not repeated.
     receiver.answer(503);
     let test = webhooks.test(&Actor::Console, &id).await.unwrap();
     assert_eq!(receiver.next().await, test);
-    let failed = server.delivery(&id, DeliveryState::Failed, 1).await;
+    let failed = server.delivery(&id, WebhookDeliveryState::Failed, 1).await;
     assert_eq!(failed.kind, "webhook.ping");
     let text = server.metrics.to_text();
     for line in [
@@ -197,7 +206,7 @@ async fn an_endpoint_that_is_gone_gets_nothing_more() {
     receiver.answer(410);
     server.change(1).await;
     receiver.next().await;
-    server.delivery(&id, DeliveryState::Failed, 1).await;
+    server.delivery(&id, WebhookDeliveryState::Failed, 1).await;
     let webhooks = &server.tenants.own().webhooks;
     let webhook = webhooks.get(&id).await.unwrap();
     assert_eq!(webhook.disabled.map(|reason| reason.as_str()), Some("gone"));
@@ -216,7 +225,9 @@ async fn an_endpoint_that_is_gone_gets_nothing_more() {
         .unwrap();
     server.change(3).await;
     receiver.next().await;
-    server.delivery(&id, DeliveryState::Delivered, 1).await;
+    server
+        .delivery(&id, WebhookDeliveryState::Delivered, 1)
+        .await;
     server.stop().await;
     assert!(
         receiver.requests.try_recv().is_err(),

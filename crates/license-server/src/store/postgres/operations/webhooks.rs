@@ -4,9 +4,9 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use crate::domain::{
-    AttemptResult, Delivery, DeliveryState, DisabledReason, DueDelivery, NewAuditEntry,
-    NewDelivery, Page, PageRequest, ReplayResult, SealedSecret, TenantId, Webhook, WebhookBacklog,
-    WebhookChange,
+    AttemptResult, DisabledReason, DueDelivery, NewAuditEntry, NewDelivery, Page, PageRequest,
+    ReplayResult, SealedSecret, TenantId, Webhook, WebhookBacklog, WebhookChange, WebhookDelivery,
+    WebhookDeliveryState,
 };
 use crate::store::postgres::{PostgresStore, deliveries, webhooks};
 use crate::store::{DeliveryClaim, ServerStoreError, WebhookStore};
@@ -92,9 +92,9 @@ impl WebhookStore for PostgresStore {
         &self,
         tenant: &TenantId,
         webhook: &str,
-        state: Option<DeliveryState>,
+        state: Option<WebhookDeliveryState>,
         page: &PageRequest,
-    ) -> Result<Page<Delivery>, ServerStoreError> {
+    ) -> Result<Page<WebhookDelivery>, ServerStoreError> {
         let db = self.database.begin_read(tenant).await?;
         let result = deliveries::deliveries(&db, webhook, state, page).await;
         db.end(result).await

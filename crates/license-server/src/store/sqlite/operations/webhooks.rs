@@ -4,9 +4,9 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use crate::domain::{
-    AttemptResult, Delivery, DeliveryState, DisabledReason, DueDelivery, NewAuditEntry,
-    NewDelivery, Page, PageRequest, ReplayResult, SealedSecret, TenantId, Webhook, WebhookBacklog,
-    WebhookChange,
+    AttemptResult, DisabledReason, DueDelivery, NewAuditEntry, NewDelivery, Page, PageRequest,
+    ReplayResult, SealedSecret, TenantId, Webhook, WebhookBacklog, WebhookChange, WebhookDelivery,
+    WebhookDeliveryState,
 };
 use crate::store::sqlite::{SqliteStore, deliveries, webhooks};
 use crate::store::{DeliveryClaim, ServerStoreError, WebhookStore};
@@ -98,9 +98,9 @@ impl WebhookStore for SqliteStore {
         &self,
         tenant: &TenantId,
         webhook: &str,
-        state: Option<DeliveryState>,
+        state: Option<WebhookDeliveryState>,
         page: &PageRequest,
-    ) -> Result<Page<Delivery>, ServerStoreError> {
+    ) -> Result<Page<WebhookDelivery>, ServerStoreError> {
         let (webhook, page) = (webhook.to_owned(), page.clone());
         self.read(tenant, move |db, tenant| {
             deliveries::deliveries(db, tenant, &webhook, state, &page)
