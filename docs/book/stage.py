@@ -116,7 +116,7 @@ def rewritten(path, pages, files, source):
 
     is_code = False
     lines = []
-    for line in (ROOT / path).read_text().splitlines():
+    for line in text_of_page(path).splitlines():
         is_fence = line.lstrip().startswith("```")
         if not is_code and not is_fence:
             line = ITEM.sub(r"\1", line)
@@ -126,6 +126,31 @@ def rewritten(path, pages, files, source):
         is_code ^= is_fence
         lines.append(line)
     return "\n".join(lines) + "\n"
+
+
+def text_of_page(path):
+    """Returns the text of a page. A guide of a crate is written for rustdoc: it has no title, its
+    blocks without a language are Rust, and rustdoc hides the lines of a block that start with `# `.
+    """
+    text = (ROOT / path).read_text()
+    if not re.match(r"crates/[^/]+/src/", path):
+        return text
+    title = pathlib.Path(path).stem.replace("_", " ").capitalize()
+    lines = [f"# {title}", ""]
+    language = None
+    for line in text.splitlines():
+        if line.startswith("```"):
+            if language is None:
+                language = {"": "rust", "no_run": "rust"}.get(line[3:], line[3:].split(",")[0])
+                line = f"```{language}"
+            else:
+                language = None
+        elif language is None and line.startswith("#"):
+            line = f"#{line}"
+        elif language == "rust" and re.match(r"\s*# |\s*#$", line):
+            continue
+        lines.append(line)
+    return "\n".join(lines)
 
 
 def copy(path, source):
