@@ -7,6 +7,7 @@ mod body;
 mod check_ins;
 mod cookies;
 mod credentials;
+mod dashboard;
 mod etag;
 mod events;
 mod groups;

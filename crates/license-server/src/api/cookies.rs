@@ -6,7 +6,7 @@ use axum::response::Response;
 
 use super::problem::Problem;
 use crate::domain::{ServerCode, Session};
-use crate::services::csrf_token;
+use crate::services::{NewSession, csrf_token};
 
 /// The cookie with the secret of a session. The prefix makes browsers require `Secure`, the path
 /// `/` and no domain, so that no other host can set it.
@@ -16,7 +16,7 @@ pub(super) const SESSION: &str = "__Host-license_session";
 pub(super) const DEVICE: &str = "__Host-license_device";
 
 /// How long a browser keeps the mark of a device, in seconds.
-pub(super) const DEVICE_SECONDS: i64 = 400 * 24 * 60 * 60;
+const DEVICE_SECONDS: i64 = 400 * 24 * 60 * 60;
 
 const CSRF_TOKEN: HeaderName = HeaderName::from_static("x-csrf-token");
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -57,6 +57,14 @@ pub(super) fn set(response: &mut Response, name: &str, value: &str, seconds: i64
 pub(super) fn set_session(response: &mut Response, session: &Session, secret: &str) {
     let seconds = (session.expires_at - session.created_at).num_seconds();
     set(response, SESSION, secret, seconds);
+}
+
+/// Adds the cookies of a person who has signed in with a password.
+pub(super) fn set_new(response: &mut Response, new: &NewSession) {
+    set_session(response, &new.signed_in.session, &new.secret);
+    if let Some(device) = &new.device {
+        set(response, DEVICE, device, DEVICE_SECONDS);
+    }
 }
 
 /// Removes the cookie of a session from the browser.

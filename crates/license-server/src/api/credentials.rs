@@ -154,7 +154,7 @@ fn no_token() -> Refusal {
         .hint("send Authorization: Bearer TOKEN; `license-server token create` creates a token")
 }
 
-fn no_organization() -> Refusal {
+pub(super) fn no_organization() -> Refusal {
     let detail = "the person is not a member of the organization of the session";
     Refusal::new(RefusalKind::Forbidden, ServerCode::Forbidden, detail)
         .hint("choose another organization with PATCH /api/v1/session, or accept an invitation")

@@ -134,7 +134,7 @@ pub(super) fn client_info(headers: &HeaderMap, peer: Option<Peer>) -> ClientInfo
     }
 }
 
-fn no_session() -> Refusal {
+pub(super) fn no_session() -> Refusal {
     Refusal::new(
         RefusalKind::Unauthorized,
         ServerCode::Unauthorized,

@@ -89,6 +89,11 @@ impl Problem {
         self
     }
 
+    /// Returns why the request has no effect.
+    pub(super) fn refusal(&self) -> &Refusal {
+        &self.refusal
+    }
+
     /// Returns the status of the response.
     pub(super) fn status(&self) -> StatusCode {
         self.status

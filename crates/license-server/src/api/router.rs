@@ -11,10 +11,11 @@ use utoipa_axum::routes;
 
 use super::permissions::RoutePermissions;
 use super::{
-    App, account, activations, audit, body, check_ins, credentials, events, groups, health, host,
-    idempotency, identity_providers, invitations, licenses, members, named_users, observe, oidc,
-    openapi, organization, paths, person, pools, queue, registrations, revocations, seats,
-    sessions, setup, telemetry, tokens, trust, usage, usage_reports, validate, vendor, webhooks,
+    App, account, activations, audit, body, check_ins, credentials, dashboard, events, groups,
+    health, host, idempotency, identity_providers, invitations, licenses, members, named_users,
+    observe, oidc, openapi, organization, paths, person, pools, queue, registrations, revocations,
+    seats, sessions, setup, telemetry, tokens, trust, usage, usage_reports, validate, vendor,
+    webhooks,
 };
 
 /// Returns the router of the main listener.
@@ -25,8 +26,8 @@ pub(crate) fn router(app: &App) -> Router {
         .merge(health::router())
         .merge(setup::page_router(app))
         .route("/api/v1/openapi.json", axum::routing::get(document))
-        .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
+        .merge(dashboard::router(app))
         .layer(from_fn_with_state(app.clone(), credentials::limit_peer))
         .layer(from_fn(host::require_host))
         .layer(from_fn_with_state(app.clone(), observe::observe))
@@ -247,10 +248,6 @@ async fn no_store(request: Request, next: axum::middleware::Next) -> Response {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     response
-}
-
-async fn not_found() -> Response {
-    paths::not_found("resource").into_response()
 }
 
 async fn method_not_allowed() -> Response {

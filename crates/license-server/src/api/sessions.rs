@@ -33,6 +33,16 @@ pub(super) struct SignInBody {
     totp: Option<String>,
 }
 
+impl SignInBody {
+    pub(super) fn new(email: String, password: String, totp: Option<String>) -> Self {
+        Self {
+            email,
+            password,
+            totp,
+        }
+    }
+}
+
 /// The session of a person, without its secret.
 #[derive(Serialize, ToSchema)]
 #[schema(as = CurrentSession)]
@@ -112,8 +122,18 @@ pub(super) async fn sign_in(
     visitor: Visitor,
     StrictJson(body): StrictJson<SignInBody>,
 ) -> Result<Response, Problem> {
+    let new = sign_in_person(&app, &visitor, body).await?;
+    Ok(created(&new))
+}
+
+/// Signs a person in, within the limits for attempts.
+pub(super) async fn sign_in_person(
+    app: &App,
+    visitor: &Visitor,
+    body: SignInBody,
+) -> Result<NewSession, Problem> {
     let email = EmailAddress::parse(&body.email);
-    let device = app.limit_sign_in(&visitor, email.as_ref(), &body.email)?;
+    let device = app.limit_sign_in(visitor, email.as_ref(), &body.email)?;
     let credentials = Credentials {
         email,
         password: Password::new(body.password),
@@ -134,23 +154,14 @@ pub(super) async fn sign_in(
     })?;
     // A known device keeps its mark: with each further mark, it would have further attempts.
     new.device = device.or(new.device);
-    Ok(created(&new))
+    Ok(new)
 }
 
 /// Returns the response with the cookies of a new session.
 pub(super) fn created(new: &NewSession) -> Response {
     let body = CurrentBody::new(&new.signed_in, csrf_token(&new.secret));
     let mut response = (StatusCode::CREATED, Json(body)).into_response();
-    let session = &new.signed_in.session;
-    cookies::set_session(&mut response, session, &new.secret);
-    if let Some(device) = &new.device {
-        cookies::set(
-            &mut response,
-            cookies::DEVICE,
-            device,
-            cookies::DEVICE_SECONDS,
-        );
-    }
+    cookies::set_new(&mut response, new);
     response
 }
 

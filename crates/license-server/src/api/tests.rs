@@ -1,5 +1,6 @@
 //! The HTTP interface without a network.
 
+mod dashboard;
 mod documentation;
 mod groups;
 mod logins;

@@ -85,6 +85,38 @@ impl Reply {
     }
 }
 
+/// Creates an account with a password and a role in a tenant.
+pub(super) async fn create_account(
+    api: &TestApi,
+    tenant: &TenantId,
+    email: &str,
+    role: Role,
+) -> AccountId {
+    let services = api.tenants.own();
+    let account = Account {
+        id: AccountId::from_random(uuid::Uuid::new_v4().into_bytes()),
+        email: EmailAddress::parse(email),
+        name: "Ann".to_owned(),
+        password: Some(hash()),
+        totp: None,
+        created_at: services.now(),
+        verified_at: None,
+    };
+    let id = account.id.clone();
+    let audit = NewAuditEntry {
+        actor: Actor::Console,
+        action: "account.create",
+        subject: id.to_string(),
+        before: None,
+        details: Value::Null,
+        at: services.now(),
+    };
+    let membership = Membership::new(tenant.clone(), role, services.now());
+    let created = api.store.create_account(account, membership, audit);
+    assert!(created.await.unwrap());
+    id
+}
+
 impl PeopleApi {
     /// Starts a server that cannot send mail.
     async fn start() -> Self {
@@ -115,29 +147,7 @@ impl PeopleApi {
 
     /// Creates an account with a password and a role in a tenant.
     async fn create(&self, tenant: &TenantId, email: &str, role: Role) -> AccountId {
-        let services = self.api.tenants.own();
-        let account = Account {
-            id: AccountId::from_random(uuid::Uuid::new_v4().into_bytes()),
-            email: EmailAddress::parse(email),
-            name: "Ann".to_owned(),
-            password: Some(hash()),
-            totp: None,
-            created_at: services.now(),
-            verified_at: None,
-        };
-        let id = account.id.clone();
-        let audit = NewAuditEntry {
-            actor: Actor::Console,
-            action: "account.create",
-            subject: id.to_string(),
-            before: None,
-            details: Value::Null,
-            at: services.now(),
-        };
-        let membership = Membership::new(tenant.clone(), role, services.now());
-        let created = self.api.store.create_account(account, membership, audit);
-        assert!(created.await.unwrap());
-        id
+        create_account(&self.api, tenant, email, role).await
     }
 
     /// Makes an account an auditor of another organization.

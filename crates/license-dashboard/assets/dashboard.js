@@ -1,0 +1,112 @@
+// Enhances pages that work without it: dialogs, copying, secrets in the fragment, live regions.
+"use strict";
+
+const narrow = matchMedia("(max-width: 60rem)");
+const menu = document.querySelector(".menu");
+if (menu && narrow.matches) menu.open = false;
+
+// A link with `data-dialog` leads to a page with one form, which opens in a dialog.
+document.addEventListener("click", async (event) => {
+  const link = event.target.closest("a[data-dialog]");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
+  event.preventDefault();
+  try {
+    const page = await fetchPage(link.href);
+    openDialog(page, link);
+  } catch {
+    location.assign(link.href);
+  }
+});
+
+async function fetchPage(href) {
+  const response = await fetch(href, { headers: { Accept: "text/html" } });
+  if (!response.ok || response.redirected) throw new Error("no page");
+  return new DOMParser().parseFromString(await response.text(), "text/html");
+}
+
+function openDialog(page, opener) {
+  const dialog = document.createElement("dialog");
+  const content = document.createElement("div");
+  const title = page.querySelector("h1");
+  title.id = "dialog-title";
+  dialog.setAttribute("aria-labelledby", title.id);
+  const blocks = [...page.querySelector("main").children];
+  content.append(title, ...blocks.filter((block) => !block.matches(".title, .toast")));
+  dialog.append(content);
+  document.body.append(dialog);
+  for (const link of dialog.querySelectorAll("form .actions a")) {
+    link.addEventListener("click", (event) => {
+      event.preventDefault();
+      dialog.close();
+    });
+  }
+  dialog.addEventListener("close", () => {
+    dialog.remove();
+    opener.focus();
+  });
+  prepare(dialog);
+  dialog.showModal();
+}
+
+// A form is sent once, also if a person clicks twice.
+document.addEventListener("submit", (event) => {
+  if (event.target.dataset.sent) event.preventDefault();
+  event.target.dataset.sent = "true";
+});
+addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
+});
+
+function prepare(root) {
+  for (const button of root.querySelectorAll("[data-copy]")) {
+    if (!navigator.clipboard) continue;
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(button.closest("figure").querySelector("code").textContent);
+      button.textContent = "Copied";
+    });
+  }
+  const field = root.querySelector("[data-fragment]");
+  if (field && location.hash.length > 1) {
+    field.value = decodeURIComponent(location.hash.slice(1));
+    // The secret must not stay in the history.
+    history.replaceState(null, "", location.pathname + location.search);
+  }
+}
+prepare(document);
+
+// Live regions are replaced when the server reports a change, and each 15 seconds without events.
+const path = document.body.dataset.events;
+if (path) {
+  let timer = 0;
+  let isRunning = false;
+  const refresh = async () => {
+    if (isRunning || document.hidden || document.querySelector("dialog")) return;
+    isRunning = true;
+    try {
+      const page = await fetchPage(location.href);
+      for (const region of document.querySelectorAll("[data-live]")) {
+        if (region.contains(document.activeElement) && document.activeElement.matches("input, select, textarea")) continue;
+        const found = page.querySelector(`[data-live="${region.dataset.live}"]`);
+        if (found && found.innerHTML !== region.innerHTML) region.replaceChildren(...found.childNodes);
+      }
+    } catch {
+      // The next event or the timer tries again.
+    } finally {
+      isRunning = false;
+    }
+  };
+  const poll = (seconds) => {
+    clearInterval(timer);
+    timer = setInterval(refresh, seconds * 1000);
+  };
+  poll(15);
+  if (window.EventSource) {
+    const events = new EventSource(path);
+    events.addEventListener("open", () => poll(60));
+    events.addEventListener("change", refresh);
+    events.addEventListener("error", () => poll(15));
+    addEventListener("pagehide", () => events.close());
+  }
+  document.addEventListener("visibilitychange", refresh);
+}

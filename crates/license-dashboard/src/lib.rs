@@ -1,0 +1,45 @@
+//! Pages of a license server: components, templates, styles and a small script.
+//!
+//! A [`Page`] has a [`Frame`], with the navigation and the person, and a list of [`Block`]s. Each
+//! block is a value that one template renders. The crate is pure: it has no clock, no I/O and no
+//! HTTP. A server chooses the blocks, and sends the page with [`POLICY`].
+//!
+//! Templates escape all values. Texts of people, such as the name of a customer, are isolated from
+//! the direction of the surrounding text, and long ones are shortened in tables.
+//!
+//! ```
+//! use license_dashboard::{Frame, Notice, Page};
+//!
+//! let page = Page::new(Frame::new("Overview")).with(Notice::warning("All seats are in use"));
+//! assert!(page.render().contains("All seats are in use"));
+//! ```
+
+#![cfg_attr(
+    test,
+    allow(
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::unwrap_used,
+        reason = "a test fails by panicking"
+    )
+)]
+
+mod assets;
+mod blocks;
+mod cell;
+mod form;
+mod frame;
+mod page;
+mod table;
+mod text;
+
+pub use assets::{Asset, POLICY};
+pub use blocks::{
+    Block, Code, Disclosure, EmptyState, Facts, Figure, Heading, Notice, Section, Tabs, Tile,
+    Tiles, Tone,
+};
+pub use cell::{Action, ActionStyle, Cell};
+pub use form::{Field, Form, Kind};
+pub use frame::{Frame, NavigationGroup, NavigationItem, Viewer};
+pub use page::Page;
+pub use table::{Column, Table};

@@ -1,0 +1,77 @@
+//! Texts of people and times, as pages show them.
+
+use std::borrow::Cow;
+
+use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
+
+/// The maximum length of a text in a table, in characters.
+const MAX_CELL: usize = 80;
+
+/// Returns a text that fits into a table. A longer text ends with an ellipsis.
+pub(crate) fn shorten(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(MAX_CELL) {
+        None => Cow::Borrowed(text),
+        Some((end, _)) => Cow::Owned(format!("{}…", text.get(..end).unwrap_or_default())),
+    }
+}
+
+/// Returns a time as people read it, such as `2027-01-15 09:30 UTC`.
+pub(crate) fn time(time: &DateTime<Utc>) -> String {
+    time.format("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+/// Returns a time as programs read it (RFC 3339).
+pub(crate) fn machine_time(time: &DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+/// Returns a date, such as `2027-01-15`.
+pub(crate) fn date(date: &NaiveDate) -> String {
+    date.format("%Y-%m-%d").to_string()
+}
+
+/// Returns a number with a thin space between groups of three digits, such as `100 000`.
+pub(crate) fn number(number: i64) -> String {
+    let digits = number.unsigned_abs().to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3 * 3 + 3);
+    if number < 0 {
+        text.push('\u{2212}');
+    }
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push('\u{202f}');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_groups_of_three_digits() {
+        assert_eq!(number(0), "0");
+        assert_eq!(number(999), "999");
+        assert_eq!(number(100_000), "100\u{202f}000");
+        assert_eq!(number(-1_234_567), "\u{2212}1\u{202f}234\u{202f}567");
+        assert_eq!(
+            number(i64::MIN)
+                .chars()
+                .filter(char::is_ascii_digit)
+                .count(),
+            19
+        );
+    }
+
+    #[test]
+    fn a_long_text_is_shortened_at_a_character() {
+        let long = "ä".repeat(10_000);
+        let short = shorten(&long);
+        assert_eq!(short.chars().count(), MAX_CELL + 1);
+        assert!(short.ends_with('…'));
+        assert_eq!(shorten("short"), "short");
+        assert_eq!(shorten(&"x".repeat(MAX_CELL)).len(), MAX_CELL);
+    }
+}

@@ -1,0 +1,64 @@
+//! The dashboard: pages for people in a browser.
+//!
+//! Each subject has a module with a function `pages`, which adds its pages to [`Pages`]. A page
+//! states who may open it, and its handler gets a [`PageContext`]. Handlers call the services that
+//! the API calls, and return blocks of the crate `license-dashboard`.
+
+#![allow(dead_code, reason = "pages that use the rest follow")]
+
+mod context;
+mod errors;
+mod form;
+mod navigation;
+mod overview;
+mod pages;
+mod reply;
+mod sign_in;
+
+use axum::Router;
+use axum::http::{HeaderValue, header};
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::IntoResponse;
+use axum::routing::get;
+use license_dashboard::Asset;
+
+use super::App;
+use super::body;
+use super::paths;
+use pages::Pages;
+
+/// Returns the pages and their assets. Requests for another path get the page of an error.
+pub(super) fn router(app: &App) -> Router<App> {
+    let pages = Pages::new(app);
+    let pages = overview::pages(pages);
+    let pages = sign_in::pages(pages);
+    pages
+        .finish()
+        .merge(assets())
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn(errors::as_pages))
+        .layer(from_fn_with_state(app.clone(), body::receive))
+}
+
+/// Returns the routes of the assets. Their paths change with their content.
+fn assets() -> Router<App> {
+    const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+    Asset::all().iter().fold(Router::new(), |router, asset| {
+        let media_type = HeaderValue::from_static(asset.media_type);
+        let headers = [
+            (header::CONTENT_TYPE, media_type),
+            (header::CACHE_CONTROL, FOR_EVER),
+        ];
+        let answer = async move || (headers, asset.content).into_response();
+        router.route(&asset.path, get(answer))
+    })
+}
+
+async fn not_found() -> axum::response::Response {
+    paths::not_found("resource").into_response()
+}
+
+async fn method_not_allowed() -> axum::response::Response {
+    paths::method_not_allowed().into_response()
+}

@@ -1,0 +1,103 @@
+//! The navigation: links to the pages that a person may open.
+
+use license_dashboard::{NavigationGroup, NavigationItem};
+
+use crate::domain::{Permission as P, Permissions};
+
+/// A link of the navigation.
+struct Entry {
+    label: &'static str,
+    href: &'static str,
+    /// The permission that the page needs. `None`: everyone may open it.
+    needs: Option<P>,
+    servers: Servers,
+}
+
+/// The servers that have a page.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Servers {
+    All,
+    Site,
+    Vendor,
+}
+
+const fn entry(label: &'static str, href: &'static str, needs: Option<P>) -> Entry {
+    Entry {
+        label,
+        href,
+        needs,
+        servers: Servers::All,
+    }
+}
+
+/// The navigation of a person with all permissions.
+const GROUPS: &[(&str, &[Entry])] = &[("Use", &[entry("Overview", "/", None)])];
+
+/// Returns the links that a person may follow. `path`: the current page.
+pub(super) fn navigation(
+    permissions: Permissions,
+    is_vendor: bool,
+    path: &str,
+) -> Vec<NavigationGroup> {
+    let is_shown = |entry: &&Entry| {
+        let is_here = match entry.servers {
+            Servers::All => true,
+            Servers::Site => !is_vendor,
+            Servers::Vendor => is_vendor,
+        };
+        is_here
+            && entry
+                .needs
+                .is_none_or(|needed| permissions.contains(needed))
+    };
+    let groups = GROUPS.iter().map(|(label, entries)| {
+        let items = entries.iter().filter(is_shown).map(|entry| NavigationItem {
+            label: entry.label,
+            href: entry.href,
+            is_current: is_current(entry.href, path),
+        });
+        NavigationGroup {
+            label,
+            items: items.collect(),
+        }
+    });
+    groups.filter(|group| !group.items.is_empty()).collect()
+}
+
+/// Returns whether a page is the one of a link, or below it.
+fn is_current(href: &str, path: &str) -> bool {
+    match path.strip_prefix(href) {
+        Some(rest) => href != "/" && (rest.is_empty() || rest.starts_with('/')) || path == href,
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_below_another_one_belongs_to_its_link() {
+        assert!(is_current("/", "/"));
+        assert!(!is_current("/", "/licenses"));
+        assert!(is_current("/licenses", "/licenses"));
+        assert!(is_current("/licenses", "/licenses/1/renew"));
+        assert!(!is_current("/licenses", "/licenses-of-others"));
+    }
+
+    #[test]
+    fn a_person_sees_only_pages_that_the_role_may_open() {
+        let none = navigation(Permissions::NONE, false, "/");
+        let shown = none.iter().flat_map(|group| &group.items);
+        assert!(shown.clone().any(|item| item.href == "/"));
+        for (_, entries) in GROUPS {
+            for entry in entries.iter().filter(|entry| entry.needs.is_some()) {
+                assert!(
+                    !shown.clone().any(|item| item.href == entry.href),
+                    "{}",
+                    entry.href
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Sign in with a password, and sign out.
+
+use axum::extract::State;
+use axum::response::Response;
+use axum::routing::{get, post};
+use license_dashboard::{Field, Form, Frame, Kind, Page};
+use serde::Deserialize;
+
+use super::context::{PageContext, refused};
+use super::form::PageForm;
+use super::pages::Pages;
+use super::reply::{PageReply, html, see_other};
+use crate::api::App;
+use crate::api::cookies;
+use crate::api::pages::StrictQuery;
+use crate::api::person::Visitor;
+use crate::api::sessions::{SignInBody, sign_in_person};
+use crate::domain::ServerCode;
+use crate::oidc::is_own_path;
+
+/// Adds the pages of this module.
+pub(super) fn pages(pages: Pages) -> Pages {
+    pages
+        .open("/sign-in", get(show).post(submit))
+        .own("/sign-out", post(sign_out))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SignInQuery {
+    /// The page that the person wanted to open.
+    return_to: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SignInForm {
+    email: String,
+    password: String,
+    totp: Option<String>,
+    return_to: String,
+}
+
+async fn show(StrictQuery(query): StrictQuery<SignInQuery>) -> Response {
+    let return_to = query.return_to.unwrap_or_default();
+    html(&Page::new(Frame::new("Sign in")).with(form("", &return_to, false)))
+}
+
+async fn submit(
+    State(app): State<App>,
+    visitor: Visitor,
+    PageForm(sent): PageForm<SignInForm>,
+) -> PageReply {
+    let code = sent.totp.filter(|code| !code.is_empty());
+    let body = SignInBody::new(sent.email.clone(), sent.password, code.clone());
+    match sign_in_person(&app, &visitor, body).await {
+        Ok(new) => {
+            // A path of another server would lead the person to a page that imitates this one.
+            let is_own = is_own_path(&sent.return_to);
+            let mut response = see_other(if is_own { &sent.return_to } else { "/" });
+            cookies::set_new(&mut response, &new);
+            Ok(response)
+        }
+        Err(problem) => {
+            let needs_code = problem.refusal().code == ServerCode::TotpRequired.as_str();
+            let form = form(&sent.email, &sent.return_to, needs_code || code.is_some());
+            Ok(refused(Page::new(Frame::new("Sign in")), form, &problem))
+        }
+    }
+}
+
+fn form(email: &str, return_to: &str, needs_code: bool) -> Form {
+    let address = Field::new(Kind::Email, "email", "E-mail address");
+    let password = Field::new(Kind::Password, "password", "Password");
+    let form = Form::new("/sign-in", "Sign in")
+        .hidden("return_to", return_to)
+        .field(address.value(email).required().autocomplete("username"))
+        .field(password.required().autocomplete("current-password"));
+    if !needs_code {
+        return form;
+    }
+    let code = Field::text("totp", "Code of the authenticator app, or a recovery code");
+    form.field(code.focus().required().autocomplete("one-time-code"))
+}
+
+async fn sign_out(State(app): State<App>, context: PageContext) -> PageReply {
+    let signed_in = context.person().signed_in();
+    let ended = app.accounts().end_session(signed_in, &signed_in.session.id);
+    ended.await?;
+    let mut response = see_other("/sign-in");
+    cookies::clear_session(&mut response);
+    Ok(response)
+}
