@@ -43,7 +43,7 @@ impl Dashboard {
     async fn things(&self, owner: &PageBrowser) -> Things {
         let tenant = TenantId::site();
         let create = super::super::people::create_account;
-        let member = create(&self.api, &tenant, "<b>eve@example.com", Role::Member).await;
+        let member = create(&self.api, &tenant, "eve@example.com", Role::Member).await;
         let group = [("name", "Research <b>")];
         let group = self.sends(owner, "/groups/new", &group).await;
         let fields = [("member", member.as_str()), ("administrator", "true")];

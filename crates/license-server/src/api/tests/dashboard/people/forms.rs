@@ -204,7 +204,7 @@ async fn the_trail_is_searched_verified_and_exported() {
     let mut report = AuditReport::new();
     let lines: Vec<_> = export.html.lines().collect();
     for line in &lines {
-        let (entry, _) = AuditLine::parse(line.as_bytes()).unwrap().entry().unwrap();
+        let (entry, _) = AuditLine::parse(line.as_bytes()).unwrap();
         assert!(report.verify(&entry), "{line}");
     }
     assert!(lines.len() > 8, "{lines:?}");
