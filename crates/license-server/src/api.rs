@@ -33,6 +33,7 @@ mod permissions;
 mod person;
 mod pools;
 mod problem;
+mod query;
 mod queue;
 mod rate;
 mod registrations;

@@ -8,6 +8,7 @@ mod audit;
 mod database;
 mod email;
 mod event;
+mod event_kind;
 mod group;
 mod idempotency;
 mod identity_provider;
@@ -39,11 +40,13 @@ pub use activation::{ActivationRecord, ActivationState};
 pub use actor::Actor;
 pub use api_token::{ApiToken, Scope, Scopes, SecretDigest};
 pub use audit::{
-    AuditCheckpoint, AuditEntry, AuditFault, AuditLine, AuditLineError, AuditReport, NewAuditEntry,
+    AuditCheckpoint, AuditEntry, AuditFault, AuditFilter, AuditLine, AuditLineError, AuditReport,
+    NewAuditEntry,
 };
 pub use database::{DatabaseStatus, MoveReport, RedisStatus};
 pub use email::EmailAddress;
 pub use event::EventRecord;
+pub use event_kind::EVENT_KINDS;
 pub use group::{
     Group, GroupId, GroupMember, GroupMembership, GroupOutcome, GroupShare, ShareChange,
 };
@@ -59,7 +62,7 @@ pub use license::LicenseRecord;
 pub use machine::{MachineRecord, MachineSighting};
 pub use member::{
     DeletionOutcome, Invitation, JoinOutcome, Member, MemberOutcome, Membership, TenantDeletion,
-    may_give,
+    may_delete, may_give,
 };
 pub use named_user::{
     AssignOutcome, Assigning, MAX_NAMED_USERS, NamedUser, NamedUserKey, NamedUserTerms,
@@ -71,7 +74,7 @@ pub use pool::{PoolId, SeatPolicy};
 pub use principal::Principal;
 pub use refusal::{Refusal, RefusalKind, ServerCode};
 pub use role::{Permission, Permissions, Role};
-pub use session::{EndedSessions, MAX_USER_AGENT, Session, SignedIn};
+pub use session::{EndedSessions, MAX_USER_AGENT, SignInSession, SignedIn};
 pub use sign_in::{KnownPerson, ProviderOutcome, ProviderSignIn, SignInPlan};
 pub use signed_list::{RevocationRecord, StatementRecord};
 pub use telemetry::{

@@ -13,6 +13,7 @@ mod events;
 mod groups;
 mod idempotency;
 mod identity_providers;
+mod ids;
 mod licenses;
 mod named_users;
 mod people;
@@ -51,12 +52,14 @@ pub use events::EventService;
 pub use groups::{GroupLease, GroupPool, GroupService};
 pub use idempotency::{IdempotencyService, RequestStart, RunningRequest};
 pub use identity_providers::{ClientSecret, IdentityProviderService};
-pub use licenses::{InstalledLicense, LicenseInstallReport, LicenseService, LicenseState};
+pub use licenses::{
+    InstalledLicense, LentSeats, LicenseInstallReport, LicenseService, LicenseState,
+};
 pub use named_users::{NamedUserList, NamedUserService, NamedUserView};
 #[cfg(test)]
 pub(crate) use people::totp_code;
 pub use people::{
-    AccountExport, AccountService, AccountView, ClientInfo, Credentials, HashCost, LicenseUse,
+    AccountExport, AccountService, AccountView, ClientInfo, ConfirmedTotp, HashCost, LicenseUse,
     Mail, MailQueue, MemberService, NewInvitation, NewJoiner, NewSession, NewTotp, Password,
     PeopleSettings, PeopleTools, Reauthentication, RecoveryCodes, Registration, ResetLink, Sealer,
     csrf_token,

@@ -25,7 +25,8 @@ pub(super) struct LicenseBody {
     product: String,
     customer: String,
     tier: String,
-    /// The number of seats, or null without a limit.
+    /// The number of floating seats that the server lends, or null without a limit or without
+    /// floating seats.
     seats: Option<u64>,
     /// The end of the license, or null if it is perpetual.
     expires_at: Option<DateTime<Utc>>,
@@ -45,13 +46,14 @@ impl LicenseBody {
             .renewal
             .as_ref()
             .map(|renewal| renewal.record.id.to_string());
+        let seats = installed.seats().limit();
         Self {
             id: installed.record.id.to_string(),
             pool: installed.record.pool.as_str().to_owned(),
             product: installed.record.product,
             customer: installed.record.customer,
             tier: installed.license.tier().to_string(),
-            seats: installed.license.seats(),
+            seats,
             expires_at: installed.license.expires_at(),
             installed_at: installed.record.installed_at,
             is_valid: state.is_valid,
