@@ -10,9 +10,11 @@ mod cache;
 mod check_ins;
 mod content;
 mod events;
+mod explanation;
 mod groups;
 mod idempotency;
 mod identity_providers;
+mod license_search;
 mod licenses;
 mod named_users;
 mod people;
@@ -48,9 +50,11 @@ pub use activations::{ActivationReply, ActivationService};
 pub use audit::AuditService;
 pub use check_ins::{CheckInReply, CheckInService};
 pub use events::EventService;
+pub use explanation::{CodeContent, ExplainedRule, LicenseExplanation, RuleScope};
 pub use groups::{GroupLease, GroupPool, GroupService};
 pub use idempotency::{IdempotencyService, RequestStart, RunningRequest};
 pub use identity_providers::{ClientSecret, IdentityProviderService};
+pub use license_search::LicenseSearch;
 pub use licenses::{InstalledLicense, LicenseInstallReport, LicenseService, LicenseState};
 pub use named_users::{NamedUserList, NamedUserService, NamedUserView};
 #[cfg(test)]
@@ -79,9 +83,9 @@ pub use trust::TrustService;
 pub use usage::{UsageReceipt, UsageService};
 pub use validate::{ValidateReply, ValidateRequest, ValidateService};
 pub use vendor::{
-    IssueOrder, IssuedLicense, LicenseSearch, ReinstateOrder, ReinstatementResult, RenewOrder,
-    RequestId, RevocationResult, RevokeOrder, ServerRole, UpgradeOrder, VendorConfig,
-    VendorService,
+    IssueOrder, IssuedLicense, LedgerCopyFile, LedgerImport, LedgerLines, LedgerReport,
+    ReassignOrder, ReinstateOrder, ReinstatementResult, RenewOrder, RequestId, RevocationResult,
+    RevokeOrder, ServerRole, UpgradeOrder, VendorConfig, VendorService,
 };
 pub use webhooks::{NewWebhook, WebhookOrder, WebhookService, WebhookUpdate};
 
