@@ -14,6 +14,7 @@ mod idempotency;
 mod identity_provider;
 mod ledger;
 mod license;
+mod license_search;
 mod machine;
 mod member;
 mod named_user;
@@ -59,7 +60,8 @@ pub use identity_provider::{
 };
 pub use ledger::{LedgerCopy, LedgerPosition};
 pub use license::LicenseRecord;
-pub use machine::{MachineRecord, MachineSighting};
+pub use license_search::{LicenseOrdering, LicenseSelection, LicenseTerms, RevokedLicenseIds};
+pub use machine::{MachineList, MachineRecord, MachineSighting};
 pub use member::{
     DeletionOutcome, Invitation, JoinOutcome, Member, MemberOutcome, Membership, TenantDeletion,
     may_delete, may_give,

@@ -10,10 +10,12 @@ mod cache;
 mod check_ins;
 mod content;
 mod events;
+mod explanation;
 mod groups;
 mod idempotency;
 mod identity_providers;
 mod ids;
+mod license_search;
 mod licenses;
 mod named_users;
 mod people;
@@ -49,9 +51,11 @@ pub use activations::{ActivationReply, ActivationService};
 pub use audit::AuditService;
 pub use check_ins::{CheckInReply, CheckInService};
 pub use events::EventService;
+pub use explanation::{CodeContent, ExplainedRule, LicenseExplanation, RuleScope};
 pub use groups::{GroupLease, GroupPool, GroupService};
 pub use idempotency::{IdempotencyService, RequestStart, RunningRequest};
 pub use identity_providers::{ClientSecret, IdentityProviderService};
+pub use license_search::LicenseSearch;
 pub use licenses::{
     InstalledLicense, LentSeats, LicenseInstallReport, LicenseService, LicenseState,
 };
@@ -82,9 +86,9 @@ pub use trust::TrustService;
 pub use usage::{UsageReceipt, UsageService};
 pub use validate::{ValidateReply, ValidateRequest, ValidateService};
 pub use vendor::{
-    IssueOrder, IssuedLicense, LicenseSearch, ReinstateOrder, ReinstatementResult, RenewOrder,
-    RequestId, RevocationResult, RevokeOrder, ServerRole, UpgradeOrder, VendorConfig,
-    VendorService,
+    IssueOrder, IssuedLicense, LedgerCopyFile, LedgerImport, LedgerLines, LedgerReport,
+    ReassignOrder, ReinstateOrder, ReinstatementResult, RenewOrder, RequestId, RevocationResult,
+    RevokeOrder, ServerRole, UpgradeOrder, VendorConfig, VendorService,
 };
 pub use webhooks::{NewWebhook, WebhookOrder, WebhookService, WebhookUpdate};
 

@@ -14,6 +14,7 @@ mod error;
 mod groups;
 mod identities;
 mod ledger;
+mod license_search;
 mod licenses;
 mod limits;
 mod machines;

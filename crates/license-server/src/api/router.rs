@@ -12,11 +12,11 @@ use utoipa_axum::routes;
 use super::permissions::RoutePermissions;
 use super::query::QueryParameters;
 use super::{
-    App, account, activations, audit, body, check_ins, credentials, dashboard, events, groups,
-    health, host, idempotency, identity_providers, invitations, licenses, members, named_users,
-    observe, oidc, openapi, organization, paths, person, pools, query, queue, registrations,
-    revocations, seats, sessions, setup, telemetry, tokens, trust, usage, usage_reports, validate,
-    vendor, webhooks,
+    App, account, activations, audit, body, check_ins, credentials, dashboard, events,
+    explanations, groups, health, host, idempotency, identity_providers, invitations, ledger,
+    licenses, members, named_users, observe, oidc, openapi, organization, paths, person, pools,
+    query, queue, registrations, revocations, seats, sessions, setup, telemetry, tokens, trust,
+    usage, usage_reports, validate, vendor, webhooks,
 };
 
 /// Returns the router of the main listener.
@@ -156,6 +156,9 @@ fn administration_routes() -> OpenApiRouter<App> {
         .routes(routes!(pools::policy, pools::set_policy))
         .routes(routes!(licenses::get, licenses::remove))
         .routes(routes!(licenses::machines))
+        .routes(routes!(licenses::all_machines))
+        .routes(routes!(explanations::explain))
+        .routes(routes!(explanations::code))
         .routes(routes!(named_users::list, named_users::assign))
         .routes(routes!(named_users::unassign))
         .routes(routes!(groups::list, groups::create))
@@ -167,9 +170,13 @@ fn administration_routes() -> OpenApiRouter<App> {
         .routes(routes!(vendor::issue))
         .routes(routes!(vendor::renew))
         .routes(routes!(vendor::upgrade))
+        .routes(routes!(vendor::reassign))
         .routes(routes!(vendor::revoke))
         .routes(routes!(vendor::reinstate))
         .routes(routes!(vendor::file))
+        .routes(routes!(ledger::verify))
+        .routes(routes!(ledger::export))
+        .routes(routes!(ledger::file))
         .routes(routes!(activations::list))
         .routes(routes!(activations::get))
         .routes(routes!(activations::import))
@@ -240,6 +247,7 @@ fn upload_routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(licenses::list, licenses::install))
         .routes(routes!(revocations::import))
+        .routes(routes!(ledger::import))
         .routes(routes!(trust::import))
 }
 

@@ -8,6 +8,7 @@ mod deliveries;
 mod groups;
 mod identities;
 mod ledger;
+mod license_search;
 mod licenses;
 mod named_users;
 mod people;
@@ -36,6 +37,7 @@ pub(super) use tokens::{insert_old_tokens, old_tokens_keep_their_meaning};
 /// Panics if the store does not behave as documented.
 pub(super) async fn check(store: &dyn ServerStore) {
     licenses::check(store).await;
+    license_search::check(store).await;
     named_users::check(store).await;
     administration::check(store).await;
     people::check(store).await;

@@ -13,6 +13,7 @@ mod identities;
 mod identity;
 mod lease_clock;
 mod ledger;
+mod license_terms;
 mod licenses;
 mod links;
 mod machines;

@@ -1,10 +1,13 @@
 //! Rows of tables on their way from one database to another.
 
 /// The tables with the rows of a tenant. A table follows those to which its rows refer.
-pub(super) const TABLES: [&str; 33] = [
+pub(super) const TABLES: [&str; 36] = [
     "tenants",
     "licenses",
     "superseded_licenses",
+    "license_terms",
+    "license_words",
+    "revoked_licenses",
     "revocation_lists",
     "trust_statements",
     "machines",

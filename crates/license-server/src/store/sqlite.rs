@@ -10,6 +10,7 @@ mod events;
 mod groups;
 mod identities;
 mod ledger;
+mod license_terms;
 mod licenses;
 mod links;
 mod location;
