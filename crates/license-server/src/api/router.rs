@@ -13,8 +13,9 @@ use super::permissions::RoutePermissions;
 use super::{
     App, account, activations, audit, body, check_ins, credentials, events, groups, health, host,
     idempotency, identity_providers, invitations, licenses, members, named_users, observe, oidc,
-    openapi, organization, paths, person, pools, queue, registrations, revocations, seats,
-    sessions, setup, telemetry, tokens, trust, usage, usage_reports, validate, vendor, webhooks,
+    openapi, organization, overview, paths, person, pools, queue, registrations, revocations,
+    seat_history, seats, sessions, setup, telemetry, tokens, trust, usage, usage_reports, validate,
+    vendor, webhooks,
 };
 
 /// Returns the router of the main listener.
@@ -143,6 +144,10 @@ fn seat_routes() -> OpenApiRouter<App> {
 
 fn administration_routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
+        .routes(routes!(overview::get))
+        .routes(routes!(seat_history::all))
+        .routes(routes!(seat_history::of_pool))
+        .routes(routes!(seat_history::plan))
         .routes(routes!(pools::list))
         .routes(routes!(pools::get))
         .routes(routes!(pools::leases))

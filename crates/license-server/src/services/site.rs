@@ -14,8 +14,10 @@ use super::assigned_users::AssignedUsers;
 use super::cache::Cache;
 use super::content::Content;
 use super::licenses::InstalledLicense;
+use super::live::LivePools;
 use super::people::PeopleTools;
 use super::roots::TrustRoots;
+use super::seat_history::SeatCollector;
 use super::sightings::Sightings;
 use super::signer::ServerSigner;
 use super::vendor::{self, ServerRole, VendorLedger};
@@ -53,6 +55,10 @@ pub(super) struct Site {
     pub(super) assigned: AssignedUsers,
     /// The uses of machines that the next tick stores.
     pub(super) sightings: Sightings,
+    /// The history of seats that is not stored yet.
+    pub(super) seat_history: SeatCollector,
+    /// Those who watch the pools.
+    pub(super) live: LivePools,
 }
 
 impl Site {
@@ -81,6 +87,8 @@ impl Site {
             credentials: Cache::new(CACHED_CREDENTIALS),
             assigned: AssignedUsers::default(),
             sightings: Sightings::default(),
+            seat_history: SeatCollector::default(),
+            live: LivePools::default(),
         })
     }
 

@@ -1,7 +1,7 @@
 //! Rows of tables on their way from one database to another.
 
 /// The tables with the rows of a tenant. A table follows those to which its rows refer.
-pub(super) const TABLES: [&str; 33] = [
+pub(super) const TABLES: [&str; 36] = [
     "tenants",
     "licenses",
     "superseded_licenses",
@@ -35,6 +35,9 @@ pub(super) const TABLES: [&str; 33] = [
     "provider_values",
     "webhooks",
     "webhook_deliveries",
+    "seat_hours",
+    "seat_denials",
+    "seat_demand",
 ];
 
 /// The tables of accounts, which belong to no tenant. They move before the rows of tenants, because
