@@ -24,6 +24,7 @@ mod pool;
 mod principal;
 mod refusal;
 mod role;
+mod seat_history;
 mod session;
 mod sign_in;
 mod signed_list;
@@ -76,6 +77,10 @@ pub use pool::{PoolId, SeatPolicy};
 pub use principal::Principal;
 pub use refusal::{Refusal, RefusalKind, ServerCode};
 pub use role::{Permission, Permissions, Role};
+pub use seat_history::{
+    HistoryDay, HistoryHour, PoolLevel, SeatDemand, SeatHistoryBatch, SeatScope, SeatSums,
+    StoredSeatHistory,
+};
 pub use session::{EndedSessions, MAX_USER_AGENT, SignInSession, SignedIn};
 pub use sign_in::{KnownPerson, ProviderOutcome, ProviderSignIn, SignInPlan};
 pub use signed_list::{RevocationRecord, StatementRecord};

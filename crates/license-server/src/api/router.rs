@@ -14,9 +14,9 @@ use super::query::QueryParameters;
 use super::{
     App, account, activations, audit, body, check_ins, credentials, dashboard, events,
     explanations, groups, health, host, idempotency, identity_providers, invitations, ledger,
-    licenses, members, named_users, observe, oidc, openapi, organization, paths, person, pools,
-    query, queue, registrations, revocations, seats, sessions, setup, telemetry, tokens, trust,
-    usage, usage_reports, validate, vendor, webhooks,
+    licenses, members, named_users, observe, oidc, openapi, organization, overview, paths, person,
+    pools, query, queue, registrations, revocations, seat_history, seats, sessions, setup,
+    telemetry, tokens, trust, usage, usage_reports, validate, vendor, webhooks,
 };
 
 /// Returns the router of the main listener.
@@ -148,6 +148,10 @@ fn seat_routes() -> OpenApiRouter<App> {
 
 fn administration_routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
+        .routes(routes!(overview::get))
+        .routes(routes!(seat_history::all))
+        .routes(routes!(seat_history::of_pool))
+        .routes(routes!(seat_history::plan))
         .routes(routes!(pools::list))
         .routes(routes!(pools::get))
         .routes(routes!(pools::leases))

@@ -14,9 +14,11 @@ use super::cache::Cache;
 use super::content::Content;
 use super::ids::IdSequence;
 use super::licenses::InstalledLicense;
+use super::live::LivePools;
 use super::people::PeopleTools;
 use super::revocations;
 use super::roots::TrustRoots;
+use super::seat_history::SeatCollector;
 use super::sightings::Sightings;
 use super::signer::ServerSigner;
 use super::vendor::{ServerRole, VendorLedger};
@@ -55,6 +57,10 @@ pub(super) struct Site {
     pub(super) assigned: AssignedUsers,
     /// The uses of machines that the next tick stores.
     pub(super) sightings: Sightings,
+    /// The history of seats that is not stored yet.
+    pub(super) seat_history: SeatCollector,
+    /// Those who watch the pools.
+    pub(super) live: LivePools,
 }
 
 impl Site {
@@ -85,6 +91,8 @@ impl Site {
             ids: IdSequence::default(),
             assigned: AssignedUsers::default(),
             sightings: Sightings::default(),
+            seat_history: SeatCollector::default(),
+            live: LivePools::default(),
         })
     }
 
