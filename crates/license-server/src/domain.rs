@@ -14,6 +14,7 @@ mod idempotency;
 mod identity_provider;
 mod ledger;
 mod license;
+mod license_search;
 mod machine;
 mod member;
 mod named_user;
@@ -23,6 +24,7 @@ mod pool;
 mod principal;
 mod refusal;
 mod role;
+mod seat_history;
 mod session;
 mod sign_in;
 mod signed_list;
@@ -59,7 +61,8 @@ pub use identity_provider::{
 };
 pub use ledger::{LedgerCopy, LedgerPosition};
 pub use license::LicenseRecord;
-pub use machine::{MachineRecord, MachineSighting};
+pub use license_search::{LicenseOrdering, LicenseSelection, LicenseTerms, RevokedLicenseIds};
+pub use machine::{MachineList, MachineRecord, MachineSighting};
 pub use member::{
     DeletionOutcome, Invitation, JoinOutcome, Member, MemberOutcome, Membership, TenantDeletion,
     may_delete, may_give,
@@ -74,6 +77,10 @@ pub use pool::{PoolId, SeatPolicy};
 pub use principal::Principal;
 pub use refusal::{Refusal, RefusalKind, ServerCode};
 pub use role::{Permission, Permissions, Role};
+pub use seat_history::{
+    HistoryDay, HistoryHour, PoolLevel, SeatDemand, SeatHistoryBatch, SeatScope, SeatSums,
+    StoredSeatHistory,
+};
 pub use session::{EndedSessions, MAX_USER_AGENT, SignInSession, SignedIn};
 pub use sign_in::{KnownPerson, ProviderOutcome, ProviderSignIn, SignInPlan};
 pub use signed_list::{RevocationRecord, StatementRecord};

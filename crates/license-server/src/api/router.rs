@@ -12,11 +12,11 @@ use utoipa_axum::routes;
 use super::permissions::RoutePermissions;
 use super::query::QueryParameters;
 use super::{
-    App, account, activations, audit, body, check_ins, credentials, dashboard, events, groups,
-    health, host, idempotency, identity_providers, invitations, licenses, members, named_users,
-    observe, oidc, openapi, organization, paths, person, pools, query, queue, registrations,
-    revocations, seats, sessions, setup, telemetry, tokens, trust, usage, usage_reports, validate,
-    vendor, webhooks,
+    App, account, activations, audit, body, check_ins, credentials, dashboard, events,
+    explanations, groups, health, host, idempotency, identity_providers, invitations, ledger,
+    licenses, members, named_users, observe, oidc, openapi, organization, overview, paths, person,
+    pools, query, queue, registrations, revocations, seat_history, seats, sessions, setup,
+    telemetry, tokens, trust, usage, usage_reports, validate, vendor, webhooks,
 };
 
 /// Returns the router of the main listener.
@@ -147,6 +147,10 @@ fn seat_routes() -> OpenApiRouter<App> {
 
 fn administration_routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
+        .routes(routes!(overview::get))
+        .routes(routes!(seat_history::all))
+        .routes(routes!(seat_history::of_pool))
+        .routes(routes!(seat_history::plan))
         .routes(routes!(pools::list))
         .routes(routes!(pools::get))
         .routes(routes!(pools::leases))
@@ -155,6 +159,9 @@ fn administration_routes() -> OpenApiRouter<App> {
         .routes(routes!(pools::policy, pools::set_policy))
         .routes(routes!(licenses::get, licenses::remove))
         .routes(routes!(licenses::machines))
+        .routes(routes!(licenses::all_machines))
+        .routes(routes!(explanations::explain))
+        .routes(routes!(explanations::code))
         .routes(routes!(named_users::list, named_users::assign))
         .routes(routes!(named_users::unassign))
         .routes(routes!(groups::list, groups::create))
@@ -166,9 +173,13 @@ fn administration_routes() -> OpenApiRouter<App> {
         .routes(routes!(vendor::issue))
         .routes(routes!(vendor::renew))
         .routes(routes!(vendor::upgrade))
+        .routes(routes!(vendor::reassign))
         .routes(routes!(vendor::revoke))
         .routes(routes!(vendor::reinstate))
         .routes(routes!(vendor::file))
+        .routes(routes!(ledger::verify))
+        .routes(routes!(ledger::export))
+        .routes(routes!(ledger::file))
         .routes(routes!(activations::list))
         .routes(routes!(activations::get))
         .routes(routes!(activations::import))
@@ -239,6 +250,7 @@ fn upload_routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(licenses::list, licenses::install))
         .routes(routes!(revocations::import))
+        .routes(routes!(ledger::import))
         .routes(routes!(trust::import))
 }
 

@@ -14,14 +14,19 @@ use super::cache::Cache;
 use super::content::Content;
 use super::ids::IdSequence;
 use super::licenses::InstalledLicense;
+use super::live::LivePools;
 use super::people::PeopleTools;
+use super::revocations;
 use super::roots::TrustRoots;
+use super::seat_history::SeatCollector;
 use super::sightings::Sightings;
 use super::signer::ServerSigner;
 use super::vendor::{ServerRole, VendorLedger};
 use super::verdict::Verdict;
 use crate::clock::{ServerClock, SteadyClock};
-use crate::domain::{Actor, NewAuditEntry, Refusal, RefusalKind, ServerCode, TenantId};
+use crate::domain::{
+    Actor, NewAuditEntry, Refusal, RefusalKind, RevokedLicenseIds, ServerCode, TenantId,
+};
 use crate::log_limit;
 use crate::store::ServerStore;
 
@@ -52,6 +57,10 @@ pub(super) struct Site {
     pub(super) assigned: AssignedUsers,
     /// The uses of machines that the next tick stores.
     pub(super) sightings: Sightings,
+    /// The history of seats that is not stored yet.
+    pub(super) seat_history: SeatCollector,
+    /// Those who watch the pools.
+    pub(super) live: LivePools,
 }
 
 impl Site {
@@ -65,6 +74,7 @@ impl Site {
         let roots = config.roots.read().await?;
         let roots = with_keys_of(vendor.as_deref(), roots);
         let content = read_content(&*config.store, &config.tenant, roots).await?;
+        index_earlier_licenses(&*config.store, &config.tenant, &content).await?;
         Ok(Self {
             store: config.store,
             clock: SteadyClock::new(config.clock),
@@ -81,6 +91,8 @@ impl Site {
             ids: IdSequence::default(),
             assigned: AssignedUsers::default(),
             sightings: Sightings::default(),
+            seat_history: SeatCollector::default(),
+            live: LivePools::default(),
         })
     }
 
@@ -262,6 +274,27 @@ pub(super) fn random<const N: usize>() -> Result<[u8; N], Refusal> {
             "the operating system provides no random bytes",
         )
     })
+}
+
+/// Prepares the search for licenses and lists that an earlier version stored.
+async fn index_earlier_licenses(
+    store: &dyn ServerStore,
+    tenant: &TenantId,
+    content: &Content,
+) -> Result<(), Refusal> {
+    let lists = content.lists.iter().filter(|list| !list.is_empty());
+    let lists: Vec<_> = lists
+        .map(|list| RevokedLicenseIds {
+            product: list.product().as_str().to_owned(),
+            issuer: list.issuer().to_owned(),
+            ids: revocations::ids(list),
+        })
+        .collect();
+    if !store.is_indexed(tenant, !lists.is_empty()).await? {
+        let licenses = store.index_licenses(tenant, lists).await?;
+        tracing::info!(licenses, "the search for licenses is prepared");
+    }
+    Ok(())
 }
 
 async fn read_content(

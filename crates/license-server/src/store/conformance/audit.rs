@@ -118,7 +118,8 @@ async fn change_licenses(store: &dyn ServerStore, tenant: &TenantId) {
             digest: [0; 32],
             imported_at: now(),
         };
-        let imported = store.import_revocations(tenant, list, entry("revocations.import"));
+        let imported =
+            store.import_revocations(tenant, list, Vec::new(), entry("revocations.import"));
         assert!(imported.await.unwrap());
     }
 }
