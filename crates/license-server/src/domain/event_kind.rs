@@ -33,6 +33,8 @@ pub const EVENT_KINDS: &[&str] = &[
     "invitation.create",
     "invitation.withdraw",
     "lease.end",
+    "ledger.copy",
+    "ledger.import",
     "license.install",
     "license.issue",
     "license.reinstate",
