@@ -164,7 +164,25 @@ async fn sign_out(State(app): State<App>, context: PageContext) -> PageReply {
     let signed_in = context.person().signed_in();
     let ended = app.accounts().end_session(signed_in, &signed_in.session.id);
     ended.await?;
-    let mut response = see_other("/sign-in");
+    let logout_url = match &signed_in.session.provider {
+        None => None,
+        Some(provider) => app.oidc().logout_url(provider).await,
+    };
+    let mut response = match logout_url {
+        None => see_other("/sign-in"),
+        // Browsers follow no redirect of a form to another server, as the policy of pages says.
+        Some(url) => html(&signed_out(&url)),
+    };
     cookies::clear_session(&mut response);
     Ok(response)
+}
+
+/// Returns the page for a person who is still signed in at an identity provider.
+fn signed_out(url: &str) -> Page {
+    Page::new(Frame::new("You have signed out"))
+        .with("You are still signed in at the identity provider.")
+        .with(vec![
+            Action::link("Sign out there too", url),
+            Action::link("Sign in again", "/sign-in"),
+        ])
 }
