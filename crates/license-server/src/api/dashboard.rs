@@ -17,6 +17,7 @@ mod identity_providers;
 mod links;
 mod list;
 mod named_users;
+mod names;
 mod navigation;
 mod overview;
 mod pages;
