@@ -19,6 +19,7 @@ mod identity_providers;
 mod invitations;
 mod ledger;
 mod licenses;
+mod live;
 mod login;
 mod members;
 mod named_users;
@@ -27,6 +28,7 @@ mod observe;
 mod oidc;
 mod openapi;
 mod organization;
+mod overview;
 mod pages;
 mod paths;
 mod peer;
@@ -35,11 +37,13 @@ mod permissions;
 mod person;
 mod pools;
 mod problem;
+mod query;
 mod queue;
 mod rate;
 mod registrations;
 mod revocations;
 mod router;
+mod seat_history;
 mod seats;
 mod sessions;
 mod setup;
@@ -71,6 +75,7 @@ pub(crate) use openapi::document;
 pub(crate) use router::router;
 
 use credentials::limited;
+use live::StreamSlots;
 use peer::Peer;
 use people::PeopleLimits;
 use problem::Problem;
@@ -93,6 +98,8 @@ struct AppState {
     licenses: RateTable,
     failures: RateTable,
     people: PeopleLimits,
+    /// The open streams of people who watch the seats.
+    streams: StreamSlots,
     stopping: watch::Receiver<bool>,
 }
 
@@ -126,6 +133,7 @@ impl App {
             licenses: RateTable::new(settings.limits.license_rate),
             failures: RateTable::per_minute(FAILURES_PER_MINUTE),
             people: PeopleLimits::new(),
+            streams: StreamSlots::default(),
             settings,
             stopping,
         }))
@@ -148,6 +156,10 @@ impl App {
 
     fn metrics(&self) -> &Metrics {
         &self.0.metrics
+    }
+
+    fn streams(&self) -> &StreamSlots {
+        &self.0.streams
     }
 
     fn limits(&self) -> Limits {

@@ -8,6 +8,7 @@ mod audit;
 mod database;
 mod email;
 mod event;
+mod event_kind;
 mod group;
 mod idempotency;
 mod identity_provider;
@@ -23,6 +24,7 @@ mod pool;
 mod principal;
 mod refusal;
 mod role;
+mod seat_history;
 mod session;
 mod sign_in;
 mod signed_list;
@@ -40,11 +42,13 @@ pub use activation::{ActivationRecord, ActivationState};
 pub use actor::Actor;
 pub use api_token::{ApiToken, Scope, Scopes, SecretDigest};
 pub use audit::{
-    AuditCheckpoint, AuditEntry, AuditFault, AuditLine, AuditLineError, AuditReport, NewAuditEntry,
+    AuditCheckpoint, AuditEntry, AuditFault, AuditFilter, AuditLine, AuditLineError, AuditReport,
+    NewAuditEntry,
 };
 pub use database::{DatabaseStatus, MoveReport, RedisStatus};
 pub use email::EmailAddress;
 pub use event::EventRecord;
+pub use event_kind::EVENT_KINDS;
 pub use group::{
     Group, GroupId, GroupMember, GroupMembership, GroupOutcome, GroupShare, ShareChange,
 };
@@ -61,7 +65,7 @@ pub use license_search::{LicenseOrdering, LicenseSelection, LicenseTerms, Revoke
 pub use machine::{MachineList, MachineRecord, MachineSighting};
 pub use member::{
     DeletionOutcome, Invitation, JoinOutcome, Member, MemberOutcome, Membership, TenantDeletion,
-    may_give,
+    may_delete, may_give,
 };
 pub use named_user::{
     AssignOutcome, Assigning, MAX_NAMED_USERS, NamedUser, NamedUserKey, NamedUserTerms,
@@ -73,7 +77,11 @@ pub use pool::{PoolId, SeatPolicy};
 pub use principal::Principal;
 pub use refusal::{Refusal, RefusalKind, ServerCode};
 pub use role::{Permission, Permissions, Role};
-pub use session::{EndedSessions, MAX_USER_AGENT, Session, SignedIn};
+pub use seat_history::{
+    HistoryDay, HistoryHour, PoolLevel, SeatDemand, SeatHistoryBatch, SeatScope, SeatSums,
+    StoredSeatHistory,
+};
+pub use session::{EndedSessions, MAX_USER_AGENT, SignInSession, SignedIn};
 pub use sign_in::{KnownPerson, ProviderOutcome, ProviderSignIn, SignInPlan};
 pub use signed_list::{RevocationRecord, StatementRecord};
 pub use telemetry::{

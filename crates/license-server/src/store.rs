@@ -26,6 +26,7 @@ pub mod redis;
 mod rows;
 #[cfg(test)]
 mod schemas;
+mod seat_history;
 mod seats;
 mod shared;
 mod shared_tokens;
@@ -52,6 +53,7 @@ pub use machines::MachineStore;
 pub use members::MemberStore;
 pub use named_users::NamedUserStore;
 pub use pool::{LeaseRow, PoolReply, PoolRequest, PoolView, TicketRow};
+pub use seat_history::SeatHistoryStore;
 pub use seats::{SeatStore, TicketWaker};
 pub use shared::SharedStore;
 pub use shared_tokens::SharedTokens;
@@ -64,6 +66,7 @@ pub trait ServerStore:
     LicenseStore
     + MachineStore
     + SeatStore
+    + SeatHistoryStore
     + AdministrationStore
     + AccountStore
     + IdentityStore

@@ -25,7 +25,8 @@ pub(super) struct LicenseBody {
     product: String,
     customer: String,
     tier: String,
-    /// The number of seats, or null without a limit.
+    /// The number of floating seats that the server lends, or null without a limit or without
+    /// floating seats.
     seats: Option<u64>,
     /// The time of issue.
     issued_at: Option<DateTime<Utc>>,
@@ -49,13 +50,14 @@ impl LicenseBody {
             .renewal
             .as_ref()
             .map(|renewal| renewal.record.id.to_string());
+        let seats = installed.seats().limit();
         Self {
             id: installed.record.id.to_string(),
             pool: installed.record.pool.as_str().to_owned(),
             product: installed.record.product,
             customer: installed.record.customer,
             tier: installed.license.tier().to_string(),
-            seats: installed.license.seats(),
+            seats,
             issued_at: installed.license.issued_at(),
             is_trial: installed.license.is_trial(),
             expires_at: installed.license.expires_at(),

@@ -7,6 +7,7 @@ mod logins;
 mod oidc;
 mod people;
 mod roles;
+mod seat_history;
 mod tenants;
 mod walk;
 
@@ -40,7 +41,7 @@ struct TestApi {
     tenants: Arc<TenantServices>,
     store: Arc<dyn ServerStore>,
     /// Keeps the value of the setting, which a stopped server changes.
-    _stopping: watch::Sender<bool>,
+    stopping: watch::Sender<bool>,
 }
 
 /// A response.
@@ -142,7 +143,7 @@ impl TestApi {
             app,
             tenants,
             store,
-            _stopping: stopping,
+            stopping,
         }
     }
 

@@ -9,6 +9,7 @@ use license_core::{
 };
 use serde_json::json;
 
+use super::pool_terms;
 use super::site::Site;
 use super::vendor;
 use super::verdict::Verdict;
@@ -37,6 +38,39 @@ pub struct LicenseState {
     pub is_grace: bool,
     /// The reason code.
     pub code: &'static str,
+}
+
+impl InstalledLicense {
+    /// Returns the number of seats that the server lends for the license, if it is the newest one
+    /// of its pool.
+    pub fn seats(&self) -> LentSeats {
+        match pool_terms::capacity(&self.license) {
+            None => LentSeats::None,
+            Some(u32::MAX) => LentSeats::Unlimited,
+            Some(seats) => LentSeats::Limit(seats),
+        }
+    }
+}
+
+/// The number of seats that the server lends for a license.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LentSeats {
+    /// The license has no floating seats.
+    None,
+    /// The number has no limit.
+    Unlimited,
+    /// This number.
+    Limit(u32),
+}
+
+impl LentSeats {
+    /// Returns the number, if there is one.
+    pub fn limit(self) -> Option<u64> {
+        match self {
+            Self::Limit(seats) => Some(u64::from(seats)),
+            Self::None | Self::Unlimited => None,
+        }
+    }
 }
 
 /// The result of an installation.

@@ -14,6 +14,7 @@ mod named_users;
 mod people;
 mod replay;
 mod sample;
+mod seat_history;
 mod seats;
 mod telemetry;
 mod tokens;
@@ -46,6 +47,7 @@ pub(super) async fn check(store: &dyn ServerStore) {
     audit::check(store).await;
     ledger::check(store).await;
     seats::check(store).await;
+    seat_history::check(store).await;
     replay::replay(&[store], async |_| {}).await;
     telemetry::check(store).await;
     webhooks::check(store).await;

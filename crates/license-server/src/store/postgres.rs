@@ -27,6 +27,7 @@ mod queries;
 mod renewals;
 mod requests;
 mod schema;
+mod seat_history;
 mod seat_rows;
 mod session;
 mod sessions;

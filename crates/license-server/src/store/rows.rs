@@ -1,7 +1,7 @@
 //! Rows of tables on their way from one database to another.
 
 /// The tables with the rows of a tenant. A table follows those to which its rows refer.
-pub(super) const TABLES: [&str; 36] = [
+pub(super) const TABLES: [&str; 39] = [
     "tenants",
     "licenses",
     "superseded_licenses",
@@ -38,6 +38,9 @@ pub(super) const TABLES: [&str; 36] = [
     "provider_values",
     "webhooks",
     "webhook_deliveries",
+    "seat_hours",
+    "seat_denials",
+    "seat_demand",
 ];
 
 /// The tables of accounts, which belong to no tenant. They move before the rows of tenants, because

@@ -24,6 +24,7 @@ mod queries;
 mod readers;
 mod requests;
 mod schema;
+mod seat_history;
 mod seat_rows;
 mod sessions;
 mod telemetry;

@@ -11,7 +11,9 @@ use license_seats::{
 };
 use serde_json::{Value, json};
 
-use crate::domain::{Actor, LicenseRecord, NewAuditEntry, PageRequest, PoolId, TenantId};
+use crate::domain::{
+    Actor, AuditFilter, LicenseRecord, NewAuditEntry, PageRequest, PoolId, TenantId,
+};
 use crate::store::{PoolReply, PoolRequest, ServerStore};
 
 /// Returns a tenant that no other check uses.
@@ -37,7 +39,10 @@ pub(super) async fn former_states(
     tenant: &TenantId,
     action: &str,
 ) -> Vec<Value> {
-    let page = store.audit(tenant, &PageRequest::first()).await.unwrap();
+    let page = store
+        .audit(tenant, &AuditFilter::default(), &PageRequest::first())
+        .await
+        .unwrap();
     let entries = page.items.iter().filter(|entry| entry.action == action);
     let former = entries.map(|entry| {
         let text = entry.before.as_deref().unwrap_or("null");
