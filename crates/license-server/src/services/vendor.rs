@@ -23,15 +23,16 @@ mod terms;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use license_core::LicenseId;
 use license_core::issue::VerifyingSigner;
+use license_core::{FeatureMatrix, LicenseId};
 use license_issuer::services::issue::Mode;
 
 pub use changes::{ReinstatementResult, RevocationResult};
 pub use issue::IssuedLicense;
 pub use ledger_files::{LedgerCopyFile, LedgerImport, LedgerLines, LedgerReport};
 pub use orders::{
-    IssueOrder, ReassignOrder, ReinstateOrder, RenewOrder, RevokeOrder, UpgradeOrder,
+    ContentChanges, IssueOrder, ReassignOrder, ReinstateOrder, RenewOrder, RevokeOrder,
+    UpgradeOrder,
 };
 
 use super::site::Site;
@@ -73,6 +74,11 @@ pub struct VendorService {
 impl VendorService {
     pub(super) fn new(site: Arc<Site>) -> Self {
         Self { site }
+    }
+
+    /// Returns the feature matrix of the product.
+    pub fn matrix(&self) -> &FeatureMatrix {
+        &self.site.matrix
     }
 
     /// Issues a license that certifies the key of this server, or the key of a customer's server.
