@@ -65,7 +65,7 @@ class Person:
 
     def __init__(self, suite, context, url, javascript):
         self.suite, self.context, self.url, self.javascript = suite, context, url, javascript
-        self.problems = []
+        self.problems, self.ignored = [], None
         self.page = context.new_page()
         self.page.on("console", self._console)
         self.page.on("pageerror", lambda error: self._problem(f"script error: {error}"))
@@ -78,6 +78,8 @@ class Person:
     def _console(self, message):
         # A page with an error status is one of the tests, which look at the status.
         if message.text.startswith("Failed to load resource: the server responded with a status"):
+            return
+        if self.ignored and self.ignored in message.text:
             return
         if message.type in ("error", "warning"):
             self._problem(f"console: {message.text}")
@@ -130,7 +132,24 @@ class Person:
         with self.page.expect_navigation():
             self.page.locator(within).get_by_role(role, name=name, exact=True).first.click()
 
-    def submit(self, button, within="main", **fields):
+    def navigate(self, name):
+        """Follows a link of the navigation."""
+        with self.page.expect_navigation():
+            self.page.locator("nav[aria-label=Main]").get_by_role("link", name=name, exact=True).click()
+
+    def open_form(self, link):
+        """Follows a link to a form, which opens in a dialog if scripts run. Returns the place of the
+        form."""
+        if not self.javascript:
+            with self.page.expect_navigation():
+                link.first.click()
+            return "main"
+        link.first.click()
+        self.page.locator("dialog[open]").wait_for()
+        self.focused()
+        return "dialog[open]"
+
+    def submit(self, button, within="main", twice=False, **fields):
         """Fills the form that has a button, and sends it. A field is named by its `name`."""
         form = self.page.locator(f"{within} form").filter(
             has=self.page.get_by_role("button", name=button, exact=True)
@@ -144,7 +163,7 @@ class Person:
             else:
                 field.fill(value)
         with self.page.expect_navigation():
-            form.get_by_role("button", name=button, exact=True).click()
+            form.get_by_role("button", name=button, exact=True).click(click_count=2 if twice else 1)
 
     def sign_in(self, email, password=PASSWORD):
         """Signs in at the form of the page for it."""
@@ -213,15 +232,15 @@ class Person:
             self.check(found["isVisible"], f"the focus on {found} cannot be seen")
         return found["name"]
 
-    def tab_to(self, name):
-        """Presses the Tab key until the focus is on an element with this name."""
+    def tab_to(self, *names):
+        """Presses the Tab key until the focus is on an element whose name begins with one of these."""
         seen = []
         for _ in range(120):
             self.page.keyboard.press("Tab")
             seen.append(self.focused())
-            if seen[-1].startswith(name):
+            if seen[-1].startswith(names):
                 return
-        self.check(False, f"the Tab key does not reach {name!r}: {seen}")
+        self.check(False, f"the Tab key does not reach {names}: {seen}")
 
     def press(self, key="Enter"):
         """Presses a key that leads to another page."""

@@ -7,6 +7,8 @@
     reason = "a test fails by panicking"
 )]
 
+mod days;
+mod live;
 mod names;
 mod people;
 mod sign_in;

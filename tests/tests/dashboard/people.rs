@@ -29,7 +29,7 @@ pub(super) fn invite(
     let link = invitation["link"].as_str().unwrap();
     let (_, token) = link.split_once('#').unwrap();
     let body = json!({"token": token, "name": name, "password": PASSWORD});
-    server.post("/api/v1/invitations/accept", &body).expect(201);
+    server.post("/api/v1/invitations/accept", &body).expect(200);
     email
 }
 

@@ -30,7 +30,8 @@ impl Site {
 
     /// Issues a license for the server to a file of the workstation.
     pub(super) fn issue(&self, file: &str, customer: &str, terms: &str) -> RunOutput {
-        let issue = Run::keygen(&self.workstation).args(words("issue --json --key vendor.key"));
+        let issue =
+            Run::keygen(&self.workstation).args(words("issue --json --force --key vendor.key"));
         let issue = issue.args(["--customer", customer, "--server-key", "server.request"]);
         issue.args(words(terms)).args(["--out", file]).run()
     }

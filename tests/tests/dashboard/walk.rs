@@ -80,7 +80,7 @@ fn use_seats(server: &Server, administrator: &Administrator<'_>, license: &Insta
     for (number, name) in (10_u32..).zip(names::all(256)) {
         acquire(server, license, number, &name, true).expect(202);
     }
-    let pool = administrator.get("/api/v1/pools").expect(200)["items"][0]["id"].clone();
+    let pool = administrator.get("/api/v1/pools").expect(200)["items"][0]["pool"].clone();
     let session = format!("sess_{:032x}", 3);
     let path = format!(
         "/api/v1/pools/{}/leases/{session}/end",
