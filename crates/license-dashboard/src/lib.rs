@@ -30,6 +30,7 @@ mod cell;
 mod form;
 mod frame;
 mod page;
+mod qr;
 mod table;
 mod text;
 
@@ -42,4 +43,5 @@ pub use cell::{Action, ActionStyle, Cell};
 pub use form::{Field, Form, Kind};
 pub use frame::{Frame, NavigationGroup, NavigationItem, Viewer};
 pub use page::Page;
+pub use qr::qr_code;
 pub use table::{Column, Table};

@@ -6,17 +6,30 @@
 
 #![allow(dead_code, reason = "pages that use the rest follow")]
 
+mod account;
+mod audit;
 mod context;
 mod errors;
+mod events;
 mod form;
+mod groups;
+mod identity_providers;
 mod ledger;
 mod licenses;
+mod links;
+mod list;
 mod machines;
+mod named_users;
 mod navigation;
 mod overview;
 mod pages;
+mod people;
 mod reply;
+mod settings;
+mod setup;
 mod sign_in;
+mod tokens;
+mod webhooks;
 
 use axum::Router;
 use axum::http::{HeaderValue, header};
@@ -37,6 +50,13 @@ pub(super) fn router(app: &App) -> Router<App> {
     let pages = machines::pages(pages);
     let pages = ledger::pages(pages);
     let pages = sign_in::pages(pages);
+    let pages = setup::pages(links::pages(pages));
+    let pages = account::pages(pages);
+    let pages = groups::pages(people::pages(pages));
+    let pages = named_users::pages(pages);
+    let pages = events::pages(audit::pages(pages));
+    let pages = webhooks::pages(tokens::pages(pages));
+    let pages = settings::pages(identity_providers::pages(pages));
     pages
         .finish()
         .merge(assets())

@@ -44,7 +44,8 @@ const CSRF_TOKEN: &str = "csrf_token";
 /// The media type of forms.
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// The values of a form, without its token. Unknown and missing fields are refused.
+/// The values of a form, without its token. Unknown and missing fields are refused. A field that
+/// occurs several times has its values in lines.
 pub(super) struct PageForm<T>(pub(super) T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for PageForm<T> {
@@ -54,6 +55,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for PageForm<T> {
         let (parts, _) = request.into_parts();
         let mut fields = fields(&parts)?;
         fields.retain(|(name, _)| name != CSRF_TOKEN);
+        let fields = joined(fields);
         let text = serde_urlencoded::to_string(fields).unwrap_or_default();
         let form = serde_urlencoded::from_str(&text);
         form.map(Self).map_err(|error| {
@@ -101,6 +103,22 @@ fn is_from_own_page(headers: &HeaderMap) -> bool {
     };
     let origin = host_of(header::ORIGIN);
     origin.is_some() && origin == host_of(header::HOST)
+}
+
+/// Joins the values of a field that occurs several times, such as those of several choices, with
+/// line breaks.
+fn joined(fields: Vec<(String, String)>) -> Vec<(String, String)> {
+    let mut joined: Vec<(String, String)> = Vec::new();
+    for (name, value) in fields {
+        match joined.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, values)) => {
+                values.push('\n');
+                values.push_str(&value);
+            }
+            None => joined.push((name, value)),
+        }
+    }
+    joined
 }
 
 /// Returns the fields of a form in their order.

@@ -44,6 +44,23 @@ const GROUPS: &[(&str, &[Entry])] = &[
             },
         ],
     ),
+    (
+        "Organization",
+        &[
+            entry("People", "/people", Some(P::ReadPeople)),
+            entry("Groups", "/groups", Some(P::ReadPeople)),
+            entry("Audit trail", "/audit", Some(P::ReadAudit)),
+            entry("Events", "/events", Some(P::ReadAudit)),
+            entry("Webhooks", "/webhooks", Some(P::ReadWebhooks)),
+            entry("API tokens", "/tokens", Some(P::ReadTokens)),
+            entry(
+                "Identity providers",
+                "/identity-providers",
+                Some(P::ReadSettings),
+            ),
+            entry("Settings", "/settings", Some(P::ReadSettings)),
+        ],
+    ),
 ];
 
 /// Returns the links that a person may follow. `path`: the current page.
