@@ -13,7 +13,12 @@ mod navigation;
 mod overview;
 mod pages;
 mod reply;
+mod seat_charts;
+mod seat_planning;
+mod seat_policy;
+mod seats;
 mod sign_in;
+mod usage;
 
 use axum::Router;
 use axum::http::{HeaderValue, header};
@@ -31,6 +36,10 @@ use pages::Pages;
 pub(super) fn router(app: &App) -> Router<App> {
     let pages = Pages::new(app);
     let pages = overview::pages(pages);
+    let pages = seats::pages(pages);
+    let pages = seat_policy::pages(pages);
+    let pages = usage::pages(pages);
+    let pages = seat_planning::pages(pages);
     let pages = sign_in::pages(pages);
     pages
         .finish()
