@@ -25,10 +25,15 @@ mod overview;
 mod pages;
 mod people;
 mod reply;
+mod seat_charts;
+mod seat_planning;
+mod seat_policy;
+mod seats;
 mod settings;
 mod setup;
 mod sign_in;
 mod tokens;
+mod usage;
 mod webhooks;
 
 use axum::Router;
@@ -49,6 +54,10 @@ pub(super) fn router(app: &App) -> Router<App> {
     let pages = licenses::pages(pages);
     let pages = machines::pages(pages);
     let pages = ledger::pages(pages);
+    let pages = seats::pages(pages);
+    let pages = seat_policy::pages(pages);
+    let pages = usage::pages(pages);
+    let pages = seat_planning::pages(pages);
     let pages = sign_in::pages(pages);
     let pages = setup::pages(links::pages(pages));
     let pages = account::pages(pages);

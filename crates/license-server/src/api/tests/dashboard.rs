@@ -2,6 +2,7 @@
 
 mod licenses;
 mod people;
+mod seats;
 
 use std::sync::Arc;
 
