@@ -29,8 +29,13 @@ async fn start_site() -> (Dashboard, PageBrowser) {
     for (number, customer) in [(1, "ACME Ltd"), (2, HOSTILE)] {
         let file = token(number, |draft| draft.customer = customer.to_owned());
         let fields = [("file", file.as_str())];
-        let answer = dashboard.submit(&browser, "/licenses/install", &fields).await;
-        assert_eq!(answer.expect_redirect(), format!("/licenses/{}", id(number)));
+        let answer = dashboard
+            .submit(&browser, "/licenses/install", &fields)
+            .await;
+        assert_eq!(
+            answer.expect_redirect(),
+            format!("/licenses/{}", id(number))
+        );
     }
     (dashboard, browser)
 }
@@ -94,7 +99,9 @@ async fn a_file_that_is_refused_is_shown_again_with_the_reason() {
     let (dashboard, browser) = start_site().await;
     for file in ["", "</textarea><b>no license", "-----BEGIN LICENSE-----"] {
         let fields = [("file", file)];
-        let answer = dashboard.submit(&browser, "/licenses/install", &fields).await;
+        let answer = dashboard
+            .submit(&browser, "/licenses/install", &fields)
+            .await;
         let answer = answer.expect(400);
         answer.shows("Install");
         assert!(!answer.html.contains("<b>no license"), "{}", answer.html);
