@@ -35,7 +35,8 @@ def change(person, action, expected, **fields):
     for text in expected:
         person.sees(text)
     person.submit({"Renew": "Issue the renewal", "Upgrade": "Issue the upgrade"}[action])
-    person.sees("The license is active")
+    # A renewal starts when the license before it ends.
+    person.sees("Starts later" if action == "Renew" else "The license is active")
 
 
 def revoke(person, license, reason):

@@ -190,8 +190,8 @@ impl VendorService {
     /// # Errors
     ///
     /// Returns `WRONG_ROLE` on a site server, and `STORAGE_FAILED` if the copy cannot be written.
-    pub async fn copy_ledger_file(&self, actor: &Actor) -> Result<LedgerCopyFile, Refusal> {
-        ledger_files::copy_file(&self.site, actor).await
+    pub async fn copy_ledger_file(&self) -> Result<LedgerCopyFile, Refusal> {
+        ledger_files::copy_file(&self.site).await
     }
 
     /// Verifies the hash chain of the ledger.

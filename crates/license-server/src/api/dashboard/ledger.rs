@@ -62,7 +62,7 @@ async fn export(context: PageContext) -> PageReply {
 
 async fn file(context: PageContext) -> Result<Response, crate::api::problem::Problem> {
     let vendor = &context.services()?.vendor;
-    Ok(file_of(vendor.copy_ledger_file(context.actor()?).await?))
+    Ok(file_of(vendor.copy_ledger_file().await?))
 }
 
 #[derive(Deserialize)]
