@@ -32,7 +32,26 @@ const fn entry(label: &'static str, href: &'static str, needs: Option<P>) -> Ent
 
 /// The navigation of a person with all permissions.
 const GROUPS: &[(&str, &[Entry])] = &[
-    ("Use", &[entry("Overview", "/", None)]),
+    (
+        "Use",
+        &[
+            entry("Overview", "/", None),
+            entry("Seats", "/seats", Some(P::ReadSeats)),
+            entry("Usage", "/usage", Some(P::ReadUsage)),
+            entry("Seat planning", "/seat-planning", Some(P::ReadSeats)),
+        ],
+    ),
+    (
+        "Licenses",
+        &[
+            entry("Licenses", "/licenses", Some(P::ReadLicenses)),
+            entry("Machines", "/machines", Some(P::ReadLicenses)),
+            Entry {
+                servers: Servers::Vendor,
+                ..entry("Ledger", "/ledger", Some(P::ReadLedger))
+            },
+        ],
+    ),
     (
         "Organization",
         &[
