@@ -134,7 +134,7 @@ fn row(license: &LicenseId, view: NamedUserView, may: bool, names: &Names) -> Ve
         Cell::text(user.email.to_string()),
         state,
         Cell::Time(user.assigned_at),
-        names.cell(&user.assigned_by),
+        names.short(&user.assigned_by),
         view.place_free_at
             .map_or_else(|| Cell::text("The removal"), Cell::Time),
     ];

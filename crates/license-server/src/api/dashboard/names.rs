@@ -39,6 +39,11 @@ impl Names {
         self.0.get(text).map(String::as_str)
     }
 
+    /// Returns the name of an id, or the id, for a narrow column.
+    pub(super) fn short(&self, text: &str) -> Cell {
+        self.get(text).map_or_else(|| Cell::code(text), Cell::text)
+    }
+
     /// Returns the name of an id with the id below it, or the id.
     pub(super) fn cell(&self, text: &str) -> Cell {
         match self.get(text) {

@@ -139,7 +139,7 @@ async fn open_invitations(
         let mut cells = vec![
             Cell::text(invitation.email.to_string()),
             role_cell(invitation.role),
-            names.cell(&invitation.created_by),
+            names.short(&invitation.created_by),
             Cell::text(sent),
             Cell::Time(invitation.expires_at),
         ];

@@ -71,16 +71,14 @@ async fn create_account(
         )),
         Err(problem) => {
             let form = account_form(&secret, &sent.name, &sent.email);
-            Ok(refused(account_page(&secret), form, &problem))
+            Ok(refused(account_page(), form, &problem))
         }
     }
 }
 
-fn account_page(secret: &str) -> Page {
-    let token = format!("/setup/{secret}/token");
+fn account_page() -> Page {
     Page::new(Frame::new("Create the first administrator"))
         .with("The link works once. The account signs in to these pages.")
-        .with(vec![Action::link("Create an API token instead", token)])
 }
 
 fn account_form(secret: &str, name: &str, email: &str) -> Form {

@@ -98,7 +98,7 @@ fn row(context: &PageContext, token: ApiToken, now: DateTime<Utc>, names: &Names
         Cell::text(token.name),
         state,
         Cell::text(token.scopes.names().join(", ")),
-        names.cell(&token.created_by),
+        names.short(&token.created_by),
         Cell::Time(token.created_at),
         token.last_used_on.map_or(Cell::Empty, Cell::Date),
         Cell::time(token.expires_at),

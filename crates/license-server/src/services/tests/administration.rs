@@ -1,15 +1,20 @@
 //! Setup, API tokens and usage reports.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use license_core::usage::{OpenPeriod, UsageCounts};
 use license_core::{ProductCode, time};
 
-use super::{TestServer, at};
+use super::{TestServer, at, config};
+use crate::clock::ManualClock;
 use crate::domain::{
     Actor, IdempotencyKey, PageRequest, Permissions, Principal, Refusal, RefusalKind, Role, Scopes,
-    StoredResponse,
+    StoredResponse, TenantId,
 };
-use crate::services::{NewToken, RequestStart, tokens};
+use crate::services::{NewToken, OrganizationDeletion, RequestStart, TenantServices, tokens};
+use crate::store::ServerStore;
+use crate::store::sqlite::SqliteStore;
 
 #[tokio::test]
 async fn the_first_administrator_comes_from_a_link_that_works_once_within_a_day() {
@@ -282,4 +287,34 @@ async fn old_records_of_requests_are_deleted() {
     }
     let forgotten = begin(b"a").await.unwrap();
     assert!(matches!(forgotten, RequestStart::New(_)), "{forgotten:?}");
+}
+
+#[tokio::test]
+async fn a_server_forgets_an_organization_that_another_server_has_deleted() {
+    let directory = tempfile::tempdir().unwrap();
+    let clock = Arc::new(ManualClock::new(at("2027-01-15T09:00:00Z")));
+    let store = SqliteStore::open(directory.path(), Arc::<ManualClock>::clone(&clock));
+    let store: Arc<dyn ServerStore> = Arc::new(store.unwrap());
+    let open = || TenantServices::open(config(Arc::clone(&store), &clock));
+    let (one, other) = (open().await.unwrap(), open().await.unwrap());
+    let tenants = [1, 2].map(|number| TenantId::new(uuid::Uuid::from_u128(number)));
+    let mut opened = Vec::new();
+    for tenant in &tenants {
+        let services = other.of(tenant).await.unwrap();
+        services
+            .groups
+            .create(&Actor::Console, "Design")
+            .await
+            .unwrap();
+        opened.push(Arc::downgrade(&services));
+    }
+    let caller = Principal::console(tenants[0].clone());
+    let order = OrganizationDeletion {
+        organization: tenants[0].to_string(),
+        proof: None,
+    };
+    one.delete(&caller, None, order).await.unwrap();
+    other.tick_others().await.unwrap();
+    let is_kept: Vec<_> = opened.iter().map(|one| one.upgrade().is_some()).collect();
+    assert_eq!(is_kept, [false, true]);
 }
