@@ -137,7 +137,7 @@ fn row(query: &TrailQuery, entry: &AuditEntry) -> Vec<Cell> {
         Cell::link(with_query("/audit", &values), value)
     };
     vec![
-        Cell::text(entry.at.clone()),
+        time(entry),
         narrowed("actor", &entry.actor),
         narrowed("action", &entry.action),
         if entry.subject.is_empty() {
@@ -150,6 +150,11 @@ fn row(query: &TrailQuery, entry: &AuditEntry) -> Vec<Cell> {
     ]
 }
 
+fn time(entry: &AuditEntry) -> Cell {
+    let time = license_core::time::parse_instant(&entry.at);
+    time.map_or_else(|_| Cell::text(entry.at.clone()), Cell::Time)
+}
+
 async fn show(context: PageContext, StrictPath(seq): StrictPath<u64>) -> PageReply {
     let before = Cursor::after(seq.saturating_sub(1).to_string());
     let page_of = PageRequest::new(Some(before), Some(1));
@@ -157,7 +162,7 @@ async fn show(context: PageContext, StrictPath(seq): StrictPath<u64>) -> PageRep
     let entry = found.pop().filter(|entry| entry.seq == seq);
     let entry = entry.ok_or_else(|| not_found("entry"))?;
     let facts = Facts::new()
-        .fact("Time", Cell::text(entry.at.clone()))
+        .fact("Time", time(&entry))
         .fact("Who", Cell::code(entry.actor.clone()))
         .fact("Address", Cell::optional(entry.address.clone()))
         .fact("Action", Cell::code(entry.action.clone()))
