@@ -9,6 +9,9 @@
 mod context;
 mod errors;
 mod form;
+mod ledger;
+mod licenses;
+mod machines;
 mod navigation;
 mod overview;
 mod pages;
@@ -23,7 +26,6 @@ use axum::routing::get;
 use license_dashboard::Asset;
 
 use super::App;
-use super::body;
 use super::paths;
 use pages::Pages;
 
@@ -31,6 +33,9 @@ use pages::Pages;
 pub(super) fn router(app: &App) -> Router<App> {
     let pages = Pages::new(app);
     let pages = overview::pages(pages);
+    let pages = licenses::pages(pages);
+    let pages = machines::pages(pages);
+    let pages = ledger::pages(pages);
     let pages = sign_in::pages(pages);
     pages
         .finish()
@@ -38,7 +43,7 @@ pub(super) fn router(app: &App) -> Router<App> {
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn(errors::as_pages))
-        .layer(from_fn_with_state(app.clone(), body::receive))
+        .layer(from_fn_with_state(app.clone(), form::receive))
 }
 
 /// Returns the routes of the assets. Their paths change with their content.

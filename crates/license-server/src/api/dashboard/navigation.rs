@@ -31,7 +31,20 @@ const fn entry(label: &'static str, href: &'static str, needs: Option<P>) -> Ent
 }
 
 /// The navigation of a person with all permissions.
-const GROUPS: &[(&str, &[Entry])] = &[("Use", &[entry("Overview", "/", None)])];
+const GROUPS: &[(&str, &[Entry])] = &[
+    ("Use", &[entry("Overview", "/", None)]),
+    (
+        "Licenses",
+        &[
+            entry("Licenses", "/licenses", Some(P::ReadLicenses)),
+            entry("Machines", "/machines", Some(P::ReadLicenses)),
+            Entry {
+                servers: Servers::Vendor,
+                ..entry("Ledger", "/ledger", Some(P::ReadLedger))
+            },
+        ],
+    ),
+];
 
 /// Returns the links that a person may follow. `path`: the current page.
 pub(super) fn navigation(
