@@ -33,7 +33,6 @@ pub const EVENT_KINDS: &[&str] = &[
     "invitation.create",
     "invitation.withdraw",
     "lease.end",
-    "ledger.copy",
     "ledger.import",
     "license.install",
     "license.issue",
