@@ -123,22 +123,6 @@ fn is_from_own_page(headers: &HeaderMap) -> bool {
     origin.is_some() && origin == host_of(header::HOST)
 }
 
-/// Joins the values of a field that occurs several times, such as those of several choices, with
-/// line breaks.
-fn joined(fields: Vec<(String, String)>) -> Vec<(String, String)> {
-    let mut joined: Vec<(String, String)> = Vec::new();
-    for (name, value) in fields {
-        match joined.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, values)) => {
-                values.push('\n');
-                values.push_str(&value);
-            }
-            None => joined.push((name, value)),
-        }
-    }
-    joined
-}
-
 /// Returns the fields of a form in their order.
 fn fields(request: &Parts) -> Result<Vec<(String, String)>, Problem> {
     let media_type = request.headers.get(header::CONTENT_TYPE);
