@@ -31,6 +31,7 @@ mod chart;
 mod form;
 mod frame;
 mod page;
+mod qr;
 mod table;
 mod text;
 
@@ -44,4 +45,5 @@ pub use chart::{Chart, Series, SeriesStyle};
 pub use form::{Field, Form, Kind};
 pub use frame::{Frame, NavigationGroup, NavigationItem, Viewer};
 pub use page::Page;
+pub use qr::qr_code;
 pub use table::{Column, Table};

@@ -44,6 +44,7 @@ fn page(text: &str) -> String {
         .other_target(text, text)
         .field(Field::text(text, text).value(text).help(text).error(text))
         .field(Field::new(Kind::Lines, text, text).value(text))
+        .field(Field::new(Kind::File, text, text).value(text))
         .field(Field::new(Kind::Choice(choices), text, text).value(text))
         .field(Field::new(Kind::Choices(chosen), text, text))
         .field(Field::new(Kind::Check, text, text));

@@ -170,7 +170,7 @@ impl EndBody {
 
     /// Returns the reason, which other people read.
     pub(super) fn reason(&self) -> Result<String, Problem> {
-        end_reason(&self.reason)
+        reason(&self.reason)
     }
 }
 
@@ -377,7 +377,7 @@ pub(super) fn pool(text: &str) -> Result<PoolId, Problem> {
     PoolId::parse(text).ok_or_else(|| not_found("pool"))
 }
 
-/// Parses the way in which a lease ends.
+/// Parses how a lease ends.
 pub(super) fn end_mode(text: &str) -> Result<EndMode, Problem> {
     match text {
         "soft" => Ok(EndMode::Soft),
@@ -390,7 +390,7 @@ pub(super) fn end_mode(text: &str) -> Result<EndMode, Problem> {
 }
 
 /// Checks a reason, which other people read.
-pub(super) fn end_reason(text: &str) -> Result<String, Problem> {
+pub(super) fn reason(text: &str) -> Result<String, Problem> {
     let text = text.trim();
     let is_line = !text.chars().any(char::is_control);
     match text.chars().count() {

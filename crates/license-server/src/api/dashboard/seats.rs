@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use self::lists::PoolLists;
 use super::context::PageContext;
+use super::list::{next, with_query};
 use super::pages::Pages;
 use super::reply::{PageReply, html};
 use crate::api::pages::{PageQuery, StrictQuery};
@@ -80,10 +81,7 @@ async fn list(context: PageContext, StrictQuery(query): StrictQuery<ListQuery>) 
          number of seats.",
     );
     table.first = (!is_first).then(|| SEATS.to_owned());
-    table.next = found
-        .next
-        .as_ref()
-        .map(|next| with_query(SEATS, &[("cursor", next.as_str())]));
+    table.next = next(SEATS, &[], found.next.clone());
     table.live = Some("pools".to_owned());
     let mut frame = context.frame("Seats");
     frame.events = Some("/api/v1/pools".to_owned());
@@ -139,7 +137,7 @@ pub(super) enum PoolTab {
 /// Returns the links to the pages of a pool.
 pub(super) fn tabs(pool: &PoolId, current: PoolTab) -> Tabs {
     let base = path_of(pool);
-    let of_pool = [("pool", pool.as_str())];
+    let of_pool = [("pool", Some(pool.as_str()))];
     Tabs::new("Pool")
         .tab("Seats", base.clone(), current == PoolTab::Seats)
         .tab(
@@ -163,12 +161,6 @@ pub(super) fn path_of(pool: &PoolId) -> String {
 /// Returns a text as a segment of a path.
 pub(super) fn segment(text: &str) -> String {
     utf8_percent_encode(text, SEGMENT).to_string()
-}
-
-/// Returns a path with a query.
-pub(super) fn with_query(path: &str, query: &[(&str, &str)]) -> String {
-    let query = serde_urlencoded::to_string(query).unwrap_or_default();
-    format!("{path}?{query}")
 }
 
 /// Returns the name of a pool for people: the product and the end of the id of its license.

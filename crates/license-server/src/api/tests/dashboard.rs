@@ -1,5 +1,7 @@
 //! Pages: sign in with a form, forms and their tokens, errors, and who may open what.
 
+mod licenses;
+mod people;
 mod seats;
 
 use std::sync::Arc;

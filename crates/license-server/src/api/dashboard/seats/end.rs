@@ -13,7 +13,7 @@ use crate::api::dashboard::form::PageForm;
 use crate::api::dashboard::reply::{PageReply, done, html};
 use crate::api::pages::StrictQuery;
 use crate::api::paths::{StrictPath, not_found};
-use crate::api::pools::{end_mode, end_reason, pool};
+use crate::api::pools::{end_mode, pool, reason};
 use crate::api::problem::Problem;
 use crate::api::seats::session;
 use crate::domain::PoolId;
@@ -68,7 +68,7 @@ async fn end(
     session: SessionId,
     sent: &EndForm,
 ) -> Result<EndReply, Problem> {
-    let (mode, reason) = (end_mode(&sent.mode)?, end_reason(&sent.reason)?);
+    let (mode, reason) = (end_mode(&sent.mode)?, reason(&sent.reason)?);
     let seq = match sent.seq.as_str() {
         "" => None,
         seq => Some(Seq(seq.parse().map_err(|_| not_found("lease"))?)),

@@ -5,7 +5,8 @@ use license_core::claims::LeaseMode;
 use license_core::time::{humanize, saturating_sub};
 use license_dashboard::{Action, Cell, Column, EmptyState, Table, Tone};
 
-use super::{ShowQuery, with_query};
+use super::ShowQuery;
+use crate::api::dashboard::list::with_query;
 use crate::domain::Page;
 use crate::services::{LeaseView, TicketView};
 
@@ -100,13 +101,7 @@ impl PoolLists<'_> {
 
     /// Returns the path of the page with these positions in the lists.
     fn path(&self, leases: Option<&str>, queue: Option<&str>) -> String {
-        let leases = leases.map(|cursor| ("leases", cursor));
-        let queue = queue.map(|cursor| ("queue", cursor));
-        let query: Vec<_> = leases.into_iter().chain(queue).collect();
-        match query.as_slice() {
-            [] => self.base.clone(),
-            query => with_query(&self.base, query),
-        }
+        with_query(&self.base, &[("leases", leases), ("queue", queue)])
     }
 }
 
