@@ -15,6 +15,7 @@ mod ledger;
 mod license;
 mod machine;
 mod member;
+mod money;
 mod named_user;
 mod node;
 mod page;
@@ -61,6 +62,7 @@ pub use member::{
     DeletionOutcome, Invitation, JoinOutcome, Member, MemberOutcome, Membership, TenantDeletion,
     may_give,
 };
+pub use money::{Currency, Money};
 pub use named_user::{
     AssignOutcome, Assigning, MAX_NAMED_USERS, NamedUser, NamedUserKey, NamedUserTerms,
     NewNamedUser, available_at,
