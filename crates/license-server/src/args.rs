@@ -106,6 +106,12 @@ LICENSE_SERVER_PEER_RATE, and a member of license-server.toml such as peer_rate:
                             addresses
   webhook_http              on, or off if webhooks need https in these networks
   webhook_ca_file           authorities of the certificates of webhooks, in PEM
+  stripe_key_file           file with the secret key of Stripe, for billing
+  stripe_webhook_secret_file
+                            file with the secret of the webhook of Stripe; two
+                            lines while it is changed
+  stripe_api_url            interface of Stripe
+  billing_grace_days        days in which a late payment has no effect
   log                       filter such as info or license_server=debug
   log_format                auto (JSON unless on a terminal), json or text
 
@@ -431,6 +437,18 @@ setting_args! {
     /// Authorities of the certificates of webhooks (PEM)
     #[arg(hide = true)]
     webhook_ca_file: "FILE";
+    /// File with the secret key of Stripe
+    #[arg(hide = true)]
+    stripe_key_file: "FILE";
+    /// File with the secret of the webhook of Stripe
+    #[arg(hide = true)]
+    stripe_webhook_secret_file: "FILE";
+    /// Interface of Stripe
+    #[arg(hide = true)]
+    stripe_api_url: "URL";
+    /// Days in which a late payment has no effect
+    #[arg(hide = true)]
+    billing_grace_days: "DAYS";
     /// Filter of the logs, such as info or license_server=debug
     log: "FILTER";
     /// Format of the logs: auto (JSON unless on a terminal), json or text

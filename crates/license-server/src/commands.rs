@@ -3,6 +3,7 @@
 mod account;
 mod audit;
 mod backup;
+mod billing;
 mod check_config;
 mod database;
 mod init;

@@ -1,5 +1,6 @@
 //! The configuration of the server, from options, variables and one TOML file.
 
+mod billing;
 mod file;
 mod mail;
 mod reader;
@@ -17,9 +18,10 @@ use license_issuer::signer::KeyLocation;
 
 use crate::network::{DestinationPolicy, Network};
 
+pub(crate) use billing::BillingConfig;
 pub(crate) use mail::{AccountConfig, MailConfig, MailServer};
 use reader::{Reader, log_filter, log_format, public_url, server_name};
-pub(crate) use service::{ServiceConfig, without_password};
+pub(crate) use service::{ServiceConfig, private_text, without_password};
 pub(crate) use setting::{SETTINGS, Setting};
 pub(crate) use settings::Settings;
 
@@ -62,6 +64,8 @@ pub(crate) struct Config {
     pub(crate) webhooks: DestinationPolicy,
     /// The file with the authorities of the certificates of webhooks.
     pub(crate) webhook_ca_file: Option<PathBuf>,
+    /// The payment provider. `None`: the server sells nothing.
+    pub(crate) billing: Option<BillingConfig>,
     pub(crate) log: String,
     pub(crate) log_format: LogFormat,
 }
@@ -172,6 +176,7 @@ impl Config {
                 "remove database for a vendor's server, or ledger and signing_key for a site server",
             ));
         }
+        let billing = reader.billing(vendor.is_some())?;
         let config = Self {
             is_default_dir: data_dir.is_none(),
             options: settings.server_options(),
@@ -206,6 +211,7 @@ impl Config {
                 allows_http: reader.switch("webhook_http")?,
             },
             webhook_ca_file: reader.path("webhook_ca_file"),
+            billing,
             log: reader.parsed("log", log_filter)?,
             log_format: reader.parsed("log_format", log_format)?,
         };

@@ -5,6 +5,7 @@ mod activation;
 mod actor;
 mod api_token;
 mod audit;
+mod billing;
 mod database;
 mod email;
 mod event;
@@ -41,6 +42,12 @@ pub use actor::Actor;
 pub use api_token::{ApiToken, Scope, Scopes, SecretDigest};
 pub use audit::{
     AuditCheckpoint, AuditEntry, AuditFault, AuditLine, AuditLineError, AuditReport, NewAuditEntry,
+};
+pub use billing::{
+    BillingCustomer, BillingEvent, BillingEventState, BillingPlan, BillingReason, BillingState,
+    BillingSubscription, CurrentLicense, Entitlement, EventOutcome, InvoiceStatus, LicenseStep,
+    NewBillingEvent, Pause, PlannedTerms, ProviderInvoice, ProviderSubscription, SubscriptionItem,
+    SubscriptionStatus, UnmappedPrice, is_provider_id,
 };
 pub use database::{DatabaseStatus, MoveReport, RedisStatus};
 pub use email::EmailAddress;

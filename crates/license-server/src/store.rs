@@ -8,6 +8,7 @@
 
 mod accounts;
 mod administration;
+mod billing;
 #[cfg(test)]
 mod conformance;
 mod error;
@@ -42,6 +43,7 @@ use crate::domain::NodeStatus;
 
 pub use accounts::{AccountStore, AccountTrail};
 pub use administration::AdministrationStore;
+pub use billing::BillingStore;
 pub use error::{PostgresError, ServerStoreError};
 pub use groups::{GroupStore, SeatUser};
 pub use identities::IdentityStore;
@@ -72,6 +74,7 @@ pub trait ServerStore:
     + LedgerStore
     + TelemetryStore
     + WebhookStore
+    + BillingStore
 {
     /// Copies a consistent snapshot to a new file, which only its owner can access.
     async fn back_up(&self, to: &Path) -> Result<(), ServerStoreError>;

@@ -5,6 +5,7 @@ use license_cli_support::{
 };
 use serde_json::{Map, Value, json};
 
+use super::billing;
 use super::database::{not_opened, postgres, redis};
 use crate::certificate::CertificateFiles;
 use crate::config::{self, Config, SETTINGS, Setting, Settings, Tls, without_password};
@@ -71,6 +72,9 @@ fn check_files(config: &Config, terminal: &Terminal) -> Result<(), Failure> {
     }
     if let Some(mail) = &config.mail {
         mail::check(mail)?;
+    }
+    if let Some(billing) = &config.billing {
+        billing::stripe(billing)?;
     }
     config.login.as_ref().map_or(Ok(()), login::check)
 }

@@ -51,7 +51,7 @@ impl Setting {
 }
 
 /// All settings, in the order in which `license-server check-config` shows them.
-pub(crate) const SETTINGS: [Setting; 51] = [
+pub(crate) const SETTINGS: [Setting; 55] = [
     Setting::path("data_dir", "license-server in the user data directory"),
     Setting::optional("database", "SQLite in the data directory"),
     Setting::path("database_password_file", "none"),
@@ -104,6 +104,10 @@ pub(crate) const SETTINGS: [Setting; 51] = [
     Setting::optional("webhook_networks", "public addresses only"),
     Setting::value("webhook_http", "off"),
     Setting::path("webhook_ca_file", "the roots of Mozilla"),
+    Setting::path("stripe_key_file", "none: no billing"),
+    Setting::path("stripe_webhook_secret_file", "none"),
+    Setting::value("stripe_api_url", "https://api.stripe.com"),
+    Setting::value("billing_grace_days", "30"),
     Setting::value("log", "info"),
     Setting::value("log_format", "auto"),
 ];

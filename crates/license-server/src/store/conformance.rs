@@ -3,6 +3,7 @@
 mod acquires;
 mod administration;
 mod audit;
+mod billing;
 mod deletion;
 mod deliveries;
 mod groups;
@@ -48,5 +49,6 @@ pub(super) async fn check(store: &dyn ServerStore) {
     telemetry::check(store).await;
     webhooks::check(store).await;
     deliveries::check(store).await;
+    billing::check(store).await;
     deletion::check(store).await;
 }

@@ -1,7 +1,7 @@
 //! Rows of tables on their way from one database to another.
 
 /// The tables with the rows of a tenant. A table follows those to which its rows refer.
-pub(super) const TABLES: [&str; 33] = [
+pub(super) const TABLES: [&str; 38] = [
     "tenants",
     "licenses",
     "superseded_licenses",
@@ -35,6 +35,11 @@ pub(super) const TABLES: [&str; 33] = [
     "provider_values",
     "webhooks",
     "webhook_deliveries",
+    "billing_plans",
+    "billing_customers",
+    "billing_subscriptions",
+    "billing_events",
+    "billing_marks",
 ];
 
 /// The tables of accounts, which belong to no tenant. They move before the rows of tenants, because

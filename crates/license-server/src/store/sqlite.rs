@@ -3,6 +3,7 @@
 mod accounts;
 mod audit;
 mod backup;
+mod billing;
 mod connection;
 mod deletion;
 mod deliveries;

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod administration;
+mod billing;
 mod groups;
 mod identities;
 mod ledger;
