@@ -2,6 +2,7 @@
 
 mod account;
 mod activations;
+mod anomalies;
 mod audit;
 mod body;
 mod check_ins;
@@ -19,6 +20,7 @@ mod invitations;
 mod licenses;
 mod login;
 mod members;
+mod metering;
 mod named_users;
 mod numbers;
 mod observe;

@@ -102,6 +102,15 @@ LICENSE_SERVER_PEER_RATE, and a member of license-server.toml such as peer_rate:
   idle_timeout              seconds that a connection may be idle
   shutdown_timeout          seconds for open requests when the server stops
   telemetry_days            days for which telemetry is kept; 0 accepts none
+  meters_file               file with the meters of the product
+  metering_grace_hours      hours after the end of a period in which reports
+                            still belong to it
+  anomaly_machines          new machines of a license in a day that are an
+                            anomaly, besides its seats, or off
+  anomaly_networks          networks of a license in a day that are an anomaly,
+                            or off
+  telemetry_group           smallest number of installations that telemetry
+                            shows together
   webhook_networks          networks that webhooks may reach besides public
                             addresses
   webhook_http              on, or off if webhooks need https in these networks
@@ -428,6 +437,21 @@ setting_args! {
     /// Days for which telemetry is kept; 0 accepts none
     #[arg(hide = true)]
     telemetry_days: "DAYS";
+    /// File with the meters of the product
+    #[arg(hide = true)]
+    meters_file: "FILE";
+    /// Hours after the end of a period in which reports still belong to it
+    #[arg(hide = true)]
+    metering_grace_hours: "HOURS";
+    /// New machines of a license in a day that are an anomaly, or off
+    #[arg(hide = true)]
+    anomaly_machines: "NUMBER";
+    /// Networks of a license in a day that are an anomaly, or off
+    #[arg(hide = true)]
+    anomaly_networks: "NUMBER";
+    /// Smallest number of installations that telemetry shows together
+    #[arg(hide = true)]
+    telemetry_group: "NUMBER";
     /// Networks that webhooks may reach besides public addresses
     #[arg(hide = true)]
     webhook_networks: "NETWORKS";

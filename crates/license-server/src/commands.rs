@@ -8,6 +8,7 @@ mod check_config;
 mod database;
 mod init;
 mod install;
+mod metering;
 mod migrate;
 mod opened;
 mod people;

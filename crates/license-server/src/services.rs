@@ -4,6 +4,7 @@
 //! [`Refusal`], which explains itself.
 
 mod activations;
+mod anomalies;
 mod assigned_users;
 mod audit;
 mod cache;
@@ -14,7 +15,9 @@ mod groups;
 mod idempotency;
 mod identity_providers;
 mod licenses;
+mod metering;
 mod named_users;
+mod outbox;
 mod people;
 mod pool_terms;
 mod pools;
@@ -45,6 +48,7 @@ use std::time::Duration;
 use license_core::FeatureMatrix;
 
 pub use activations::{ActivationReply, ActivationService};
+pub use anomalies::AnomalyService;
 pub use audit::AuditService;
 pub use check_ins::{CheckInReply, CheckInService};
 pub use events::EventService;
@@ -52,7 +56,11 @@ pub use groups::{GroupLease, GroupPool, GroupService};
 pub use idempotency::{IdempotencyService, RequestStart, RunningRequest};
 pub use identity_providers::{ClientSecret, IdentityProviderService};
 pub use licenses::{InstalledLicense, LicenseInstallReport, LicenseService, LicenseState};
+pub use metering::{
+    MeterSummary, MeteringService, MeteringSettings, PeriodState, UsageAdjustment, UsageSummary,
+};
 pub use named_users::{NamedUserList, NamedUserService, NamedUserView};
+pub use outbox::OutboxService;
 #[cfg(test)]
 pub(crate) use people::totp_code;
 pub use people::{
@@ -101,6 +109,9 @@ const MAX_EVENTS: u32 = 1_000_000;
 /// How long a machine is remembered after its last use.
 const MACHINE_RETENTION: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
+/// After how many ticks the server looks for anomalies. A multiple of [`CLEAN_UP_TICKS`].
+const ANOMALY_TICKS: u64 = 300;
+
 /// After how many ticks old rows are deleted.
 const CLEAN_UP_TICKS: u64 = 60;
 
@@ -128,6 +139,8 @@ pub struct ServicesConfig {
     pub people: Arc<PeopleTools>,
     /// The addresses to which webhooks may lead.
     pub(crate) webhooks: Arc<DestinationPolicy>,
+    /// The meters of the product, and the settings of metering.
+    pub metering: Arc<MeteringSettings>,
 }
 
 /// All services of a tenant.
@@ -152,6 +165,12 @@ pub struct Services {
     pub activations: ActivationService,
     /// Usage reports.
     pub usage: UsageService,
+    /// Anomalies.
+    pub anomalies: AnomalyService,
+    /// Metering.
+    pub metering: MeteringService,
+    /// Amounts for the billing provider.
+    pub outbox: OutboxService,
     /// Telemetry.
     pub telemetry: TelemetryService,
     /// Revocation lists.
@@ -223,6 +242,9 @@ impl Services {
             seats,
             activations: ActivationService::new(Arc::clone(&site)),
             usage: UsageService::new(Arc::clone(&site)),
+            anomalies: AnomalyService::new(Arc::clone(&site)),
+            metering: MeteringService::new(Arc::clone(&site)),
+            outbox: OutboxService::new(Arc::clone(&site)),
             telemetry: TelemetryService::new(Arc::clone(&site), telemetry_days),
             revocations: RevocationService::new(Arc::clone(&site)),
             trust: TrustService::new(Arc::clone(&site)),
@@ -255,6 +277,10 @@ impl Services {
             .ticks
             .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         if number.is_multiple_of(CLEAN_UP_TICKS) {
+            self.metering.tick().await?;
+            if number.is_multiple_of(ANOMALY_TICKS) {
+                self.anomalies.check().await?;
+            }
             self.clean_up().await?;
         }
         let lease_clock = self.site.store.lease_clock(&self.site.tenant).await?;

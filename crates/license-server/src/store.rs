@@ -8,6 +8,7 @@
 
 mod accounts;
 mod administration;
+mod anomalies;
 mod billing;
 #[cfg(test)]
 mod conformance;
@@ -19,6 +20,7 @@ mod licenses;
 mod limits;
 mod machines;
 mod members;
+mod metering;
 mod named_users;
 mod pool;
 pub mod postgres;
@@ -43,6 +45,7 @@ use crate::domain::NodeStatus;
 
 pub use accounts::{AccountStore, AccountTrail};
 pub use administration::AdministrationStore;
+pub use anomalies::AnomalyStore;
 pub use billing::BillingStore;
 pub use error::{PostgresError, ServerStoreError};
 pub use groups::{GroupStore, SeatUser};
@@ -51,6 +54,7 @@ pub use ledger::LedgerStore;
 pub use licenses::LicenseStore;
 pub use machines::MachineStore;
 pub use members::MemberStore;
+pub use metering::{MeteringStore, SendingClaim};
 pub use named_users::NamedUserStore;
 pub use pool::{LeaseRow, PoolReply, PoolRequest, PoolView, TicketRow};
 pub use seats::{SeatStore, TicketWaker};
@@ -75,6 +79,8 @@ pub trait ServerStore:
     + TelemetryStore
     + WebhookStore
     + BillingStore
+    + MeteringStore
+    + AnomalyStore
 {
     /// Copies a consistent snapshot to a new file, which only its owner can access.
     async fn back_up(&self, to: &Path) -> Result<(), ServerStoreError>;

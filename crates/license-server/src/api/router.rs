@@ -11,11 +11,11 @@ use utoipa_axum::routes;
 
 use super::permissions::RoutePermissions;
 use super::{
-    App, account, activations, audit, body, check_ins, credentials, dashboard, events, groups,
-    health, host, idempotency, identity_providers, invitations, licenses, members, named_users,
-    observe, oidc, openapi, organization, paths, person, pools, queue, registrations, revocations,
-    seats, sessions, setup, telemetry, tokens, trust, usage, usage_reports, validate, vendor,
-    webhooks,
+    App, account, activations, anomalies, audit, body, check_ins, credentials, dashboard, events,
+    groups, health, host, idempotency, identity_providers, invitations, licenses, members,
+    metering, named_users, observe, oidc, openapi, organization, paths, person, pools, queue,
+    registrations, revocations, seats, sessions, setup, telemetry, tokens, trust, usage,
+    usage_reports, validate, vendor, webhooks,
 };
 
 /// Returns the router of the main listener.
@@ -108,6 +108,7 @@ fn client_routes() -> OpenApiRouter<App> {
         .routes(routes!(activations::deactivate))
         .routes(routes!(revocations::newest))
         .routes(routes!(trust::list))
+        .routes(routes!(metering::own))
         .routes(routes!(setup::complete))
 }
 
@@ -172,6 +173,17 @@ fn administration_routes() -> OpenApiRouter<App> {
         .routes(routes!(usage_reports::list, usage_reports::delete))
         .routes(routes!(usage_reports::export))
         .routes(routes!(telemetry::list))
+        .routes(routes!(telemetry::summary))
+        .routes(routes!(metering::meters))
+        .routes(routes!(metering::customers))
+        .routes(routes!(metering::summary))
+        .routes(routes!(metering::adjust))
+        .routes(routes!(metering::set_anchor))
+        .routes(routes!(metering::export))
+        .routes(routes!(metering::sendings))
+        .routes(routes!(metering::decide))
+        .routes(routes!(anomalies::list))
+        .routes(routes!(anomalies::dismiss))
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::revoke))
         .routes(routes!(members::list))

@@ -13,6 +13,7 @@ use crate::data_dir::DataDir;
 use crate::login;
 use crate::mail;
 use crate::store::ServerStoreError;
+use crate::trust_file;
 
 pub(super) fn run(
     settings: &Settings,
@@ -69,6 +70,10 @@ fn check_files(config: &Config, terminal: &Terminal) -> Result<(), Failure> {
             key: key.clone(),
         };
         files.load()?.warn(&config.tls, terminal);
+    }
+    if config.metering.file.is_some() {
+        let matrix = trust_file::read_product(config.product_file.as_ref())?;
+        trust_file::read_meters(config.metering.file.as_ref(), &matrix)?;
     }
     if let Some(mail) = &config.mail {
         mail::check(mail)?;

@@ -17,6 +17,7 @@ use license_issuer::services::issue::own_trust_set;
 use super::database::{
     DatabaseAccess, OpenedDatabase, create_tables, open_database, record_first_key, refuse_new_key,
 };
+use super::metering;
 use super::people;
 use crate::clock::{ServerClock, SystemServerClock};
 use crate::config::Config;
@@ -139,6 +140,7 @@ pub(super) async fn open(
     let roots = roots(config, directory, shared)?;
     let trust = roots.keys().await?;
     let matrix = trust_file::read_product(config.product_file.as_ref())?;
+    let metering = metering::settings(config, &matrix)?;
     let has_trust = !trust.is_empty();
     let role = role(config, &access, &matrix)?;
     let trust = match &role {
@@ -187,6 +189,7 @@ pub(super) async fn open(
         telemetry_days: config.telemetry_days,
         people: people::tools(config, directory, &access)?,
         webhooks: Arc::new(config.webhooks.clone()),
+        metering: Arc::new(metering),
     });
     let tenants = tenants.await.map_err(|refusal| refused(&refusal))?;
     Ok(OpenedServer {

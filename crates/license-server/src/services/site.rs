@@ -14,6 +14,7 @@ use super::assigned_users::AssignedUsers;
 use super::cache::Cache;
 use super::content::Content;
 use super::licenses::InstalledLicense;
+use super::metering::MeteringSettings;
 use super::people::PeopleTools;
 use super::roots::TrustRoots;
 use super::sightings::Sightings;
@@ -40,6 +41,7 @@ pub(super) struct Site {
     pub(super) matrix: Arc<FeatureMatrix>,
     pub(super) issuer: String,
     pub(super) people: Arc<PeopleTools>,
+    pub(super) metering: Arc<MeteringSettings>,
     /// Whether the server is a vendor's, which takes its content from the ledger.
     pub(super) is_vendor: bool,
     /// The ledger and the key of the vendor. A command at the console of a vendor's server has
@@ -74,6 +76,7 @@ impl Site {
             matrix: config.matrix,
             issuer: config.issuer,
             people: config.people,
+            metering: config.metering,
             is_vendor,
             vendor,
             roots: config.roots,

@@ -11,7 +11,7 @@ use super::people::{self, AccountService, PeopleTools, Reauthentication};
 use super::roots::TrustRoots;
 use super::signer::ServerSigner;
 use super::vendor::ServerRole;
-use super::{Sealer, Services, ServicesConfig, identity_providers, tokens};
+use super::{MeteringSettings, Sealer, Services, ServicesConfig, identity_providers, tokens};
 use crate::clock::{ServerClock, SteadyClock};
 use crate::domain::{
     Actor, IdentityProvider, Principal, Refusal, RefusalKind, ServerCode, SignedIn, TenantDeletion,
@@ -51,6 +51,7 @@ pub struct TenantServices {
     people: Arc<PeopleTools>,
     accounts: Arc<AccountService>,
     webhooks: Arc<DestinationPolicy>,
+    metering: Arc<MeteringSettings>,
 }
 
 impl TenantServices {
@@ -73,6 +74,7 @@ impl TenantServices {
             config.tenant.clone(),
         );
         let webhooks = Arc::clone(&config.webhooks);
+        let metering = Arc::clone(&config.metering);
         let own = Services::open(config).await?;
         Ok(Arc::new(Self {
             own,
@@ -87,6 +89,7 @@ impl TenantServices {
             people,
             accounts: Arc::new(accounts),
             webhooks,
+            metering,
         }))
     }
 
@@ -143,6 +146,7 @@ impl TenantServices {
             telemetry_days: self.telemetry_days,
             people: Arc::clone(&self.people),
             webhooks: Arc::clone(&self.webhooks),
+            metering: Arc::clone(&self.metering),
         })
         .await
     }

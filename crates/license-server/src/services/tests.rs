@@ -122,6 +122,7 @@ pub(crate) fn config(store: Arc<dyn ServerStore>, clock: &Arc<ManualClock>) -> S
         telemetry_days: 400,
         people: people(None),
         webhooks: Arc::default(),
+        metering: Arc::default(),
     }
 }
 

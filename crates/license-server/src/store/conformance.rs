@@ -2,6 +2,7 @@
 
 mod acquires;
 mod administration;
+mod anomalies;
 mod audit;
 mod billing;
 mod deletion;
@@ -10,6 +11,7 @@ mod groups;
 mod identities;
 mod ledger;
 mod licenses;
+mod metering;
 mod named_users;
 mod people;
 mod replay;
@@ -50,5 +52,7 @@ pub(super) async fn check(store: &dyn ServerStore) {
     webhooks::check(store).await;
     deliveries::check(store).await;
     billing::check(store).await;
+    metering::check(store).await;
+    anomalies::check(store).await;
     deletion::check(store).await;
 }

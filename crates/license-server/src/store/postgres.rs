@@ -1,6 +1,7 @@
 //! The store in a PostgreSQL database, which several servers share.
 
 mod accounts;
+mod anomalies;
 mod audit;
 mod billing;
 mod changes;
@@ -18,6 +19,7 @@ mod licenses;
 mod links;
 mod machines;
 mod members;
+mod metering;
 mod moves;
 mod named_users;
 mod nodes;
@@ -28,6 +30,7 @@ mod renewals;
 mod requests;
 mod schema;
 mod seat_rows;
+mod sendings;
 mod session;
 mod sessions;
 mod shared;

@@ -1,6 +1,7 @@
 //! The store in a SQLite database.
 
 mod accounts;
+mod anomalies;
 mod audit;
 mod backup;
 mod billing;
@@ -16,6 +17,7 @@ mod links;
 mod location;
 mod machines;
 mod members;
+mod metering;
 mod moves;
 mod named_users;
 mod operations;
@@ -25,6 +27,7 @@ mod readers;
 mod requests;
 mod schema;
 mod seat_rows;
+mod sendings;
 mod sessions;
 mod telemetry;
 mod tokens;

@@ -59,6 +59,8 @@ fn unknown() -> Vec<(&'static str, String)> {
         ("group", GroupId::from_random([200; 16]).to_string()),
         ("webhook", "whk_00000000000000000000000000000000".to_owned()),
         ("delivery", format!("msg_{}", "0".repeat(32))),
+        ("anomaly", format!("anm_{}", "0".repeat(32))),
+        ("sending", format!("mtr_{}", "0".repeat(32))),
     ]
 }
 
@@ -117,6 +119,14 @@ fn input(operation: &Operation) -> (&'static str, Option<Value>) {
             order(json!({"since": "2027-01-01T00:00:00Z"}))
         }
         ("POST", path) if path.starts_with("/api/v1/webhooks/") => ("", None),
+        ("POST", "/api/v1/usage/customers/{pool}/adjustments") => order(json!({
+            "meter": "commands", "day": "2027-01-15", "quantity": 5, "reason": "a test",
+        })),
+        ("PUT", "/api/v1/usage/customers/{pool}/anchor") => order(json!({"day": "2027-01-10"})),
+        ("POST", "/api/v1/usage/sendings/{sending}/decision") => {
+            order(json!({"state": "sent", "reason": "a test"}))
+        }
+        ("POST", "/api/v1/anomalies/{anomaly}/dismiss") => order(json!({"note": "a test"})),
         ("DELETE", ORGANIZATION) => order(json!({ "organization": second().as_str() })),
         ("DELETE", "/api/v1/usage-reports") => ("?through=1000", None),
         ("GET" | "DELETE", _) => ("", None),

@@ -1,0 +1,1 @@
+SELECT activations_until FROM usage_cursors WHERE tenant = $1

@@ -1,0 +1,1 @@
+SELECT last_event FROM tenants WHERE tenant = $1

@@ -1,0 +1,2 @@
+UPDATE usage_sendings SET state = ?4, error = ?5, next_at = ?6
+WHERE tenant = ?1 AND id = ?2 AND attempts = ?3 AND state = 'waiting'
