@@ -2,6 +2,7 @@
 
 mod account;
 mod audit;
+mod metering;
 mod user;
 
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use license_cli_support::{Destination, OutputFile, OutputOptions, Source};
 
 pub(crate) use account::AccountCommand;
 pub(crate) use audit::{AuditCommand, AuditExport, AuditVerify};
+pub(crate) use metering::MeteringCommand;
 pub(crate) use user::UserCommand;
 
 /// Validates licenses and lends floating seats, at a site or in a vendor's cloud
@@ -145,7 +147,7 @@ pub(crate) const COMMAND_GROUPS: [CommandGroup; 4] = [
     },
     CommandGroup {
         heading: "Administer a server",
-        commands: &["account", "token", "user", "audit", "openapi"],
+        commands: &["account", "token", "user", "metering", "audit", "openapi"],
     },
     CommandGroup {
         heading: "Help",
@@ -183,6 +185,9 @@ pub(crate) enum Command {
     /// Assign users to licenses, list them and end their assignments
     #[command(subcommand)]
     User(UserCommand),
+    /// Show and export what customers use
+    #[command(subcommand)]
+    Metering(MeteringCommand),
     /// Export and verify the audit trail
     #[command(subcommand)]
     Audit(AuditCommand),

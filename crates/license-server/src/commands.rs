@@ -70,6 +70,7 @@ fn run_configured(
         Command::Account(command) => account::run(&command, &config?, terminal),
         Command::Audit(command) => audit::run(&command, config, terminal),
         Command::Token(command) => token::run(&command, &config?, terminal),
+        Command::Metering(command) => metering::run(&command, &config?, terminal),
         Command::User(command) => user::run(&command, &config?, terminal),
         Command::Openapi(_) | Command::Description(_) => Ok(()),
     }

@@ -73,10 +73,10 @@ pub use member::{
     may_give,
 };
 pub use metering::{
-    FactKind, FactReceipt, Meter, MeterFileError, MeterSet, MeterSource, MeteredCustomer,
-    NewSending, OveragePolicy, PeriodAnchor, SeatActivity, SeatHour, SeatUsage, SendingResult,
-    SendingState, UsageDay, UsageFact, UsageNotice, UsagePeriod, UsageSending, UsageSettlement,
-    UsageTotal,
+    BilledCustomer, FactKind, FactReceipt, Meter, MeterFileError, MeterSet, MeterSource,
+    MeteredCustomer, NewSending, OveragePolicy, PeriodAnchor, SeatActivity, SeatHour, SeatUsage,
+    SendingResult, SendingState, UsageDay, UsageFact, UsageNotice, UsagePeriod, UsageSending,
+    UsageSettlement, UsageTotal,
 };
 pub use money::{Currency, Money};
 pub use named_user::{

@@ -104,6 +104,10 @@ impl RunningServer {
             Arc::clone(self.tenants.own()),
             self.stopping.subscribe(),
         ));
+        let sendings = tokio::spawn(sendings(
+            Arc::clone(self.tenants.own()),
+            self.stopping.subscribe(),
+        ));
         let webhooks = tokio::spawn(Arc::clone(&self.webhooks).run(self.stopping.subscribe()));
         let mut is_taken_over = false;
         let ended = loop {
@@ -134,6 +138,9 @@ impl RunningServer {
         }
         if let Err(error) = copies.await {
             error!(%error, "the copies of the ledger failed");
+        }
+        if let Err(error) = sendings.await {
+            error!(%error, "the amounts for the billing provider failed");
         }
         if let Err(error) = webhooks.await {
             error!(%error, "the deliveries to webhooks failed");
@@ -286,6 +293,22 @@ async fn copies(services: Arc<Services>, mut stopping: watch::Receiver<bool>) {
             _ = ticks.tick() => {
                 if let Err(refusal) = services.copy_ledger().await {
                     warn!(code = refusal.code, detail = refusal.detail, "the ledger is copied later");
+                }
+            }
+            () = stopped(&mut stopping) => return,
+        }
+    }
+}
+
+/// Sends amounts to the billing provider once in ten seconds until the server stops.
+async fn sendings(services: Arc<Services>, mut stopping: watch::Receiver<bool>) {
+    let mut ticks = interval(Duration::from_secs(10));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {
+                if let Err(refusal) = services.outbox.send().await {
+                    warn!(code = refusal.code, detail = refusal.detail, "amounts are sent later");
                 }
             }
             () = stopped(&mut stopping) => return,

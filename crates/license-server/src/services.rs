@@ -93,6 +93,7 @@ pub use vendor::{
 };
 pub use webhooks::{NewWebhook, WebhookOrder, WebhookService, WebhookUpdate};
 
+use crate::billing::BillingProvider;
 use crate::clock::ServerClock;
 pub use crate::domain::{IdempotencyKey, IdempotencyState, StoredResponse};
 use crate::domain::{Refusal, TenantId};
@@ -141,6 +142,8 @@ pub struct ServicesConfig {
     pub(crate) webhooks: Arc<DestinationPolicy>,
     /// The meters of the product, and the settings of metering.
     pub metering: Arc<MeteringSettings>,
+    /// The billing provider of a vendor's server.
+    pub billing: Option<Arc<dyn BillingProvider>>,
 }
 
 /// All services of a tenant.
@@ -277,11 +280,11 @@ impl Services {
             .ticks
             .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         if number.is_multiple_of(CLEAN_UP_TICKS) {
+            self.clean_up().await?;
             self.metering.tick().await?;
             if number.is_multiple_of(ANOMALY_TICKS) {
                 self.anomalies.check().await?;
             }
-            self.clean_up().await?;
         }
         let lease_clock = self.site.store.lease_clock(&self.site.tenant).await?;
         let (lease_ms, boot_ms) = (lease_clock.as_millis(), self.site.clock.boot_ms());

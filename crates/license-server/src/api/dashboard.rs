@@ -6,9 +6,11 @@
 
 #![allow(dead_code, reason = "pages that use the rest follow")]
 
+mod anomalies;
 mod context;
 mod errors;
 mod form;
+mod metering;
 mod navigation;
 mod overview;
 mod pages;
@@ -32,6 +34,8 @@ pub(super) fn router(app: &App) -> Router<App> {
     let pages = Pages::new(app);
     let pages = overview::pages(pages);
     let pages = sign_in::pages(pages);
+    let pages = metering::pages(pages);
+    let pages = anomalies::pages(pages);
     pages
         .finish()
         .merge(assets())

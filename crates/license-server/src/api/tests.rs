@@ -28,8 +28,9 @@ use crate::domain::{Actor, ApiToken, NewAuditEntry, Scopes, SecretDigest, Tenant
 use crate::login::LoginVerifier;
 use crate::metrics::Metrics;
 use crate::oidc::OidcService;
+use crate::services::tests::metering::meters;
 use crate::services::tests::{at, config, people};
-use crate::services::{PeopleTools, ServerRole, TenantServices};
+use crate::services::{MeteringSettings, PeopleTools, ServerRole, TenantServices};
 use crate::store::ServerStore;
 use crate::store::sqlite::SqliteStore;
 
@@ -113,6 +114,10 @@ impl TestApi {
         let mut config = config(Arc::clone(&store), clock);
         config.role = role;
         config.people = people;
+        config.metering = Arc::new(MeteringSettings {
+            meters: meters(),
+            ..MeteringSettings::default()
+        });
         let tenants = TenantServices::open(config).await.unwrap();
         let second = Duration::from_secs(1);
         let settings = AppSettings {

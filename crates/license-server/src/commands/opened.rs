@@ -17,8 +17,9 @@ use license_issuer::services::issue::own_trust_set;
 use super::database::{
     DatabaseAccess, OpenedDatabase, create_tables, open_database, record_first_key, refuse_new_key,
 };
-use super::metering;
 use super::people;
+use super::{billing, metering};
+use crate::billing::{BillingProvider, Stripe};
 use crate::clock::{ServerClock, SystemServerClock};
 use crate::config::Config;
 use crate::data_dir::DataDir;
@@ -141,6 +142,7 @@ pub(super) async fn open(
     let trust = roots.keys().await?;
     let matrix = trust_file::read_product(config.product_file.as_ref())?;
     let metering = metering::settings(config, &matrix)?;
+    let billing = provider(config, &access)?;
     let has_trust = !trust.is_empty();
     let role = role(config, &access, &matrix)?;
     let trust = match &role {
@@ -190,6 +192,7 @@ pub(super) async fn open(
         people: people::tools(config, directory, &access)?,
         webhooks: Arc::new(config.webhooks.clone()),
         metering: Arc::new(metering),
+        billing,
     });
     let tenants = tenants.await.map_err(|refusal| refused(&refusal))?;
     Ok(OpenedServer {
@@ -199,6 +202,19 @@ pub(super) async fn open(
         has_trust,
         database,
     })
+}
+
+/// Returns the billing provider. Only the server itself uses it.
+fn provider(
+    config: &Config,
+    access: &DatabaseAccess,
+) -> Result<Option<Arc<dyn BillingProvider>>, Failure> {
+    match (&config.billing, access) {
+        (Some(billing), DatabaseAccess::Serve(_)) => {
+            Ok(Some(Arc::new(Stripe::new(billing::stripe(billing)?))))
+        }
+        _ => Ok(None),
+    }
 }
 
 /// Returns the role of the server. Only the server itself opens the vendor's key.

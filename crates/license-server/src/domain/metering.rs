@@ -13,7 +13,7 @@ mod period;
 mod sending;
 mod total;
 
-pub use customer::{MeteredCustomer, UsageSettlement};
+pub use customer::{BilledCustomer, MeteredCustomer, UsageSettlement};
 pub use fact::{FactKind, FactReceipt, SeatActivity, SeatHour, SeatUsage, UsageDay, UsageFact};
 pub use meter::{Meter, MeterSet, MeterSource, OveragePolicy};
 pub use meter_file::MeterFileError;

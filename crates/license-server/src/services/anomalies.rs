@@ -129,6 +129,16 @@ impl AnomalyService {
         Ok(store.anomalies(tenant, state, page).await?)
     }
 
+    /// Returns an anomaly.
+    ///
+    /// # Errors
+    ///
+    /// Returns `NOT_FOUND` for an unknown anomaly.
+    pub async fn get(&self, id: &str) -> Result<Anomaly, Refusal> {
+        let found = self.site.store.anomaly(&self.site.tenant, id).await?;
+        found.ok_or_else(|| not_found("anomaly"))
+    }
+
     /// Dismisses an anomaly. One that was dismissed before stays as it is.
     ///
     /// # Errors
@@ -244,7 +254,7 @@ mod tests {
 
     fn license(number: u32) -> LicenseId {
         let [a, b, c, d] = number.to_be_bytes();
-        LicenseId::from_random(license_core::time::MIN, &[a, b, c, d, 0, 0, 0, 0, 0, 0])
+        LicenseId::from_random(license_core::time::MIN, &[0, 0, 0, 0, 0, 0, a, b, c, d])
     }
 
     #[test]

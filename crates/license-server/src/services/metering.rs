@@ -22,8 +22,8 @@ use self::settlement::Situation;
 use super::people::{bad_request, not_found};
 use super::site::Site;
 use crate::domain::{
-    Actor, FactKind, Meter, MeterSet, MeteredCustomer, Page, PageRequest, PoolId, Refusal,
-    UsageFact, UsageTotal,
+    Actor, BilledCustomer, FactKind, Meter, MeterSet, MeteredCustomer, Page, PageRequest,
+    PeriodAnchor, PoolId, Refusal, UsageFact, UsageSettlement, UsageTotal,
 };
 
 /// The settings of metering, anomalies and summaries of telemetry.
@@ -275,7 +275,12 @@ impl MeteringService {
         Ok((text, last))
     }
 
-    async fn customer_name(&self, pool: &PoolId) -> Result<String, Refusal> {
+    /// Returns the name of a customer in the newest license. Empty: there is no license.
+    ///
+    /// # Errors
+    ///
+    /// Returns a refusal if the store cannot be read.
+    pub async fn customer_name(&self, pool: &PoolId) -> Result<String, Refusal> {
         let (store, tenant) = (&self.site.store, &self.site.tenant);
         let records = store.licenses_of_pool(tenant, pool).await?;
         let newest = records.into_iter().next_back();
@@ -298,11 +303,15 @@ impl MeteringService {
             store.record_seat_usage(tenant, usage).await?;
         }
         store.record_activations(tenant, now).await?;
-        for customer in store.due_customers(tenant, now, SETTLED_AT_ONCE).await? {
-            self.settle(customer, now).await?;
-        }
         store.forget_usage(tenant, self.oldest(KEPT_DAYS)).await?;
-        Ok(())
+        let mut result = Ok(());
+        for customer in store.due_customers(tenant, now, SETTLED_AT_ONCE).await? {
+            // One customer whose rows cannot be read must not stop the others.
+            if let Err(refusal) = self.settle(customer, now).await {
+                result = Err(refusal);
+            }
+        }
+        result
     }
 
     /// Derives amounts of closed periods, corrections, sendings and notices from the facts of a
@@ -311,8 +320,9 @@ impl MeteringService {
         let (store, tenant) = (&self.site.store, &self.site.tenant);
         let pool = before.customer.clone();
         let Some(licenses) = CustomerLicenses::of(&self.site, &pool).await? else {
-            return Ok(());
+            return self.postpone(before, now).await;
         };
+        let billed = self.billed(&pool).await?;
         let oldest = self.oldest(CORRECTED_DAYS);
         let days = store.usage_days(tenant, &pool, oldest).await?;
         let totals = store.usage_totals(tenant, &pool, oldest).await?;
@@ -320,6 +330,7 @@ impl MeteringService {
         let situation = Situation {
             settings: &self.site.metering,
             licenses: &licenses,
+            billed: billed.as_ref(),
             before,
             oldest,
             days: &days,
@@ -335,6 +346,32 @@ impl MeteringService {
         // Another server may have settled the customer, and this one tries again if needed.
         store.settle_usage(tenant, settlement).await?;
         Ok(())
+    }
+
+    /// Looks at a customer without a license again on the next day.
+    async fn postpone(&self, before: MeteredCustomer, now: DateTime<Utc>) -> Result<(), Refusal> {
+        let first = PeriodAnchor::new(before.first_day);
+        let settlement = UsageSettlement {
+            anchor: before.anchor.unwrap_or(first),
+            closed_until: before.closed_until,
+            due_at: license_core::time::saturating_add(now, TimeDelta::days(1)),
+            totals: Vec::new(),
+            sendings: Vec::new(),
+            notices: Vec::new(),
+            before,
+        };
+        let (store, tenant) = (&self.site.store, &self.site.tenant);
+        store.settle_usage(tenant, settlement).await?;
+        Ok(())
+    }
+
+    /// Returns the customer at the billing provider who pays for a pool.
+    async fn billed(&self, pool: &PoolId) -> Result<Option<BilledCustomer>, Refusal> {
+        let Some(provider) = &self.site.billing else {
+            return Ok(None);
+        };
+        let (store, tenant) = (&self.site.store, &self.site.tenant);
+        Ok(store.usage_billed_to(tenant, provider.name(), pool).await?)
     }
 
     fn meter(&self, name: &str) -> Result<&Meter, Refusal> {

@@ -21,6 +21,7 @@ use super::sightings::Sightings;
 use super::signer::ServerSigner;
 use super::vendor::{self, ServerRole, VendorLedger};
 use super::verdict::Verdict;
+use crate::billing::BillingProvider;
 use crate::clock::{ServerClock, SteadyClock};
 use crate::domain::{
     Actor, LicenseRecord, NewAuditEntry, Refusal, RefusalKind, ServerCode, TenantId,
@@ -42,6 +43,8 @@ pub(super) struct Site {
     pub(super) issuer: String,
     pub(super) people: Arc<PeopleTools>,
     pub(super) metering: Arc<MeteringSettings>,
+    /// The billing provider of a vendor's server.
+    pub(super) billing: Option<Arc<dyn BillingProvider>>,
     /// Whether the server is a vendor's, which takes its content from the ledger.
     pub(super) is_vendor: bool,
     /// The ledger and the key of the vendor. A command at the console of a vendor's server has
@@ -77,6 +80,7 @@ impl Site {
             issuer: config.issuer,
             people: config.people,
             metering: config.metering,
+            billing: config.billing,
             is_vendor,
             vendor,
             roots: config.roots,

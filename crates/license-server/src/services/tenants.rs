@@ -147,6 +147,8 @@ impl TenantServices {
             people: Arc::clone(&self.people),
             webhooks: Arc::clone(&self.webhooks),
             metering: Arc::clone(&self.metering),
+            // The provider belongs to the vendor, whose tenant is that of the server.
+            billing: None,
         })
         .await
     }

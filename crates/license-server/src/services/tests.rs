@@ -3,6 +3,7 @@ pub(crate) mod administration;
 pub(crate) mod floating;
 mod groups;
 pub(crate) mod installation;
+pub(crate) mod metering;
 mod named_users;
 mod readiness;
 mod seat_answers;
@@ -123,6 +124,7 @@ pub(crate) fn config(store: Arc<dyn ServerStore>, clock: &Arc<ManualClock>) -> S
         people: people(None),
         webhooks: Arc::default(),
         metering: Arc::default(),
+        billing: None,
     }
 }
 

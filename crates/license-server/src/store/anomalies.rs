@@ -38,6 +38,13 @@ pub trait AnomalyStore: Send + Sync {
         page: &PageRequest,
     ) -> Result<Page<Anomaly>, ServerStoreError>;
 
+    /// Returns an anomaly.
+    async fn anomaly(
+        &self,
+        tenant: &TenantId,
+        id: &str,
+    ) -> Result<Option<Anomaly>, ServerStoreError>;
+
     /// Dismisses an open anomaly. Returns it, or `None` if there is no such anomaly. One that was
     /// dismissed before stays as it is.
     async fn dismiss_anomaly(

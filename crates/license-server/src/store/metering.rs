@@ -5,9 +5,9 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use super::ServerStoreError;
 use crate::domain::{
-    FactReceipt, MeteredCustomer, NewAuditEntry, Page, PageRequest, PoolId, SeatActivity,
-    SeatUsage, SendingResult, SendingState, TenantId, UsageDay, UsageFact, UsageSending,
-    UsageSettlement, UsageTotal,
+    BilledCustomer, FactReceipt, MeteredCustomer, NewAuditEntry, Page, PageRequest, PoolId,
+    SeatActivity, SeatUsage, SendingResult, SendingState, TenantId, UsageDay, UsageFact,
+    UsageSending, UsageSettlement, UsageTotal,
 };
 
 /// How amounts are taken from the outbox.
@@ -107,6 +107,14 @@ pub trait MeteringStore: Send + Sync {
         page: &PageRequest,
     ) -> Result<Page<UsageTotal>, ServerStoreError>;
 
+    /// Returns the customer at a billing provider who pays for a pool, if there is one.
+    async fn usage_billed_to(
+        &self,
+        tenant: &TenantId,
+        provider: &str,
+        customer: &PoolId,
+    ) -> Result<Option<BilledCustomer>, ServerStoreError>;
+
     /// Stores a settlement. Returns `false`, and changes nothing, if another one was stored since
     /// the customer was read.
     async fn settle_usage(
@@ -148,6 +156,13 @@ pub trait MeteringStore: Send + Sync {
         state: Option<SendingState>,
         page: &PageRequest,
     ) -> Result<Page<UsageSending>, ServerStoreError>;
+
+    /// Returns an amount in the outbox.
+    async fn sending(
+        &self,
+        tenant: &TenantId,
+        id: &str,
+    ) -> Result<Option<UsageSending>, ServerStoreError>;
 
     /// Takes amounts that are due, counts an attempt of each, and postpones the next one. An amount
     /// whose first attempt was too early becomes uncertain, each with a copy of the audit entry.

@@ -31,7 +31,25 @@ const fn entry(label: &'static str, href: &'static str, needs: Option<P>) -> Ent
 }
 
 /// The navigation of a person with all permissions.
-const GROUPS: &[(&str, &[Entry])] = &[("Use", &[entry("Overview", "/", None)])];
+const GROUPS: &[(&str, &[Entry])] = &[
+    (
+        "Use",
+        &[
+            entry("Overview", "/", None),
+            entry("Metering", "/metering", Some(P::ReadUsage)),
+        ],
+    ),
+    (
+        "Licenses",
+        &[
+            entry("Anomalies", "/anomalies", Some(P::ReadLicenses)),
+            Entry {
+                servers: Servers::Vendor,
+                ..entry("Billed usage", "/billing-amounts", Some(P::ReadBilling))
+            },
+        ],
+    ),
+];
 
 /// Returns the links that a person may follow. `path`: the current page.
 pub(super) fn navigation(

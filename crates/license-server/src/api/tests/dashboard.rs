@@ -1,5 +1,7 @@
 //! Pages: sign in with a form, forms and their tokens, errors, and who may open what.
 
+mod metering;
+
 use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};

@@ -33,6 +33,31 @@ impl MeteredCustomer {
     }
 }
 
+/// The customer at a billing provider who pays for the licenses of a pool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BilledCustomer {
+    /// The id at the provider.
+    pub id: String,
+    /// When the subscription was created.
+    pub since: DateTime<Utc>,
+    /// The start of the current period of the subscription.
+    pub period_start: DateTime<Utc>,
+}
+
+impl BilledCustomer {
+    /// Returns the day from which the provider counts months: that of the subscription, if the
+    /// current period follows from it, and the start of the current period otherwise.
+    pub fn anchor(&self) -> PeriodAnchor {
+        let start = self.period_start.date_naive();
+        let since = PeriodAnchor::new(self.since.date_naive());
+        if since.period_of(start).start == start {
+            since
+        } else {
+            PeriodAnchor::new(start)
+        }
+    }
+}
+
 /// What follows from the facts of a customer. It is stored as a whole, and only if the customer has
 /// not been settled meanwhile.
 #[derive(Clone, Debug)]
@@ -52,4 +77,29 @@ pub struct UsageSettlement {
     /// The thresholds that were reached, each with its audit entry. One that was reached before
     /// causes no second entry.
     pub notices: Vec<(UsageNotice, NewAuditEntry)>,
+}
+
+#[cfg(test)]
+mod tests {
+    use license_core::time;
+
+    use super::*;
+
+    #[test]
+    fn the_anchor_of_a_subscription_keeps_the_last_day_of_long_months() {
+        for (since, start, expected) in [
+            ("2027-01-31", "2027-02-28", "2027-01-31"),
+            ("2027-01-31", "2027-03-31", "2027-01-31"),
+            // The provider has moved the anchor, such as after a change of the interval.
+            ("2027-01-31", "2027-03-12", "2027-03-12"),
+        ] {
+            let at = |text: &str| time::parse_instant(text).unwrap();
+            let billed = BilledCustomer {
+                id: "cus_1".to_owned(),
+                since: at(since),
+                period_start: at(start),
+            };
+            assert_eq!(billed.anchor().day().to_string(), expected);
+        }
+    }
 }

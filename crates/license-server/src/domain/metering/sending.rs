@@ -139,6 +139,9 @@ pub struct SendingResult {
     pub error: Option<String>,
     /// The time before which no other attempt is made.
     pub next_at: DateTime<Utc>,
+    /// Whether the provider does not have the amount for certain. The time of the first attempt is
+    /// then forgotten.
+    pub is_refused: bool,
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The licenses of a customer, which decide the included amounts and the first period.
 
 use chrono::NaiveDate;
-use license_core::{LicenseId, Tier};
+use license_core::{License, LicenseId, Tier};
 
 use crate::domain::{PeriodAnchor, PoolId, Refusal, UsagePeriod};
 use crate::services::site::Site;
@@ -24,7 +24,7 @@ struct CustomerLicense {
 }
 
 impl CustomerLicenses {
-    /// Reads the licenses of a pool. Returns `None` if it has none that verifies.
+    /// Reads the licenses of a pool. Returns `None` if it has none.
     pub(super) async fn of(site: &Site, pool: &PoolId) -> Result<Option<Self>, Refusal> {
         let records = site.store.licenses_of_pool(&site.tenant, pool).await?;
         let mut name = String::new();
@@ -32,15 +32,14 @@ impl CustomerLicenses {
         for record in records {
             let (id, customer) = (record.id.clone(), record.customer.clone());
             let installed_on = record.installed_at.date_naive();
-            // A license whose key was retired still belongs to the customer, without a tier.
-            let Ok(installed) = site.verified(record) else {
-                continue;
-            };
+            // A license whose key was retired still belongs to the customer, with the base tier.
+            let license = site.verified(record).ok().map(|found| found.license);
+            let issued_at = license.as_ref().and_then(License::issued_at);
+            let base_tier = site.matrix.base_tier().name();
             name = customer;
-            let issued_at = installed.license.issued_at();
             licenses.push(CustomerLicense {
                 id,
-                tier: installed.license.tier(),
+                tier: license.map_or(base_tier, |license| license.tier()),
                 issued_on: issued_at.map_or(installed_on, |at| at.date_naive()),
             });
         }

@@ -3,7 +3,7 @@
 //! A settlement is computed from the facts alone, so it can be computed again at any time, by any
 //! server, with the same result. The store accepts one of several that start from the same state.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use license_core::time;
@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use super::customers::CustomerLicenses;
 use super::{MeteringSettings, sums};
 use crate::domain::{
-    Meter, MeteredCustomer, NewAuditEntry, NewSending, OveragePolicy, PeriodAnchor, PoolId,
-    UsageDay, UsageNotice, UsagePeriod, UsageSending, UsageSettlement, UsageTotal,
+    BilledCustomer, Meter, MeteredCustomer, NewAuditEntry, NewSending, OveragePolicy, PeriodAnchor,
+    PoolId, UsageDay, UsageNotice, UsagePeriod, UsageSending, UsageSettlement, UsageTotal,
 };
 
 /// The thresholds of notices, in percent of the included amount.
@@ -26,6 +26,8 @@ const SENT_EVERY: TimeDelta = TimeDelta::hours(24);
 pub(super) struct Situation<'a> {
     pub(super) settings: &'a MeteringSettings,
     pub(super) licenses: &'a CustomerLicenses,
+    /// The customer at the billing provider, who gets the overage.
+    pub(super) billed: Option<&'a BilledCustomer>,
     /// The customer before the settlement.
     pub(super) before: MeteredCustomer,
     /// The first day of `days` and `totals`. Earlier periods are not corrected any more.
@@ -42,7 +44,7 @@ type NewNotice<'a> = &'a dyn Fn(&PoolId, Value) -> NewAuditEntry;
 impl Situation<'_> {
     /// Returns the settlement.
     pub(super) fn settle(&self, notice: NewNotice<'_>) -> UsageSettlement {
-        let anchor = self.before.anchor.unwrap_or(self.licenses.anchor());
+        let anchor = self.before.anchor.unwrap_or_else(|| self.first_anchor());
         let mut closings = Vec::new();
         let mut closed_until = self.before.closed_until;
         let mut open = anchor.period_from(self.first_open(anchor));
@@ -65,11 +67,18 @@ impl Situation<'_> {
             anchor,
             closed_until,
             due_at: self.due_at(open).min(send_at.unwrap_or(time::MAX)),
-            notices: self.notices(&[open, booked], notice),
+            notices: self.notices(&BTreeSet::from([open, booked]), notice),
             before: self.before.clone(),
             totals,
             sendings,
         }
+    }
+
+    /// Returns the anchor of a customer that has none: that of the subscription, or the day of the
+    /// first license.
+    fn first_anchor(&self) -> PeriodAnchor {
+        let license = self.licenses.anchor();
+        self.billed.map_or(license, BilledCustomer::anchor)
     }
 
     /// Returns whether late reports no longer belong to a period.
@@ -153,6 +162,9 @@ impl Situation<'_> {
     ) -> (Vec<NewSending>, Option<DateTime<Utc>>) {
         let mut sendings = Vec::new();
         let mut send_at: Option<DateTime<Utc>> = None;
+        if self.billed.is_none() {
+            return (sendings, send_at);
+        }
         let meters = self.settings.meters.iter();
         for meter in meters.filter(|meter| meter.overage == OveragePolicy::Bill) {
             for (period, overage) in self.overages(meter, [open, today], new) {
@@ -221,7 +233,7 @@ impl Situation<'_> {
     /// Returns the thresholds that are reached in open periods.
     fn notices(
         &self,
-        open: &[UsagePeriod; 2],
+        open: &BTreeSet<UsagePeriod>,
         notice: NewNotice<'_>,
     ) -> Vec<(UsageNotice, NewAuditEntry)> {
         let mut notices = Vec::new();
@@ -254,7 +266,6 @@ impl Situation<'_> {
                 }
             }
         }
-        notices.dedup_by(|one, other| one.0 == other.0);
         notices
     }
 

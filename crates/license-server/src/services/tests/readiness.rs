@@ -39,6 +39,7 @@ async fn restart(server: &TestServer, roots: Arc<dyn TrustRoots>, number: usize)
         people: super::people(None),
         webhooks: std::sync::Arc::default(),
         metering: std::sync::Arc::default(),
+        billing: None,
     });
     services.await.unwrap()
 }

@@ -1,17 +1,19 @@
 //! Metering.
 
+mod sendings;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use license_core::time;
 use license_seats::{EndLease, EndMode, SeatCommand};
 
 use super::sample::{acquire, apply, audit, former_states, id, license, session, tenant};
+use crate::clock::{ServerClock, SystemServerClock};
 use crate::domain::{
     ActivationRecord, ActivationState, FactKind, FactReceipt, LedgerCopy, LedgerPosition,
-    MeteredCustomer, NewSending, PageRequest, PeriodAnchor, PoolId, SeatUsage, SendingResult,
-    SendingState, TenantId, UsageFact, UsageNotice, UsagePeriod, UsageSending, UsageSettlement,
-    UsageTotal,
+    MeteredCustomer, NewSending, PageRequest, PeriodAnchor, PoolId, SeatUsage, TenantId, UsageFact,
+    UsageNotice, UsagePeriod, UsageSettlement, UsageTotal,
 };
-use crate::store::{SendingClaim, ServerStore};
+use crate::store::ServerStore;
 
 pub(super) async fn check(store: &dyn ServerStore) {
     a_fact_counts_once_and_sums_are_by_day(store).await;
@@ -19,8 +21,13 @@ pub(super) async fn check(store: &dyn ServerStore) {
     seats_are_counted_from_the_changes_of_pools(store).await;
     one_of_two_settlements_is_stored(store).await;
     closed_amounts_only_grow(store).await;
-    an_amount_is_sent_until_it_is_recorded_or_uncertain(store).await;
+    sendings::check(store).await;
     usage_that_is_no_longer_needed_is_deleted(store).await;
+}
+
+/// Returns the time of the clock of the stores.
+fn now() -> DateTime<Utc> {
+    SystemServerClock.wall()
 }
 
 fn day(text: &str) -> NaiveDate {
@@ -177,7 +184,7 @@ async fn activations_and_the_ledger_count_once(store: &dyn ServerStore) {
         store.answer_activation(&own, nonce, "answer".to_owned(), audit)
     };
     let count = async || {
-        store.record_activations(&own, Utc::now()).await.unwrap();
+        store.record_activations(&own, now()).await.unwrap();
         let days = store.usage_days(&own, &pool(1), NaiveDate::MIN).await;
         let days = days.unwrap();
         let kinds = days.iter().filter(|day| day.kind == FactKind::Activation);
@@ -222,7 +229,7 @@ async fn seats_are_counted_from_the_changes_of_pools(store: &dyn ServerStore) {
         (None, &vec![(pool(1), 1)])
     );
     assert!(first.hours.is_empty(), "changes before the first count");
-    let now = Utc::now();
+    let now = now();
     let hour = at("2027-01-15T09:00:00Z");
     let usage = |last_event, until, peak| SeatUsage {
         peaks: vec![(pool(1), hour, peak)],
@@ -246,7 +253,8 @@ async fn seats_are_counted_from_the_changes_of_pools(store: &dyn ServerStore) {
     let next = store.seat_activity(&own).await.unwrap();
     assert_eq!(next.held, [(pool(1), 1)]);
     assert!(next.last_event > first.last_event);
-    assert_eq!(time::whole_seconds(next.counted_until.unwrap() - now), 0);
+    let counted_until = next.counted_until.unwrap().timestamp_millis();
+    assert_eq!(counted_until, now.timestamp_millis());
     // The run can pass a full hour.
     let peaks = next.hours.iter().map(|hour| hour.peak).max();
     let net = next.hours.iter().map(|hour| hour.net).sum::<i64>();
@@ -357,11 +365,13 @@ async fn closed_amounts_only_grow(store: &dyn ServerStore) {
     let facts = vec![fact(1, "a/1", "2027-01-15", 13)];
     store.record_facts(&own, facts).await.unwrap();
     let before = customer(store, &own, 1).await;
-    let anchor = |day| {
+    let anchor = async |number: u8| {
+        let (pool, day) = (pool(number), day("2027-01-10"));
         let audit = audit("usage.anchor");
-        store.set_usage_anchor(&own, &pool(1), day, audit)
+        let changed = store.set_usage_anchor(&own, &pool, day, audit).await;
+        changed.unwrap()
     };
-    assert!(anchor(day("2027-01-10")).await.unwrap());
+    assert!(anchor(1).await);
     // The settlement was computed with the former anchor.
     let stored = store.settle_usage(&own, settlement(before)).await;
     assert!(!stored.unwrap());
@@ -376,8 +386,7 @@ async fn closed_amounts_only_grow(store: &dyn ServerStore) {
         ..total(0, 3)
     });
     assert!(store.settle_usage(&own, rows).await.unwrap());
-    let missing = store.set_usage_anchor(&own, &pool(3), day("2027-01-10"), audit("x"));
-    assert!(!missing.await.unwrap());
+    assert!(!anchor(3).await);
     // A reader of the export continues where it stopped.
     let page = |after| PageRequest::new(after, Some(1));
     let one = store.recorded_totals(&own, &page(None)).await.unwrap();
@@ -390,97 +399,6 @@ async fn closed_amounts_only_grow(store: &dyn ServerStore) {
     let end = store.recorded_totals(&own, &page(two.next)).await.unwrap();
     assert!(end.items.is_empty());
     assert_eq!(end.next.unwrap().as_str(), "2");
-}
-
-/// Returns a tenant with two amounts in its outbox.
-async fn outbox(store: &dyn ServerStore) -> TenantId {
-    let own = tenant();
-    install(store, &own).await;
-    let facts = vec![fact(1, "a/1", "2027-01-15", 13)];
-    store.record_facts(&own, facts).await.unwrap();
-    let before = customer(store, &own, 1).await;
-    let queued = UsageSettlement {
-        sendings: vec![sending(0, 8), sending(1, 2)],
-        ..settlement(before)
-    };
-    assert!(store.settle_usage(&own, queued).await.unwrap());
-    own
-}
-
-async fn an_amount_is_sent_until_it_is_recorded_or_uncertain(store: &dyn ServerStore) {
-    let (own, other) = (outbox(store).await, tenant());
-    // The store queued the amounts at the time of its own clock.
-    let start = Utc::now() + chrono::TimeDelta::seconds(1);
-    let minute = chrono::TimeDelta::minutes(1);
-    let claim = async |tenant: &TenantId, after: chrono::TimeDelta, limit| {
-        let now = start + after;
-        let claim = SendingClaim {
-            now,
-            next_at: now + minute,
-            oldest: now - chrono::TimeDelta::hours(23),
-            limit,
-        };
-        let claimed = store.claim_sendings(tenant, claim, audit("usage.uncertain"));
-        claimed.await.unwrap()
-    };
-    assert!(claim(&other, minute * 0, 9).await.is_empty());
-    let first = claim(&own, minute * 0, 1).await;
-    let second = claim(&own, minute * 0, 9).await;
-    assert_eq!((first.len(), second.len()), (1, 1));
-    assert_eq!(claim(&own, minute * 0, 9).await, []);
-    // A server that was killed has not recorded its answer, so the amount is due again.
-    let again = claim(&own, minute, 9).await;
-    let attempts: Vec<_> = again.iter().map(|sending| sending.attempts).collect();
-    assert_eq!(attempts, [2, 2]);
-    let finish = |sending: &UsageSending, attempt, state, error: Option<&str>| {
-        let result = SendingResult {
-            id: sending.id.clone(),
-            attempt,
-            state,
-            error: error.map(str::to_owned),
-            next_at: start + minute * 2,
-        };
-        store.finish_sending(&own, result)
-    };
-    // The answer to an earlier attempt changes nothing.
-    finish(&again[0], 1, SendingState::Sent, None)
-        .await
-        .unwrap();
-    assert_eq!(claim(&own, minute * 2, 9).await.len(), 2);
-    finish(&again[0], 3, SendingState::Sent, None)
-        .await
-        .unwrap();
-    let failed = finish(&again[1], 3, SendingState::Waiting, Some("no answer"));
-    failed.await.unwrap();
-    let waiting = claim(&own, minute * 3, 9).await;
-    assert_eq!(
-        (waiting.len(), waiting[0].error.as_deref()),
-        (1, Some("no answer"))
-    );
-    // After a day without an answer, a person has to look.
-    assert_eq!(claim(&own, chrono::TimeDelta::hours(24), 9).await, []);
-    let list = async |state| {
-        let page = PageRequest::first();
-        store.sendings(&own, state, &page).await.unwrap().items
-    };
-    let uncertain = list(Some(SendingState::Uncertain)).await;
-    assert_eq!(uncertain.len(), 1);
-    assert_eq!(
-        (uncertain[0].quantity, list(None).await.len()),
-        (again[1].quantity, 2)
-    );
-    let decide = |id: &str, state| {
-        let (id, audit) = (id.to_owned(), audit("usage.decide"));
-        async move { store.decide_sending(&own, &id, state, audit).await.unwrap() }
-    };
-    let (id, sent) = (&uncertain[0].id, SendingState::Sent);
-    assert_eq!(decide("mtr_0", sent).await, None);
-    assert_eq!(decide(&again[0].id, sent).await, Some(false));
-    assert_eq!(decide(id, SendingState::Dropped).await, Some(true));
-    assert_eq!(decide(id, sent).await, Some(false));
-    let former = former_states(store, &own, "usage.decide").await;
-    assert_eq!(former[0]["state"], "uncertain");
-    assert_eq!(former_states(store, &own, "usage.uncertain").await.len(), 1);
 }
 
 async fn usage_that_is_no_longer_needed_is_deleted(store: &dyn ServerStore) {

@@ -100,7 +100,8 @@ pub(super) async fn dismiss(
     get(db, id).await
 }
 
-async fn get(db: &Transaction, id: &str) -> Result<Option<Anomaly>, ServerStoreError> {
+/// Returns an anomaly.
+pub(super) async fn get(db: &Transaction, id: &str) -> Result<Option<Anomaly>, ServerStoreError> {
     let row = db
         .query_opt(query!("anomaly_get"), &[&db.tenant(), &id])
         .await?;

@@ -13,9 +13,9 @@ use super::values::{
 };
 use super::{audit, sendings, tenants};
 use crate::domain::{
-    Cursor, FactKind, FactReceipt, MeteredCustomer, NewAuditEntry, Page, PageRequest, PeriodAnchor,
-    PoolId, SeatActivity, SeatHour, SeatUsage, TenantId, UsageDay, UsageFact, UsagePeriod,
-    UsageSettlement, UsageTotal,
+    BilledCustomer, Cursor, FactKind, FactReceipt, MeteredCustomer, NewAuditEntry, Page,
+    PageRequest, PeriodAnchor, PoolId, SeatActivity, SeatHour, SeatUsage, TenantId, UsageDay,
+    UsageFact, UsagePeriod, UsageSettlement, UsageTotal,
 };
 use crate::store::ServerStoreError;
 use crate::store::metering::{ACTIVATION_OVERLAP_MS, hour_text};
@@ -308,6 +308,22 @@ fn read_total(row: &Row) -> Result<UsageTotal, ServerStoreError> {
         },
         recorded_at: time(row.try_get(11)?),
     })
+}
+
+/// Returns the customer at a billing provider who pays for a pool.
+pub(super) async fn billed_to(
+    db: &Transaction,
+    provider: &str,
+    customer: &PoolId,
+) -> Result<Option<BilledCustomer>, ServerStoreError> {
+    let values: [&(dyn ToSql + Sync); 3] = [&db.tenant(), &provider, &customer.as_str()];
+    let row = db.query_opt(query!("usage_billed_by"), &values).await?;
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(BilledCustomer {
+        id: row.try_get(0)?,
+        since: time(row.try_get(1)?),
+        period_start: time(row.try_get(2)?),
+    }))
 }
 
 /// Stores a settlement, unless another one was stored since the customer was read.

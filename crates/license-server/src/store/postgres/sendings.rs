@@ -97,16 +97,28 @@ pub(super) async fn finish(
     db: &Transaction,
     result: &SendingResult,
 ) -> Result<(), ServerStoreError> {
-    let values: [&(dyn ToSql + Sync); 6] = [
+    let values: [&(dyn ToSql + Sync); 7] = [
         &db.tenant(),
         &result.id,
         &column(result.attempt),
         &result.state.as_str(),
         &result.error,
         &millis(result.next_at),
+        &i64::from(result.is_refused),
     ];
     db.execute(query!("usage_sending_finish"), &values).await?;
     Ok(())
+}
+
+/// Returns an amount.
+pub(super) async fn get(
+    db: &Transaction,
+    id: &str,
+) -> Result<Option<UsageSending>, ServerStoreError> {
+    let row = db
+        .query_opt(query!("usage_sending_get"), &[&db.tenant(), &id])
+        .await?;
+    row.as_ref().map(read).transpose()
 }
 
 /// Decides about an uncertain amount.
@@ -117,10 +129,7 @@ pub(super) async fn decide(
     audit: &NewAuditEntry,
 ) -> Result<Option<bool>, ServerStoreError> {
     tenants::lock(db).await?;
-    let former = db
-        .query_opt(query!("usage_sending_get"), &[&db.tenant(), &id])
-        .await?;
-    let Some(former) = former.as_ref().map(read).transpose()? else {
+    let Some(former) = get(db, id).await? else {
         return Ok(None);
     };
     let values: [&(dyn ToSql + Sync); 3] = [&db.tenant(), &id, &state.as_str()];

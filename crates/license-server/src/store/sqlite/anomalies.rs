@@ -85,13 +85,7 @@ pub(super) fn dismiss(
     note: &str,
     audit: &NewAuditEntry,
 ) -> Result<Option<Anomaly>, ServerStoreError> {
-    let get = || -> Result<Option<Anomaly>, ServerStoreError> {
-        let mut get = db.prepare_cached(query!("anomaly_get"))?;
-        Ok(collect(&mut get, [tenant.as_str(), id], read)?
-            .into_iter()
-            .next())
-    };
-    let former = get()?;
+    let former = get(db, tenant, id)?;
     let dismissed = db
         .prepare_cached(query!("anomaly_dismiss"))?
         .execute(params![
@@ -105,7 +99,18 @@ pub(super) fn dismiss(
         let former = former.as_ref().map(Anomaly::audited);
         audit::append(db, tenant, &audit.clone().with_before(former))?;
     }
-    get()
+    get(db, tenant, id)
+}
+
+/// Returns an anomaly.
+pub(super) fn get(
+    db: &Connection,
+    tenant: &TenantId,
+    id: &str,
+) -> Result<Option<Anomaly>, ServerStoreError> {
+    let mut statement = db.prepare_cached(query!("anomaly_get"))?;
+    let found = collect(&mut statement, [tenant.as_str(), id], read)?;
+    Ok(found.into_iter().next())
 }
 
 /// Deletes old anomalies, and all but the newest `keep`.

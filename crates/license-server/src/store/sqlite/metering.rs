@@ -10,9 +10,9 @@ use super::values::{
     after_number, bad_row, collect, collect_page, column, day, excess, millis, number, time,
 };
 use crate::domain::{
-    Cursor, FactKind, FactReceipt, MeteredCustomer, NewAuditEntry, Page, PageRequest, PeriodAnchor,
-    PoolId, SeatActivity, SeatHour, SeatUsage, TenantId, UsageDay, UsageFact, UsagePeriod,
-    UsageSettlement, UsageTotal,
+    BilledCustomer, Cursor, FactKind, FactReceipt, MeteredCustomer, NewAuditEntry, Page,
+    PageRequest, PeriodAnchor, PoolId, SeatActivity, SeatHour, SeatUsage, TenantId, UsageDay,
+    UsageFact, UsagePeriod, UsageSettlement, UsageTotal,
 };
 use crate::store::ServerStoreError;
 use crate::store::metering::{ACTIVATION_OVERLAP_MS, hour_text};
@@ -300,6 +300,25 @@ fn read_total(row: &Row<'_>) -> Result<UsageTotal, ServerStoreError> {
         },
         recorded_at: time(row.get(11)?),
     })
+}
+
+/// Returns the customer at a billing provider who pays for a pool.
+pub(super) fn billed_to(
+    db: &Connection,
+    tenant: &TenantId,
+    provider: &str,
+    customer: &PoolId,
+) -> Result<Option<BilledCustomer>, ServerStoreError> {
+    let mut statement = db.prepare_cached(query!("usage_billed_by"))?;
+    let values = [tenant.as_str(), provider, customer.as_str()];
+    let found = collect(&mut statement, values, |row| {
+        Ok(BilledCustomer {
+            id: row.get(0)?,
+            since: time(row.get(1)?),
+            period_start: time(row.get(2)?),
+        })
+    })?;
+    Ok(found.into_iter().next())
 }
 
 /// Stores a settlement, unless another one was stored since the customer was read.

@@ -99,8 +99,20 @@ pub(super) fn finish(
             result.state.as_str(),
             result.error,
             millis(result.next_at),
+            result.is_refused,
         ])?;
     Ok(())
+}
+
+/// Returns an amount.
+pub(super) fn get(
+    db: &Connection,
+    tenant: &TenantId,
+    id: &str,
+) -> Result<Option<UsageSending>, ServerStoreError> {
+    let mut statement = db.prepare_cached(query!("usage_sending_get"))?;
+    let found = collect(&mut statement, [tenant.as_str(), id], read)?;
+    Ok(found.into_iter().next())
 }
 
 /// Decides about an uncertain amount.
@@ -111,9 +123,7 @@ pub(super) fn decide(
     state: SendingState,
     audit: &NewAuditEntry,
 ) -> Result<Option<bool>, ServerStoreError> {
-    let mut get = db.prepare_cached(query!("usage_sending_get"))?;
-    let former = collect(&mut get, [tenant.as_str(), id], read)?;
-    let Some(former) = former.first() else {
+    let Some(former) = get(db, tenant, id)? else {
         return Ok(None);
     };
     let decided = db

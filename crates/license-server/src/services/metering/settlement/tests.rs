@@ -65,6 +65,7 @@ fn fact(kind: FactKind, on: &str, amount: i64) -> UsageDay {
 struct Customer {
     settings: MeteringSettings,
     licenses: CustomerLicenses,
+    billed: Option<BilledCustomer>,
     state: MeteredCustomer,
     facts: Vec<UsageDay>,
     totals: Vec<UsageTotal>,
@@ -77,6 +78,11 @@ impl Customer {
         Self {
             settings: settings(),
             licenses: CustomerLicenses::for_test(pool(), &[(team, day("2027-01-31"))]),
+            billed: Some(BilledCustomer {
+                id: "cus_1".to_owned(),
+                since: at("2027-01-31"),
+                period_start: at("2027-01-31"),
+            }),
             state: MeteredCustomer {
                 customer: pool(),
                 anchor: None,
@@ -100,6 +106,7 @@ impl Customer {
         let situation = Situation {
             settings: &self.settings,
             licenses: &self.licenses,
+            billed: self.billed.as_ref(),
             before: self.state.clone(),
             oldest: at(now).date_naive() - chrono::Days::new(400),
             days: &self.facts,
@@ -187,7 +194,7 @@ fn a_period_closes_after_its_grace_with_the_amounts_of_its_days() {
     let closed = customer.settle("2027-02-28T01:00:00Z");
     assert_eq!(rows(&closed), [row("2027-01-31", 0, 4, 0, "2027-01-31")]);
     assert_eq!(closed.closed_until, Some(day("2027-02-28")));
-    assert_eq!(closed.due_at, at("2027-03-01T01:00:00Z"));
+    assert_eq!(closed.due_at, at("2027-03-31"));
     // A settlement that was computed twice closes nothing twice.
     assert_eq!(rows(&customer.settle("2027-02-28T02:00:00Z")), []);
 }
@@ -258,6 +265,15 @@ fn the_overage_is_sent_once_and_an_open_period_once_a_day() {
     customer.commands("2027-02-04", 9);
     let more = customer.settle("2027-03-04");
     assert_eq!(sent(&more), [(3, 2, "2027-03-04T00:00:00+00:00".into())]);
+}
+
+#[test]
+fn nothing_is_sent_for_a_customer_without_a_subscription() {
+    let mut customer = Customer::new();
+    customer.billed = None;
+    customer.commands("2027-02-01", 14);
+    assert_eq!(sent(&customer.settle("2027-02-01T11:00:00Z")), []);
+    assert_eq!(rows(&customer.settle("2027-03-01"))[0].3, 4);
 }
 
 #[test]

@@ -45,6 +45,16 @@ impl AnomalyStore for PostgresStore {
         db.end(result).await
     }
 
+    async fn anomaly(
+        &self,
+        tenant: &TenantId,
+        id: &str,
+    ) -> Result<Option<Anomaly>, ServerStoreError> {
+        let db = self.database.begin_read(tenant).await?;
+        let result = anomalies::get(&db, id).await;
+        db.end(result).await
+    }
+
     async fn dismiss_anomaly(
         &self,
         tenant: &TenantId,

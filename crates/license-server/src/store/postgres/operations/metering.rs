@@ -4,9 +4,9 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::domain::{
-    FactReceipt, MeteredCustomer, NewAuditEntry, Page, PageRequest, PoolId, SeatActivity,
-    SeatUsage, SendingResult, SendingState, TenantId, UsageDay, UsageFact, UsageSending,
-    UsageSettlement, UsageTotal,
+    BilledCustomer, FactReceipt, MeteredCustomer, NewAuditEntry, Page, PageRequest, PoolId,
+    SeatActivity, SeatUsage, SendingResult, SendingState, TenantId, UsageDay, UsageFact,
+    UsageSending, UsageSettlement, UsageTotal,
 };
 use crate::store::postgres::{PostgresStore, metering, sendings};
 use crate::store::{MeteringStore, SendingClaim, ServerStoreError};
@@ -123,6 +123,17 @@ impl MeteringStore for PostgresStore {
         db.end(result).await
     }
 
+    async fn usage_billed_to(
+        &self,
+        tenant: &TenantId,
+        provider: &str,
+        customer: &PoolId,
+    ) -> Result<Option<BilledCustomer>, ServerStoreError> {
+        let db = self.database.begin_read(tenant).await?;
+        let result = metering::billed_to(&db, provider, customer).await;
+        db.end(result).await
+    }
+
     async fn settle_usage(
         &self,
         tenant: &TenantId,
@@ -173,6 +184,16 @@ impl MeteringStore for PostgresStore {
     ) -> Result<Page<UsageSending>, ServerStoreError> {
         let db = self.database.begin_read(tenant).await?;
         let result = sendings::page(&db, state, page).await;
+        db.end(result).await
+    }
+
+    async fn sending(
+        &self,
+        tenant: &TenantId,
+        id: &str,
+    ) -> Result<Option<UsageSending>, ServerStoreError> {
+        let db = self.database.begin_read(tenant).await?;
+        let result = sendings::get(&db, id).await;
         db.end(result).await
     }
 

@@ -49,6 +49,16 @@ impl AnomalyStore for SqliteStore {
         .await
     }
 
+    async fn anomaly(
+        &self,
+        tenant: &TenantId,
+        id: &str,
+    ) -> Result<Option<Anomaly>, ServerStoreError> {
+        let id = id.to_owned();
+        self.read(tenant, move |db, tenant| anomalies::get(db, tenant, &id))
+            .await
+    }
+
     async fn dismiss_anomaly(
         &self,
         tenant: &TenantId,

@@ -4,9 +4,9 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::domain::{
-    FactReceipt, MeteredCustomer, NewAuditEntry, Page, PageRequest, PoolId, SeatActivity,
-    SeatUsage, SendingResult, SendingState, TenantId, UsageDay, UsageFact, UsageSending,
-    UsageSettlement, UsageTotal,
+    BilledCustomer, FactReceipt, MeteredCustomer, NewAuditEntry, Page, PageRequest, PoolId,
+    SeatActivity, SeatUsage, SendingResult, SendingState, TenantId, UsageDay, UsageFact,
+    UsageSending, UsageSettlement, UsageTotal,
 };
 use crate::store::sqlite::{SqliteStore, metering, sendings};
 use crate::store::{MeteringStore, SendingClaim, ServerStoreError};
@@ -136,6 +136,19 @@ impl MeteringStore for SqliteStore {
         .await
     }
 
+    async fn usage_billed_to(
+        &self,
+        tenant: &TenantId,
+        provider: &str,
+        customer: &PoolId,
+    ) -> Result<Option<BilledCustomer>, ServerStoreError> {
+        let (provider, customer) = (provider.to_owned(), customer.clone());
+        self.read(tenant, move |db, tenant| {
+            metering::billed_to(db, tenant, &provider, &customer)
+        })
+        .await
+    }
+
     async fn settle_usage(
         &self,
         tenant: &TenantId,
@@ -195,6 +208,16 @@ impl MeteringStore for SqliteStore {
             sendings::page(db, tenant, state, &page)
         })
         .await
+    }
+
+    async fn sending(
+        &self,
+        tenant: &TenantId,
+        id: &str,
+    ) -> Result<Option<UsageSending>, ServerStoreError> {
+        let id = id.to_owned();
+        self.read(tenant, move |db, tenant| sendings::get(db, tenant, &id))
+            .await
     }
 
     async fn claim_sendings(
