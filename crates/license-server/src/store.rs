@@ -16,6 +16,7 @@ mod error;
 mod groups;
 mod identities;
 mod ledger;
+mod license_search;
 mod licenses;
 mod limits;
 mod machines;
@@ -28,6 +29,7 @@ pub mod redis;
 mod rows;
 #[cfg(test)]
 mod schemas;
+mod seat_history;
 mod seats;
 mod shared;
 mod shared_tokens;
@@ -57,6 +59,7 @@ pub use members::MemberStore;
 pub use metering::{MeteringStore, SendingClaim};
 pub use named_users::NamedUserStore;
 pub use pool::{LeaseRow, PoolReply, PoolRequest, PoolView, TicketRow};
+pub use seat_history::SeatHistoryStore;
 pub use seats::{SeatStore, TicketWaker};
 pub use shared::SharedStore;
 pub use shared_tokens::SharedTokens;
@@ -69,6 +72,7 @@ pub trait ServerStore:
     LicenseStore
     + MachineStore
     + SeatStore
+    + SeatHistoryStore
     + AdministrationStore
     + AccountStore
     + IdentityStore

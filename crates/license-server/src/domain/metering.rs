@@ -14,7 +14,7 @@ mod sending;
 mod total;
 
 pub use customer::{BilledCustomer, MeteredCustomer, UsageSettlement};
-pub use fact::{FactKind, FactReceipt, SeatActivity, SeatHour, SeatUsage, UsageDay, UsageFact};
+pub use fact::{FactKind, FactReceipt, UsageDay, UsageFact};
 pub use meter::{Meter, MeterSet, MeterSource, OveragePolicy};
 pub use meter_file::MeterFileError;
 pub use period::{PeriodAnchor, UsagePeriod};

@@ -3,7 +3,6 @@
 mod csv;
 mod customers;
 mod facts;
-mod seats;
 mod settlement;
 mod summary;
 
@@ -15,7 +14,7 @@ use serde_json::json;
 
 pub use self::summary::{MeterSummary, PeriodState, UsageSummary};
 
-pub(super) use self::facts::{of_activation, of_entry, of_report};
+pub(super) use self::facts::{of_activation, of_entry, of_report, recorded_days};
 
 use self::customers::CustomerLicenses;
 use self::settlement::Situation;
@@ -185,6 +184,7 @@ impl MeteringService {
         let licenses = self.licenses(&order.customer).await?;
         let meter = self.meter(&order.meter)?;
         let (oldest, today) = (self.oldest(CORRECTED_DAYS), self.site.wall().date_naive());
+        let oldest = oldest.max(self.site.metering_start().await?);
         if !(oldest..=today).contains(&order.day) {
             let expected = format!("a day from {oldest} to {today}");
             return Err(bad_request("the day cannot be adjusted").values(expected, order.day));
@@ -287,7 +287,7 @@ impl MeteringService {
         Ok(newest.map_or_else(String::new, |record| record.customer))
     }
 
-    /// Counts seats and activations, settles customers whose usage has changed, and deletes old
+    /// Records activations and hours of seats, settles customers whose usage has changed, and deletes old
     /// facts. The server calls it once a minute.
     ///
     /// # Errors
@@ -298,11 +298,7 @@ impl MeteringService {
             return Ok(());
         }
         let (store, tenant, now) = (&self.site.store, &self.site.tenant, self.site.wall());
-        let activity = store.seat_activity(tenant).await?;
-        if let Some(usage) = seats::count(&activity, now) {
-            store.record_seat_usage(tenant, usage).await?;
-        }
-        store.record_activations(tenant, now).await?;
+        store.record_usage(tenant, now).await?;
         store.forget_usage(tenant, self.oldest(KEPT_DAYS)).await?;
         let mut result = Ok(());
         for customer in store.due_customers(tenant, now, SETTLED_AT_ONCE).await? {
@@ -433,4 +429,13 @@ fn sums<'a>(rows: impl Iterator<Item = &'a UsageTotal>) -> (i64, i64) {
             i64::saturating_add(overage, row.overage),
         )
     })
+}
+
+impl Site {
+    /// Returns the first day that is metered. What was used before has no effect, so that nobody is
+    /// billed for it.
+    pub(super) async fn metering_start(&self) -> Result<NaiveDate, Refusal> {
+        let read = || self.store.usage_start(&self.tenant, self.wall());
+        Ok(*self.metering_start.get_or_try_init(read).await?)
+    }
 }

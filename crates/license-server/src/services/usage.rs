@@ -97,7 +97,9 @@ impl UsageService {
         };
         let own = store.licenses_of_pool(tenant, &record.pool).await?;
         let own: BTreeSet<_> = own.into_iter().map(|record| record.id).collect();
-        let facts = metering::of_report(reports, self.site.wall(), |id| own.contains(id));
+        let start = self.site.metering_start().await?;
+        let days = metering::recorded_days(start, self.site.wall());
+        let facts = metering::of_report(reports, days, |id| own.contains(id));
         let receipt = store.record_facts(tenant, facts).await?;
         if receipt.conflicting > 0 {
             anomalies::usage_conflict(&self.site, license, receipt.conflicting).await?;

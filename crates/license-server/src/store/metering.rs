@@ -6,8 +6,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 use super::ServerStoreError;
 use crate::domain::{
     BilledCustomer, FactReceipt, MeteredCustomer, NewAuditEntry, Page, PageRequest, PoolId,
-    SeatActivity, SeatUsage, SendingResult, SendingState, TenantId, UsageDay, UsageFact,
-    UsageSending, UsageSettlement, UsageTotal,
+    SendingResult, SendingState, TenantId, UsageDay, UsageFact, UsageSending, UsageSettlement,
+    UsageTotal,
 };
 
 /// How amounts are taken from the outbox.
@@ -42,18 +42,16 @@ pub trait MeteringStore: Send + Sync {
         audit: NewAuditEntry,
     ) -> Result<bool, ServerStoreError>;
 
-    /// Returns the changes of held seats since they were counted last.
-    async fn seat_activity(&self, tenant: &TenantId) -> Result<SeatActivity, ServerStoreError>;
-
-    /// Records held seats. An earlier position than the stored one changes only the peaks.
-    async fn record_seat_usage(
+    /// Returns the first day that is metered: that of the first call.
+    async fn usage_start(
         &self,
         tenant: &TenantId,
-        usage: SeatUsage,
-    ) -> Result<(), ServerStoreError>;
+        now: DateTime<Utc>,
+    ) -> Result<NaiveDate, ServerStoreError>;
 
-    /// Records the activations that were answered since the last call, each once.
-    async fn record_activations(
+    /// Records the activations that were answered and the hours of seats since the last call, or
+    /// since the start. Each counts once.
+    async fn record_usage(
         &self,
         tenant: &TenantId,
         now: DateTime<Utc>,
@@ -191,11 +189,9 @@ pub trait MeteringStore: Send + Sync {
     ) -> Result<Option<bool>, ServerStoreError>;
 }
 
-/// How much earlier than the last call activations are looked for again, in milliseconds: an hour.
-/// Another transaction can store an answer with an earlier time.
-pub(super) const ACTIVATION_OVERLAP_MS: i64 = 60 * 60 * 1000;
+/// How much earlier than the last call activations and hours of seats are looked for again, in
+/// milliseconds: an hour. Another transaction can store an earlier time, and the hour goes on.
+pub(super) const OVERLAP_MS: i64 = HOUR_MS;
 
-/// Returns the identity of an hour, such as `2027-03-01T13`.
-pub(super) fn hour_text(hour: DateTime<Utc>) -> String {
-    hour.format("%Y-%m-%dT%H").to_string()
-}
+/// The length of an hour in milliseconds.
+pub(super) const HOUR_MS: i64 = 60 * 60 * 1000;

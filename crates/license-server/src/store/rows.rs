@@ -1,10 +1,13 @@
 //! Rows of tables on their way from one database to another.
 
 /// The tables with the rows of a tenant. A table follows those to which its rows refer.
-pub(super) const TABLES: [&str; 45] = [
+pub(super) const TABLES: [&str; 51] = [
     "tenants",
     "licenses",
     "superseded_licenses",
+    "license_terms",
+    "license_words",
+    "revoked_licenses",
     "revocation_lists",
     "trust_statements",
     "machines",
@@ -47,6 +50,9 @@ pub(super) const TABLES: [&str; 45] = [
     "usage_notices",
     "usage_cursors",
     "anomalies",
+    "seat_hours",
+    "seat_denials",
+    "seat_demand",
 ];
 
 /// The tables of accounts, which belong to no tenant. They move before the rows of tenants, because

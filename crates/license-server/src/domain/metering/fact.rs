@@ -1,9 +1,7 @@
 //! Facts: amounts that are counted once.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::NaiveDate;
 use license_core::LicenseId;
-
-use crate::domain::PoolId;
 
 /// The kind of a fact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -89,42 +87,4 @@ pub struct UsageDay {
     pub max: i64,
     /// The sum of the amounts that are not counted.
     pub set_aside: i64,
-}
-
-/// The changes of the held seats of a pool in one hour.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SeatHour {
-    /// The pool.
-    pub pool: PoolId,
-    /// The start of the hour.
-    pub hour: DateTime<Utc>,
-    /// The largest number of held seats in the hour after a change, as the difference to the number
-    /// at the last count.
-    pub peak: i64,
-    /// By how much the number of held seats has changed in the hour.
-    pub net: i64,
-}
-
-/// The changes of held seats since they were counted last.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SeatActivity {
-    /// The time up to which seats are counted. `None`: they were never counted.
-    pub counted_until: Option<DateTime<Utc>>,
-    /// The number of the last event.
-    pub last_event: u64,
-    /// The pools with the seats that are held after all changes, without those that hold none.
-    pub held: Vec<(PoolId, i64)>,
-    /// The hours with changes, in the order of the pools and hours.
-    pub hours: Vec<SeatHour>,
-}
-
-/// The held seats by pool and hour, and the position up to which they are counted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SeatUsage {
-    /// The most seats of each pool in each hour, with the start of the hour.
-    pub peaks: Vec<(PoolId, DateTime<Utc>, i64)>,
-    /// The number of the last event.
-    pub last_event: u64,
-    /// The time up to which seats are counted.
-    pub until: DateTime<Utc>,
 }

@@ -13,8 +13,8 @@ use crate::billing::stripe::tests::double::Double;
 use crate::billing::{BillingProvider, UsageReport};
 use crate::clock::ServerClock;
 use crate::domain::{
-    Actor, AnomalyKind, BillingCustomer, BillingReason, BillingState, BillingSubscription,
-    MeterSet, NewAuditEntry, PageRequest, SendingState, SubscriptionStatus,
+    Actor, AnomalyKind, AuditFilter, BillingCustomer, BillingReason, BillingState,
+    BillingSubscription, MeterSet, NewAuditEntry, PageRequest, SendingState, SubscriptionStatus,
 };
 use crate::services::{
     MeteringSettings, PeriodState, Services, UsageAdjustment, UsageSummary, ValidateRequest,
@@ -54,13 +54,16 @@ struct Metered {
 impl Metered {
     async fn start() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let clock = Arc::new(ManualClock::new(at("2027-01-15T09:00:00Z")));
+        let clock = Arc::new(ManualClock::new(at("2027-01-10T09:00:00Z")));
         let double = Double::start();
         double.answer(METER_EVENTS, json!({ "object": "billing.meter_event" }));
         let (services, store) = Self::open(&directory, &clock, &double).await;
         let credential = token(1, |_| {});
         let installed = services.licenses.install(&Actor::Console, &credential);
         installed.await.unwrap();
+        // Metering starts five days before the tests.
+        services.metering.tick().await.unwrap();
+        clock.advance_to(at("2027-01-15T09:00:00Z"));
         Self {
             services,
             store,
@@ -242,6 +245,9 @@ async fn what_machines_report_counts_once_however_it_arrives() {
     let other = entries(2, &[("2027-01-15", 1, 5)]);
     server.submit(&report(&other, true)).await;
     server.settle("2027-01-15T10:00:00Z").await;
+    // Usage before the start of metering counts for nobody.
+    let early = entries(3, &[("2027-01-09", 1, 1000)]);
+    server.submit(&report(&early, true)).await;
     // The license 2 does not belong to the customer who sent the report.
     assert_eq!(
         server.amounts("commands", "2027-01-15").await,
@@ -317,7 +323,7 @@ async fn a_late_report_and_an_adjustment_correct_a_closed_period() {
         server.amounts("commands", "2027-01-20").await,
         (12, -1, 1, 0)
     );
-    for (day, quantity) in [("2027-02-11", 1), ("2026-01-01", 1), ("2027-02-01", 0)] {
+    for (day, quantity) in [("2027-02-11", 1), ("2027-01-09", 1), ("2027-02-01", 0)] {
         let refused = adjust(day, quantity).await.unwrap_err();
         assert_eq!(refused.code, "BAD_REQUEST", "{day}");
     }
@@ -343,7 +349,10 @@ async fn a_late_report_and_an_adjustment_correct_a_closed_period() {
     assert_eq!(rows, expected);
     assert_eq!(last, 5);
     let page = PageRequest::first();
-    let trail = server.store.audit(server.services.tenant(), &page).await;
+    let trail = server
+        .store
+        .audit(server.services.tenant(), &AuditFilter::default(), &page)
+        .await;
     let trail = trail.unwrap().items;
     let entry = trail.iter().find(|entry| entry.action == "usage.adjust");
     assert!(entry.unwrap().details.contains("an outage"));

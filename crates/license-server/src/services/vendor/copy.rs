@@ -175,7 +175,7 @@ impl Copier<'_> {
         let mut copy = LedgerCopy {
             licenses: Vec::new(),
             audits: Vec::new(),
-            facts: self.facts(&chunk.entries),
+            facts: self.facts(&chunk.entries).await?,
             position,
         };
         let mut statements = 0;
@@ -223,11 +223,12 @@ impl Copier<'_> {
     }
 
     /// Returns what entries record about usage. `keygen` records imported reports and activations.
-    fn facts(&self, entries: &[LedgerEntry]) -> Vec<UsageFact> {
+    async fn facts(&self, entries: &[LedgerEntry]) -> Result<Vec<UsageFact>, Refusal> {
         if self.site.metering.meters.is_empty() {
-            return Vec::new();
+            return Ok(Vec::new());
         }
-        let now = self.site.wall();
+        let start = self.site.metering_start().await?;
+        let days = metering::recorded_days(start, self.site.wall());
         let facts = entries
             .iter()
             .flat_map(|entry| match LedgerEntryKind::parse(&entry.kind) {
@@ -236,13 +237,13 @@ impl Copier<'_> {
                     let usage = UsageEntry::parse(&entry.artifact);
                     usage.map_or_else(
                         |_| Vec::new(),
-                        |usage| metering::of_entry(&usage, hash, now),
+                        |usage| metering::of_entry(&usage, hash, &days),
                     )
                 }
                 Some(LedgerEntryKind::Activation) => activation(entry).into_iter().collect(),
                 _ => Vec::new(),
             });
-        facts.collect()
+        Ok(facts.filter(|fact| days.contains(&fact.day)).collect())
     }
 
     /// Returns the record of a recorded license, unless it is for another product or does not

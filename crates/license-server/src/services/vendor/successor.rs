@@ -14,10 +14,10 @@ use license_issuer::services::licenses::LicenseOrder;
 
 use super::RequestId;
 use super::changes::Changes;
+use super::files::not_found;
 use super::issue::{CertifiedKey, IssuedLicense, OrderContext, issue_order};
 use super::orders::{ContentChanges, RenewOrder, UpgradeOrder};
 use super::refusals::{bad_request, draft_refused, ledger_refused};
-use super::search::not_found;
 use super::terms::{self, Term};
 use crate::domain::{Actor, Refusal, RefusalKind};
 use crate::services::site::Site;
@@ -99,12 +99,12 @@ pub(super) async fn upgrade(
 }
 
 /// A license of the ledger that can be replaced.
-struct Previous {
-    license: License,
+pub(super) struct Previous {
+    pub(super) license: License,
 }
 
 impl Previous {
-    fn find(id: &LicenseId, context: &OrderContext<'_, '_>) -> Result<Self, Refusal> {
+    pub(super) fn find(id: &LicenseId, context: &OrderContext<'_, '_>) -> Result<Self, Refusal> {
         let ledger = context.ledger.ok_or_else(|| not_found(id))?;
         let row = ledger.license(id.as_str(), context.now);
         let row = row.map_err(ledger_refused)?.ok_or_else(|| not_found(id))?;
@@ -134,7 +134,7 @@ impl Previous {
         Ok(Self { license })
     }
 
-    fn successor(
+    pub(super) fn successor(
         &self,
         matrix: &FeatureMatrix,
         now: DateTime<Utc>,
@@ -149,7 +149,7 @@ impl Previous {
     }
 
     /// Lets the draft start at once if a predecessor of the license is still active.
-    fn start_at_once(
+    pub(super) fn start_at_once(
         &self,
         draft: &mut LicenseDraft,
         context: &OrderContext<'_, '_>,
@@ -168,7 +168,7 @@ impl Previous {
     }
 
     /// Returns the order of the new license.
-    fn order<'m>(
+    pub(super) fn order<'m>(
         &self,
         draft: LicenseDraft,
         certificate: &CertifiedKey,

@@ -4,21 +4,22 @@ mod sendings;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use license_core::time;
-use license_seats::{EndLease, EndMode, SeatCommand};
 
-use super::sample::{acquire, apply, audit, former_states, id, license, session, tenant};
+use super::sample::{audit, former_states, id, license, tenant};
 use crate::clock::{ServerClock, SystemServerClock};
 use crate::domain::{
-    ActivationRecord, ActivationState, FactKind, FactReceipt, LedgerCopy, LedgerPosition,
-    MeteredCustomer, NewSending, PageRequest, PeriodAnchor, PoolId, SeatUsage, TenantId, UsageFact,
-    UsageNotice, UsagePeriod, UsageSettlement, UsageTotal,
+    ActivationRecord, ActivationState, FactKind, FactReceipt, HistoryHour, LedgerCopy,
+    LedgerPosition, MeteredCustomer, NewSending, PageRequest, PeriodAnchor, PoolId,
+    SeatHistoryBatch, SeatScope, SeatSums, TenantId, UsageFact, UsageNotice, UsagePeriod,
+    UsageSettlement, UsageTotal,
 };
 use crate::store::ServerStore;
 
 pub(super) async fn check(store: &dyn ServerStore) {
     a_fact_counts_once_and_sums_are_by_day(store).await;
     activations_and_the_ledger_count_once(store).await;
-    seats_are_counted_from_the_changes_of_pools(store).await;
+    metering_starts_once(store).await;
+    seats_count_with_the_most_of_each_hour(store).await;
     one_of_two_settlements_is_stored(store).await;
     closed_amounts_only_grow(store).await;
     sendings::check(store).await;
@@ -184,7 +185,7 @@ async fn activations_and_the_ledger_count_once(store: &dyn ServerStore) {
         store.answer_activation(&own, nonce, "answer".to_owned(), audit)
     };
     let count = async || {
-        store.record_activations(&own, now()).await.unwrap();
+        store.record_usage(&own, now()).await.unwrap();
         let days = store.usage_days(&own, &pool(1), NaiveDate::MIN).await;
         let days = days.unwrap();
         let kinds = days.iter().filter(|day| day.kind == FactKind::Activation);
@@ -219,56 +220,61 @@ async fn activations_and_the_ledger_count_once(store: &dyn ServerStore) {
     assert_eq!(found[0], ("2027-01-15".to_owned(), "quota", 6, 6, 0));
 }
 
-async fn seats_are_counted_from_the_changes_of_pools(store: &dyn ServerStore) {
+async fn seats_count_with_the_most_of_each_hour(store: &dyn ServerStore) {
     let (own, other) = (tenant(), tenant());
-    acquire(store, &own, &pool(1), 9, 1).await;
-    acquire(store, &other, &pool(1), 9, 1).await;
-    let first = store.seat_activity(&own).await.unwrap();
-    assert_eq!(
-        (first.counted_until, &first.held),
-        (None, &vec![(pool(1), 1)])
-    );
-    assert!(first.hours.is_empty(), "changes before the first count");
     let now = now();
-    let hour = at("2027-01-15T09:00:00Z");
-    let usage = |last_event, until, peak| SeatUsage {
-        peaks: vec![(pool(1), hour, peak)],
-        last_event,
-        until,
+    let this_hour = HistoryHour::of(now);
+    let add = async |tenant: &TenantId, scope, hours: i64, held_high| {
+        let sums = SeatSums {
+            held_high,
+            ..SeatSums::default()
+        };
+        let hour = HistoryHour(this_hour.0 + hours);
+        let batch = SeatHistoryBatch {
+            hours: [((scope, hour), sums)].into(),
+            ..SeatHistoryBatch::default()
+        };
+        store.add_seat_history(tenant, batch).await.unwrap();
     };
-    let record = |usage| store.record_seat_usage(&own, usage);
-    record(usage(first.last_event, now, 1)).await.unwrap();
-    acquire(store, &own, &pool(1), 9, 2).await;
-    acquire(store, &own, &pool(1), 9, 3).await;
-    let end = |number| {
-        SeatCommand::End(EndLease {
-            session: session(number),
-            seq: None,
-            mode: EndMode::Hard,
-            reason: "a test".into(),
-        })
+    let record = async |tenant: &TenantId| store.record_usage(tenant, now).await.unwrap();
+    let of_pool = || SeatScope::Pool(pool(1));
+    // Hours before the start of metering do not count.
+    add(&own, of_pool(), -30, 7).await;
+    record(&own).await;
+    let seats = async |tenant: &TenantId| {
+        let days = store.usage_days(tenant, &pool(1), NaiveDate::MIN).await;
+        let days = days.unwrap().into_iter();
+        let days: Vec<_> = days.map(|day| (day.kind, day.sum, day.max)).collect();
+        let sum = days.iter().map(|(_, sum, _)| sum).sum::<i64>();
+        assert!(days.iter().all(|(kind, ..)| *kind == FactKind::Seats));
+        (sum, days.iter().map(|(_, _, max)| *max).max())
     };
-    apply(store, &own, &pool(1), 9, end(1)).await;
-    apply(store, &own, &pool(1), 9, end(2)).await;
-    let next = store.seat_activity(&own).await.unwrap();
-    assert_eq!(next.held, [(pool(1), 1)]);
-    assert!(next.last_event > first.last_event);
-    let counted_until = next.counted_until.unwrap().timestamp_millis();
-    assert_eq!(counted_until, now.timestamp_millis());
-    // The run can pass a full hour.
-    let peaks = next.hours.iter().map(|hour| hour.peak).max();
-    let net = next.hours.iter().map(|hour| hour.net).sum::<i64>();
-    assert_eq!((peaks, net), (Some(2), 0));
+    assert_eq!(seats(&own).await, (0, None));
+    add(&own, of_pool(), 0, 2).await;
+    add(&own, SeatScope::All, 0, 9).await;
+    add(&other, of_pool(), 0, 5).await;
+    record(&own).await;
+    assert_eq!(seats(&own).await, (2, Some(2)));
+    // The hour goes on, and a smaller number changes nothing.
+    add(&own, of_pool(), 0, 3).await;
+    record(&own).await;
+    add(&own, of_pool(), 0, 1).await;
+    add(&own, of_pool(), 1, 4).await;
+    record(&own).await;
+    record(&own).await;
+    assert_eq!(seats(&own).await, (7, Some(4)));
+    assert_eq!(seats(&other).await, (0, None));
+}
 
-    let later = now + chrono::TimeDelta::seconds(60);
-    record(usage(next.last_event, later, 3)).await.unwrap();
-    // A smaller peak of another server, with an earlier position, changes nothing.
-    record(usage(first.last_event, now, 2)).await.unwrap();
-    let found = store.seat_activity(&own).await.unwrap();
-    assert!(found.hours.is_empty() && found.counted_until.unwrap() > now);
-    let expected = ("2027-01-15".to_owned(), "seats", 3, 3, 0);
-    assert_eq!(sums(store, &own, 1).await, [expected]);
-    assert!(sums(store, &other, 1).await.is_empty());
+async fn metering_starts_once(store: &dyn ServerStore) {
+    let (own, other) = (tenant(), tenant());
+    let start = async |tenant: &TenantId, now: &str| {
+        let day = store.usage_start(tenant, at(now)).await.unwrap();
+        day.to_string()
+    };
+    assert_eq!(start(&own, "2027-01-15T09:00:00Z").await, "2027-01-15");
+    assert_eq!(start(&own, "2027-03-15T09:00:00Z").await, "2027-01-15");
+    assert_eq!(start(&other, "2027-03-15T09:00:00Z").await, "2027-03-15");
 }
 
 fn total(number: u64, quantity: i64) -> UsageTotal {

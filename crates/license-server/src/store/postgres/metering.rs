@@ -14,11 +14,11 @@ use super::values::{
 use super::{audit, sendings, tenants};
 use crate::domain::{
     BilledCustomer, Cursor, FactKind, FactReceipt, MeteredCustomer, NewAuditEntry, Page,
-    PageRequest, PeriodAnchor, PoolId, SeatActivity, SeatHour, SeatUsage, TenantId, UsageDay,
-    UsageFact, UsagePeriod, UsageSettlement, UsageTotal,
+    PageRequest, PeriodAnchor, PoolId, TenantId, UsageDay, UsageFact, UsagePeriod, UsageSettlement,
+    UsageTotal,
 };
 use crate::store::ServerStoreError;
-use crate::store::metering::{ACTIVATION_OVERLAP_MS, hour_text};
+use crate::store::metering::{HOUR_MS, OVERLAP_MS};
 
 /// Records facts, each once.
 pub(super) async fn record(
@@ -101,86 +101,41 @@ pub(super) async fn adjust(
     Ok(true)
 }
 
-/// Returns the changes of held seats since they were counted last.
-pub(super) async fn seat_activity(db: &Transaction) -> Result<SeatActivity, ServerStoreError> {
-    let tenant = db.tenant();
-    let last = db.query_opt(query!("usage_seats_last"), &[&tenant]).await?;
-    let last: i64 = last.map_or(Ok(0), |row| row.try_get(0))?;
-    let cursor = db
-        .query_opt(query!("usage_seats_cursor"), &[&tenant])
-        .await?;
-    let cursor: Option<(i64, i64)> = match cursor {
-        None => None,
-        Some(row) => Some((row.try_get(0)?, row.try_get(1)?)),
-    };
-    let cursor = cursor.filter(|(_, until)| *until > 0);
-    let held = db.query(query!("usage_seats_held"), &[&tenant]).await?;
-    let held = read_all(&held, |row| Ok((pool(row.try_get(0)?)?, row.try_get(1)?)))?;
-    let hours = match cursor {
-        None => Vec::new(),
-        Some((event, _)) => {
-            let values: [&(dyn ToSql + Sync); 3] = [&tenant, &event, &last];
-            let rows = db.query(query!("usage_seats_hours"), &values).await?;
-            read_all(&rows, |row| {
-                Ok(SeatHour {
-                    pool: pool(row.try_get(0)?)?,
-                    hour: time(row.try_get(1)?),
-                    peak: row.try_get(2)?,
-                    net: row.try_get(3)?,
-                })
-            })?
-        }
-    };
-    Ok(SeatActivity {
-        counted_until: cursor.map(|(_, until)| time(until)),
-        last_event: number("tenants", last)?,
-        held,
-        hours,
-    })
-}
-
-/// Records held seats.
-pub(super) async fn record_seats(
+/// Returns the first day that is metered.
+pub(super) async fn start(
     db: &Transaction,
-    usage: &SeatUsage,
-) -> Result<(), ServerStoreError> {
-    tenants::lock(db).await?;
-    for (pool, hour, peak) in &usage.peaks {
-        let (day, source) = (hour.date_naive().to_string(), hour_text(*hour));
-        let values: [&(dyn ToSql + Sync); 5] = [&db.tenant(), &pool.as_str(), &source, &day, peak];
-        if db.execute(query!("usage_seats_put"), &values).await? > 0 {
-            touch(db, pool.as_str(), &day).await?;
-        }
-    }
-    let values: [&(dyn ToSql + Sync); 3] = [
-        &db.tenant(),
-        &column(usage.last_event),
-        &millis(usage.until),
-    ];
-    db.execute(query!("usage_cursor_seats"), &values).await?;
-    Ok(())
+    now: DateTime<Utc>,
+) -> Result<NaiveDate, ServerStoreError> {
+    let today = now.date_naive().to_string();
+    let values: [&(dyn ToSql + Sync); 3] = [&db.tenant(), &today, &millis(now)];
+    db.execute(query!("usage_start_put"), &values).await?;
+    let row = db
+        .query_one(query!("usage_start_get"), &[&db.tenant()])
+        .await?;
+    day("usage_cursors", row.try_get(0)?)
 }
 
-/// Records the activations that were answered since the last call.
-pub(super) async fn record_activations(
+/// Records activations and hours of seats.
+pub(super) async fn record_usage(
     db: &Transaction,
     now: DateTime<Utc>,
 ) -> Result<(), ServerStoreError> {
     tenants::lock(db).await?;
-    let since = db
-        .query_opt(query!("usage_activations_since"), &[&db.tenant()])
+    start(db, now).await?;
+    let row = db
+        .query_one(query!("usage_cursor_get"), &[&db.tenant()])
         .await?;
-    let since: i64 = since.map_or(Ok(0), |row| row.try_get(0))?;
-    let since = since.saturating_sub(ACTIVATION_OVERLAP_MS);
-    let rows = db
+    let until: i64 = row.try_get(0)?;
+    let since = until.saturating_sub(OVERLAP_MS);
+    let hour = since.div_euclid(HOUR_MS);
+    let mut new = db
         .query(query!("usage_activations"), &[&db.tenant(), &since])
         .await?;
-    touch_all(db, &rows).await?;
-    db.execute(
-        query!("usage_cursor_activations"),
-        &[&db.tenant(), &millis(now)],
-    )
-    .await?;
+    let values: [&(dyn ToSql + Sync); 2] = [&db.tenant(), &hour];
+    new.extend(db.query(query!("usage_seat_hours"), &values).await?);
+    touch_all(db, &new).await?;
+    db.execute(query!("usage_cursor_put"), &[&db.tenant(), &millis(now)])
+        .await?;
     Ok(())
 }
 

@@ -11,11 +11,11 @@ use super::values::{
 };
 use crate::domain::{
     BilledCustomer, Cursor, FactKind, FactReceipt, MeteredCustomer, NewAuditEntry, Page,
-    PageRequest, PeriodAnchor, PoolId, SeatActivity, SeatHour, SeatUsage, TenantId, UsageDay,
-    UsageFact, UsagePeriod, UsageSettlement, UsageTotal,
+    PageRequest, PeriodAnchor, PoolId, TenantId, UsageDay, UsageFact, UsagePeriod, UsageSettlement,
+    UsageTotal,
 };
 use crate::store::ServerStoreError;
-use crate::store::metering::{ACTIVATION_OVERLAP_MS, hour_text};
+use crate::store::metering::{HOUR_MS, OVERLAP_MS};
 
 /// Records facts, each once.
 pub(super) fn record(
@@ -84,94 +84,48 @@ pub(super) fn adjust(
     Ok(true)
 }
 
-/// Returns the changes of held seats since they were counted last.
-pub(super) fn seat_activity(
+/// Returns the first day that is metered.
+pub(super) fn start(
     db: &Connection,
     tenant: &TenantId,
-) -> Result<SeatActivity, ServerStoreError> {
-    let tenant = tenant.as_str();
-    let last: i64 = db
-        .prepare_cached(query!("usage_seats_last"))?
-        .query_row([tenant], |row| row.get(0))
-        .optional()?
-        .unwrap_or(0);
-    let cursor: Option<(i64, i64)> = db
-        .prepare_cached(query!("usage_seats_cursor"))?
-        .query_row([tenant], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?
-        .filter(|(_, until)| *until > 0);
-    let mut held = db.prepare_cached(query!("usage_seats_held"))?;
-    let held = collect(&mut held, [tenant], |row| {
-        Ok((pool(&row.get::<_, String>(0)?)?, row.get(1)?))
-    })?;
-    let hours = match cursor {
-        None => Vec::new(),
-        Some((event, _)) => {
-            let mut hours = db.prepare_cached(query!("usage_seats_hours"))?;
-            collect(&mut hours, params![tenant, event, last], |row| {
-                Ok(SeatHour {
-                    pool: pool(&row.get::<_, String>(0)?)?,
-                    hour: time(row.get(1)?),
-                    peak: row.get(2)?,
-                    net: row.get(3)?,
-                })
-            })?
-        }
-    };
-    Ok(SeatActivity {
-        counted_until: cursor.map(|(_, until)| time(until)),
-        last_event: number("tenants", last)?,
-        held,
-        hours,
-    })
+    now: DateTime<Utc>,
+) -> Result<NaiveDate, ServerStoreError> {
+    let today = now.date_naive().to_string();
+    db.prepare_cached(query!("usage_start_put"))?
+        .execute(params![tenant.as_str(), today, millis(now)])?;
+    let start: String = db
+        .prepare_cached(query!("usage_start_get"))?
+        .query_row([tenant.as_str()], |row| row.get(0))?;
+    day("usage_cursors", &start)
 }
 
-/// Records held seats.
-pub(super) fn record_seats(
-    db: &Connection,
-    tenant: &TenantId,
-    usage: &SeatUsage,
-) -> Result<(), ServerStoreError> {
-    let tenant = tenant.as_str();
-    let mut put = db.prepare_cached(query!("usage_seats_put"))?;
-    for (pool, hour, peak) in &usage.peaks {
-        let day = hour.date_naive().to_string();
-        let values = params![tenant, pool.as_str(), hour_text(*hour), day, peak];
-        if put.execute(values)? > 0 {
-            touch(db, tenant, pool.as_str(), &day)?;
-        }
-    }
-    db.prepare_cached(query!("usage_cursor_seats"))?
-        .execute(params![
-            tenant,
-            column(usage.last_event),
-            millis(usage.until)
-        ])?;
-    Ok(())
-}
-
-/// Records the activations that were answered since the last call.
-pub(super) fn record_activations(
+/// Records activations and hours of seats.
+pub(super) fn record_usage(
     db: &Connection,
     tenant: &TenantId,
     now: DateTime<Utc>,
 ) -> Result<(), ServerStoreError> {
+    start(db, tenant, now)?;
     let tenant = tenant.as_str();
-    let since: Option<i64> = db
-        .prepare_cached(query!("usage_activations_since"))?
-        .query_row([tenant], |row| row.get(0))
-        .optional()?;
-    let since = since.unwrap_or(0).saturating_sub(ACTIVATION_OVERLAP_MS);
-    let mut insert = db.prepare_cached(query!("usage_activations"))?;
-    let new: Vec<(String, String)> = collect(&mut insert, params![tenant, since], |row| {
-        Ok((row.get(0)?, row.get(1)?))
-    })?;
+    let until: i64 = db
+        .prepare_cached(query!("usage_cursor_get"))?
+        .query_row([tenant], |row| row.get(0))?;
+    let since = until.saturating_sub(OVERLAP_MS);
+    let mut activations = db.prepare_cached(query!("usage_activations"))?;
+    let mut new = collect(&mut activations, params![tenant, since], read_touched)?;
+    let mut hours = db.prepare_cached(query!("usage_seat_hours"))?;
+    let values = params![tenant, since.div_euclid(HOUR_MS)];
+    new.extend(collect(&mut hours, values, read_touched)?);
     for (customer, day) in &new {
         touch(db, tenant, customer, day)?;
     }
-    db.prepare_cached(query!("usage_cursor_activations"))?
+    db.prepare_cached(query!("usage_cursor_put"))?
         .execute(params![tenant, millis(now)])?;
     Ok(())
+}
+
+fn read_touched(row: &Row<'_>) -> Result<(String, String), ServerStoreError> {
+    Ok((row.get(0)?, row.get(1)?))
 }
 
 /// Returns customers that need a settlement.

@@ -12,6 +12,7 @@ mod machines;
 mod members;
 mod metering;
 mod named_users;
+mod seat_history;
 mod seats;
 mod telemetry;
 mod webhooks;

@@ -5,8 +5,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::domain::{
     BilledCustomer, FactReceipt, MeteredCustomer, NewAuditEntry, Page, PageRequest, PoolId,
-    SeatActivity, SeatUsage, SendingResult, SendingState, TenantId, UsageDay, UsageFact,
-    UsageSending, UsageSettlement, UsageTotal,
+    SendingResult, SendingState, TenantId, UsageDay, UsageFact, UsageSending, UsageSettlement,
+    UsageTotal,
 };
 use crate::store::postgres::{PostgresStore, metering, sendings};
 use crate::store::{MeteringStore, SendingClaim, ServerStoreError};
@@ -34,29 +34,23 @@ impl MeteringStore for PostgresStore {
         db.end(result).await
     }
 
-    async fn seat_activity(&self, tenant: &TenantId) -> Result<SeatActivity, ServerStoreError> {
-        let db = self.database.begin_read(tenant).await?;
-        let result = metering::seat_activity(&db).await;
-        db.end(result).await
-    }
-
-    async fn record_seat_usage(
+    async fn usage_start(
         &self,
         tenant: &TenantId,
-        usage: SeatUsage,
-    ) -> Result<(), ServerStoreError> {
+        now: DateTime<Utc>,
+    ) -> Result<NaiveDate, ServerStoreError> {
         let db = self.database.begin(tenant).await?;
-        let result = metering::record_seats(&db, &usage).await;
+        let result = metering::start(&db, now).await;
         db.end(result).await
     }
 
-    async fn record_activations(
+    async fn record_usage(
         &self,
         tenant: &TenantId,
         now: DateTime<Utc>,
     ) -> Result<(), ServerStoreError> {
         let db = self.database.begin(tenant).await?;
-        let result = metering::record_activations(&db, now).await;
+        let result = metering::record_usage(&db, now).await;
         db.end(result).await
     }
 

@@ -5,8 +5,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::domain::{
     BilledCustomer, FactReceipt, MeteredCustomer, NewAuditEntry, Page, PageRequest, PoolId,
-    SeatActivity, SeatUsage, SendingResult, SendingState, TenantId, UsageDay, UsageFact,
-    UsageSending, UsageSettlement, UsageTotal,
+    SendingResult, SendingState, TenantId, UsageDay, UsageFact, UsageSending, UsageSettlement,
+    UsageTotal,
 };
 use crate::store::sqlite::{SqliteStore, metering, sendings};
 use crate::store::{MeteringStore, SendingClaim, ServerStoreError};
@@ -36,28 +36,24 @@ impl MeteringStore for SqliteStore {
         .await
     }
 
-    async fn seat_activity(&self, tenant: &TenantId) -> Result<SeatActivity, ServerStoreError> {
-        self.read(tenant, metering::seat_activity).await
-    }
-
-    async fn record_seat_usage(
+    async fn usage_start(
         &self,
         tenant: &TenantId,
-        usage: SeatUsage,
-    ) -> Result<(), ServerStoreError> {
+        now: DateTime<Utc>,
+    ) -> Result<NaiveDate, ServerStoreError> {
         self.write(tenant, move |batch, tenant| {
-            metering::record_seats(batch.db, tenant, &usage)
+            metering::start(batch.db, tenant, now)
         })
         .await
     }
 
-    async fn record_activations(
+    async fn record_usage(
         &self,
         tenant: &TenantId,
         now: DateTime<Utc>,
     ) -> Result<(), ServerStoreError> {
         self.write(tenant, move |batch, tenant| {
-            metering::record_activations(batch.db, tenant, now)
+            metering::record_usage(batch.db, tenant, now)
         })
         .await
     }

@@ -1,1 +1,0 @@
-SELECT activations_until FROM usage_cursors WHERE tenant = $1

@@ -1,1 +1,0 @@
-SELECT seats_event, seats_until FROM usage_cursors WHERE tenant = $1

@@ -1,1 +1,0 @@
-SELECT last_event FROM tenants WHERE tenant = $1
