@@ -3,6 +3,7 @@
 mod account;
 mod activations;
 mod audit;
+mod billing;
 mod body;
 mod check_ins;
 mod cookies;

@@ -2,6 +2,7 @@
 
 mod account;
 mod audit;
+mod billing;
 mod user;
 
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use license_cli_support::{Destination, OutputFile, OutputOptions, Source};
 
 pub(crate) use account::AccountCommand;
 pub(crate) use audit::{AuditCommand, AuditExport, AuditVerify};
+pub(crate) use billing::{BillingCommand, PlanArgs};
 pub(crate) use user::UserCommand;
 
 /// Validates licenses and lends floating seats, at a site or in a vendor's cloud
@@ -136,7 +138,7 @@ pub(crate) const COMMAND_GROUPS: [CommandGroup; 4] = [
     },
     CommandGroup {
         heading: "Administer a server",
-        commands: &["account", "token", "user", "audit", "openapi"],
+        commands: &["account", "token", "user", "billing", "audit", "openapi"],
     },
     CommandGroup {
         heading: "Help",
@@ -174,6 +176,9 @@ pub(crate) enum Command {
     /// Assign users to licenses, list them and end their assignments
     #[command(subcommand)]
     User(UserCommand),
+    /// State what prices of the payment provider buy, and list and compare subscriptions
+    #[command(subcommand)]
+    Billing(BillingCommand),
     /// Export and verify the audit trail
     #[command(subcommand)]
     Audit(AuditCommand),

@@ -68,6 +68,7 @@ fn run_configured(
         Command::Install(arguments) => install::run(&arguments, &config?, terminal),
         Command::Account(command) => account::run(&command, &config?, terminal),
         Command::Audit(command) => audit::run(&command, config, terminal),
+        Command::Billing(command) => billing::run(&command, &config?, terminal),
         Command::Token(command) => token::run(&command, &config?, terminal),
         Command::User(command) => user::run(&command, &config?, terminal),
         Command::Openapi(_) | Command::Description(_) => Ok(()),

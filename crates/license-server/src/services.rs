@@ -6,6 +6,7 @@
 mod activations;
 mod assigned_users;
 mod audit;
+mod billing;
 mod cache;
 mod check_ins;
 mod content;
@@ -46,6 +47,10 @@ use license_core::FeatureMatrix;
 
 pub use activations::{ActivationReply, ActivationService};
 pub use audit::AuditService;
+pub use billing::{
+    BillingService, BillingSetup, CheckoutRequest, EventReceipt, PlanOrder, PortalRequest,
+    ReconcileReport,
+};
 pub use check_ins::{CheckInReply, CheckInService};
 pub use events::EventService;
 pub use groups::{GroupLease, GroupPool, GroupService};
@@ -128,6 +133,8 @@ pub struct ServicesConfig {
     pub people: Arc<PeopleTools>,
     /// The addresses to which webhooks may lead.
     pub(crate) webhooks: Arc<DestinationPolicy>,
+    /// The payment provider. `None`: the server sells nothing.
+    pub billing: Option<BillingSetup>,
 }
 
 /// All services of a tenant.
@@ -174,6 +181,8 @@ pub struct Services {
     pub events: EventService,
     /// Webhooks, which receive events.
     pub webhooks: WebhookService,
+    /// Subscriptions of a payment provider.
+    pub billing: BillingService,
     /// Requests that may be repeated.
     pub idempotency: IdempotencyService,
     site: Arc<Site>,
@@ -207,6 +216,7 @@ impl Services {
     pub async fn open(config: ServicesConfig) -> Result<Arc<Self>, Refusal> {
         let telemetry_days = config.telemetry_days;
         let webhooks = Arc::clone(&config.webhooks);
+        let billing = config.billing.clone();
         let site = Arc::new(Site::open(config).await?);
         vendor::copy_changes(&site).await?;
         let licenses = LicenseService::new(Arc::clone(&site));
@@ -234,6 +244,7 @@ impl Services {
             audit: AuditService::new(Arc::clone(&site)),
             events: EventService::new(Arc::clone(&site)),
             webhooks: WebhookService::new(Arc::clone(&site), webhooks),
+            billing: BillingService::new(Arc::clone(&site), billing),
             idempotency: IdempotencyService::new(Arc::clone(&site)),
             site,
             ticks: std::sync::atomic::AtomicU64::new(0),
@@ -285,6 +296,7 @@ impl Services {
         self.idempotency.forget_old().await?;
         self.telemetry.clean_up().await?;
         self.webhooks.clean_up().await?;
+        self.billing.clean_up().await?;
         let before = |retention| {
             let retention =
                 chrono::TimeDelta::from_std(retention).unwrap_or(chrono::TimeDelta::MAX);

@@ -287,4 +287,4 @@ impl BillingProvider for Stripe {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -14,6 +14,7 @@ use license_issuer::ledger::sqlite::{LedgerFile, SqliteLedger};
 use license_issuer::ledger::{Ledger, LedgerReader};
 use license_issuer::services::issue::own_trust_set;
 
+use super::billing;
 use super::database::{
     DatabaseAccess, OpenedDatabase, create_tables, open_database, record_first_key, refuse_new_key,
 };
@@ -187,6 +188,7 @@ pub(super) async fn open(
         telemetry_days: config.telemetry_days,
         people: people::tools(config, directory, &access)?,
         webhooks: Arc::new(config.webhooks.clone()),
+        billing: billing::setup(config)?,
     });
     let tenants = tenants.await.map_err(|refusal| refused(&refusal))?;
     Ok(OpenedServer {

@@ -143,6 +143,8 @@ impl TenantServices {
             telemetry_days: self.telemetry_days,
             people: Arc::clone(&self.people),
             webhooks: Arc::clone(&self.webhooks),
+            // Only the organization of the server sells licenses.
+            billing: None,
         })
         .await
     }

@@ -1,5 +1,6 @@
 pub(crate) mod activations;
 pub(crate) mod administration;
+pub(crate) mod billing;
 pub(crate) mod floating;
 mod groups;
 pub(crate) mod installation;
@@ -122,6 +123,7 @@ pub(crate) fn config(store: Arc<dyn ServerStore>, clock: &Arc<ManualClock>) -> S
         telemetry_days: 400,
         people: people(None),
         webhooks: Arc::default(),
+        billing: None,
     }
 }
 

@@ -15,6 +15,7 @@ mod refusals;
 mod revoke;
 mod search;
 mod standing;
+pub(super) mod subscriptions;
 mod successor;
 mod terms;
 

@@ -99,12 +99,13 @@ pub(super) async fn upgrade(
 }
 
 /// A license of the ledger that can be replaced.
-struct Previous {
-    license: License,
+pub(super) struct Previous {
+    pub(super) license: License,
 }
 
 impl Previous {
-    fn find(id: &LicenseId, context: &OrderContext<'_, '_>) -> Result<Self, Refusal> {
+    /// Finds a license that is neither revoked nor replaced.
+    pub(super) fn find(id: &LicenseId, context: &OrderContext<'_, '_>) -> Result<Self, Refusal> {
         let ledger = context.ledger.ok_or_else(|| not_found(id))?;
         let row = ledger.license(id.as_str(), context.now);
         let row = row.map_err(ledger_refused)?.ok_or_else(|| not_found(id))?;
@@ -134,7 +135,8 @@ impl Previous {
         Ok(Self { license })
     }
 
-    fn successor(
+    /// Returns the draft of a successor with the same content.
+    pub(super) fn successor(
         &self,
         matrix: &FeatureMatrix,
         now: DateTime<Utc>,
