@@ -4,6 +4,7 @@ mod account;
 mod activations;
 mod anomalies;
 mod audit;
+mod billing;
 mod body;
 mod check_ins;
 mod cookies;

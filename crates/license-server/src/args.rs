@@ -2,6 +2,7 @@
 
 mod account;
 mod audit;
+mod billing;
 mod files;
 mod metering;
 mod token;
@@ -15,6 +16,7 @@ use license_cli_support::{OutputFile, OutputOptions};
 
 pub(crate) use account::AccountCommand;
 pub(crate) use audit::{AuditCommand, AuditExport, AuditVerify};
+pub(crate) use billing::{BillingCommand, PlanArgs};
 pub(crate) use files::{Backup, Init, Install, Migrate};
 pub(crate) use metering::MeteringCommand;
 pub(crate) use token::TokenCommand;
@@ -151,7 +153,9 @@ pub(crate) const COMMAND_GROUPS: [CommandGroup; 4] = [
     },
     CommandGroup {
         heading: "Administer a server",
-        commands: &["account", "token", "user", "metering", "audit", "openapi"],
+        commands: &[
+            "account", "token", "user", "metering", "billing", "audit", "openapi",
+        ],
     },
     CommandGroup {
         heading: "Help",
@@ -192,6 +196,9 @@ pub(crate) enum Command {
     /// Show and export what customers use
     #[command(subcommand)]
     Metering(MeteringCommand),
+    /// State what prices of the payment provider buy, and list and compare subscriptions
+    #[command(subcommand)]
+    Billing(BillingCommand),
     /// Export and verify the audit trail
     #[command(subcommand)]
     Audit(AuditCommand),

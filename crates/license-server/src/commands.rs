@@ -69,6 +69,7 @@ fn run_configured(
         Command::Install(arguments) => install::run(&arguments, &config?, terminal),
         Command::Account(command) => account::run(&command, &config?, terminal),
         Command::Audit(command) => audit::run(&command, config, terminal),
+        Command::Billing(command) => billing::run(&command, &config?, terminal),
         Command::Token(command) => token::run(&command, &config?, terminal),
         Command::Metering(command) => metering::run(&command, &config?, terminal),
         Command::User(command) => user::run(&command, &config?, terminal),

@@ -108,6 +108,10 @@ impl RunningServer {
             Arc::clone(self.tenants.own()),
             self.stopping.subscribe(),
         ));
+        let billing = tokio::spawn(billing(
+            Arc::clone(self.tenants.own()),
+            self.stopping.subscribe(),
+        ));
         let webhooks = tokio::spawn(Arc::clone(&self.webhooks).run(self.stopping.subscribe()));
         let mut is_taken_over = false;
         let ended = loop {
@@ -141,6 +145,9 @@ impl RunningServer {
         }
         if let Err(error) = sendings.await {
             error!(%error, "the amounts for the billing provider failed");
+        }
+        if let Err(error) = billing.await {
+            error!(%error, "the work for billing failed");
         }
         if let Err(error) = webhooks.await {
             error!(%error, "the deliveries to webhooks failed");
@@ -316,6 +323,32 @@ async fn sendings(services: Arc<Services>, mut stopping: watch::Receiver<bool>) 
                 }
             }
             () = stopped(&mut stopping) => return,
+        }
+    }
+}
+
+/// Processes the events of a payment provider until the server stops: each event at once, and those
+/// that wait once a second.
+async fn billing(services: Arc<Services>, mut stopping: watch::Receiver<bool>) {
+    if !services.billing.is_on() {
+        return;
+    }
+    let mut ticks = interval(Duration::from_secs(1));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = services.billing.wait_for_event() => {}
+            () = stopped(&mut stopping) => return,
+        }
+        if let Err(refusal) = services.billing.work().await
+            && let Some(repeated) = log_limit::pass("billing work")
+        {
+            let Refusal { code, detail, .. } = refusal;
+            warn!(
+                code,
+                detail, repeated, "events of the payment provider are processed later"
+            );
         }
     }
 }

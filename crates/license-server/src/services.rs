@@ -7,6 +7,7 @@ mod activations;
 mod anomalies;
 mod assigned_users;
 mod audit;
+mod billing;
 mod cache;
 mod check_ins;
 mod content;
@@ -56,6 +57,10 @@ use license_core::FeatureMatrix;
 pub use activations::{ActivationReply, ActivationService};
 pub use anomalies::AnomalyService;
 pub use audit::AuditService;
+pub use billing::{
+    BillingService, BillingSetup, CheckoutRequest, EventReceipt, PlanOrder, PortalRequest,
+    ReconcileReport,
+};
 pub use check_ins::{CheckInReply, CheckInService};
 pub use events::EventService;
 pub use explanation::{CodeContent, ExplainedRule, LicenseExplanation, RuleScope};
@@ -107,7 +112,6 @@ pub use vendor::{
 };
 pub use webhooks::{NewWebhook, WebhookOrder, WebhookService, WebhookUpdate};
 
-use crate::billing::BillingProvider;
 use crate::clock::ServerClock;
 pub use crate::domain::{IdempotencyKey, IdempotencyState, StoredResponse};
 use crate::domain::{Refusal, TenantId};
@@ -157,8 +161,8 @@ pub struct ServicesConfig {
     pub(crate) webhooks: Arc<DestinationPolicy>,
     /// The meters of the product, and the settings of metering.
     pub metering: Arc<MeteringSettings>,
-    /// The billing provider of a vendor's server.
-    pub billing: Option<Arc<dyn BillingProvider>>,
+    /// The payment provider. `None`: the server sells nothing.
+    pub billing: Option<BillingSetup>,
 }
 
 /// All services of a tenant.
@@ -215,6 +219,8 @@ pub struct Services {
     pub events: EventService,
     /// Webhooks, which receive events.
     pub webhooks: WebhookService,
+    /// Subscriptions of a payment provider.
+    pub billing: BillingService,
     /// Requests that may be repeated.
     pub idempotency: IdempotencyService,
     site: Arc<Site>,
@@ -249,6 +255,7 @@ impl Services {
     pub async fn open(config: ServicesConfig) -> Result<Arc<Self>, Refusal> {
         let telemetry_days = config.telemetry_days;
         let webhooks = Arc::clone(&config.webhooks);
+        let billing = config.billing.clone();
         let site = Arc::new(Site::open(config).await?);
         vendor::copy_changes(&site).await?;
         let licenses = LicenseService::new(Arc::clone(&site));
@@ -287,6 +294,7 @@ impl Services {
             audit: AuditService::new(Arc::clone(&site)),
             events: EventService::new(Arc::clone(&site)),
             webhooks: WebhookService::new(Arc::clone(&site), webhooks),
+            billing: BillingService::new(Arc::clone(&site), billing),
             idempotency: IdempotencyService::new(Arc::clone(&site)),
             site,
             ticks: std::sync::atomic::AtomicU64::new(0),
@@ -356,6 +364,7 @@ impl Services {
         self.idempotency.forget_old().await?;
         self.telemetry.clean_up().await?;
         self.webhooks.clean_up().await?;
+        self.billing.clean_up().await?;
         let before = |retention| {
             let retention =
                 chrono::TimeDelta::from_std(retention).unwrap_or(chrono::TimeDelta::MAX);

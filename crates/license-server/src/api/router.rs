@@ -12,11 +12,11 @@ use utoipa_axum::routes;
 use super::permissions::RoutePermissions;
 use super::query::QueryParameters;
 use super::{
-    App, account, activations, anomalies, audit, body, check_ins, credentials, dashboard, events,
-    explanations, groups, health, host, idempotency, identity_providers, invitations, ledger,
-    licenses, members, metering, named_users, observe, oidc, openapi, organization, overview,
-    paths, person, pools, query, queue, registrations, revocations, seat_history, seats, sessions,
-    setup, telemetry, tokens, trust, usage, usage_reports, validate, vendor, webhooks,
+    App, account, activations, anomalies, audit, billing, body, check_ins, credentials, dashboard,
+    events, explanations, groups, health, host, idempotency, identity_providers, invitations,
+    ledger, licenses, members, metering, named_users, observe, oidc, openapi, organization,
+    overview, paths, person, pools, query, queue, registrations, revocations, seat_history, seats,
+    sessions, setup, telemetry, tokens, trust, usage, usage_reports, validate, vendor, webhooks,
 };
 
 /// Returns the router of the main listener.
@@ -40,6 +40,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .merge(client_routes())
         .merge(telemetry_routes())
+        .merge(provider_routes())
         .merge(browser_routes())
         .merge(reporting_routes())
         .merge(seat_routes())
@@ -59,6 +60,9 @@ fn api(app: &App) -> OpenApiRouter<App> {
     };
     let large = |router: OpenApiRouter<App>| {
         router.route_layer(from_fn_with_state(app.clone(), body::receive_large))
+    };
+    let events = |router: OpenApiRouter<App>| {
+        router.route_layer(from_fn_with_state(app.clone(), body::receive_report))
     };
     let reports = |router: OpenApiRouter<App>| {
         router
@@ -90,6 +94,7 @@ fn api(app: &App) -> OpenApiRouter<App> {
     let router = OpenApiRouter::new()
         .merge(small(replay(client_routes())))
         .merge(small(telemetry_routes()))
+        .merge(events(provider_routes()))
         .merge(small(browser_routes()))
         .merge(reports(replay(reporting_routes())))
         .merge(small(seats(replay(seat_routes()))))
@@ -122,6 +127,11 @@ fn telemetry_routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(telemetry::submit))
         .routes(routes!(telemetry::delete))
+}
+
+/// Routes for payment providers. The id of an event has the effect of an `Idempotency-Key`.
+fn provider_routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(billing::receive))
 }
 
 /// Routes that browsers and identity providers open. Their values count once, so an
@@ -226,6 +236,21 @@ fn administration_routes() -> OpenApiRouter<App> {
         .routes(routes!(webhooks::deliveries))
         .routes(routes!(webhooks::replay))
         .routes(routes!(webhooks::replay_failed))
+        .merge(billing_routes())
+}
+
+fn billing_routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(billing::plans))
+        .routes(routes!(billing::put_plan, billing::delete_plan))
+        .routes(routes!(billing::checkout))
+        .routes(routes!(billing::portal))
+        .routes(routes!(billing::subscriptions))
+        .routes(routes!(billing::subscription))
+        .routes(routes!(billing::customers))
+        .routes(routes!(billing::customer))
+        .routes(routes!(billing::events))
+        .routes(routes!(billing::reconcile))
 }
 
 /// Routes for people who have not signed in. They do not read `Idempotency-Key`: their bodies

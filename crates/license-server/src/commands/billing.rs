@@ -1,13 +1,213 @@
 //! `license-server billing`: the commands for billing.
 
-use license_cli_support::{Failure, show_path};
+use std::sync::Arc;
+
+use license_cli_support::{Column, Failure, Table, Terminal, show_path};
+use license_core::LicenseId;
+use license_core::time::rfc3339;
+use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use crate::billing::{StripeSettings, WebhookKey};
-use crate::config::{BillingConfig, private_text};
+use super::database::DatabaseAccess;
+use super::opened::{OpenedServer, open, refused, runtime};
+use crate::args::{BillingCommand, PlanArgs};
+use crate::billing::{Stripe, StripeSettings, WebhookKey};
+use crate::config::{BillingConfig, Config, private_text};
+use crate::data_dir::DataDir;
+use crate::domain::{Actor, BillingPlan, BillingState, BillingSubscription, PageRequest};
+use crate::services::{BillingSetup, PlanOrder};
 
 /// The largest number of secrets of a webhook: one, and another one while it is changed.
 const MAX_SECRETS: usize = 2;
+
+pub(super) fn run(
+    command: &BillingCommand,
+    config: &Config,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    let directory = DataDir::open(&config.data_dir)?;
+    runtime()?.block_on(async {
+        let server = open(config, &directory, DatabaseAccess::Beside).await?;
+        match command {
+            BillingCommand::Plan(plan) if plan.delete => delete_plan(&server, plan, terminal).await,
+            BillingCommand::Plan(plan) => put_plan(&server, plan, terminal).await,
+            BillingCommand::Plans => plans(&server, terminal).await,
+            BillingCommand::Subscriptions { state } => {
+                let state = state.as_deref().and_then(BillingState::parse);
+                subscriptions(&server, state, terminal).await
+            }
+            BillingCommand::Reconcile => reconcile(&server, terminal).await,
+        }
+    })
+}
+
+async fn put_plan(
+    server: &OpenedServer,
+    plan: &PlanArgs,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    let order = PlanOrder {
+        tier: plan.tier.clone(),
+        seats: plan.seats,
+        features: plan.features.clone(),
+    };
+    let billing = &server.services.billing;
+    let stored = billing.put_plan(&Actor::Console, &plan.price, order).await;
+    let stored = stored.map_err(|refusal| refused(&refusal))?;
+    if terminal.is_json() {
+        return terminal.json(&plan_members(&stored));
+    }
+    terminal.note(&format!("{} buys {}", stored.price, content(&stored)));
+    Ok(())
+}
+
+async fn delete_plan(
+    server: &OpenedServer,
+    plan: &PlanArgs,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    let billing = &server.services.billing;
+    let deleted = billing.delete_plan(&Actor::Console, &plan.price).await;
+    deleted.map_err(|refusal| refused(&refusal))?;
+    terminal.note(&format!("{} buys no license", plan.price));
+    Ok(())
+}
+
+async fn plans(server: &OpenedServer, terminal: &Terminal) -> Result<(), Failure> {
+    let plans = server.services.billing.plans().await;
+    let plans = plans.map_err(|refusal| refused(&refusal))?;
+    if terminal.is_json() {
+        let plans: Vec<_> = plans.iter().map(plan_members).collect();
+        return terminal.json(&json!({ "plans": plans }));
+    }
+    if plans.is_empty() {
+        terminal.note("no price has a plan; `license-server billing plan PRICE` adds one");
+        return Ok(());
+    }
+    let mut table = Table::new([
+        Column::new("PRICE").without_wrapping(),
+        Column::new("LICENSE"),
+    ]);
+    for plan in &plans {
+        table.row([plan.price.clone(), content(plan)]);
+    }
+    terminal.data(&table.to_text(terminal.columns()))
+}
+
+/// Returns what a price buys, such as `a TEAM license, 1 seat a unit`.
+fn content(plan: &BillingPlan) -> String {
+    let mut parts = Vec::new();
+    parts.extend(plan.tier.as_ref().map(|tier| format!("a {tier} license")));
+    match plan.seats {
+        0 => {}
+        1 => parts.push("1 seat a unit".to_owned()),
+        seats => parts.push(format!("{seats} seats a unit")),
+    }
+    parts.extend(plan.features.iter().cloned());
+    parts.join(", ")
+}
+
+fn plan_members(plan: &BillingPlan) -> Value {
+    json!({
+        "price": plan.price, "tier": plan.tier, "seats": plan.seats, "features": plan.features,
+    })
+}
+
+async fn subscriptions(
+    server: &OpenedServer,
+    state: Option<BillingState>,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    let (mut found, mut next) = (Vec::new(), None);
+    loop {
+        let page = PageRequest::new(next, Some(PageRequest::MAX_LIMIT));
+        let part = server.services.billing.subscriptions(state, None, &page);
+        let part = part.await.map_err(|refusal| refused(&refusal))?;
+        found.extend(part.items);
+        next = part.next;
+        if next.is_none() {
+            break;
+        }
+    }
+    if terminal.is_json() {
+        let found: Vec<_> = found.iter().map(subscription_members).collect();
+        return terminal.json(&json!({ "subscriptions": found }));
+    }
+    if found.is_empty() {
+        terminal.note("there is no subscription");
+        return Ok(());
+    }
+    let mut table = Table::new([
+        Column::new("SUBSCRIPTION").without_wrapping(),
+        Column::new("STATE"),
+        Column::new("REASON"),
+        Column::new("UNTIL"),
+        Column::new("LICENSE").without_wrapping(),
+        Column::new("NOTE"),
+    ]);
+    for one in &found {
+        let until = one.until.map(|until| rfc3339(until).to_string());
+        let license = one.license.as_ref().map_or("-", LicenseId::as_str);
+        table.row([
+            one.id.clone(),
+            one.state.to_string(),
+            one.reason.to_string(),
+            until.unwrap_or_else(|| "-".to_owned()),
+            license.to_owned(),
+            one.fault.clone().unwrap_or_default(),
+        ]);
+    }
+    terminal.data(&table.to_text(terminal.columns()))
+}
+
+fn subscription_members(found: &BillingSubscription) -> Value {
+    json!({
+        "id": found.id,
+        "provider": found.provider,
+        "customer": found.customer,
+        "status": found.status.as_str(),
+        "state": found.state.as_str(),
+        "reason": found.reason.as_str(),
+        "until": found.until.map(|until| rfc3339(until).to_string()),
+        "tier": found.tier,
+        "seats": found.seats,
+        "license": found.license.as_ref().map(LicenseId::as_str),
+        "fault": found.fault,
+    })
+}
+
+/// Stores what the events have missed. The running server makes the comparisons, because it has the
+/// vendor's key.
+async fn reconcile(server: &OpenedServer, terminal: &Terminal) -> Result<(), Failure> {
+    let report = server.services.billing.reconcile().await;
+    let report = report.map_err(|refusal| refused(&refusal))?;
+    if terminal.is_json() {
+        return terminal.json(&json!({
+            "missed_events": report.missed_events,
+            "subscriptions": report.subscriptions,
+        }));
+    }
+    terminal.note(&format!(
+        "{} events were missed; the running server compares {} subscriptions now",
+        report.missed_events, report.subscriptions
+    ));
+    Ok(())
+}
+
+/// Returns the payment provider of a server.
+///
+/// # Errors
+///
+/// Returns the errors of [`stripe`].
+pub(super) fn setup(config: &Config) -> Result<Option<BillingSetup>, Failure> {
+    let Some(billing) = &config.billing else {
+        return Ok(None);
+    };
+    Ok(Some(BillingSetup {
+        provider: Arc::new(Stripe::new(stripe(billing)?)),
+        grace: billing.grace,
+    }))
+}
 
 /// Reads the files with the key and with the secrets.
 ///

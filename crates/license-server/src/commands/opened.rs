@@ -19,7 +19,6 @@ use super::database::{
 };
 use super::people;
 use super::{billing, metering};
-use crate::billing::{BillingProvider, Stripe};
 use crate::clock::{ServerClock, SystemServerClock};
 use crate::config::Config;
 use crate::data_dir::DataDir;
@@ -142,7 +141,6 @@ pub(super) async fn open(
     let trust = roots.keys().await?;
     let matrix = trust_file::read_product(config.product_file.as_ref())?;
     let metering = metering::settings(config, &matrix)?;
-    let billing = provider(config, &access)?;
     let has_trust = !trust.is_empty();
     let role = role(config, &access, &matrix)?;
     let trust = match &role {
@@ -192,7 +190,7 @@ pub(super) async fn open(
         people: people::tools(config, directory, &access)?,
         webhooks: Arc::new(config.webhooks.clone()),
         metering: Arc::new(metering),
-        billing,
+        billing: billing::setup(config)?,
     });
     let tenants = tenants.await.map_err(|refusal| refused(&refusal))?;
     Ok(OpenedServer {
@@ -202,19 +200,6 @@ pub(super) async fn open(
         has_trust,
         database,
     })
-}
-
-/// Returns the billing provider. Only the server itself uses it.
-fn provider(
-    config: &Config,
-    access: &DatabaseAccess,
-) -> Result<Option<Arc<dyn BillingProvider>>, Failure> {
-    match (&config.billing, access) {
-        (Some(billing), DatabaseAccess::Serve(_)) => {
-            Ok(Some(Arc::new(Stripe::new(billing::stripe(billing)?))))
-        }
-        _ => Ok(None),
-    }
 }
 
 /// Returns the role of the server. Only the server itself opens the vendor's key.

@@ -14,7 +14,6 @@ pub(crate) struct BillingConfig {
     pub(crate) webhook_secret_file: PathBuf,
     pub(crate) api_url: String,
     /// How long a late payment has no effect.
-    #[allow(dead_code, reason = "the service of billing, which follows, reads it")]
     pub(crate) grace: TimeDelta,
 }
 

@@ -93,7 +93,7 @@ impl Site {
             people: config.people,
             metering: config.metering,
             metering_start: OnceCell::new(),
-            billing: config.billing,
+            billing: config.billing.map(|billing| billing.provider),
             is_vendor,
             vendor,
             roots: config.roots,

@@ -153,7 +153,7 @@ impl TenantServices {
             people: Arc::clone(&self.people),
             webhooks: Arc::clone(&self.webhooks),
             metering: Arc::clone(&self.metering),
-            // The provider belongs to the vendor, whose tenant is that of the server.
+            // Only the organization of the server sells licenses.
             billing: None,
         })
         .await

@@ -1,5 +1,6 @@
 pub(crate) mod activations;
 pub(crate) mod administration;
+pub(crate) mod billing;
 pub(crate) mod floating;
 mod groups;
 pub(crate) mod installation;

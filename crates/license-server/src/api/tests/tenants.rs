@@ -17,6 +17,7 @@ use crate::domain::{
     Role, TenantId,
 };
 use crate::services::tests::administration::report;
+use crate::services::tests::billing::TestStripe;
 use crate::services::tests::floating::{acquire_request, session};
 use crate::services::tests::installation::list;
 use crate::services::tests::metering::{entries, report as metering_report};
@@ -123,6 +124,10 @@ async fn use_site(api: &TestApi) -> Resources {
             ("user", Some(user(1))),
             ("group", Some(group.to_string())),
             ("webhook", Some(webhook)),
+            // Only a vendor's server has a payment provider.
+            ("price", None),
+            ("subscription", None),
+            ("customer", None),
             ("delivery", Some(delivery)),
             ("anomaly", Some(anomaly)),
             ("sending", None),
@@ -267,7 +272,10 @@ async fn a_second_tenant_neither_sees_nor_changes_the_ledger_of_a_vendor() {
     LedgerFile::new(&ledger).prepare().unwrap();
     let key = vendor();
     let role = ServerRole::Vendor(Box::new(VendorConfig { ledger, key }));
-    let api = TestApi::start(sqlite(&directory, &clock), &clock, role).await;
+    let stripe = TestStripe::start();
+    let store = sqlite(&directory, &clock);
+    let api = TestApi::start_selling(store, &clock, role, stripe.setup()).await;
+    stripe.sell(api.tenants.own()).await;
     let first = api.tenants.own().tenant().clone();
     let issuer = api.token(&first, "license_manager").await;
     let path = "/api/v1/licenses/issue";
@@ -290,6 +298,9 @@ async fn a_second_tenant_neither_sees_nor_changes_the_ledger_of_a_vendor() {
             token.clone(),
             "ACME Ltd".to_owned(),
             "user1".to_owned(),
+            "sub_1".to_owned(),
+            "Globex".to_owned(),
+            "price_team".to_owned(),
         ],
         ids: vec![
             ("license", Some(license.clone())),
@@ -304,6 +315,9 @@ async fn a_second_tenant_neither_sees_nor_changes_the_ledger_of_a_vendor() {
             ("user", Some("user1@acme.example".to_owned())),
             ("group", None),
             ("webhook", Some(webhook)),
+            ("price", Some("price_team".to_owned())),
+            ("subscription", Some("sub_1".to_owned())),
+            ("customer", Some("cus_1".to_owned())),
             ("delivery", Some(delivery)),
             ("anomaly", None),
             ("sending", None),

@@ -77,7 +77,8 @@ pub struct Entitlement {
 
 impl Entitlement {
     /// Returns the entitlement of a subscription. `grace` is the time after the begin of a period
-    /// or the due date of its invoice in which a late payment has no effect.
+    /// or the due date of its invoice in which a late payment has no effect, at most to the end of
+    /// the current period.
     pub fn new(subscription: &ProviderSubscription, grace: TimeDelta, now: DateTime<Utc>) -> Self {
         use BillingReason as Reason;
         use BillingState as State;
@@ -133,14 +134,17 @@ impl Entitlement {
                 until,
             };
         }
-        // The due date of an invoice that the customer pays, or the begin of the period.
-        let due = payments.due_at.unwrap_or(subscription.period_start);
-        let graced = end_of_day(saturating_add(due, grace).date_naive());
+        // The due date of an invoice that the customer pays, or the begin of the unpaid time.
+        let begin = payments.paid_until.unwrap_or(subscription.period_start);
+        let due = payments.due_at.unwrap_or(begin);
         let is_late = is_late
             || match payments.due_at {
                 Some(due) => now > due,
-                None => now > saturating_add(subscription.period_start, COLLECTION),
+                None => now > saturating_add(begin, COLLECTION),
             };
+        // The time of grace is never longer than what the payment would buy.
+        let graced = end_of_day(saturating_add(due, grace).date_naive());
+        let graced = graced.min(settled(subscription.period_end));
         let graced = paid.map_or(graced, |paid| paid.max(graced));
         let (state, reason, until) = match (is_late, payments.due_at) {
             (true, _) if graced <= now => (BillingState::Suspended, BillingReason::Unpaid, graced),
@@ -179,7 +183,7 @@ struct Payments {
     reversal: Option<BillingReason>,
     /// Whether the invoice of the last period is not paid.
     is_open: bool,
-    /// The due date of this invoice.
+    /// The due date of the first invoice that is not paid.
     due_at: Option<DateTime<Utc>>,
 }
 
@@ -253,7 +257,7 @@ impl Payments {
             } else {
                 payments.reversal = period.reversal();
                 payments.is_open = period.has_open && payments.reversal.is_none();
-                payments.due_at = period.due_at;
+                payments.due_at = payments.due_at.or(period.due_at);
             }
         }
         payments

@@ -1,6 +1,7 @@
 //! The steps that bring a license to the entitlement of its subscription.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
+use license_core::time::saturating_add;
 
 use super::entitlement::Entitlement;
 use super::plan::PlannedTerms;
@@ -37,49 +38,54 @@ pub enum LicenseStep {
     Reinstate,
 }
 
+/// The time before the end of an entitlement in which a license that lasts longer is revoked. An
+/// entitlement ends one to two days after the paid time.
+const SETTLEMENT: TimeDelta = TimeDelta::days(2);
+
 impl LicenseStep {
     /// Returns the next step, or `None` if the license is as it should be. After each step, the
     /// next one follows from the new license.
     ///
     /// A license that a person has revoked stays revoked. A license never becomes shorter: one that
-    /// lasts too long is revoked, and only if the entitlement has ended.
+    /// lasts too long is revoked when the paid time is over, and not before.
     pub fn next(
         entitlement: &Entitlement,
         terms: Option<&PlannedTerms>,
         license: Option<&CurrentLicense>,
         now: DateTime<Utc>,
     ) -> Option<Self> {
-        if entitlement.is_valid() {
-            return Self::towards_valid(entitlement.until?, terms.is_some(), license, now);
-        }
-        let license = license?;
-        let is_too_long = match (license.ends_at, entitlement.until) {
-            (_, None) | (None, _) => true,
-            (Some(end), Some(until)) => end > until,
-        };
-        let is_over = license.ends_at.is_some_and(|end| end <= now);
-        (is_too_long && !is_over && !license.is_revoked).then_some(Self::Revoke)
-    }
-
-    fn towards_valid(
-        until: DateTime<Utc>,
-        has_plan: bool,
-        license: Option<&CurrentLicense>,
-        now: DateTime<Utc>,
-    ) -> Option<Self> {
+        let until = entitlement.until.filter(|until| *until > now);
         let Some(license) = license else {
-            return (has_plan && until > now).then_some(Self::Issue { until });
+            return until
+                .filter(|_| terms.is_some())
+                .map(|until| Self::Issue { until });
         };
-        match (license.is_revoked, license.is_held) {
-            (true, true) => return Some(Self::Reinstate),
-            (true, false) => return None,
-            (false, _) => {}
+        if license.must_end(entitlement, now) {
+            let is_over = license.ends_at.is_some_and(|end| end <= now);
+            return (!license.is_revoked && !is_over).then_some(Self::Revoke);
+        }
+        let until = until?;
+        if license.is_revoked {
+            return license.is_held.then_some(Self::Reinstate);
         }
         let is_short = license.ends_at.is_some_and(|end| end < until);
-        if !has_plan || until <= now || (!is_short && license.has_terms) {
+        if terms.is_none() || (!is_short && license.has_terms) {
             return None;
         }
-        let until = license.ends_at.map(|end| end.max(until));
-        Some(Self::Replace { until })
+        Some(Self::Replace {
+            until: license.ends_at.map(|end| end.max(until)),
+        })
+    }
+}
+
+impl CurrentLicense {
+    /// Returns whether the license lasts longer than the paid time, which is over.
+    fn must_end(&self, entitlement: &Entitlement, now: DateTime<Utc>) -> bool {
+        let Some(until) = entitlement.until else {
+            return true;
+        };
+        let is_too_long = self.ends_at.is_none_or(|end| end > until);
+        let is_over = until <= saturating_add(now, SETTLEMENT);
+        !entitlement.is_valid() && is_too_long && is_over
     }
 }

@@ -147,12 +147,7 @@ fn a_payment_that_is_made_now_changes_nothing() {
     expect(found, State::Active, Reason::Invoiced, END_1);
     // An invoice that nobody collects is late, and the license continues.
     let found = entitled_at("2027-02-15T22:00:01Z", renewing);
-    expect(
-        found,
-        State::InGrace,
-        Reason::PastDue,
-        "2027-03-18T00:00:00Z",
-    );
+    expect(found, State::InGrace, Reason::PastDue, END_2);
 }
 
 #[test]
@@ -161,16 +156,28 @@ fn a_late_payment_has_no_effect_for_the_time_of_grace() {
         found.status = Status::PastDue;
         found.invoices[0] = open(PERIOD_2);
     };
-    // 30 days from the begin of the period, to the end of the day.
-    let end = "2027-03-18T00:00:00Z";
+    // 30 days from the begin of the period are more than the payment would buy.
+    let end = END_2;
     expect(entitled(late), State::InGrace, Reason::PastDue, end);
-    let found = entitled_at("2027-03-17T23:59:59Z", late);
+    let found = entitled_at("2027-03-16T23:59:59Z", late);
     expect(found, State::InGrace, Reason::PastDue, end);
     let found = entitled_at(end, late);
     expect(found, State::Suspended, Reason::Unpaid, end);
     // The payment arrives after all.
     let found = entitled_at(end, |_| {});
     expect(found, State::Active, Reason::Paid, END_2);
+    // A longer period gives the whole time of grace, from the begin of the unpaid time.
+    let yearly = |found: &mut ProviderSubscription| {
+        late(found);
+        found.period_end = at("2028-02-15T10:00:00Z");
+    };
+    let found = entitled(yearly);
+    expect(
+        found,
+        State::InGrace,
+        Reason::PastDue,
+        "2027-03-18T00:00:00Z",
+    );
     let unpaid = |found: &mut ProviderSubscription| {
         late(found);
         found.status = Status::Unpaid;
@@ -184,7 +191,7 @@ fn an_invoice_that_the_customer_pays_has_a_due_date() {
         found.invoices = vec![open(PERIOD_2)];
         found.invoices[0].due_at = Some(at("2027-03-01T10:00:00Z"));
     };
-    let end = "2027-04-01T00:00:00Z";
+    let end = END_2;
     expect(entitled(sent), State::Active, Reason::Invoiced, end);
     let found = entitled_at("2027-03-02T00:00:00Z", sent);
     expect(found, State::InGrace, Reason::PastDue, end);
@@ -470,6 +477,9 @@ fn a_license_is_revoked_only_if_it_lasts_too_long() {
         let found = step(paid_before, Some(&license(END_2)));
         assert_eq!(found, Some(LicenseStep::Revoke), "{state}");
         assert_eq!(step(paid_before, Some(&license(END_1))), None);
+        // Time that another payment has paid is not taken away.
+        let elsewhere = (state, Reason::Refunded, Some("2027-03-01T00:00:00Z"));
+        assert_eq!(step(elsewhere, Some(&license(END_2))), None);
         let never = (state, Reason::Refunded, None);
         assert_eq!(
             step(never, Some(&license(END_2))),
@@ -496,6 +506,11 @@ fn billing_reinstates_what_it_has_revoked_and_nothing_else() {
         ..license(END_2)
     };
     assert_eq!(step(paid, Some(&held)), Some(LicenseStep::Reinstate));
+    // The subscription has ended, and its paid time has not.
+    let ended = (State::Ended, Reason::Canceled, Some(END_2));
+    assert_eq!(step(ended, Some(&held)), Some(LicenseStep::Reinstate));
+    let until = at(END_2);
+    assert_eq!(step(ended, None), Some(LicenseStep::Issue { until }));
     let revoked_by_a_person = CurrentLicense {
         is_held: false,
         ..held

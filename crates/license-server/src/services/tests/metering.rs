@@ -17,7 +17,8 @@ use crate::domain::{
     BillingSubscription, MeterSet, NewAuditEntry, PageRequest, SendingState, SubscriptionStatus,
 };
 use crate::services::{
-    MeteringSettings, PeriodState, Services, UsageAdjustment, UsageSummary, ValidateRequest,
+    BillingSetup, MeteringSettings, PeriodState, Services, UsageAdjustment, UsageSummary,
+    ValidateRequest,
 };
 use crate::store::{AdministrationStore, BillingStore, MeteringStore, SendingClaim, ServerStore};
 
@@ -88,7 +89,10 @@ impl Metered {
             anomaly_networks: Some(3),
             ..MeteringSettings::default()
         });
-        config.billing = Some(Arc::new(double.stripe()));
+        config.billing = Some(BillingSetup {
+            provider: Arc::new(double.stripe()),
+            grace: TimeDelta::days(30),
+        });
         (Services::open(config).await.unwrap(), store)
     }
 

@@ -162,6 +162,14 @@ fn read_chunk(ledger: &SqliteLedger, from: Option<&LedgerPosition>) -> Result<Ch
     })
 }
 
+/// Adds the reason of a license, if the ledger has one.
+fn with_reason(mut details: Value, entry: &LedgerEntry) -> Value {
+    if let (Some(reason), Some(members)) = (entry.member("reason"), details.as_object_mut()) {
+        members.insert("reason".to_owned(), reason.into());
+    }
+    details
+}
+
 /// Stores the content of entries.
 struct Copier<'a> {
     site: &'a Site,
@@ -280,6 +288,7 @@ impl Copier<'_> {
             "expires_at": end.map(|end| license_core::time::rfc3339(end).to_string()),
             "supersedes": license.supersedes().last().map(|id| id.as_str()),
         });
+        let details = with_reason(details, entry);
         let audit = self.audit("license.issue", entry, details);
         Ok(Some((record, audit)))
     }

@@ -89,7 +89,6 @@ impl Double {
     }
 
     /// Lets each request fail, or succeed again.
-    #[allow(dead_code, reason = "the tests of the service, which follow, use it")]
     pub(crate) fn set_down(&self, is_down: bool) {
         self.world.lock().unwrap().is_down = is_down;
     }
