@@ -311,9 +311,9 @@ async fn copies(services: Arc<Services>, mut stopping: watch::Receiver<bool>) {
     }
 }
 
-/// Sends amounts to the billing provider once in ten seconds until the server stops.
+/// Sends amounts to the billing provider every two seconds until the server stops.
 async fn sendings(services: Arc<Services>, mut stopping: watch::Receiver<bool>) {
-    let mut ticks = interval(Duration::from_secs(10));
+    let mut ticks = interval(Duration::from_secs(2));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {

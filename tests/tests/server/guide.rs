@@ -5,6 +5,7 @@
 
 mod billing;
 mod document;
+mod metered;
 mod operator;
 mod vendor;
 
