@@ -6,6 +6,7 @@
 mod drawing;
 mod picture;
 mod reading;
+mod svg;
 
 use crate::destination::Destination;
 use crate::exit::Exit;

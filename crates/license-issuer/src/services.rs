@@ -11,6 +11,7 @@ pub mod entitlements;
 pub mod import;
 pub mod issue;
 pub mod licenses;
+pub mod named_users;
 pub mod record;
 pub mod reinstate;
 pub mod renewals;

@@ -15,6 +15,7 @@ use license_issuer::services::answer::AnswerError;
 use license_issuer::services::batch::BatchError;
 use license_issuer::services::deactivation::DeactivationError;
 use license_issuer::services::devices::DeviceLimitError;
+use license_issuer::services::import::ImportError;
 use license_issuer::services::issue::{IssueError, SignError};
 use license_issuer::services::server_keys::ServerKeyError;
 use license_issuer::services::statements::StatementError;
@@ -32,6 +33,7 @@ fn every_error_can_be_sent_to_another_thread_and_be_the_source_of_another_error(
     assert_error::<DeactivationError>();
     assert_error::<DeliveryError>();
     assert_error::<DeviceLimitError>();
+    assert_error::<ImportError>();
     assert_error::<IssueError<io::Error>>();
     assert_error::<LedgerError>();
     assert_error::<LockError>();

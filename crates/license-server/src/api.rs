@@ -11,13 +11,16 @@ mod credentials;
 mod dashboard;
 mod etag;
 mod events;
+mod explanations;
 mod groups;
 mod health;
 mod host;
 mod idempotency;
 mod identity_providers;
 mod invitations;
+mod ledger;
 mod licenses;
+mod live;
 mod login;
 mod members;
 mod named_users;
@@ -26,6 +29,7 @@ mod observe;
 mod oidc;
 mod openapi;
 mod organization;
+mod overview;
 mod pages;
 mod paths;
 mod peer;
@@ -34,11 +38,13 @@ mod permissions;
 mod person;
 mod pools;
 mod problem;
+mod query;
 mod queue;
 mod rate;
 mod registrations;
 mod revocations;
 mod router;
+mod seat_history;
 mod seats;
 mod sessions;
 mod setup;
@@ -70,6 +76,7 @@ pub(crate) use openapi::document;
 pub(crate) use router::router;
 
 use credentials::limited;
+use live::StreamSlots;
 use peer::Peer;
 use people::PeopleLimits;
 use problem::Problem;
@@ -92,6 +99,8 @@ struct AppState {
     licenses: RateTable,
     failures: RateTable,
     people: PeopleLimits,
+    /// The open streams of people who watch the seats.
+    streams: StreamSlots,
     stopping: watch::Receiver<bool>,
 }
 
@@ -125,6 +134,7 @@ impl App {
             licenses: RateTable::new(settings.limits.license_rate),
             failures: RateTable::per_minute(FAILURES_PER_MINUTE),
             people: PeopleLimits::new(),
+            streams: StreamSlots::default(),
             settings,
             stopping,
         }))
@@ -147,6 +157,10 @@ impl App {
 
     fn metrics(&self) -> &Metrics {
         &self.0.metrics
+    }
+
+    fn streams(&self) -> &StreamSlots {
+        &self.0.streams
     }
 
     fn limits(&self) -> Limits {

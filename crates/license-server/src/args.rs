@@ -3,17 +3,21 @@
 mod account;
 mod audit;
 mod billing;
+mod files;
+mod token;
 mod user;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use license_cli_support::program::{CommandGroup, Description};
-use license_cli_support::{Destination, OutputFile, OutputOptions, Source};
+use license_cli_support::{OutputFile, OutputOptions};
 
 pub(crate) use account::AccountCommand;
 pub(crate) use audit::{AuditCommand, AuditExport, AuditVerify};
 pub(crate) use billing::{BillingCommand, PlanArgs};
+pub(crate) use files::{Backup, Init, Install, Migrate};
+pub(crate) use token::TokenCommand;
 pub(crate) use user::UserCommand;
 
 /// Validates licenses and lends floating seats, at a site or in a vendor's cloud
@@ -186,90 +190,6 @@ pub(crate) enum Command {
     Openapi(OutputFile),
     #[command(flatten)]
     Description(Description),
-}
-
-/// Options of `license-server init`.
-#[derive(Debug, Args)]
-// Prevents clap from using the sentence above as the description of the command.
-#[command(about = None, long_about = None)]
-pub(crate) struct Init {
-    /// File for the request to the vendor; - for standard output [default: server.request in the
-    /// data directory]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) out: Option<Destination>,
-    /// Create a new key for new licenses; the server keeps its earlier keys for their licenses
-    #[arg(long)]
-    pub(crate) new_key: bool,
-    /// Copy the key of this file to the data directory, unless it has this key already: the key of
-    /// another node of the same server, or a key in a mounted secret
-    #[arg(long, value_name = "FILE", conflicts_with = "new_key")]
-    pub(crate) import_key: Option<PathBuf>,
-    /// Size of the key in bits
-    #[arg(long, value_name = "BITS", default_value = "2048", value_parser = ["2048", "3072"])]
-    pub(crate) bits: String,
-}
-
-/// Options of `license-server backup`.
-#[derive(Debug, Args)]
-#[command(about = None, long_about = None)]
-pub(crate) struct Backup {
-    /// New directory for the copy
-    #[arg(long, value_name = "DIR")]
-    pub(crate) out: PathBuf,
-}
-
-/// Options of `license-server migrate`.
-#[derive(Debug, Args)]
-#[command(about = None, long_about = None)]
-pub(crate) struct Migrate {
-    /// Data directory with the SQLite database [default: the setting data_dir]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) from: Option<PathBuf>,
-    /// URL of the empty PostgreSQL database [default: the setting database]
-    #[arg(long, value_name = "URL")]
-    pub(crate) to: Option<String>,
-}
-
-/// Options of `license-server install`.
-#[derive(Debug, Args)]
-#[command(about = None, long_about = None)]
-pub(crate) struct Install {
-    /// Files with licenses, revocation lists, trust statements or public keys; - for standard input
-    #[arg(value_name = "FILE", required = true)]
-    pub(crate) files: Vec<Source>,
-    /// Only warn about each file that is missing or refused, such as in a script before the start of
-    /// the server
-    #[arg(long)]
-    pub(crate) warn: bool,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum TokenCommand {
-    /// Create a token, and print it once
-    Create {
-        /// Name of the token, such as the person or program that uses it
-        #[arg(long, value_name = "NAME")]
-        name: String,
-        /// Roles and permissions of the token, separated by commas, such as auditor,seats:manage
-        #[arg(
-            long,
-            value_name = "SCOPES",
-            value_delimiter = ',',
-            default_value = "owner"
-        )]
-        scope: Vec<String>,
-        /// Days until the token expires [default: never]
-        #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=3650))]
-        days: Option<u32>,
-    },
-    /// List the tokens, without their secrets
-    List,
-    /// Revoke a token, and the tokens that were created with it
-    Revoke {
-        /// Id of the token, as `license-server token list` shows it
-        #[arg(value_name = "ID")]
-        id: String,
-    },
 }
 
 /// Defines the options of the settings. Each option has the name of its setting.

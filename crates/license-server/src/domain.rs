@@ -9,11 +9,13 @@ mod billing;
 mod database;
 mod email;
 mod event;
+mod event_kind;
 mod group;
 mod idempotency;
 mod identity_provider;
 mod ledger;
 mod license;
+mod license_search;
 mod machine;
 mod member;
 mod money;
@@ -24,6 +26,7 @@ mod pool;
 mod principal;
 mod refusal;
 mod role;
+mod seat_history;
 mod session;
 mod sign_in;
 mod signed_list;
@@ -41,7 +44,8 @@ pub use activation::{ActivationRecord, ActivationState};
 pub use actor::Actor;
 pub use api_token::{ApiToken, Scope, Scopes, SecretDigest};
 pub use audit::{
-    AuditCheckpoint, AuditEntry, AuditFault, AuditLine, AuditLineError, AuditReport, NewAuditEntry,
+    AuditCheckpoint, AuditEntry, AuditFault, AuditFilter, AuditLine, AuditLineError, AuditReport,
+    NewAuditEntry,
 };
 pub use billing::{
     BillingCustomer, BillingEvent, BillingEventState, BillingPlan, BillingReason, BillingState,
@@ -52,6 +56,7 @@ pub use billing::{
 pub use database::{DatabaseStatus, MoveReport, RedisStatus};
 pub use email::EmailAddress;
 pub use event::EventRecord;
+pub use event_kind::EVENT_KINDS;
 pub use group::{
     Group, GroupId, GroupMember, GroupMembership, GroupOutcome, GroupShare, ShareChange,
 };
@@ -64,10 +69,11 @@ pub use identity_provider::{
 };
 pub use ledger::{LedgerCopy, LedgerPosition};
 pub use license::LicenseRecord;
-pub use machine::{MachineRecord, MachineSighting};
+pub use license_search::{LicenseOrdering, LicenseSelection, LicenseTerms, RevokedLicenseIds};
+pub use machine::{MachineList, MachineRecord, MachineSighting};
 pub use member::{
     DeletionOutcome, Invitation, JoinOutcome, Member, MemberOutcome, Membership, TenantDeletion,
-    may_give,
+    may_delete, may_give,
 };
 pub use money::{Currency, Money};
 pub use named_user::{
@@ -80,7 +86,11 @@ pub use pool::{PoolId, SeatPolicy};
 pub use principal::Principal;
 pub use refusal::{Refusal, RefusalKind, ServerCode};
 pub use role::{Permission, Permissions, Role};
-pub use session::{EndedSessions, MAX_USER_AGENT, Session, SignedIn};
+pub use seat_history::{
+    HistoryDay, HistoryHour, PoolLevel, SeatDemand, SeatHistoryBatch, SeatScope, SeatSums,
+    StoredSeatHistory,
+};
+pub use session::{EndedSessions, MAX_USER_AGENT, SignInSession, SignedIn};
 pub use sign_in::{KnownPerson, ProviderOutcome, ProviderSignIn, SignInPlan};
 pub use signed_list::{RevocationRecord, StatementRecord};
 pub use telemetry::{

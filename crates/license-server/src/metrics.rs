@@ -71,6 +71,8 @@ pub(crate) struct Metrics {
     /// The end of the licenses of each pool without days of grace.
     license_expiry: IntGaugeVec,
     tls_certificate_end: IntGaugeVec,
+    /// The end of the TLS certificate, for people.
+    certificate_end: Mutex<Option<DateTime<Utc>>>,
     pub(crate) webhooks: WebhookMetrics,
     /// A server without Redis has no value.
     redis_up: IntGaugeVec,
@@ -259,6 +261,7 @@ impl Metrics {
                 &[],
             )?,
             redis_up: gauges("license_redis_up", "Whether Redis answers renewals.", &[])?,
+            certificate_end: Mutex::default(),
             pools: Mutex::default(),
             registry,
         })
@@ -295,6 +298,14 @@ impl Metrics {
     pub(crate) fn certificate(&self, ends_at: DateTime<Utc>) {
         let gauge = self.tls_certificate_end.with_label_values::<&str>(&[]);
         gauge.set(ends_at.timestamp());
+        let end = self.certificate_end.lock();
+        *end.unwrap_or_else(PoisonError::into_inner) = Some(ends_at);
+    }
+
+    /// Returns the end of the TLS certificate, if the server has one.
+    pub(crate) fn certificate_end(&self) -> Option<DateTime<Utc>> {
+        let end = self.certificate_end.lock();
+        *end.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Removes the metrics of all other pools.

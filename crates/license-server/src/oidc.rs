@@ -24,7 +24,7 @@ pub(crate) use self::values::{MAX_PATH, is_own_path};
 use crate::clock::ServerClock;
 use crate::domain::{
     AdmissionFault, IdentityProvider, ProviderOutcome, ProviderPerson, Refusal, RefusalKind,
-    ServerCode, Session, TenantId,
+    ServerCode, SignInSession, TenantId,
 };
 use crate::login::Reach;
 use crate::services::{ClientInfo, Services, TenantServices};
@@ -73,7 +73,7 @@ pub(crate) struct Browser {
 /// A person who has signed in.
 pub(crate) struct FinishedSignIn {
     /// The new session.
-    pub(crate) session: Session,
+    pub(crate) session: SignInSession,
     /// The secret of the new session.
     pub(crate) secret: Zeroizing<String>,
     /// The path on this server to which the browser returns.
@@ -188,7 +188,7 @@ impl OidcService {
         found: &FoundProvider,
         person: ProviderPerson,
         client: &ClientInfo,
-    ) -> Result<(Zeroizing<String>, Session), Refusal> {
+    ) -> Result<(Zeroizing<String>, SignInSession), Refusal> {
         let (provider, sign_ins) = (&found.provider, &found.services.sign_ins);
         let admitted = provider.settings.admit(&person);
         if admitted == Err(AdmissionFault::Email) {
@@ -209,7 +209,9 @@ impl OidcService {
         }
         let session = request.session.clone();
         match sign_ins.enter(request).await? {
-            ProviderOutcome::SignedIn(account) => Ok((secret, Session { account, ..session })),
+            ProviderOutcome::SignedIn(account) => {
+                Ok((secret, SignInSession { account, ..session }))
+            }
             ProviderOutcome::Unknown => Err(unknown()),
             ProviderOutcome::RoleTooHigh(role) => {
                 let detail =

@@ -265,8 +265,12 @@ async fn background(
                     }
                 }
             },
-            () = stopped(&mut stopping) => return,
+            () = stopped(&mut stopping) => break,
         }
+    }
+    if let Err(refusal) = tenants.own().finish().await {
+        let Refusal { code, detail, .. } = refusal;
+        warn!(code, detail, "the work of the last second failed");
     }
 }
 

@@ -11,17 +11,23 @@ mod cache;
 mod check_ins;
 mod content;
 mod events;
+mod explanation;
 mod groups;
 mod idempotency;
 mod identity_providers;
+mod ids;
+mod license_search;
 mod licenses;
+mod live;
 mod named_users;
+mod overview;
 mod people;
 mod pool_terms;
 mod pools;
 mod readiness;
 mod revocations;
 mod roots;
+mod seat_history;
 mod seat_tokens;
 mod seats;
 mod setup;
@@ -53,15 +59,20 @@ pub use billing::{
 };
 pub use check_ins::{CheckInReply, CheckInService};
 pub use events::EventService;
+pub use explanation::{CodeContent, ExplainedRule, LicenseExplanation, RuleScope};
 pub use groups::{GroupLease, GroupPool, GroupService};
 pub use idempotency::{IdempotencyService, RequestStart, RunningRequest};
 pub use identity_providers::{ClientSecret, IdentityProviderService};
-pub use licenses::{InstalledLicense, LicenseInstallReport, LicenseService, LicenseState};
+pub use license_search::LicenseSearch;
+pub use licenses::{
+    InstalledLicense, LentSeats, LicenseInstallReport, LicenseService, LicenseState,
+};
 pub use named_users::{NamedUserList, NamedUserService, NamedUserView};
+pub use overview::{EndingLicense, EndingLicenses, OverviewService, SeatOverview, ServerHealth};
 #[cfg(test)]
 pub(crate) use people::totp_code;
 pub use people::{
-    AccountExport, AccountService, AccountView, ClientInfo, Credentials, HashCost, LicenseUse,
+    AccountExport, AccountService, AccountView, ClientInfo, ConfirmedTotp, HashCost, LicenseUse,
     Mail, MailQueue, MemberService, NewInvitation, NewJoiner, NewSession, NewTotp, Password,
     PeopleSettings, PeopleTools, Reauthentication, RecoveryCodes, Registration, ResetLink, Sealer,
     csrf_token,
@@ -70,6 +81,9 @@ pub use pools::{EndReply, LeaseView, PoolService, PoolStatus, TicketView};
 pub use readiness::Readiness;
 pub use revocations::RevocationService;
 pub use roots::TrustRoots;
+pub use seat_history::{
+    HISTORY_DAYS, HistoryItem, HistoryRange, HistoryStep, SeatHistory, SeatHistoryService, SeatPlan,
+};
 pub use seats::{
     AcquireReply, AcquireRequest, BorrowRequest, CancelRequest, GrantedSeat, HeartbeatRequest,
     PollReply, PollRequest, QueueState, ReleaseReply, ReleaseRequest, ReturnRequest, SeatService,
@@ -84,9 +98,9 @@ pub use trust::TrustService;
 pub use usage::{UsageReceipt, UsageService};
 pub use validate::{ValidateReply, ValidateRequest, ValidateService};
 pub use vendor::{
-    IssueOrder, IssuedLicense, LicenseSearch, ReinstateOrder, ReinstatementResult, RenewOrder,
-    RequestId, RevocationResult, RevokeOrder, ServerRole, UpgradeOrder, VendorConfig,
-    VendorService,
+    IssueOrder, IssuedLicense, LedgerCopyFile, LedgerImport, LedgerLines, LedgerReport,
+    ReassignOrder, ReinstateOrder, ReinstatementResult, RenewOrder, RequestId, RevocationResult,
+    RevokeOrder, ServerRole, UpgradeOrder, VendorConfig, VendorService,
 };
 pub use webhooks::{NewWebhook, WebhookOrder, WebhookService, WebhookUpdate};
 
@@ -95,6 +109,7 @@ pub use crate::domain::{IdempotencyKey, IdempotencyState, StoredResponse};
 use crate::domain::{Refusal, TenantId};
 use crate::network::DestinationPolicy;
 use crate::store::ServerStore;
+use overview::LastTick;
 use site::Site;
 
 /// How long events are kept.
@@ -155,6 +170,10 @@ pub struct Services {
     pub seats: SeatService,
     /// Floating seats, for administrators.
     pub pools: PoolService,
+    /// The history of floating seats.
+    pub seat_history: SeatHistoryService,
+    /// What an administrator needs to see first.
+    pub overview: OverviewService,
     /// Activations.
     pub activations: ActivationService,
     /// Usage reports.
@@ -187,6 +206,7 @@ pub struct Services {
     pub idempotency: IdempotencyService,
     site: Arc<Site>,
     ticks: std::sync::atomic::AtomicU64,
+    last_tick: Arc<LastTick>,
     /// The readings of the lease clock and of the boot-time clock at the first tick.
     start: OnceLock<(u64, u64)>,
 }
@@ -222,6 +242,8 @@ impl Services {
         let licenses = LicenseService::new(Arc::clone(&site));
         let validate = ValidateService::new(Arc::clone(&site));
         let seats = SeatService::new(Arc::clone(&site));
+        let pools = PoolService::new(Arc::clone(&site), seats.clone());
+        let last_tick = Arc::<LastTick>::default();
         Ok(Arc::new(Self {
             licenses,
             groups: GroupService::new(Arc::clone(&site), seats.clone()),
@@ -229,7 +251,13 @@ impl Services {
             vendor: VendorService::new(Arc::clone(&site)),
             check_ins: CheckInService::new(validate.clone()),
             validate,
-            pools: PoolService::new(Arc::clone(&site), seats.clone()),
+            overview: OverviewService::new(
+                Arc::clone(&site),
+                pools.clone(),
+                Arc::clone(&last_tick),
+            ),
+            pools,
+            seat_history: SeatHistoryService::new(Arc::clone(&site), seats.clone()),
             seats,
             activations: ActivationService::new(Arc::clone(&site)),
             usage: UsageService::new(Arc::clone(&site)),
@@ -248,6 +276,7 @@ impl Services {
             idempotency: IdempotencyService::new(Arc::clone(&site)),
             site,
             ticks: std::sync::atomic::AtomicU64::new(0),
+            last_tick,
             start: OnceLock::new(),
         }))
     }
@@ -265,6 +294,7 @@ impl Services {
         let number = self
             .ticks
             .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        self.seat_history.tick(number).await?;
         if number.is_multiple_of(CLEAN_UP_TICKS) {
             self.clean_up().await?;
         }
@@ -272,13 +302,25 @@ impl Services {
         let (lease_ms, boot_ms) = (lease_clock.as_millis(), self.site.clock.boot_ms());
         let (lease_start, boot_start) = *self.start.get_or_init(|| (lease_ms, boot_ms));
         let passed = boot_ms.saturating_sub(boot_start);
-        Ok(TickReport {
+        let report = TickReport {
             lease_clock_ms: lease_ms,
             lease_clock_lag_ms: passed.saturating_sub(lease_ms.saturating_sub(lease_start)),
             due_pools,
             redis_is_on: self.site.store.redis_is_on(),
             has_new_content,
-        })
+        };
+        self.last_tick.put(&report, boot_ms);
+        Ok(report)
+    }
+
+    /// Stores what the next ticks would store. The server calls it before it stops.
+    ///
+    /// # Errors
+    ///
+    /// Returns a refusal if the store fails.
+    pub async fn finish(&self) -> Result<(), Refusal> {
+        self.site.store_uses().await?;
+        self.seat_history.store().await
     }
 
     /// Copies what is new in the ledger of a vendor's server, and signs a revocation list if one is

@@ -15,6 +15,7 @@ mod error;
 mod groups;
 mod identities;
 mod ledger;
+mod license_search;
 mod licenses;
 mod limits;
 mod machines;
@@ -26,6 +27,7 @@ pub mod redis;
 mod rows;
 #[cfg(test)]
 mod schemas;
+mod seat_history;
 mod seats;
 mod shared;
 mod shared_tokens;
@@ -53,6 +55,7 @@ pub use machines::MachineStore;
 pub use members::MemberStore;
 pub use named_users::NamedUserStore;
 pub use pool::{LeaseRow, PoolReply, PoolRequest, PoolView, TicketRow};
+pub use seat_history::SeatHistoryStore;
 pub use seats::{SeatStore, TicketWaker};
 pub use shared::SharedStore;
 pub use shared_tokens::SharedTokens;
@@ -65,6 +68,7 @@ pub trait ServerStore:
     LicenseStore
     + MachineStore
     + SeatStore
+    + SeatHistoryStore
     + AdministrationStore
     + AccountStore
     + IdentityStore

@@ -4,8 +4,8 @@ use license_cli_support::{Exit, Failure, escape, plural, shell_word, show_name};
 use license_core::chrono::{DateTime, Utc};
 use license_core::issue::LicenseDraft;
 use license_core::{FeatureMatrix, License, time};
-use license_issuer::folding::folded;
 use license_issuer::ledger::LedgerReader;
+use license_issuer::services::named_users::{CoolDown, similar};
 
 use super::draft::distinct_users;
 use crate::failures;
@@ -150,13 +150,6 @@ pub(super) fn similar_note(user: &str, users: &[String]) -> Option<String> {
     ))
 }
 
-/// Returns the user whose name differs only by upper and lower case, spacing and invisible
-/// characters.
-fn similar<'u>(user: &str, users: &'u [String]) -> Option<&'u String> {
-    let name = folded(user);
-    users.iter().find(|other| folded(other) == name)
-}
-
 /// Refuses to remove a user within the cool-down of the product.
 pub(super) fn check_cool_down(
     user: &str,
@@ -165,17 +158,11 @@ pub(super) fn check_cool_down(
     ledger: &dyn LedgerReader,
     now: DateTime<Utc>,
 ) -> Result<(), Failure> {
-    let cool_down = matrix.user_cool_down();
-    let since = ledger
-        .named_since(license.id().as_str(), user)
+    let found = CoolDown::find(user, license, matrix, ledger, now)
         .map_err(failures::ledger_not_read(ledger))?;
-    let Some(since) = since else { return Ok(()) };
-    let end = time::saturating_add(since, cool_down);
-    if now >= end {
-        return Ok(());
-    }
-    let days = plural(cool_down.num_days(), "day", "days");
-    let [since, end] = [since, end].map(time::rfc3339);
+    let Some(found) = found else { return Ok(()) };
+    let days = plural(found.length.num_days(), "day", "days");
+    let [since, end] = [found.since, found.until].map(time::rfc3339);
     let message = format!(
         "{} was added at {since} and cannot be replaced for {days}, until {end}",
         escape(user)

@@ -6,11 +6,18 @@
 //! does not contain. The id of a statement shows whether the file contains it. Statements without
 //! an id, such as those that come from a revocation list, are compared by their content.
 
+mod artifacts;
+mod lines;
+mod members;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use license_core::chrono::{DateTime, Utc};
 use license_core::license::RevocationList;
 use serde_json::Value;
+
+pub use artifacts::{ImportError, ImportVerifier, MAX_EXPORT_BYTES};
+pub use lines::parse_line;
 
 use crate::errors::LedgerError;
 use crate::ledger::{LedgerEntryKind, LedgerReader, NewLedgerEntry};

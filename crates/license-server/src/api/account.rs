@@ -1,5 +1,8 @@
 //! The account of a person who has signed in.
 
+pub(super) mod export;
+pub(super) mod totp;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -9,17 +12,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::App;
-use super::audit::EntryBody;
 use super::body::{JsonReply, StrictJson};
 use super::cookies;
-use super::licenses::MachineBody;
 use super::person::{Person, Visitor};
 use super::problem::Problem;
 use super::registrations::email;
-use super::sessions::SessionBody;
-use super::tokens::TokenBody;
-use crate::domain::{GroupMembership, Membership, NamedUser, PoolId};
-use crate::services::{AccountExport, AccountView, Password, Reauthentication, RecoveryCodes};
+use crate::domain::Membership;
+use crate::services::{AccountView, Password, Reauthentication};
 
 /// An account.
 #[derive(Serialize, ToSchema)]
@@ -70,94 +69,6 @@ impl From<AccountView> for AccountBody {
             has_password: account.password.is_some(),
             created_at: account.created_at,
             organizations: view.memberships.into_iter().map(Into::into).collect(),
-        }
-    }
-}
-
-/// Everything that the server has about an account, without secrets.
-#[derive(Serialize, ToSchema)]
-#[schema(as = AccountExport)]
-pub(super) struct ExportBody {
-    account: AccountBody,
-    sessions: Vec<SessionBody>,
-    organizations: Vec<TrailBody>,
-}
-
-/// The data that an organization has about an account.
-#[derive(Serialize, ToSchema)]
-#[schema(as = AccountTrail)]
-pub(super) struct TrailBody {
-    organization: String,
-    /// The API tokens that the account created.
-    tokens: Vec<TokenBody>,
-    /// The newest 10,000 entries of the audit trail that the account caused.
-    audit: Vec<EntryBody>,
-    /// The groups of the account.
-    groups: Vec<GroupMembershipBody>,
-    /// The licenses to which administrators assigned the address of the account.
-    assignments: Vec<AssignmentBody>,
-    /// The machines on which the person used licenses with assigned users.
-    machines: Vec<MachineBody>,
-}
-
-/// The part of an account in a group.
-#[derive(Serialize, ToSchema)]
-#[schema(as = AccountGroup)]
-pub(super) struct GroupMembershipBody {
-    group: String,
-    administrator: bool,
-}
-
-impl From<GroupMembership> for GroupMembershipBody {
-    fn from(membership: GroupMembership) -> Self {
-        Self {
-            group: membership.group.to_string(),
-            administrator: membership.is_administrator,
-        }
-    }
-}
-
-/// The assignment of a person to the licenses of a pool.
-#[derive(Serialize, ToSchema)]
-#[schema(as = AccountAssignment)]
-pub(super) struct AssignmentBody {
-    pool: String,
-    id: String,
-    assigned_at: DateTime<Utc>,
-    removed_at: Option<DateTime<Utc>>,
-}
-
-impl From<(PoolId, NamedUser)> for AssignmentBody {
-    fn from((pool, user): (PoolId, NamedUser)) -> Self {
-        Self {
-            pool: pool.to_string(),
-            id: user.id,
-            assigned_at: user.assigned_at,
-            removed_at: user.removed_at,
-        }
-    }
-}
-
-impl From<AccountExport> for ExportBody {
-    fn from(export: AccountExport) -> Self {
-        let sessions = export.sessions.into_iter();
-        let organizations = export.organizations.into_iter();
-        let trails = organizations.map(|(trail, license_use)| TrailBody {
-            organization: trail.tenant.to_string(),
-            tokens: trail.tokens.into_iter().map(Into::into).collect(),
-            audit: trail.audit.into_iter().map(Into::into).collect(),
-            groups: license_use.groups.into_iter().map(Into::into).collect(),
-            assignments: license_use
-                .assignments
-                .into_iter()
-                .map(Into::into)
-                .collect(),
-            machines: license_use.machines.into_iter().map(Into::into).collect(),
-        });
-        Self {
-            account: export.view.into(),
-            sessions: sessions.map(|one| SessionBody::new(one, None)).collect(),
-            organizations: trails.collect(),
         }
     }
 }
@@ -248,19 +159,6 @@ pub(super) async fn delete(
     Ok(response)
 }
 
-/// Returns everything that the server has about the account, without secrets.
-#[utoipa::path(
-    get,
-    path = "/api/v1/account/export",
-    tag = "people",
-    security(("session" = [])),
-    responses((status = 200, description = "The export", body = ExportBody)),
-)]
-pub(super) async fn export(State(app): State<App>, person: Person) -> JsonReply<ExportBody> {
-    let export = app.accounts().export(person.signed_in()).await?;
-    Ok(Json(export.into()))
-}
-
 /// A change of a password.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -274,7 +172,8 @@ pub(super) struct PasswordBody {
     new: String,
 }
 
-/// Changes the password, and ends the other sessions of the person.
+/// Changes the password, and ends the other sessions of the person. The cookie of the answer marks
+/// the program as a known device; the marks of other programs end.
 #[utoipa::path(
     post,
     path = "/api/v1/account/password",
@@ -287,132 +186,14 @@ pub(super) async fn password(
     State(app): State<App>,
     person: Person,
     StrictJson(body): StrictJson<PasswordBody>,
-) -> Result<StatusCode, Problem> {
+) -> Result<Response, Problem> {
     app.limit_proof(&person)?;
     let (current, new) = (Password::new(body.current), Password::new(body.new));
-    app.accounts()
-        .change_password(person.signed_in(), current, new)
-        .await?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
-/// A secret of one-time codes, which is shown once.
-#[derive(Serialize, ToSchema)]
-#[schema(as = NewTotp)]
-pub(super) struct TotpBody {
-    /// The secret in Base32.
-    secret: String,
-    /// The address for a QR code.
-    uri: String,
-}
-
-/// A one-time code.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = TotpCode)]
-pub(super) struct CodeBody {
-    #[schema(min_length = 6, max_length = 6)]
-    totp: String,
-}
-
-/// Recovery codes, which are shown once.
-#[derive(Serialize, ToSchema)]
-#[schema(as = RecoveryCodes)]
-pub(super) struct RecoveryBody {
-    /// Each code works once, in place of a one-time code.
-    recovery_codes: Vec<String>,
-}
-
-impl From<RecoveryCodes> for RecoveryBody {
-    fn from(codes: RecoveryCodes) -> Self {
-        Self {
-            recovery_codes: codes.0,
-        }
-    }
-}
-
-/// Creates a secret of one-time codes. Sign-in needs codes after a code has confirmed it.
-#[utoipa::path(
-    post,
-    path = "/api/v1/account/totp",
-    tag = "people",
-    request_body = ProofBody,
-    security(("session" = [])),
-    responses((status = 201, description = "The secret", body = TotpBody)),
-)]
-pub(super) async fn begin_totp(
-    State(app): State<App>,
-    person: Person,
-    StrictJson(body): StrictJson<ProofBody>,
-) -> Result<(StatusCode, Json<TotpBody>), Problem> {
-    app.limit_proof(&person)?;
-    let new = app.accounts().begin_totp(person.signed_in(), body.into());
-    let new = new.await?;
-    let body = TotpBody {
-        secret: new.secret.to_string(),
-        uri: new.uri.to_string(),
-    };
-    Ok((StatusCode::CREATED, Json(body)))
-}
-
-/// Requires one-time codes from now on, and ends the other sessions of the person.
-#[utoipa::path(
-    post,
-    path = "/api/v1/account/totp/confirm",
-    tag = "people",
-    request_body = CodeBody,
-    security(("session" = [])),
-    responses((status = 201, description = "The recovery codes", body = RecoveryBody)),
-)]
-pub(super) async fn confirm_totp(
-    State(app): State<App>,
-    person: Person,
-    StrictJson(body): StrictJson<CodeBody>,
-) -> Result<(StatusCode, Json<RecoveryBody>), Problem> {
-    app.limit_proof(&person)?;
-    let codes = app.accounts().confirm_totp(person.signed_in(), &body.totp);
-    Ok((StatusCode::CREATED, Json(codes.await?.into())))
-}
-
-/// Replaces the recovery codes.
-#[utoipa::path(
-    post,
-    path = "/api/v1/account/recovery-codes",
-    tag = "people",
-    request_body = ProofBody,
-    security(("session" = [])),
-    responses((status = 201, description = "The recovery codes", body = RecoveryBody)),
-)]
-pub(super) async fn recovery_codes(
-    State(app): State<App>,
-    person: Person,
-    StrictJson(body): StrictJson<ProofBody>,
-) -> Result<(StatusCode, Json<RecoveryBody>), Problem> {
-    app.limit_proof(&person)?;
-    let codes = app
+    let changed = app
         .accounts()
-        .renew_recovery_codes(person.signed_in(), body.into());
-    Ok((StatusCode::CREATED, Json(codes.await?.into())))
-}
-
-/// Stops requiring one-time codes.
-#[utoipa::path(
-    delete,
-    path = "/api/v1/account/totp",
-    tag = "people",
-    request_body = ProofBody,
-    security(("session" = [])),
-    responses((status = 204, description = "Sign-in needs no code")),
-)]
-pub(super) async fn end_totp(
-    State(app): State<App>,
-    person: Person,
-    StrictJson(body): StrictJson<ProofBody>,
-) -> Result<StatusCode, Problem> {
-    app.limit_proof(&person)?;
-    let ended = app.accounts().end_totp(person.signed_in(), body.into());
-    ended.await?;
-    Ok(StatusCode::NO_CONTENT)
+        .change_password(person.signed_in(), current, new);
+    let device = changed.await?;
+    Ok(cookies::marked(StatusCode::NO_CONTENT, &device))
 }
 
 /// A change of an address.

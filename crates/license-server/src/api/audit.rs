@@ -1,15 +1,16 @@
 //! The audit trail.
 
 use axum::Json;
+use license_core::chrono::{DateTime, Utc};
 use license_core::encoding::hex;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::body::JsonReply;
 use super::credentials::Caller;
 use super::pages::{PageBody, PageQuery, StrictQuery};
-use crate::domain::AuditEntry;
+use crate::domain::{AuditEntry, AuditFilter};
 
 /// An entry of the audit trail.
 #[derive(Serialize, ToSchema)]
@@ -66,20 +67,72 @@ pub(super) struct ReportBody {
     fault: Option<String>,
 }
 
-/// Lists the entries, oldest first.
+/// The query of the audit trail.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct AuditQuery {
+    /// The `next` of the page before.
+    #[param(min_length = 1, max_length = 256)]
+    cursor: Option<String>,
+    /// The maximum number of items, from 1 to 500. The default is 50.
+    #[param(minimum = 1, maximum = 500)]
+    limit: Option<u32>,
+    /// The originator, as entries name it, such as `token:tok_…` or `account:acc_…`.
+    #[param(min_length = 1, max_length = 200)]
+    actor: Option<String>,
+    /// The action, such as `license.revoke`, or its beginning, such as `license.*`.
+    #[param(min_length = 1, max_length = 200)]
+    action: Option<String>,
+    /// The changed object, as entries name it, such as the id of a license.
+    #[param(min_length = 1, max_length = 200)]
+    subject: Option<String>,
+    /// The earliest time.
+    since: Option<DateTime<Utc>>,
+    /// The end of the time, which is not included.
+    until: Option<DateTime<Utc>>,
+    /// The order: `oldest` first, which is the default, or `newest` first.
+    #[param(inline)]
+    order: Option<AuditOrder>,
+}
+
+/// The order of entries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum AuditOrder {
+    Oldest,
+    Newest,
+}
+
+impl From<AuditQuery> for AuditFilter {
+    fn from(query: AuditQuery) -> Self {
+        Self {
+            actor: query.actor,
+            action: query.action,
+            subject: query.subject,
+            since: query.since,
+            until: query.until,
+            is_newest_first: query.order == Some(AuditOrder::Newest),
+        }
+    }
+}
+
+/// Lists the entries, oldest first unless the query says otherwise. The query can name an
+/// originator, such as a stolen API token, an action, an object and a time.
 #[utoipa::path(
     get,
     path = "/api/v1/audit",
     tag = "administration",
-    params(PageQuery),
+    params(AuditQuery),
     security(("bearer" = ["audit:read"])),
     responses((status = 200, description = "A page of entries", body = PageBody<EntryBody>)),
 )]
 pub(super) async fn list(
     caller: Caller,
-    StrictQuery(query): StrictQuery<PageQuery>,
+    StrictQuery(query): StrictQuery<AuditQuery>,
 ) -> JsonReply<PageBody<EntryBody>> {
-    let found = caller.services().audit.list(&query.request()?).await?;
+    let page = PageQuery::new(query.cursor.clone(), query.limit).request()?;
+    let found = caller.services().audit.search(&query.into(), &page).await?;
     Ok(Json(PageBody::new(found, EntryBody::from)))
 }
 

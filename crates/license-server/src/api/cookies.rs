@@ -2,10 +2,10 @@
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 
 use super::problem::Problem;
-use crate::domain::{ServerCode, Session};
+use crate::domain::{ServerCode, SignInSession};
 use crate::services::{NewSession, csrf_token};
 
 /// The cookie with the secret of a session. The prefix makes browsers require `Secure`, the path
@@ -54,16 +54,28 @@ pub(super) fn set(response: &mut Response, name: &str, value: &str, seconds: i64
 }
 
 /// Adds the cookie of a new session to a response.
-pub(super) fn set_session(response: &mut Response, session: &Session, secret: &str) {
+pub(super) fn set_session(response: &mut Response, session: &SignInSession, secret: &str) {
     let seconds = (session.expires_at - session.created_at).num_seconds();
     set(response, SESSION, secret, seconds);
+}
+
+/// Adds the mark of a known device to a response.
+pub(super) fn set_device(response: &mut Response, mark: &str) {
+    set(response, DEVICE, mark, DEVICE_SECONDS);
+}
+
+/// Returns a response that also marks the program as a known device.
+pub(super) fn marked(response: impl IntoResponse, mark: &str) -> Response {
+    let mut response = response.into_response();
+    set_device(&mut response, mark);
+    response
 }
 
 /// Adds the cookies of a person who has signed in with a password.
 pub(super) fn set_new(response: &mut Response, new: &NewSession) {
     set_session(response, &new.signed_in.session, &new.secret);
     if let Some(device) = &new.device {
-        set(response, DEVICE, device, DEVICE_SECONDS);
+        set_device(response, device);
     }
 }
 

@@ -6,6 +6,7 @@
 
 #![allow(dead_code, reason = "pages that use the rest follow")]
 
+mod billing;
 mod context;
 mod errors;
 mod form;
@@ -32,6 +33,7 @@ pub(super) fn router(app: &App) -> Router<App> {
     let pages = Pages::new(app);
     let pages = overview::pages(pages);
     let pages = sign_in::pages(pages);
+    let pages = billing::pages(pages);
     pages
         .finish()
         .merge(assets())

@@ -335,7 +335,7 @@ pub(super) async fn delete(
     StrictPath(id): StrictPath<String>,
 ) -> Result<StatusCode, Problem> {
     let providers = &caller.services().identity_providers;
-    providers.delete(caller.actor(), &id).await?;
+    providers.delete(caller.principal(), &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

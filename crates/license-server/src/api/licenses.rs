@@ -25,8 +25,13 @@ pub(super) struct LicenseBody {
     product: String,
     customer: String,
     tier: String,
-    /// The number of seats, or null without a limit.
+    /// The number of floating seats that the server lends, or null without a limit or without
+    /// floating seats.
     seats: Option<u64>,
+    /// The time of issue.
+    issued_at: Option<DateTime<Utc>>,
+    /// Whether the license is a trial.
+    is_trial: bool,
     /// The end of the license, or null if it is perpetual.
     expires_at: Option<DateTime<Utc>>,
     installed_at: DateTime<Utc>,
@@ -39,19 +44,22 @@ pub(super) struct LicenseBody {
 }
 
 impl LicenseBody {
-    fn new(services: &Services, installed: InstalledLicense) -> Self {
+    pub(super) fn new(services: &Services, installed: InstalledLicense) -> Self {
         let state = services.licenses.state(&installed.license);
         let replaced_by = installed
             .renewal
             .as_ref()
             .map(|renewal| renewal.record.id.to_string());
+        let seats = installed.seats().limit();
         Self {
             id: installed.record.id.to_string(),
             pool: installed.record.pool.as_str().to_owned(),
             product: installed.record.product,
             customer: installed.record.customer,
             tier: installed.license.tier().to_string(),
-            seats: installed.license.seats(),
+            seats,
+            issued_at: installed.license.issued_at(),
+            is_trial: installed.license.is_trial(),
             expires_at: installed.license.expires_at(),
             installed_at: installed.record.installed_at,
             is_valid: state.is_valid,
@@ -116,14 +124,25 @@ impl From<MachineRecord> for MachineBody {
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LicenseQuery {
-    /// A part of the name of the customer or company. Only a vendor's server searches.
+    /// The beginnings of words in the name of the customer or company.
     #[param(max_length = 200)]
     customer: Option<String>,
-    /// A part of any id, key or name. Only a vendor's server searches.
+    /// The beginnings of words of the customer, the company and the users, an id, or a key.
     #[param(max_length = 200)]
     text: Option<String>,
-    /// `active`, `future`, `expired`, `superseded` or `revoked`. Only a vendor's server searches.
+    /// The tier.
+    #[param(max_length = 100)]
+    tier: Option<String>,
+    /// `active`, `future`, `expired`, `superseded` or `revoked`.
     status: Option<String>,
+    /// The number of days from now in which an active license ends, from 1 to 3660.
+    #[param(minimum = 1, maximum = 3660)]
+    expires_within: Option<u32>,
+    /// The order: `installed`, `customer`, `expires` or `issued`. The default is `installed`.
+    sort: Option<String>,
+    /// Whether the order is reversed.
+    #[serde(default)]
+    descending: bool,
     /// The `next` of the page before.
     #[param(min_length = 1, max_length = 256)]
     cursor: Option<String>,
@@ -149,14 +168,14 @@ pub(super) async fn list(
     let search = LicenseSearch {
         customer: query.customer,
         text: query.text,
+        tier: query.tier,
         status: query.status,
+        expires_within: query.expires_within,
+        sort: query.sort,
+        is_descending: query.descending,
     };
     let services = caller.services();
-    let found = if services.is_vendor() || !search.is_empty() {
-        services.vendor.search(search, &page).await?
-    } else {
-        services.licenses.list(&page).await?
-    };
+    let found = services.licenses.search(&search, &page).await?;
     Ok(Json(PageBody::new(found, |license| {
         LicenseBody::new(services, license)
     })))
@@ -236,12 +255,43 @@ pub(super) async fn machines(
     StrictQuery(query): StrictQuery<PageQuery>,
 ) -> JsonReply<PageBody<MachineBody>> {
     let (license, page) = (license(&path)?, query.request()?);
-    let found = caller
-        .services()
-        .licenses
-        .machines(Some(&license), &page)
-        .await?;
+    let found = caller.services().licenses.machines(&license, &page).await?;
     Ok(Json(PageBody::new(found, MachineBody::from)))
+}
+
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MachineQuery {
+    /// The beginning of the digest of a machine. Without it, the machines are sorted by their latest
+    /// use, the newest first.
+    #[param(max_length = 200)]
+    machine: Option<String>,
+    /// The `next` of the page before.
+    #[param(min_length = 1, max_length = 256)]
+    cursor: Option<String>,
+    /// The maximum number of items, from 1 to 500. The default is 50.
+    #[param(minimum = 1, maximum = 500)]
+    limit: Option<u32>,
+}
+
+/// Lists the machines that used any license.
+#[utoipa::path(
+    get,
+    path = "/api/v1/machines",
+    tag = "administration",
+    params(MachineQuery),
+    security(("bearer" = ["licenses:read"])),
+    responses((status = 200, description = "A page of machines", body = PageBody<MachineBody>)),
+)]
+pub(super) async fn all_machines(
+    caller: Caller,
+    StrictQuery(query): StrictQuery<MachineQuery>,
+) -> JsonReply<PageBody<MachineBody>> {
+    let page = PageQuery::new(query.cursor, query.limit).request()?;
+    let licenses = &caller.services().licenses;
+    let found = licenses.all_machines(query.machine.as_deref(), &page);
+    Ok(Json(PageBody::new(found.await?, MachineBody::from)))
 }
 
 pub(super) fn license(text: &str) -> Result<LicenseId, Problem> {

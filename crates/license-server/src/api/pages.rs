@@ -3,10 +3,12 @@
 use axum::extract::{FromRequestParts, Query};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::problem::Problem;
+use super::query::wrong_value;
 use crate::domain::{Cursor, Page, PageRequest, Refusal, RefusalKind, ServerCode};
 
 /// The query of a list.
@@ -81,17 +83,16 @@ impl<T> PageBody<T> {
     }
 }
 
-/// The query of a request. An unknown parameter is refused.
+/// The query of a request.
 pub(super) struct StrictQuery<T>(pub(super) T);
 
-impl<T: serde::de::DeserializeOwned, S: Send + Sync> FromRequestParts<S> for StrictQuery<T> {
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for StrictQuery<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let query = Query::<T>::from_request_parts(parts, state).await;
-        query.map(|Query(query)| Self(query)).map_err(|_| {
-            Problem::malformed("the query of the request is not acceptable")
-                .hint("see /api/v1/openapi.json")
-        })
+        query
+            .map(|Query(query)| Self(query))
+            .map_err(|rejection| wrong_value(&rejection))
     }
 }

@@ -11,10 +11,14 @@ use super::App;
 use super::person::{Person, Visitor};
 use super::problem::Problem;
 use super::rate::RateTable;
-use crate::domain::{EmailAddress, TenantId};
+use crate::domain::{Account, EmailAddress, TenantId};
 
 /// Attempts for one account in an hour. They can be made at once.
 const ATTEMPTS: NonZeroU32 = NonZeroU32::MIN.saturating_add(19);
+
+/// One-time codes for one account in an hour, from devices that are not known. They can be tried at
+/// once.
+const CODES: NonZeroU32 = NonZeroU32::MIN.saturating_add(9);
 
 /// Attempts from one network address in an hour, which many people of an office can share.
 const ATTEMPTS_OF_PEER: NonZeroU32 = NonZeroU32::MIN.saturating_add(299);
@@ -32,6 +36,7 @@ const INVITATIONS_OF_TENANT: NonZeroU32 = NonZeroU32::MIN.saturating_add(999);
 /// share a limiter, so a stranger must not choose keys beside those of people.
 pub(super) struct PeopleLimits {
     attempts: RateTable,
+    codes: RateTable,
     devices: RateTable,
     proofs: RateTable,
     peers: RateTable,
@@ -44,6 +49,7 @@ impl PeopleLimits {
     pub(super) fn new() -> Self {
         Self {
             attempts: RateTable::per_hour(ATTEMPTS),
+            codes: RateTable::per_hour(CODES),
             devices: RateTable::per_hour(ATTEMPTS),
             proofs: RateTable::per_hour(ATTEMPTS),
             peers: RateTable::per_hour(ATTEMPTS_OF_PEER),
@@ -78,22 +84,18 @@ const OF_ACCOUNT: &str = "to sign in with this account";
 impl App {
     /// Counts an attempt to sign in, before a password is verified. `text` is the address as it was
     /// sent, which need not be one. Returns the mark of a known device.
-    pub(super) fn limit_sign_in(
+    pub(super) async fn limit_sign_in(
         &self,
         visitor: &Visitor,
         email: Option<&EmailAddress>,
         text: &str,
     ) -> Result<Option<String>, Problem> {
-        let device = visitor.device.as_deref();
-        let known = email.zip(device).filter(|(email, mark)| {
-            // The mark is bound to the address.
-            self.accounts().is_known_device(email, mark)
-        });
+        let known = self.known_device(visitor, email).await?;
         let limits = &self.0.people;
         // A known device is limited by its own attempts only, so that nobody who shares its address
         // can lock it out.
         let counted = match known {
-            Some((_, mark)) => {
+            Some(mark) => {
                 let counted = limits.devices.check(mark);
                 counted.map_err(|after| (after, OF_ACCOUNT))
             }
@@ -103,7 +105,28 @@ impl App {
             }
         };
         counted.map_err(|(after, subject)| self.refuse("sign_in", after, subject))?;
-        Ok(known.map(|(_, mark)| mark.to_owned()))
+        Ok(known.map(str::to_owned))
+    }
+
+    /// Returns the mark of the device of a visitor, if it belongs to the account with an address.
+    async fn known_device<'a>(
+        &self,
+        visitor: &'a Visitor,
+        email: Option<&EmailAddress>,
+    ) -> Result<Option<&'a str>, Problem> {
+        let Some((email, mark)) = email.zip(visitor.device.as_deref()) else {
+            return Ok(None);
+        };
+        let is_known = self.accounts().is_known_device(email, mark).await?;
+        Ok(is_known.then_some(mark))
+    }
+
+    /// Counts an attempt to guess a one-time code, after the password was right. An attempt of a
+    /// known device was counted before. A thief of the password who cannot sign in has no device
+    /// that is known, so the owner still can.
+    pub(super) fn limit_code(&self, account: &Account) -> Result<(), Problem> {
+        let counted = self.0.people.codes.check(account.id.as_str());
+        counted.map_err(|after| self.refuse("sign_in", after, "with a one-time code"))
     }
 
     /// Counts an invitation, which can be a mail to anybody.

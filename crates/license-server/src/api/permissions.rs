@@ -29,39 +29,51 @@ pub(super) struct NeededPermission {
 }
 
 /// The permissions that the routes of a document declare.
-pub(super) struct RoutePermissions(HashMap<(Method, String), NeededPermission>);
+pub(super) struct RoutePermissions(HashMap<Route, NeededPermission>);
 
 impl RoutePermissions {
     /// Reads the declarations. A route without exactly one known permission is left out, so that
     /// its requests are refused.
     pub(super) fn of(document: &OpenApi) -> Self {
-        let mut permissions = HashMap::new();
-        for (path, item) in &document.paths.paths {
-            for (method, operation) in [
-                (Method::GET, &item.get),
-                (Method::POST, &item.post),
-                (Method::PUT, &item.put),
-                (Method::PATCH, &item.patch),
-                (Method::DELETE, &item.delete),
-            ] {
-                if let Some(permission) = operation.as_ref().and_then(declared) {
-                    permissions.insert((method, path.clone()), permission);
-                }
-            }
-        }
-        Self(permissions)
+        let declared = operations(document)
+            .filter_map(|(route, operation)| Some((route, declared(operation)?)));
+        Self(declared.collect())
     }
 
     /// Returns what a request needs.
     pub(super) fn needed(&self, request: &Request) -> Option<NeededPermission> {
-        // The router answers HEAD like GET.
-        let method = match request.method() {
-            &Method::HEAD => Method::GET,
-            method => method.clone(),
-        };
-        let route = request.extensions().get::<MatchedPath>()?;
-        self.0.get(&(method, route.as_str().to_owned())).copied()
+        self.0.get(&route(request)?).copied()
     }
+}
+
+/// The method and the path of a route, with the names of parameters.
+pub(super) type Route = (Method, String);
+
+/// Returns the routes of a document.
+pub(super) fn operations(document: &OpenApi) -> impl Iterator<Item = (Route, &Operation)> {
+    document.paths.paths.iter().flat_map(|(path, item)| {
+        let operations = [
+            (Method::GET, &item.get),
+            (Method::POST, &item.post),
+            (Method::PUT, &item.put),
+            (Method::PATCH, &item.patch),
+            (Method::DELETE, &item.delete),
+        ];
+        let operations = operations.into_iter();
+        operations
+            .filter_map(|(method, operation)| Some(((method, path.clone()), operation.as_ref()?)))
+    })
+}
+
+/// Returns the route of a request.
+pub(super) fn route(request: &Request) -> Option<Route> {
+    // The router answers HEAD like GET.
+    let method = match request.method() {
+        &Method::HEAD => Method::GET,
+        method => method.clone(),
+    };
+    let route = request.extensions().get::<MatchedPath>()?;
+    Some((method, route.as_str().to_owned()))
 }
 
 /// Returns what an operation declares.

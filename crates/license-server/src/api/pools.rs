@@ -1,6 +1,7 @@
 //! Pools: who holds seats, who waits, and the end of a lease by an administrator.
 
 use axum::Json;
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use license_core::chrono::{DateTime, Utc};
@@ -8,14 +9,16 @@ use license_seats::{EndMode, Seq};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::App;
 use super::body::{JsonReply, StrictJson};
 use super::credentials::Caller;
 use super::etag::json_with_etag;
+use super::live;
 use super::pages::{PageBody, PageQuery, StrictQuery};
 use super::paths::{StrictPath, not_found};
 use super::problem::Problem;
 use super::seats::session;
-use crate::domain::{PoolId, Refusal, RefusalKind, SeatPolicy};
+use crate::domain::{Page, PoolId, Refusal, RefusalKind, SeatPolicy};
 use crate::services::{EndReply, LeaseView, PoolStatus, TicketView};
 
 /// The seats of a license.
@@ -199,6 +202,9 @@ impl From<EndReply> for EndedBody {
 }
 
 /// Lists the pools.
+///
+/// With `Accept: text/event-stream`, the response is a stream. Each change of the page is an event
+/// `change` with the whole page. The stream ends after a minute, and the client connects again.
 #[utoipa::path(
     get,
     path = "/api/v1/pools",
@@ -211,18 +217,32 @@ impl From<EndReply> for EndedBody {
     ),
 )]
 pub(super) async fn list(
+    State(app): State<App>,
     caller: Caller,
     StrictQuery(query): StrictQuery<PageQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let pools = caller.services().pools.list(&query.request()?).await?;
-    Ok(json_with_etag(
-        &headers,
-        &PageBody::new(pools, PoolBody::from),
-    ))
+    let page = query.request()?;
+    let pools = caller.services().pools.clone();
+    if live::wants_events(&headers) {
+        let changes = pools.watch();
+        let load = move || {
+            let (pools, page) = (pools.clone(), page.clone());
+            async move {
+                let found = pools.shared_list(&page).await?;
+                Ok(PageBody::new(Page::clone(&found), PoolBody::from))
+            }
+        };
+        return live::events(&app, &caller, &headers, changes, load).await;
+    }
+    let body = PageBody::new(pools.list(&page).await?, PoolBody::from);
+    Ok(live::varied(json_with_etag(&headers, &body)))
 }
 
 /// Returns a pool.
+///
+/// With `Accept: text/event-stream`, the response is a stream. Each change of the pool is an event
+/// `change` with the whole pool. The stream ends after a minute, and the client connects again.
 #[utoipa::path(
     get,
     path = "/api/v1/pools/{pool}",
@@ -235,12 +255,22 @@ pub(super) async fn list(
     ),
 )]
 pub(super) async fn get(
+    State(app): State<App>,
     caller: Caller,
     StrictPath(path): StrictPath<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let status = caller.services().pools.get(&pool(&path)?).await?;
-    Ok(json_with_etag(&headers, &PoolBody::from(status)))
+    let (pool, pools) = (pool(&path)?, caller.services().pools.clone());
+    if live::wants_events(&headers) {
+        let changes = pools.watch();
+        let load = move || {
+            let (pools, pool) = (pools.clone(), pool.clone());
+            async move { Ok(PoolBody::from(pools.get(&pool).await?)) }
+        };
+        return live::events(&app, &caller, &headers, changes, load).await;
+    }
+    let body = PoolBody::from(pools.get(&pool).await?);
+    Ok(live::varied(json_with_etag(&headers, &body)))
 }
 
 /// Lists the sessions that hold seats.

@@ -5,11 +5,13 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::App;
 use super::body::StrictJson;
+use super::cookies;
 use super::person::Visitor;
 use super::problem::Problem;
 use crate::domain::EmailAddress;
@@ -130,7 +132,8 @@ pub(super) async fn request_reset(
     Ok((StatusCode::ACCEPTED, Json(SENT)))
 }
 
-/// Sets a new password by a link, and ends all sessions of the account.
+/// Sets a new password by a link, and ends all sessions of the account. The cookie of the answer
+/// marks the program as a known device.
 #[utoipa::path(
     post,
     path = "/api/v1/password-resets/confirm",
@@ -142,13 +145,14 @@ pub(super) async fn confirm_reset(
     State(app): State<App>,
     visitor: Visitor,
     StrictJson(body): StrictJson<ResetBody>,
-) -> Result<StatusCode, Problem> {
+) -> Result<Response, Problem> {
     app.limit_visitor(&visitor)?;
     let password = Password::new(body.password);
-    app.accounts()
-        .confirm_reset(&body.token, password, &visitor.client)
-        .await?;
-    Ok(StatusCode::NO_CONTENT)
+    let reset = app
+        .accounts()
+        .confirm_reset(&body.token, password, &visitor.client);
+    let device = reset.await?;
+    Ok(cookies::marked(StatusCode::NO_CONTENT, &device))
 }
 
 /// Parses an address.

@@ -10,12 +10,13 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::permissions::RoutePermissions;
+use super::query::QueryParameters;
 use super::{
     App, account, activations, audit, billing, body, check_ins, credentials, dashboard, events,
-    groups, health, host, idempotency, identity_providers, invitations, licenses, members,
-    named_users, observe, oidc, openapi, organization, paths, person, pools, queue, registrations,
-    revocations, seats, sessions, setup, telemetry, tokens, trust, usage, usage_reports, validate,
-    vendor, webhooks,
+    explanations, groups, health, host, idempotency, identity_providers, invitations, ledger,
+    licenses, members, named_users, observe, oidc, openapi, organization, overview, paths, person,
+    pools, query, queue, registrations, revocations, seat_history, seats, sessions, setup,
+    telemetry, tokens, trust, usage, usage_reports, validate, vendor, webhooks,
 };
 
 /// Returns the router of the main listener.
@@ -90,7 +91,7 @@ fn api(app: &App) -> OpenApiRouter<App> {
     // A small body is received before the credentials are checked, because a client may not read a
     // response that comes earlier. A large body is received from an administrator only, and a usage
     // report from a machine with an installed license only.
-    OpenApiRouter::new()
+    let router = OpenApiRouter::new()
         .merge(small(replay(client_routes())))
         .merge(small(telemetry_routes()))
         .merge(events(provider_routes()))
@@ -100,7 +101,10 @@ fn api(app: &App) -> OpenApiRouter<App> {
         .merge(small(administration(replay(administration_routes()))))
         .merge(small(visitor_routes()))
         .merge(small(persons(person_routes())))
-        .merge(administration(large(replay(upload_routes()))))
+        .merge(administration(large(replay(upload_routes()))));
+    let parameters = Arc::new(QueryParameters::of(router.get_openapi()));
+    router
+        .route_layer(from_fn_with_state(parameters, query::refuse_unknown))
         .route_layer(from_fn(no_store))
 }
 
@@ -154,6 +158,10 @@ fn seat_routes() -> OpenApiRouter<App> {
 
 fn administration_routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
+        .routes(routes!(overview::get))
+        .routes(routes!(seat_history::all))
+        .routes(routes!(seat_history::of_pool))
+        .routes(routes!(seat_history::plan))
         .routes(routes!(pools::list))
         .routes(routes!(pools::get))
         .routes(routes!(pools::leases))
@@ -162,6 +170,9 @@ fn administration_routes() -> OpenApiRouter<App> {
         .routes(routes!(pools::policy, pools::set_policy))
         .routes(routes!(licenses::get, licenses::remove))
         .routes(routes!(licenses::machines))
+        .routes(routes!(licenses::all_machines))
+        .routes(routes!(explanations::explain))
+        .routes(routes!(explanations::code))
         .routes(routes!(named_users::list, named_users::assign))
         .routes(routes!(named_users::unassign))
         .routes(routes!(groups::list, groups::create))
@@ -173,9 +184,13 @@ fn administration_routes() -> OpenApiRouter<App> {
         .routes(routes!(vendor::issue))
         .routes(routes!(vendor::renew))
         .routes(routes!(vendor::upgrade))
+        .routes(routes!(vendor::reassign))
         .routes(routes!(vendor::revoke))
         .routes(routes!(vendor::reinstate))
         .routes(routes!(vendor::file))
+        .routes(routes!(ledger::verify))
+        .routes(routes!(ledger::export))
+        .routes(routes!(ledger::file))
         .routes(routes!(activations::list))
         .routes(routes!(activations::get))
         .routes(routes!(activations::import))
@@ -246,11 +261,11 @@ fn person_routes() -> OpenApiRouter<App> {
         .routes(routes!(sessions::list))
         .routes(routes!(sessions::end))
         .routes(routes!(account::get, account::change, account::delete))
-        .routes(routes!(account::export))
+        .routes(routes!(account::export::export))
         .routes(routes!(account::password))
-        .routes(routes!(account::begin_totp, account::end_totp))
-        .routes(routes!(account::confirm_totp))
-        .routes(routes!(account::recovery_codes))
+        .routes(routes!(account::totp::begin, account::totp::end))
+        .routes(routes!(account::totp::confirm))
+        .routes(routes!(account::totp::recovery_codes))
         .routes(routes!(account::request_email))
         .routes(routes!(usage::machines))
         .routes(routes!(usage::seats))
@@ -261,6 +276,7 @@ fn upload_routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(licenses::list, licenses::install))
         .routes(routes!(revocations::import))
+        .routes(routes!(ledger::import))
         .routes(routes!(trust::import))
 }
 

@@ -15,8 +15,8 @@ use super::pages::PageBody;
 use super::paths::StrictPath;
 use super::person::{Person, Visitor};
 use super::problem::Problem;
-use crate::domain::{EmailAddress, RefusalKind, Session, SignedIn, TenantId};
-use crate::services::{Credentials, NewSession, Password, csrf_token};
+use crate::domain::{EmailAddress, Refusal, RefusalKind, SignInSession, SignedIn, TenantId};
+use crate::services::{NewSession, Password, csrf_token};
 
 /// The credentials of a person.
 #[derive(Deserialize, ToSchema)]
@@ -94,7 +94,7 @@ pub(super) struct SessionBody {
 }
 
 impl SessionBody {
-    pub(super) fn new(session: Session, current: Option<&str>) -> Self {
+    pub(super) fn new(session: SignInSession, current: Option<&str>) -> Self {
         Self {
             is_current: current == Some(session.id.as_str()),
             id: session.id,
@@ -126,35 +126,53 @@ pub(super) async fn sign_in(
     Ok(created(&new))
 }
 
-/// Signs a person in, within the limits for attempts.
+/// Signs a person in with a password, and counts the attempt.
 pub(super) async fn sign_in_person(
     app: &App,
     visitor: &Visitor,
     body: SignInBody,
 ) -> Result<NewSession, Problem> {
     let email = EmailAddress::parse(&body.email);
-    let device = app.limit_sign_in(visitor, email.as_ref(), &body.email)?;
-    let credentials = Credentials {
-        email,
-        password: Password::new(body.password),
-        code: body.totp,
-    };
+    let password = Password::new(body.password);
+    let code = body.totp.as_deref();
+    let device = app
+        .limit_sign_in(visitor, email.as_ref(), &body.email)
+        .await?;
+    let account = app.accounts().verified_account(email.as_ref(), password);
+    let account = account
+        .await
+        .map_err(|refusal| failed(app, visitor, refusal))?;
+    if account.needs_code() && code.is_some() && device.is_none() {
+        app.limit_code(&account)?;
+    }
     let former = visitor.former.as_deref();
     let signed_in = app
         .accounts()
-        .sign_in(credentials, &visitor.client, former)
-        .await;
-    let result = signed_in
-        .as_ref()
-        .map_or_else(|refusal| refusal.code, |_| "signed_in");
-    app.metrics().sign_ins.with_label_values(&[result]).inc();
-    let mut new = signed_in.map_err(|refusal| match refusal.kind {
+        .sign_in(&account, code, &visitor.client, former);
+    let new = signed_in
+        .await
+        .map_err(|refusal| failed(app, visitor, refusal))?;
+    app.metrics()
+        .sign_ins
+        .with_label_values(&["signed_in"])
+        .inc();
+    Ok(NewSession {
+        // A known device keeps its mark: with each further mark, it would have further attempts.
+        device: device.or(new.device),
+        ..new
+    })
+}
+
+/// Counts a refused sign-in.
+fn failed(app: &App, visitor: &Visitor, refusal: Refusal) -> Problem {
+    app.metrics()
+        .sign_ins
+        .with_label_values(&[refusal.code])
+        .inc();
+    match refusal.kind {
         RefusalKind::Unauthorized => app.count_failure(visitor.peer, refusal),
         _ => refusal.into(),
-    })?;
-    // A known device keeps its mark: with each further mark, it would have further attempts.
-    new.device = device.or(new.device);
-    Ok(new)
+    }
 }
 
 /// Returns the response with the cookies of a new session.

@@ -7,6 +7,7 @@ mod logins;
 mod oidc;
 mod people;
 mod roles;
+mod seat_history;
 mod tenants;
 mod walk;
 
@@ -40,7 +41,7 @@ struct TestApi {
     tenants: Arc<TenantServices>,
     store: Arc<dyn ServerStore>,
     /// Keeps the value of the setting, which a stopped server changes.
-    _stopping: watch::Sender<bool>,
+    stopping: watch::Sender<bool>,
 }
 
 /// A response.
@@ -157,7 +158,7 @@ impl TestApi {
             app,
             tenants,
             store,
-            _stopping: stopping,
+            stopping,
         }
     }
 
@@ -218,7 +219,7 @@ impl TestApi {
         let response = router.clone().oneshot(request.unwrap()).await.unwrap();
         let status = response.status().as_u16();
         let bytes = to_bytes(response.into_body(), usize::MAX).await.unwrap();
-        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
         let body = serde_json::from_str(&text).unwrap_or_default();
         Answer { status, text, body }
     }

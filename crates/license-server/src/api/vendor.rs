@@ -12,8 +12,8 @@ use super::credentials::Caller;
 use super::licenses::license;
 use super::paths::StrictPath;
 use crate::services::{
-    IssueOrder, IssuedLicense, ReinstateOrder, ReinstatementResult, RenewOrder, RequestId,
-    RevocationResult, RevokeOrder, UpgradeOrder,
+    IssueOrder, IssuedLicense, ReassignOrder, ReinstateOrder, ReinstatementResult, RenewOrder,
+    RequestId, RevocationResult, RevokeOrder, UpgradeOrder,
 };
 
 /// A license that was issued, or would be issued without `dry_run`.
@@ -192,6 +192,30 @@ pub(super) async fn upgrade(
     let vendor = &caller.services().vendor;
     let issued = vendor
         .upgrade(caller.actor(), &license(&path)?, order, request)
+        .await?;
+    Ok(Json(issued.into()))
+}
+
+/// Issues a license in which another user takes the place of a named one.
+#[utoipa::path(
+    post,
+    path = "/api/v1/licenses/{license}/reassign",
+    tag = "administration",
+    params(("license" = String, Path, description = "The id of the license")),
+    request_body = ReassignOrder,
+    security(("bearer" = ["licenses:issue"])),
+    responses((status = 200, description = "The new license", body = IssuedBody)),
+)]
+pub(super) async fn reassign(
+    caller: Caller,
+    StrictPath(path): StrictPath<String>,
+    request: Option<Extension<RequestId>>,
+    StrictJson(order): StrictJson<ReassignOrder>,
+) -> JsonReply<IssuedBody> {
+    let request = request.map(|Extension(id)| id);
+    let vendor = &caller.services().vendor;
+    let issued = vendor
+        .reassign(caller.actor(), &license(&path)?, order, request)
         .await?;
     Ok(Json(issued.into()))
 }

@@ -303,7 +303,7 @@ pub(super) async fn rotate_secret(
     StrictPath(id): StrictPath<String>,
 ) -> Result<Response, Problem> {
     let webhooks = &caller.services().webhooks;
-    let new = webhooks.rotate(caller.actor(), &id).await?;
+    let new = webhooks.rotate(caller.principal(), &id).await?;
     Ok(with_secret(StatusCode::OK, new))
 }
 

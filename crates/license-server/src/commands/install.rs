@@ -12,7 +12,7 @@ use crate::args::Install;
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::domain::{Actor, Refusal, ServerCode};
-use crate::services::{InstalledLicense, LicenseInstallReport, LicenseState};
+use crate::services::{InstalledLicense, LentSeats, LicenseInstallReport, LicenseState};
 
 /// The maximum size of a file, which may contain a revocation list.
 const MAX_BYTES: usize = 32 * 1024 * 1024;
@@ -206,9 +206,10 @@ fn describe(installed: &InstalledLicense, state: LicenseState) -> String {
     let InstalledLicense {
         record, license, ..
     } = installed;
-    let seats = match license.seats() {
-        Some(seats) => plural(seats, "seat", "seats"),
-        None => "no limit of seats".to_owned(),
+    let seats = match installed.seats() {
+        LentSeats::Limit(seats) => plural(u64::from(seats), "seat", "seats"),
+        LentSeats::Unlimited => "no limit of seats".to_owned(),
+        LentSeats::None => "no floating seats".to_owned(),
     };
     format!(
         "installed license {}: {}, {}, {seats}, last day {}, {}",

@@ -248,7 +248,7 @@ impl Status {
                 "id": license.record.id.to_string(),
                 "product": license.record.product,
                 "customer": license.record.customer,
-                "seats": license.license.seats(),
+                "seats": license.seats().limit(),
                 "expires_at": license.license.expires_at(),
                 "code": state.code,
             })

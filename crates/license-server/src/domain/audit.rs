@@ -1,6 +1,7 @@
 //! The audit trail: an append-only chain of administrative changes.
 
 mod checkpoint;
+mod filter;
 mod line;
 mod report;
 
@@ -10,6 +11,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 pub use checkpoint::AuditCheckpoint;
+pub use filter::AuditFilter;
 pub use line::{AuditLine, AuditLineError};
 pub use report::{AuditFault, AuditReport};
 

@@ -34,3 +34,12 @@ pub struct MachineRecord {
     /// The time of the latest use.
     pub last_seen: DateTime<Utc>,
 }
+
+/// A list of the machines of all licenses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MachineList {
+    /// The machines by their latest use, the newest first.
+    Recent,
+    /// The machines whose digest begins with a text, in the order of the digests.
+    Named(String),
+}

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::account::AccountId;
 use super::api_token::SecretDigest;
 use super::email::EmailAddress;
-use super::role::{Permissions, Role};
+use super::role::{Permission, Permissions, Role};
 use super::tenant::TenantId;
 
 /// A person in an organization.
@@ -97,6 +97,11 @@ pub fn may_give(role: Option<Role>, permissions: Permissions) -> bool {
     role.is_some_and(|role| permissions.without(role.permissions()).is_empty())
 }
 
+/// Returns whether a person with a role, or without one, may delete the organization.
+pub fn may_delete(role: Option<Role>) -> bool {
+    role.is_some_and(|role| role.allows(Permission::ManageOrganization))
+}
+
 /// The result of a change of a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MemberOutcome {
@@ -132,6 +137,8 @@ pub enum TenantDeletion {
     NotFound,
     /// The one-time code or the recovery code was used before.
     CodeUsed,
+    /// The caller has lost the permission since the request was accepted.
+    NotPermitted,
 }
 
 /// The result of the deletion of an account.

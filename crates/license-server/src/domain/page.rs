@@ -34,7 +34,7 @@ impl std::fmt::Display for Cursor {
 }
 
 /// The part of a list that a caller requests.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PageRequest {
     /// The position after which the page starts. `None` requests the first page.
     pub after: Option<Cursor>,

@@ -39,6 +39,8 @@ permissions! {
     IssueLicenses "licenses:issue"
         "Issue, renew and upgrade licenses, and install files that the vendor has signed.",
     RevokeLicenses "licenses:revoke" "Revoke, reinstate and remove licenses.",
+    ReadLedger "ledger:read" "Verify, export and copy the ledger of a vendor's server.",
+    ManageLedger "ledger:manage" "Import entries into the ledger of a vendor's server.",
     ReadSeats "seats:read" "List pools, their policies, the holders of seats, the queue and assigned users.",
     ManageSeats "seats:manage" "End seats, assign users, and change the policy of a pool.",
     ReadUsage "usage:read" "List and export usage reports and telemetry.",

@@ -15,7 +15,7 @@ use super::tenant::TenantId;
 
 /// A session of a person who has signed in.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Session {
+pub struct SignInSession {
     /// The id, which lists and the audit trail use. It is not a credential.
     pub id: String,
     /// The digest of the secret in the cookie.
@@ -42,7 +42,7 @@ pub struct Session {
 /// The longest name of a program that is stored, in characters.
 pub const MAX_USER_AGENT: usize = 200;
 
-impl Session {
+impl SignInSession {
     /// Returns whether the session can be used. It ends `idle` after its last use.
     pub fn is_valid_at(&self, now: DateTime<Utc>, idle: TimeDelta) -> bool {
         now < self.expires_at && now < saturating_add(self.last_used_at, idle)
@@ -50,9 +50,9 @@ impl Session {
 }
 
 /// Omits the address and the program, which are personal data.
-impl fmt::Debug for Session {
+impl fmt::Debug for SignInSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Session")
+        f.debug_struct("SignInSession")
             .field("id", &self.id)
             .field("account", &self.account)
             .field("organization", &self.organization)
@@ -64,7 +64,7 @@ impl fmt::Debug for Session {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedIn {
     /// The session.
-    pub session: Session,
+    pub session: SignInSession,
     /// The account.
     pub account: Account,
     /// The role. `None`: the account is not a member of the organization of the session.
@@ -109,7 +109,7 @@ mod tests {
     #[test]
     fn a_session_ends_when_it_is_idle_or_old() {
         let at = |text| parse_instant(text).unwrap();
-        let session = Session {
+        let session = SignInSession {
             id: "ses_1".to_owned(),
             digest: SecretDigest::new("x"),
             account: AccountId::from_random([1; 16]),

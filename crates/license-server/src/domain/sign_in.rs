@@ -10,7 +10,7 @@ use super::audit::NewAuditEntry;
 use super::email::EmailAddress;
 use super::identity_provider::{Admission, IdentityProvider, ProviderPerson};
 use super::role::Role;
-use super::session::Session;
+use super::session::SignInSession;
 
 /// Everything that a sign-in needs to know about the person, the provider and the browser.
 #[derive(Clone, Debug)]
@@ -25,7 +25,7 @@ pub struct ProviderSignIn {
     /// organizations, and the provider of one organization must not take that of anybody.
     pub account: Account,
     /// The new session, with the id of this account.
-    pub session: Session,
+    pub session: SignInSession,
     /// The audit entry of the session. Other entries have its time, originator and address.
     pub audit: NewAuditEntry,
 }
@@ -162,14 +162,34 @@ impl ProviderSignIn {
 
     /// Returns the audit entry of the session, whose originator is the account.
     pub fn session_entry(&self, account: &AccountId) -> NewAuditEntry {
-        let departments = self.departments().into_iter();
-        let held = departments.filter(|(_, is_held)| *is_held);
-        let held: Vec<_> = held.map(|(name, _)| name).collect();
         NewAuditEntry {
             actor: Actor::Account(account.clone()).at_some(self.audit.actor.address()),
-            details: json!({ "provider": self.provider.id, "departments": held }),
+            details: json!({ "provider": self.provider.id, "departments": self.held() }),
             ..self.audit.with_subject(&self.session.id)
         }
+    }
+
+    /// Returns the audit entry of changed departments, if `former` are other ones than those that
+    /// the account has now.
+    pub fn departments_entry(
+        &self,
+        account: &AccountId,
+        former: &[String],
+        now: &[String],
+    ) -> Option<NewAuditEntry> {
+        let entry = |departments: &[String]| json!({ "departments": departments });
+        let details = json!({ "provider": self.provider.id, "departments": now });
+        (former != now).then(|| {
+            self.entry("member.departments", account, details)
+                .with_before(Some(entry(former)))
+        })
+    }
+
+    /// Returns the departments that the groups of the person give.
+    fn held(&self) -> Vec<&str> {
+        let departments = self.departments().into_iter();
+        let held = departments.filter(|(_, is_held)| *is_held);
+        held.map(|(name, _)| name).collect()
     }
 
     /// Returns each department of the settings, and whether the person is in it. Other departments
@@ -186,8 +206,8 @@ impl ProviderSignIn {
     }
 
     /// Returns the session of an account.
-    pub fn session_of(&self, account: &AccountId) -> Session {
-        Session {
+    pub fn session_of(&self, account: &AccountId) -> SignInSession {
+        SignInSession {
             account: account.clone(),
             ..self.session.clone()
         }

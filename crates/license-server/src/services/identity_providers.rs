@@ -4,14 +4,13 @@ mod checks;
 
 use std::sync::Arc;
 
-use license_core::encoding::hex;
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::site::{Site, random};
+use super::site::Site;
 use crate::domain::{
-    Actor, IdentityProvider, Principal, ProviderSettings, Refusal, RefusalKind, SealedSecret,
-    ServerCode, TenantId,
+    IdentityProvider, Principal, ProviderSettings, Refusal, RefusalKind, SealedSecret, ServerCode,
+    TenantId,
 };
 
 /// The largest number of identity providers of an organization.
@@ -74,7 +73,7 @@ impl IdentityProviderService {
         secret: ClientSecret,
     ) -> Result<IdentityProvider, Refusal> {
         let settings = self.checked(caller, settings)?;
-        let id = format!("idp_{}", hex::encode(&random::<16>()?));
+        let id = self.site.next_id_of("idp")?;
         let now = self.site.wall();
         let provider = IdentityProvider {
             secret: self.sealed(&id, secret)?.flatten(),
@@ -146,26 +145,32 @@ impl IdentityProviderService {
                 return Ok(provider);
             }
         }
-        let detail = "other requests change the identity provider at the same time";
-        let refusal = Refusal::new(RefusalKind::Unavailable, ServerCode::StorageFailed, detail);
-        Err(refusal.hint("repeat the request later"))
+        Err(changed_meanwhile())
     }
 
     /// Deletes a provider, and ends the sessions of people who signed in through it.
     ///
     /// # Errors
     ///
-    /// Returns `NOT_FOUND` if there is no such provider.
-    pub async fn delete(&self, actor: &Actor, id: &str) -> Result<(), Refusal> {
-        let audit = self
-            .site
-            .audit(actor, "identity_provider.delete", id, json!({}));
-        let (store, tenant) = (&self.site.store, &self.site.tenant);
-        if store.delete_provider(tenant, id, audit).await? {
-            Ok(())
-        } else {
-            Err(not_found())
+    /// Returns `NOT_FOUND` if there is no such provider, and `FORBIDDEN` if the provider gives
+    /// permissions that the caller does not have: only an owner ends the sign-in of owners.
+    pub async fn delete(&self, caller: &Principal, id: &str) -> Result<(), Refusal> {
+        for _ in 0..MAX_ATTEMPTS {
+            let former = self.get(id).await?;
+            check_permissions(caller, &former.settings)?;
+            let audit = self
+                .site
+                .audit(&caller.actor, "identity_provider.delete", id, json!({}));
+            let (store, tenant) = (&self.site.store, &self.site.tenant);
+            // The store refuses to delete another version than the one that was checked.
+            if store
+                .delete_provider(tenant, id, former.version, audit)
+                .await?
+            {
+                return Ok(());
+            }
         }
+        Err(changed_meanwhile())
     }
 
     fn checked(
@@ -219,6 +224,12 @@ fn check_permissions(caller: &Principal, settings: &ProviderSettings) -> Result<
             .values(caller.permissions, format!("also {missing}"))
             .hint("ask an owner, or leave out the roles with more permissions"),
     )
+}
+
+fn changed_meanwhile() -> Refusal {
+    let detail = "other requests change the identity provider at the same time";
+    Refusal::new(RefusalKind::Unavailable, ServerCode::StorageFailed, detail)
+        .hint("repeat the request later")
 }
 
 fn not_found() -> Refusal {

@@ -9,12 +9,13 @@ use license_core::{
 };
 use serde_json::json;
 
+use super::pool_terms;
 use super::site::Site;
 use super::vendor;
 use super::verdict::Verdict;
 use crate::domain::{
-    Actor, LicenseRecord, MachineRecord, Page, PageRequest, PoolId, Refusal, RefusalKind,
-    ServerCode,
+    Actor, LicenseRecord, MachineList, MachineRecord, Page, PageRequest, PoolId, Refusal,
+    RefusalKind, ServerCode,
 };
 
 /// A license that is installed on the server.
@@ -39,6 +40,39 @@ pub struct LicenseState {
     pub code: &'static str,
 }
 
+impl InstalledLicense {
+    /// Returns the number of seats that the server lends for the license, if it is the newest one
+    /// of its pool.
+    pub fn seats(&self) -> LentSeats {
+        match pool_terms::capacity(&self.license) {
+            None => LentSeats::None,
+            Some(u32::MAX) => LentSeats::Unlimited,
+            Some(seats) => LentSeats::Limit(seats),
+        }
+    }
+}
+
+/// The number of seats that the server lends for a license.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LentSeats {
+    /// The license has no floating seats.
+    None,
+    /// The number has no limit.
+    Unlimited,
+    /// This number.
+    Limit(u32),
+}
+
+impl LentSeats {
+    /// Returns the number, if there is one.
+    pub fn limit(self) -> Option<u64> {
+        match self {
+            Self::Limit(seats) => Some(u64::from(seats)),
+            Self::None | Self::Unlimited => None,
+        }
+    }
+}
+
 /// The result of an installation.
 #[derive(Clone, Debug)]
 pub struct LicenseInstallReport {
@@ -61,6 +95,10 @@ pub struct LicenseService {
 impl LicenseService {
     pub(super) fn new(site: Arc<Site>) -> Self {
         Self { site }
+    }
+
+    pub(super) fn site(&self) -> &Site {
+        &self.site
     }
 
     /// Installs everything in a file of the vendor: licenses, revocation lists and trust
@@ -238,23 +276,41 @@ impl LicenseService {
         }
     }
 
-    /// Returns the machines that used one license or any.
+    /// Returns the machines that used a license.
     ///
     /// # Errors
     ///
     /// Returns `NOT_FOUND` if the license is not installed.
     pub async fn machines(
         &self,
-        license: Option<&LicenseId>,
+        license: &LicenseId,
         page: &PageRequest,
     ) -> Result<Page<MachineRecord>, Refusal> {
         let (store, tenant) = (&self.site.store, &self.site.tenant);
-        if let Some(id) = license
-            && store.license(tenant, id).await?.is_none()
-        {
-            return Err(not_found(id));
+        if store.license(tenant, license).await?.is_none() {
+            return Err(not_found(license));
         }
-        Ok(store.machines(tenant, license, page).await?)
+        Ok(store.machines(tenant, Some(license), page).await?)
+    }
+
+    /// Returns the machines that used any license: those whose digest begins with a text, or all by
+    /// their latest use.
+    ///
+    /// # Errors
+    ///
+    /// Returns `BAD_CURSOR` if the cursor belongs to another list, and other refusals if the store
+    /// cannot be read.
+    pub async fn all_machines(
+        &self,
+        name: Option<&str>,
+        page: &PageRequest,
+    ) -> Result<Page<MachineRecord>, Refusal> {
+        let name = name.map(str::trim).filter(|name| !name.is_empty());
+        let list = name.map_or(MachineList::Recent, |name| {
+            MachineList::Named(name.to_lowercase())
+        });
+        let (store, tenant) = (&self.site.store, &self.site.tenant);
+        Ok(store.list_machines(tenant, &list, page).await?)
     }
 }
 

@@ -65,7 +65,7 @@ impl NamedUserService {
         email: EmailAddress,
     ) -> Result<(NamedUserView, bool), Refusal> {
         let (installed, terms) = self.find(license).await?;
-        let id = self.site.new_id()?;
+        let id = self.site.next_id()?;
         let user = NewNamedUser {
             id: format!("usr_{}", id.as_str().replace('-', "")),
             email,

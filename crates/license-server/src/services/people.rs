@@ -6,6 +6,7 @@
 
 mod accounts;
 mod codes;
+mod devices;
 mod export;
 mod invitations;
 mod links;
@@ -22,7 +23,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use chrono::{DateTime, TimeDelta, Utc};
 
 pub use accounts::{AccountView, Reauthentication};
-pub use codes::{NewTotp, RecoveryCodes};
+pub use codes::{ConfirmedTotp, NewTotp, RecoveryCodes};
 pub use export::{AccountExport, LicenseUse};
 pub use invitations::{NewInvitation, NewJoiner};
 pub use links::{Registration, ResetLink};
@@ -31,12 +32,13 @@ pub use members::MemberService;
 pub use passwords::{HashCost, Password};
 pub use seal::Sealer;
 pub(super) use sessions::wrong as wrong_credentials;
-pub use sessions::{ClientInfo, Credentials, NewSession, csrf_token};
+pub use sessions::{ClientInfo, NewSession, csrf_token};
 #[cfg(test)]
 pub(crate) use totp::code_of as totp_code;
 
 use passwords::PasswordHasher;
 
+use super::ids::IdSequence;
 use super::site::random;
 use crate::clock::{ServerClock as _, SteadyClock};
 use crate::domain::{
@@ -142,6 +144,7 @@ pub struct AccountService {
     issuer: String,
     /// The organization of the server itself, which has no name.
     own: TenantId,
+    ids: IdSequence,
     /// The links that are being sent. Others wait.
     turns: Arc<tokio::sync::Semaphore>,
     ticks: AtomicU64,
@@ -161,6 +164,7 @@ impl AccountService {
             tools,
             issuer,
             own,
+            ids: IdSequence::default(),
             turns: Arc::new(tokio::sync::Semaphore::new(8)),
             ticks: AtomicU64::new(0),
         }
@@ -204,15 +208,6 @@ impl AccountService {
 /// Returns a new id of an account.
 fn new_account_id() -> Result<AccountId, Refusal> {
     Ok(AccountId::from_random(random()?))
-}
-
-/// Returns a new id with a prefix.
-fn new_id(prefix: &str) -> Result<String, Refusal> {
-    let bytes: [u8; 16] = random()?;
-    Ok(format!(
-        "{prefix}_{}",
-        license_core::encoding::hex::encode(&bytes)
-    ))
 }
 
 /// Checks the name of a person or an organization. Returns it without spaces around it. Names are

@@ -182,8 +182,9 @@ fn terms(license: &License, policy: &SeatPolicy) -> Result<PoolTerms, Refusal> {
     Ok(terms)
 }
 
-/// Returns the number of seats of a license: the claim `seats`, or the quota `users`.
-fn capacity(license: &License) -> Option<u32> {
+/// Returns the number of seats of a license: the claim `seats`, or the quota `users`. An unlimited
+/// number is the largest one, and `None` means that the license has no floating seats.
+pub(super) fn capacity(license: &License) -> Option<u32> {
     if let Some(seats) = license.seats() {
         return Some(u32::try_from(seats).unwrap_or(u32::MAX));
     }

@@ -8,6 +8,7 @@ use license_core::claims::LeaseMode;
 use license_core::session::SessionId;
 use license_seats::{EndLease, EndMode, PoolUsage, SeatCommand, SeatReply, Seq};
 use serde_json::json;
+use tokio::sync::watch;
 
 use super::pool_terms::{CurrentTerms, delta};
 use super::seat_tokens::token_mode;
@@ -133,6 +134,21 @@ impl PoolService {
             items,
             next: page.next,
         })
+    }
+
+    /// Returns a receiver that is notified of changes of pools, at most once a second.
+    pub fn watch(&self) -> watch::Receiver<u64> {
+        self.site.live.watch()
+    }
+
+    /// Returns the pools like [`list`](Self::list), for callers who read the same page again and
+    /// again. They share it until a pool changes, and for at most two seconds.
+    ///
+    /// # Errors
+    ///
+    /// Returns a refusal if the store cannot be read.
+    pub async fn shared_list(&self, page: &PageRequest) -> Result<Arc<Page<PoolStatus>>, Refusal> {
+        self.site.live.page(self, page).await
     }
 
     /// Returns a pool.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use license_core::license::RevocationList;
-use license_core::{Code, VerifiedLicenses};
+use license_core::{Code, LicenseId, VerifiedLicenses};
 use serde_json::json;
 
 use super::licenses::refused;
@@ -115,10 +115,17 @@ pub(super) async fn store(
         list.product().as_str(),
         details,
     );
+    let revoked = ids(list);
     let stored = site
         .store
-        .import_revocations(&site.tenant, record(site, list), audit);
+        .import_revocations(&site.tenant, record(site, list), revoked, audit);
     Ok(stored.await?)
+}
+
+/// Returns the ids of a list.
+pub(super) fn ids(list: &RevocationList) -> Vec<LicenseId> {
+    let ids = list.licenses().into_iter().map(|(id, _)| id);
+    ids.collect()
 }
 
 fn record(site: &Site, list: &RevocationList) -> RevocationRecord {

@@ -326,6 +326,8 @@ impl SeatService {
             .store
             .apply(&self.site.tenant, request, audit)
             .await?;
+        let history = &self.site.seat_history;
+        history.record(pool, &current.terms, &reply, self.site.wall());
         for event in &reply.outcome.events {
             match event.kind {
                 SeatEventKind::Offered { ticket, .. }

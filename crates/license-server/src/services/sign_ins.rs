@@ -12,7 +12,7 @@ use super::people::checked_name;
 use super::site::{Site, random};
 use crate::domain::{
     Account, AccountId, Actor, Admission, EmailAddress, IdentityProvider, ProviderOutcome,
-    ProviderPerson, ProviderSignIn, Refusal, Session,
+    ProviderPerson, ProviderSignIn, Refusal, SignInSession,
 };
 
 /// The lifetime of a session that a provider has permitted. Groups of a person count at the next
@@ -78,7 +78,7 @@ impl SignInService {
         provider: &IdentityProvider,
         (person, admission): (ProviderPerson, Option<Admission>),
         account: Account,
-        session: Session,
+        session: SignInSession,
     ) -> ProviderSignIn {
         let details = json!({ "provider": provider.id });
         let actor = Actor::Server.at_some(session.address.parse().ok());
@@ -89,7 +89,7 @@ impl SignInService {
             person,
             admission,
             account,
-            session: Session {
+            session: SignInSession {
                 expires_at: session.expires_at.min(latest),
                 ..session
             },

@@ -1,28 +1,31 @@
 //! The parts that all services share.
 
+mod resolve;
+
 use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::{DateTime, Utc};
-use license_core::{
-    Code, Context, FeatureMatrix, License, LicenseFile, LicenseId, LicenseKey, TokenKind, TrustSet,
-    Unverified, with_causes,
-};
+use license_core::{Code, Context, FeatureMatrix, License, LicenseId, TrustSet, with_causes};
 use serde_json::Value;
 
 use super::ServicesConfig;
 use super::assigned_users::AssignedUsers;
 use super::cache::Cache;
 use super::content::Content;
+use super::ids::IdSequence;
 use super::licenses::InstalledLicense;
+use super::live::LivePools;
 use super::people::PeopleTools;
+use super::revocations;
 use super::roots::TrustRoots;
+use super::seat_history::SeatCollector;
 use super::sightings::Sightings;
 use super::signer::ServerSigner;
-use super::vendor::{self, ServerRole, VendorLedger};
+use super::vendor::{ServerRole, VendorLedger};
 use super::verdict::Verdict;
 use crate::clock::{ServerClock, SteadyClock};
 use crate::domain::{
-    Actor, LicenseRecord, NewAuditEntry, Refusal, RefusalKind, ServerCode, TenantId,
+    Actor, NewAuditEntry, Refusal, RefusalKind, RevokedLicenseIds, ServerCode, TenantId,
 };
 use crate::log_limit;
 use crate::store::ServerStore;
@@ -49,10 +52,15 @@ pub(super) struct Site {
     content: RwLock<Arc<Content>>,
     /// The licenses by the credential that named them, with the number of the content.
     credentials: Cache<Box<str>, (u64, Arc<InstalledLicense>)>,
+    ids: IdSequence,
     /// The users who are assigned to licenses.
     pub(super) assigned: AssignedUsers,
     /// The uses of machines that the next tick stores.
     pub(super) sightings: Sightings,
+    /// The history of seats that is not stored yet.
+    pub(super) seat_history: SeatCollector,
+    /// Those who watch the pools.
+    pub(super) live: LivePools,
 }
 
 impl Site {
@@ -66,6 +74,7 @@ impl Site {
         let roots = config.roots.read().await?;
         let roots = with_keys_of(vendor.as_deref(), roots);
         let content = read_content(&*config.store, &config.tenant, roots).await?;
+        index_earlier_licenses(&*config.store, &config.tenant, &content).await?;
         Ok(Self {
             store: config.store,
             clock: SteadyClock::new(config.clock),
@@ -79,8 +88,11 @@ impl Site {
             roots: config.roots,
             content: RwLock::new(Arc::new(content)),
             credentials: Cache::new(CACHED_CREDENTIALS),
+            ids: IdSequence::default(),
             assigned: AssignedUsers::default(),
             sightings: Sightings::default(),
+            seat_history: SeatCollector::default(),
+            live: LivePools::default(),
         })
     }
 
@@ -172,43 +184,6 @@ impl Site {
         }
     }
 
-    /// Returns the installed license that a license key or a token names.
-    pub(super) async fn resolve(&self, credential: &str) -> Result<Arc<InstalledLicense>, Refusal> {
-        let credential = credential.trim();
-        let version = self.content().version;
-        match self.credentials.get(credential) {
-            Some((of, found)) if of == version => return Ok(found),
-            _ => {}
-        }
-        let found = match self.find(credential).await {
-            // The copy may have changed since the search, even if this call copies nothing.
-            Err(refusal) if is_unknown(&refusal) && self.is_vendor => {
-                vendor::copy_changes(self).await?;
-                self.find(credential).await?
-            }
-            found => found?,
-        };
-        let hint = if self.is_vendor {
-            "renew or upgrade the license with the vendor's server, which certifies its current key"
-        } else {
-            "ask the administrator of the license server to run `license-server status`, which shows the reason"
-        };
-        self.check_certified(&found.license, hint)?;
-        let renewal = self.renewal(&found).await?;
-        let found = Arc::new(InstalledLicense { renewal, ..found });
-        let cached = (version, Arc::clone(&found));
-        self.credentials.insert(credential.into(), cached);
-        Ok(found)
-    }
-
-    async fn find(&self, credential: &str) -> Result<InstalledLicense, Refusal> {
-        if LicenseKey::is_likely(credential) {
-            self.find_by_key(credential).await
-        } else {
-            self.find_by_token(credential).await
-        }
-    }
-
     /// Refuses a license for which the server could not sign anything.
     pub(super) fn check_certified(&self, license: &License, hint: &str) -> Result<(), Refusal> {
         if self.is_certified(license) {
@@ -233,140 +208,6 @@ impl Site {
     pub(super) fn is_certified(&self, license: &License) -> bool {
         let certified = license.confirmation_key();
         certified.is_some_and(|key| self.signer.keys().contains(&key))
-    }
-
-    async fn find_by_key(&self, text: &str) -> Result<InstalledLicense, Refusal> {
-        let key = LicenseKey::parse(text).map_err(|error| {
-            let detail = with_causes(&error).to_string();
-            Refusal::of_license(RefusalKind::BadRequest, error.code(), detail)
-                .hint("copy the whole license key")
-        })?;
-        let name = match &key {
-            LicenseKey::Enterprise(key) => key.short().to_string(),
-            key => key.to_string(),
-        };
-        let records = self.store.licenses_by_key(&self.tenant, &name).await?;
-        let mut refused = None;
-        let installed = records.into_iter().filter_map(|record| {
-            // A renewal can have the key of a license whose signing key the vendor has retired.
-            let verified = self.verified(record);
-            verified.map_err(|refusal| refused = Some(refusal)).ok()
-        });
-        let newest = installed.max_by_key(|found| found.license.issued_at());
-        match (newest, refused) {
-            (Some(found), _) => Ok(found),
-            (None, Some(refusal)) => Err(refusal),
-            (None, None) => Err(self.unknown(&key.to_string()).await),
-        }
-    }
-
-    /// Finds the license of a token. A token of a license that is installed proves the possession
-    /// of the license, so another token of the same license must verify.
-    async fn find_by_token(&self, text: &str) -> Result<InstalledLicense, Refusal> {
-        let file = LicenseFile::parse(text).map_err(|error| {
-            let detail = with_causes(&error).to_string();
-            Refusal::of_license(RefusalKind::BadRequest, error.code(), detail)
-                .hint("send a license key or the token of the license file")
-        })?;
-        let block = file.blocks_of_kind(TokenKind::License).next();
-        let token = &block.ok_or_else(no_license_token)?.token;
-        let claims = token.unverified_license_claims().map_err(|error| {
-            let detail = with_causes(&error).to_string();
-            Refusal::of_license(RefusalKind::BadRequest, error.code(), detail)
-        })?;
-        let Some(record) = self.store.license(&self.tenant, &claims.id).await? else {
-            return Err(self.unknown(claims.id.as_str()).await);
-        };
-        if record.token != token.as_str() {
-            let verified = token.verify(self.content().keys()).map_err(|error| {
-                let detail = with_causes(&error).to_string();
-                Refusal::of_license(RefusalKind::Unauthorized, error.code(), detail)
-            })?;
-            if verified.id() != &record.id {
-                return Err(self.unknown(verified.id().as_str()).await);
-            }
-        }
-        self.verified(record)
-    }
-
-    /// Returns the refusal of a license that is not installed.
-    async fn unknown(&self, name: &str) -> Refusal {
-        if self.is_vendor {
-            let detail = "the ledger does not have the license";
-            return Refusal::new(
-                RefusalKind::Unauthorized,
-                ServerCode::UnknownLicense,
-                detail,
-            )
-            .values("a license of this vendor", name)
-            .hint("check the license key; an enterprise key is valid without a server");
-        }
-        match self.store.had_license(&self.tenant).await {
-            Ok(false) => Refusal::new(
-                RefusalKind::Unavailable,
-                ServerCode::NotReady,
-                "the server has no license yet",
-            )
-            .hint("install the license on the server with `license-server install FILE`"),
-            Err(error) => error.into(),
-            Ok(true) => Refusal::new(
-                RefusalKind::Unauthorized,
-                ServerCode::UnknownLicense,
-                "the license is not installed on this server",
-            )
-            .values("a license that is installed on this server", name)
-            .hint("an administrator installs licenses with `license-server install FILE`"),
-        }
-    }
-
-    /// Verifies the token of a stored license.
-    pub(super) fn verified(&self, record: LicenseRecord) -> Result<InstalledLicense, Refusal> {
-        let content = self.content();
-        let token = Unverified::parse(&record.token).map_err(|error| {
-            Refusal::of_license(
-                RefusalKind::Conflict,
-                error.code(),
-                with_causes(&error).to_string(),
-            )
-        })?;
-        let license = token.verify(content.keys()).map_err(|error| {
-            Refusal::of_license(
-                RefusalKind::Conflict,
-                error.code(),
-                with_causes(&error).to_string(),
-            )
-            .hint(if content.keys().is_empty() {
-                "the trust set of the server is missing; ask its administrator to run \
-                 `license-server install trust.jwks`"
-            } else {
-                "ask the vendor for a license that a current key has signed"
-            })
-        })?;
-        if let Some(at) = license.issued_at() {
-            self.clock.record_signed(at);
-        }
-        Ok(InstalledLicense {
-            record,
-            license,
-            renewal: None,
-        })
-    }
-
-    /// Returns the newest license that replaces this one.
-    async fn renewal(
-        &self,
-        installed: &InstalledLicense,
-    ) -> Result<Option<Arc<InstalledLicense>>, Refusal> {
-        if !installed.record.is_superseded {
-            return Ok(None);
-        }
-        let id = &installed.record.id;
-        let successors = self.store.successors(&self.tenant, id).await?;
-        let verified = successors
-            .into_iter()
-            .filter_map(|record| self.verified(record).ok());
-        let newest = verified.max_by_key(|found| found.license.issued_at());
-        Ok(newest.map(Arc::new))
     }
 
     /// Decides whether a program may use a license. See [`Verdict`].
@@ -397,9 +238,19 @@ impl Site {
         Verdict::new(results, &Verdict::ABOUT_PROGRAM)
     }
 
-    /// Returns a new id, which increases with time.
+    /// Returns a new id of a token. Nothing is ordered by it.
     pub(super) fn new_id(&self) -> Result<LicenseId, Refusal> {
         Ok(LicenseId::from_random(self.wall(), &random()?))
+    }
+
+    /// Returns a new id of an object, which increases in the order of creation.
+    pub(super) fn next_id(&self) -> Result<LicenseId, Refusal> {
+        self.ids.next(self.wall())
+    }
+
+    /// Returns a new id of an object with a prefix, which increases in the order of creation.
+    pub(super) fn next_id_of(&self, prefix: &str) -> Result<String, Refusal> {
+        self.ids.next_of(prefix, self.wall())
     }
 }
 
@@ -409,11 +260,6 @@ fn with_keys_of(vendor: Option<&VendorLedger>, roots: TrustSet) -> TrustSet {
         Some(vendor) => roots.joined(&vendor.keys()),
         None => roots,
     }
-}
-
-/// Returns whether a license is unknown, which can be because the ledger has changed.
-fn is_unknown(refusal: &Refusal) -> bool {
-    refusal.code == ServerCode::UnknownLicense.as_str()
 }
 
 /// Returns random bytes.
@@ -430,13 +276,25 @@ pub(super) fn random<const N: usize>() -> Result<[u8; N], Refusal> {
     })
 }
 
-fn no_license_token() -> Refusal {
-    Refusal::of_license(
-        RefusalKind::BadRequest,
-        Code::NeedsLicenseFile,
-        "expected a license token, found another token",
-    )
-    .hint("send a license key or the token of the license file")
+/// Prepares the search for licenses and lists that an earlier version stored.
+async fn index_earlier_licenses(
+    store: &dyn ServerStore,
+    tenant: &TenantId,
+    content: &Content,
+) -> Result<(), Refusal> {
+    let lists = content.lists.iter().filter(|list| !list.is_empty());
+    let lists: Vec<_> = lists
+        .map(|list| RevokedLicenseIds {
+            product: list.product().as_str().to_owned(),
+            issuer: list.issuer().to_owned(),
+            ids: revocations::ids(list),
+        })
+        .collect();
+    if !store.is_indexed(tenant, !lists.is_empty()).await? {
+        let licenses = store.index_licenses(tenant, lists).await?;
+        tracing::info!(licenses, "the search for licenses is prepared");
+    }
+    Ok(())
 }
 
 async fn read_content(

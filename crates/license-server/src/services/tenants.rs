@@ -1,6 +1,7 @@
 //! The services of each tenant.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use license_core::FeatureMatrix;
@@ -19,6 +20,9 @@ use crate::domain::{
 };
 use crate::network::DestinationPolicy;
 use crate::store::ServerStore;
+
+/// After how many ticks the server looks for tenants that another server has deleted.
+const DELETION_TICKS: u64 = 60;
 
 /// The services of a tenant, once they are opened.
 type OpenedServices = Arc<OnceCell<Arc<Services>>>;
@@ -51,6 +55,7 @@ pub struct TenantServices {
     people: Arc<PeopleTools>,
     accounts: Arc<AccountService>,
     webhooks: Arc<DestinationPolicy>,
+    ticks: AtomicU64,
 }
 
 impl TenantServices {
@@ -87,6 +92,7 @@ impl TenantServices {
             people,
             accounts: Arc::new(accounts),
             webhooks,
+            ticks: AtomicU64::new(0),
         }))
     }
 
@@ -155,20 +161,39 @@ impl TenantServices {
     ///
     /// Returns the refusal of the last tenant whose work failed. The work of each tenant is tried.
     pub async fn tick_others(&self) -> Result<(), Refusal> {
-        let others: Vec<_> = {
-            let others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
-            let opened = others
-                .values()
-                .filter_map(|services| services.get().cloned());
-            opened.collect()
-        };
         let mut result = self.accounts.tick().await;
-        for services in others {
-            if let Err(refusal) = services.tick().await {
+        let number = self.ticks.fetch_add(1, Ordering::Relaxed);
+        for services in self.opened() {
+            let worked = match number % DELETION_TICKS {
+                0 => self.work_or_forget(&services).await,
+                _ => services.tick().await.map(drop),
+            };
+            if let Err(refusal) = worked {
                 result = Err(refusal);
             }
         }
         result
+    }
+
+    /// Returns the services of the other tenants that are opened.
+    fn opened(&self) -> Vec<Arc<Services>> {
+        let others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
+        let opened = others.values();
+        opened
+            .filter_map(|services| services.get().cloned())
+            .collect()
+    }
+
+    /// Does the periodic work of a tenant, or forgets the tenant if another server of the database
+    /// has deleted it.
+    async fn work_or_forget(&self, services: &Services) -> Result<(), Refusal> {
+        let tenant = services.tenant();
+        if self.store.is_deleted(tenant).await? {
+            let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
+            others.remove(tenant);
+            return Ok(());
+        }
+        services.tick().await.map(drop)
     }
 
     /// Returns the caller with an API token. The token names the tenant of the caller.
@@ -187,8 +212,8 @@ impl TenantServices {
     /// # Errors
     ///
     /// Returns `OWN_ORGANIZATION` for the organization of the server itself, `BAD_REQUEST` if the
-    /// caller names another organization or omits the password, and `UNAUTHORIZED` for a wrong
-    /// password or code.
+    /// caller names another organization or omits the password, `UNAUTHORIZED` for a wrong password
+    /// or code, and `FORBIDDEN` if the caller has lost the permission meanwhile.
     pub async fn delete(
         &self,
         caller: &Principal,
@@ -215,7 +240,9 @@ impl TenantServices {
                 Some((person.account.id.clone(), factor))
             }
         };
-        let deleted = self.store.delete_tenant(tenant, proof, self.own.now());
+        let deleted = self
+            .store
+            .delete_tenant(tenant, &caller.actor, proof, self.own.now());
         match deleted.await? {
             TenantDeletion::Deleted => {
                 self.forget(tenant, &caller.actor);
@@ -223,6 +250,7 @@ impl TenantServices {
             }
             TenantDeletion::NotFound => Err(people::not_found("organization")),
             TenantDeletion::CodeUsed => Err(people::wrong_credentials()),
+            TenantDeletion::NotPermitted => Err(not_permitted()),
         }
     }
 
@@ -267,6 +295,11 @@ impl TenantServices {
         let bytes = self.sealer().open(&purpose, &sealed.0)?;
         Ok(Some(String::from_utf8_lossy(&bytes).into_owned().into()))
     }
+}
+
+fn not_permitted() -> Refusal {
+    let detail = "the caller may no longer delete the organization";
+    Refusal::new(RefusalKind::Forbidden, ServerCode::Forbidden, detail).hint("ask an owner")
 }
 
 fn own_organization() -> Refusal {

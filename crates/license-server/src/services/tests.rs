@@ -7,6 +7,7 @@ pub(crate) mod installation;
 mod named_users;
 mod readiness;
 mod seat_answers;
+mod seat_history;
 #[cfg(unix)]
 mod shared_tokens;
 pub(crate) mod telemetry;

@@ -109,13 +109,7 @@ impl TokenService {
         creator: &Actor,
         expires_at: Option<DateTime<Utc>>,
     ) -> Result<(), Refusal> {
-        let Actor::ApiToken(id) = creator.identity() else {
-            return Ok(());
-        };
-        let tokens = self.list().await?;
-        let creator = tokens.into_iter().find(|token| token.id == *id);
-        let latest = creator.ok_or_else(unauthorized)?.expires_at;
-        match latest {
+        match end_of(&self.site, creator).await? {
             Some(latest) if expires_at.is_none_or(|end| end > latest) => {
                 let rfc3339 = |at| license_core::time::rfc3339(at).to_string();
                 let detail = "the token would end later than the token of the caller";
@@ -155,6 +149,21 @@ impl TokenService {
             "no token has this id",
         ))
     }
+}
+
+/// Returns the end of the token that a caller is. A caller without an end, such as a person, has
+/// `None`.
+///
+/// # Errors
+///
+/// Returns `UNAUTHORIZED` if the token no longer exists.
+pub(super) async fn end_of(site: &Site, caller: &Actor) -> Result<Option<DateTime<Utc>>, Refusal> {
+    let Actor::ApiToken(id) = caller.identity() else {
+        return Ok(None);
+    };
+    let mut tokens = site.store.tokens(&site.tenant).await?.into_iter();
+    let caller = tokens.find(|token| token.id == *id);
+    Ok(caller.ok_or_else(unauthorized)?.expires_at)
 }
 
 /// Returns the caller with an API token, whatever its tenant, and records the day of the use.
@@ -200,7 +209,7 @@ pub(super) fn new_token(
     }
     let secret = new_secret()?;
     let token = ApiToken {
-        id: format!("tok_{}", site.new_id()?.as_str().replace('-', "")),
+        id: site.next_id_of("tok")?,
         name: name.to_owned(),
         scopes,
         digest: SecretDigest::new(&secret),

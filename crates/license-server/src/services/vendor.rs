@@ -7,13 +7,15 @@
 mod activation;
 mod changes;
 mod copy;
+mod files;
 mod issue;
 mod ledger;
+mod ledger_files;
 mod lists;
 mod orders;
+mod reassign;
 mod refusals;
 mod revoke;
-mod search;
 mod standing;
 pub(super) mod subscriptions;
 mod successor;
@@ -24,15 +26,17 @@ use std::sync::Arc;
 
 use license_core::LicenseId;
 use license_core::issue::VerifyingSigner;
+use license_issuer::services::issue::Mode;
 
 pub use changes::{ReinstatementResult, RevocationResult};
 pub use issue::IssuedLicense;
-pub use orders::{IssueOrder, ReinstateOrder, RenewOrder, RevokeOrder, UpgradeOrder};
-pub use search::LicenseSearch;
+pub use ledger_files::{LedgerCopyFile, LedgerImport, LedgerLines, LedgerReport};
+pub use orders::{
+    IssueOrder, ReassignOrder, ReinstateOrder, RenewOrder, RevokeOrder, UpgradeOrder,
+};
 
-use super::licenses::InstalledLicense;
 use super::site::Site;
-use crate::domain::{Actor, Page, PageRequest, Refusal, RefusalKind, ServerCode};
+use crate::domain::{Actor, Refusal, RefusalKind, ServerCode};
 
 pub(super) use activation::{deactivate, request};
 pub(super) use copy::{copy_changes, refresh};
@@ -119,6 +123,23 @@ impl VendorService {
         successor::upgrade(&self.site, actor, license, order, request).await
     }
 
+    /// Issues a license in which another user takes the place of a named one.
+    ///
+    /// # Errors
+    ///
+    /// Returns `BAD_REQUEST` if the license does not name the user, `COOL_DOWN` if the user cannot
+    /// be replaced yet, `EXPIRED` if the license has ended, and the errors of
+    /// [`renew`](Self::renew).
+    pub async fn reassign(
+        &self,
+        actor: &Actor,
+        license: &LicenseId,
+        order: ReassignOrder,
+        request: Option<RequestId>,
+    ) -> Result<IssuedLicense, Refusal> {
+        reassign::reassign(&self.site, actor, license, order, request).await
+    }
+
     /// Revokes a license, and signs a new revocation list.
     ///
     /// # Errors
@@ -149,18 +170,49 @@ impl VendorService {
         revoke::reinstate(&self.site, actor, license, order).await
     }
 
-    /// Finds licenses of the ledger, in the order of recording. Enterprise keys are not found,
-    /// because they cannot certify a server.
+    /// Returns the entries of the ledger after the one with a number, as JSON with one a line.
+    /// Returns `None` after the last entry.
     ///
     /// # Errors
     ///
-    /// Returns a refusal if the ledger or the store cannot be read.
-    pub async fn search(
+    /// Returns `WRONG_ROLE` on a site server, and other refusals if the ledger cannot be read.
+    pub async fn ledger_lines(&self, after: i64) -> Result<Option<LedgerLines>, Refusal> {
+        ledger_files::lines(&self.site, after).await
+    }
+
+    /// Copies the ledger file, as `keygen ledger backup` does.
+    ///
+    /// # Errors
+    ///
+    /// Returns `WRONG_ROLE` on a site server, and `STORAGE_FAILED` if the copy cannot be written.
+    pub async fn copy_ledger_file(&self, actor: &Actor) -> Result<LedgerCopyFile, Refusal> {
+        ledger_files::copy_file(&self.site, actor).await
+    }
+
+    /// Verifies the hash chain of the ledger.
+    ///
+    /// # Errors
+    ///
+    /// Returns `WRONG_ROLE` on a site server, and other refusals if the ledger cannot be read.
+    pub async fn verify_ledger(&self) -> Result<LedgerReport, Refusal> {
+        ledger_files::verify(&self.site).await
+    }
+
+    /// Records what the ledger does not have of a ledger file, an export, or license files. All of
+    /// it is verified first.
+    ///
+    /// # Errors
+    ///
+    /// Returns `BROKEN_CHAIN` if the chain of a ledger file is damaged, `CONTRADICTION` if the
+    /// ledger has another license with the same id, the codes of the library if a signature does
+    /// not verify, `WRONG_ROLE` on a site server, and the errors of [`issue`](Self::issue).
+    pub async fn import_ledger(
         &self,
-        search: LicenseSearch,
-        page: &PageRequest,
-    ) -> Result<Page<InstalledLicense>, Refusal> {
-        search::search(&self.site, search, page).await
+        actor: &Actor,
+        content: Vec<u8>,
+        mode: Mode,
+    ) -> Result<LedgerImport, Refusal> {
+        ledger_files::import(&self.site, actor, content, mode).await
     }
 
     /// Returns the file of a license of the ledger.
@@ -169,7 +221,7 @@ impl VendorService {
     ///
     /// Returns `NOT_FOUND` if the ledger does not have the license.
     pub async fn file(&self, license: &LicenseId) -> Result<String, Refusal> {
-        search::file(&self.site, license).await
+        files::file(&self.site, license).await
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) struct Verdict {
 
 impl Verdict {
     /// The rules that the server does not apply.
-    const NOT_APPLIED: [Rule; 3] = [Rule::CheckIn, Rule::Seat, Rule::Superseded];
+    pub(super) const NOT_APPLIED: [Rule; 3] = [Rule::CheckIn, Rule::Seat, Rule::Superseded];
 
     /// The rules about the program that uses the license. They do not concern the license itself.
     pub(super) const ABOUT_PROGRAM: [Rule; 4] =

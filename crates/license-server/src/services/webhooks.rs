@@ -11,9 +11,10 @@ use zeroize::Zeroizing;
 
 use super::site::{Site, random};
 use crate::domain::{
-    Actor, AttemptResult, DisabledReason, DueDelivery, EventFilter, NewDelivery, Page, PageRequest,
-    Permission, Principal, Refusal, RefusalKind, ReplayResult, ServerCode, Webhook, WebhookBacklog,
-    WebhookChange, WebhookDelivery, WebhookDeliveryState, WebhookSecret, WebhookUrl, is_unsafe,
+    Actor, AttemptResult, DisabledReason, DueDelivery, EVENT_KINDS, EventFilter, NewDelivery, Page,
+    PageRequest, Permission, Principal, Refusal, RefusalKind, ReplayResult, ServerCode, Webhook,
+    WebhookBacklog, WebhookChange, WebhookDelivery, WebhookDeliveryState, WebhookSecret,
+    WebhookUrl, is_unsafe,
 };
 use crate::network::DestinationPolicy;
 use crate::store::DeliveryClaim;
@@ -93,7 +94,7 @@ impl WebhookService {
         check_reader(caller)?;
         let secret = WebhookSecret::new(random()?);
         let webhook = Webhook {
-            id: format!("whk_{}", self.site.new_id()?.as_str().replace('-', "")),
+            id: self.site.next_id_of("whk")?,
             url: self.url(&order.url)?,
             events: filter(&order.events)?,
             description: description(&order.description)?,
@@ -194,8 +195,13 @@ impl WebhookService {
     ///
     /// # Errors
     ///
-    /// Returns `NOT_FOUND` if the organization has no such endpoint.
-    pub async fn rotate(&self, actor: &Actor, id: &str) -> Result<NewWebhook, Refusal> {
+    /// Returns `NOT_FOUND` if the organization has no such endpoint, and `FORBIDDEN` if the caller
+    /// may not read events. A caller with the secret can send events to the receiver, so it needs
+    /// the permissions with which it could create the endpoint.
+    pub async fn rotate(&self, caller: &Principal, id: &str) -> Result<NewWebhook, Refusal> {
+        self.get(id).await?;
+        check_reader(caller)?;
+        let actor = &caller.actor;
         let secret = WebhookSecret::new(random()?);
         let until = license_core::time::saturating_add(self.site.wall(), Webhook::ROTATION);
         let details = json!({ "previous_until": until });
@@ -389,17 +395,24 @@ fn refused_address() -> Refusal {
 }
 
 fn filter(patterns: &[String]) -> Result<EventFilter, Refusal> {
-    EventFilter::new(patterns).ok_or_else(|| {
+    let refused = |found: &str| {
         bad_request("the kinds of events are not acceptable")
             .values(
                 format!(
                     "1 to {} kinds such as license.revoke, license.* or *",
                     EventFilter::MAX_PATTERNS
                 ),
-                "other texts",
+                found,
             )
-            .hint("GET /api/v1/events shows the kinds")
-    })
+            .hint("use the kinds in `kinds`")
+            .facts(json!({ "kinds": EVENT_KINDS }))
+    };
+    let filter = EventFilter::new(patterns).ok_or_else(|| refused("other texts"))?;
+    match filter.unknown() {
+        // A pattern has small letters, dots and an asterisk only.
+        Some(unknown) => Err(refused(unknown)),
+        None => Ok(filter),
+    }
 }
 
 fn description(text: &str) -> Result<String, Refusal> {

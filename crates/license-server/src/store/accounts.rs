@@ -7,7 +7,7 @@ use super::ServerStoreError;
 use crate::domain::{
     Account, AccountChange, AccountId, AccountLink, ApiToken, AuditEntry, DeletionOutcome,
     EmailAddress, EndedSessions, JoinOutcome, LinkPurpose, Membership, NewAuditEntry, PasswordHash,
-    SecondFactor, SecretDigest, Session, SignedIn, TenantId,
+    SecondFactor, SecretDigest, SignInSession, SignedIn, TenantId,
 };
 
 /// The data about an account in one organization, for an export.
@@ -95,7 +95,7 @@ pub trait AccountStore: Send + Sync {
     /// the code was used before. The organization of the session gets the audit entry.
     async fn create_session(
         &self,
-        session: Session,
+        session: SignInSession,
         factor: SecondFactor,
         audit: NewAuditEntry,
     ) -> Result<bool, ServerStoreError>;
@@ -115,14 +115,14 @@ pub trait AccountStore: Send + Sync {
     ) -> Result<(), ServerStoreError>;
 
     /// Returns the sessions of an account, the newest first.
-    async fn sessions(&self, account: &AccountId) -> Result<Vec<Session>, ServerStoreError>;
+    async fn sessions(&self, account: &AccountId) -> Result<Vec<SignInSession>, ServerStoreError>;
 
     /// Changes the organization of a session. Returns `false`, and changes nothing, if the account
     /// of the session is not a member of the organization, or if the session does not exist. The
     /// organization gets the audit entry.
     async fn choose_organization(
         &self,
-        session: &Session,
+        session: &SignInSession,
         organization: &TenantId,
         audit: NewAuditEntry,
     ) -> Result<bool, ServerStoreError>;

@@ -5,8 +5,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use super::ServerStoreError;
 use crate::domain::{
-    Actor, ApiToken, AuditEntry, AuditReport, EventRecord, IdempotencyKey, IdempotencyState,
-    NewAuditEntry, Page, PageRequest, SecretDigest, StoredResponse, TenantId,
+    Actor, ApiToken, AuditEntry, AuditFilter, AuditReport, EventRecord, IdempotencyKey,
+    IdempotencyState, NewAuditEntry, Page, PageRequest, SecretDigest, StoredResponse, TenantId,
 };
 
 /// The part of a [`ServerStore`](super::ServerStore) for administration: API tokens, the audit
@@ -77,10 +77,11 @@ pub trait AdministrationStore: Send + Sync {
         audit: NewAuditEntry,
     ) -> Result<Vec<String>, ServerStoreError>;
 
-    /// Returns the audit trail, the oldest entry first.
+    /// Returns entries of the audit trail, the oldest one or the newest one first.
     async fn audit(
         &self,
         tenant: &TenantId,
+        filter: &AuditFilter,
         page: &PageRequest,
     ) -> Result<Page<AuditEntry>, ServerStoreError>;
 

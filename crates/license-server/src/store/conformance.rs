@@ -9,11 +9,13 @@ mod deliveries;
 mod groups;
 mod identities;
 mod ledger;
+mod license_search;
 mod licenses;
 mod named_users;
 mod people;
 mod replay;
 mod sample;
+mod seat_history;
 mod seats;
 mod telemetry;
 mod tokens;
@@ -37,6 +39,7 @@ pub(super) use tokens::{insert_old_tokens, old_tokens_keep_their_meaning};
 /// Panics if the store does not behave as documented.
 pub(super) async fn check(store: &dyn ServerStore) {
     licenses::check(store).await;
+    license_search::check(store).await;
     named_users::check(store).await;
     administration::check(store).await;
     people::check(store).await;
@@ -45,6 +48,7 @@ pub(super) async fn check(store: &dyn ServerStore) {
     audit::check(store).await;
     ledger::check(store).await;
     seats::check(store).await;
+    seat_history::check(store).await;
     replay::replay(&[store], async |_| {}).await;
     telemetry::check(store).await;
     webhooks::check(store).await;

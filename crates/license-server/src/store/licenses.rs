@@ -5,8 +5,8 @@ use license_core::LicenseId;
 
 use super::ServerStoreError;
 use crate::domain::{
-    LicenseRecord, NewAuditEntry, Page, PageRequest, PoolId, RevocationRecord, StatementRecord,
-    TenantId,
+    LicenseRecord, LicenseSelection, NewAuditEntry, Page, PageRequest, PoolId, RevocationRecord,
+    RevokedLicenseIds, StatementRecord, TenantId,
 };
 
 /// The part of a [`ServerStore`](super::ServerStore) for licenses and the lists that the vendor
@@ -27,6 +27,30 @@ pub trait LicenseStore: Send + Sync {
         tenant: &TenantId,
         page: &PageRequest,
     ) -> Result<Page<LicenseRecord>, ServerStoreError>;
+
+    /// Returns the licenses of a selection.
+    async fn search_licenses(
+        &self,
+        tenant: &TenantId,
+        selection: &LicenseSelection,
+        page: &PageRequest,
+    ) -> Result<Page<LicenseRecord>, ServerStoreError>;
+
+    /// Returns whether a search finds all licenses and knows the revoked ones. If an earlier version
+    /// stored them, [`index_licenses`](Self::index_licenses) has to be called.
+    async fn is_indexed(
+        &self,
+        tenant: &TenantId,
+        has_lists: bool,
+    ) -> Result<bool, ServerStoreError>;
+
+    /// Prepares the search for licenses and revocation lists that an earlier version stored, in
+    /// several transactions. Returns how many licenses were prepared.
+    async fn index_licenses(
+        &self,
+        tenant: &TenantId,
+        lists: Vec<RevokedLicenseIds>,
+    ) -> Result<usize, ServerStoreError>;
 
     /// Returns whether a license was ever installed. It may have been removed.
     async fn had_license(&self, tenant: &TenantId) -> Result<bool, ServerStoreError>;
@@ -72,12 +96,14 @@ pub trait LicenseStore: Send + Sync {
         audit: NewAuditEntry,
     ) -> Result<bool, ServerStoreError>;
 
-    /// Replaces the revocation list of a product with a newer one. Returns `false`, and changes
-    /// nothing, if the stored list has the same or a higher number.
+    /// Replaces the revocation list of a product with a newer one. `revoked` are the ids of the
+    /// list. Returns `false`, and changes nothing, if the stored list has the same or a higher
+    /// number.
     async fn import_revocations(
         &self,
         tenant: &TenantId,
         list: RevocationRecord,
+        revoked: Vec<LicenseId>,
         audit: NewAuditEntry,
     ) -> Result<bool, ServerStoreError>;
 

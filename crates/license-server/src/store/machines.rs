@@ -6,8 +6,8 @@ use license_core::LicenseId;
 
 use super::ServerStoreError;
 use crate::domain::{
-    ActivationRecord, ActivationState, MachineRecord, MachineSighting, NewAuditEntry, Page,
-    PageRequest, TenantId, UsageLimits, UsageRecord,
+    ActivationRecord, ActivationState, MachineList, MachineRecord, MachineSighting, NewAuditEntry,
+    Page, PageRequest, TenantId, UsageLimits, UsageRecord,
 };
 
 /// The part of a [`ServerStore`](super::ServerStore) for machines, their activations and their
@@ -35,6 +35,14 @@ pub trait MachineStore: Send + Sync {
         &self,
         tenant: &TenantId,
         license: Option<&LicenseId>,
+        page: &PageRequest,
+    ) -> Result<Page<MachineRecord>, ServerStoreError>;
+
+    /// Returns the machines of all licenses.
+    async fn list_machines(
+        &self,
+        tenant: &TenantId,
+        list: &MachineList,
         page: &PageRequest,
     ) -> Result<Page<MachineRecord>, ServerStoreError>;
 
@@ -106,4 +114,61 @@ pub trait MachineStore: Send + Sync {
         tenant: &TenantId,
         page: &PageRequest,
     ) -> Result<Page<UsageRecord>, ServerStoreError>;
+}
+
+/// The position in a list of the machines of all licenses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct MachinePosition<'a> {
+    pub(super) last_seen: i64,
+    pub(super) license: &'a str,
+    pub(super) machine: &'a str,
+}
+
+impl<'a> MachinePosition<'a> {
+    /// Returns the position after which a page starts.
+    pub(super) fn start(
+        list: &MachineList,
+        page: &'a PageRequest,
+    ) -> Result<Self, ServerStoreError> {
+        let cursor = page.after_key();
+        let position = match (list, &page.after) {
+            (MachineList::Recent, None) => Some(Self {
+                last_seen: i64::MAX,
+                license: "",
+                machine: "",
+            }),
+            (MachineList::Named(_), None) => Some(Self {
+                last_seen: 0,
+                license: "",
+                machine: "",
+            }),
+            (_, Some(_)) => Self::parse(list, cursor),
+        };
+        position.ok_or_else(|| ServerStoreError::Cursor {
+            found: cursor.to_owned(),
+        })
+    }
+
+    fn parse(list: &MachineList, text: &'a str) -> Option<Self> {
+        let mut parts = text.splitn(3, '/');
+        let (at, license, machine) = (parts.next()?, parts.next()?, parts.next()?);
+        let last_seen = match list {
+            MachineList::Recent => at.parse().ok()?,
+            MachineList::Named(_) => at.is_empty().then_some(0)?,
+        };
+        Some(Self {
+            last_seen,
+            license,
+            machine,
+        })
+    }
+
+    /// Returns the cursor after a machine.
+    pub(super) fn cursor(list: &MachineList, machine: &MachineRecord) -> String {
+        let at = match list {
+            MachineList::Recent => machine.last_seen.timestamp_millis().to_string(),
+            MachineList::Named(_) => String::new(),
+        };
+        format!("{at}/{}/{}", machine.license, machine.machine)
+    }
 }

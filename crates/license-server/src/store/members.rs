@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 
 use super::ServerStoreError;
 use crate::domain::{
-    Account, AccountId, Invitation, JoinOutcome, Member, MemberOutcome, NewAuditEntry, Page,
+    Account, AccountId, Actor, Invitation, JoinOutcome, Member, MemberOutcome, NewAuditEntry, Page,
     PageRequest, Role, SecondFactor, SecretDigest, TenantDeletion, TenantId,
 };
 
@@ -120,11 +120,15 @@ pub trait MemberStore: Send + Sync {
     /// Deletes an organization with all its rows, and ends the sessions in it. Accounts stay, except
     /// those without an address and a password, which only the organization let in. Uses up the
     /// second factor of the account that deletes the organization. A change that is recorded is
-    /// refused from then on.
+    /// refused from then on. A caller that is no owner any more, or a revoked token, deletes nothing.
     async fn delete_tenant(
         &self,
         tenant: &TenantId,
+        caller: &Actor,
         proof: Option<(AccountId, SecondFactor)>,
         at: DateTime<Utc>,
     ) -> Result<TenantDeletion, ServerStoreError>;
+
+    /// Returns whether an organization was deleted.
+    async fn is_deleted(&self, tenant: &TenantId) -> Result<bool, ServerStoreError>;
 }

@@ -1,10 +1,13 @@
 //! Rows of tables on their way from one database to another.
 
 /// The tables with the rows of a tenant. A table follows those to which its rows refer.
-pub(super) const TABLES: [&str; 38] = [
+pub(super) const TABLES: [&str; 44] = [
     "tenants",
     "licenses",
     "superseded_licenses",
+    "license_terms",
+    "license_words",
+    "revoked_licenses",
     "revocation_lists",
     "trust_statements",
     "machines",
@@ -35,6 +38,9 @@ pub(super) const TABLES: [&str; 38] = [
     "provider_values",
     "webhooks",
     "webhook_deliveries",
+    "seat_hours",
+    "seat_denials",
+    "seat_demand",
     "billing_plans",
     "billing_customers",
     "billing_subscriptions",

@@ -5,8 +5,8 @@ use license_core::LicenseId;
 
 use super::ServerStoreError;
 use crate::domain::{
-    Cursor, IdentityProvider, LinkPurpose, PageRequest, ProviderSettings, ProviderSignIn, Role,
-    SealedSecret, TenantId, TotpEnrollment,
+    AuditFilter, Cursor, IdentityProvider, LinkPurpose, PageRequest, ProviderSettings,
+    ProviderSignIn, Role, SealedSecret, TenantId, TotpEnrollment,
 };
 
 /// Returns a time in milliseconds since 1970.
@@ -53,6 +53,17 @@ pub(super) fn after_number(page: &PageRequest) -> Result<i64, ServerStoreError> 
         .ok_or_else(|| ServerStoreError::Cursor {
             found: page.after.as_ref().map_or("", Cursor::as_str).to_owned(),
         })
+}
+
+/// Returns the number of the entry of the audit trail after which a page starts.
+pub(super) fn after_entry(
+    filter: &AuditFilter,
+    page: &PageRequest,
+) -> Result<i64, ServerStoreError> {
+    if filter.is_newest_first && page.after.is_none() {
+        return Ok(i64::MAX);
+    }
+    after_number(page)
 }
 
 /// Returns the number of rows to read for a page: one more than its limit.

@@ -150,7 +150,10 @@ fn the_guide_of_billing_leads_from_a_key_to_a_license_and_to_its_end() {
     shop.operator.set("TOKEN", token.unwrap());
 
     let page = shop.run(SELL, "/billing/checkout");
-    assert!(page.contains("https://checkout.stripe.com/c/pay/"), "{page}");
+    assert!(
+        page.contains("https://checkout.stripe.com/c/pay/"),
+        "{page}"
+    );
     shop.run(SELL, "/v1/subscriptions");
     let sold = shop.wait("sold", |found| found["state"] == "active");
     assert_eq!(sold["reason"], "paid");

@@ -31,7 +31,16 @@ const fn entry(label: &'static str, href: &'static str, needs: Option<P>) -> Ent
 }
 
 /// The navigation of a person with all permissions.
-const GROUPS: &[(&str, &[Entry])] = &[("Use", &[entry("Overview", "/", None)])];
+const GROUPS: &[(&str, &[Entry])] = &[
+    ("Use", &[entry("Overview", "/", None)]),
+    (
+        "Licenses",
+        &[Entry {
+            servers: Servers::Vendor,
+            ..entry("Billing", "/billing", Some(P::ReadBilling))
+        }],
+    ),
+];
 
 /// Returns the links that a person may follow. `path`: the current page.
 pub(super) fn navigation(

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::api::openapi;
-use crate::domain::{Permission, Role};
+use crate::domain::{EVENT_KINDS, Permission, Role};
 
 /// The command that writes the tables into the documents.
 const UPDATE: &str = "UPDATE_DOCUMENTS=1 cargo test -p license-server --lib documentation";
@@ -78,6 +78,27 @@ fn row(method: &str, path: &str, operation: &Value) -> String {
     let permission = permission.map_or_else(|| "–".to_owned(), |name| format!("`{name}`"));
     let summary = operation["summary"].as_str().unwrap().replace('\n', " ");
     format!("| `{method} {path}` | {permission} | {summary} |\n")
+}
+
+/// Returns a row for each beginning of the kinds of events.
+fn kinds() -> String {
+    let mut table = String::from("| beginning | kinds |\n|---|---|\n");
+    let beginnings = EVENT_KINDS.chunk_by(|one, other| beginning(one) == beginning(other));
+    for kinds in beginnings {
+        let names: Vec<_> = kinds.iter().map(|kind| format!("`{kind}`")).collect();
+        let beginning = beginning(kinds[0]);
+        table.push_str(&format!("| `{beginning}.*` | {} |\n", names.join(", ")));
+    }
+    table
+}
+
+fn beginning(kind: &str) -> &str {
+    kind.split('.').next().unwrap()
+}
+
+#[test]
+fn the_guide_has_the_table_of_events() {
+    check("server.md", "kinds of events", &kinds());
 }
 
 #[test]

@@ -2,8 +2,10 @@
 
 mod accounts;
 mod attacks;
+mod devices;
 mod invited;
 mod organization;
+mod tokens;
 mod trail;
 mod usage;
 

@@ -82,6 +82,7 @@ fn input(operation: &Operation) -> (&'static str, Option<Value>) {
     let order = |order: Value| ("", Some(order));
     match (operation.method.as_str(), operation.path.as_str()) {
         ("POST", "/api/v1/licenses") => file(token(3, |_| {})),
+        ("POST", "/api/v1/ledger/import") => file(token(3, |_| {})),
         ("POST", "/api/v1/revocations") => file(list(2, &[1])),
         ("POST", "/api/v1/trust-statements") => file("none".to_owned()),
         ("POST", "/api/v1/activation-answers") => {
@@ -90,6 +91,9 @@ fn input(operation: &Operation) -> (&'static str, Option<Value>) {
         ("POST", "/api/v1/licenses/issue") => order(issue_order()),
         ("POST", "/api/v1/licenses/{license}/renew") => order(json!({"days": 30})),
         ("POST", "/api/v1/licenses/{license}/upgrade") => order(json!({"reissue": true})),
+        ("POST", "/api/v1/licenses/{license}/reassign") => {
+            order(json!({"from": "ann", "to": "carol", "waive_cool_down": true}))
+        }
         ("POST", path) if path.ends_with("/revoke") || path.ends_with("/reinstate") => {
             order(json!({"reason": "a test", "with_successors": true}))
         }
@@ -235,7 +239,9 @@ impl TestApi {
         changed.sort_by_key(|operation| operation.path == ORGANIZATION);
         for operation in read {
             let answer = self.request(operation, &operation.path, &stranger).await;
-            assert_eq!(answer.status, 200, "{operation:?}: {answer:?}");
+            let is_other_role = answer.body["code"] == "WRONG_ROLE";
+            let is_answered = answer.status == 200 || is_other_role;
+            assert!(is_answered, "{operation:?}: {answer:?}");
             for text in &resources.texts {
                 assert!(!answer.text.contains(text), "{text} in {answer:?}");
             }

@@ -1,5 +1,7 @@
 //! The kinds of events that an endpoint receives.
 
+use crate::domain::event_kind::EVENT_KINDS;
+
 /// The kinds of events that an endpoint receives: names such as `license.revoke`, all names with a
 /// beginning such as `license.*`, or `*`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +28,13 @@ impl EventFilter {
         Self::new(&patterns)
     }
 
+    /// Returns the first pattern that matches no kind of the server.
+    pub fn unknown(&self) -> Option<&str> {
+        let is_known = |pattern: &str| EVENT_KINDS.iter().any(|kind| matches(pattern, kind));
+        let mut patterns = self.0.iter().map(String::as_str);
+        patterns.find(|pattern| !is_known(pattern))
+    }
+
     /// Returns the patterns.
     pub fn patterns(&self) -> &[String] {
         &self.0
@@ -33,12 +42,14 @@ impl EventFilter {
 
     /// Returns whether the endpoint receives events of a kind.
     pub fn matches(&self, kind: &str) -> bool {
-        self.0
-            .iter()
-            .any(|pattern| match pattern.strip_suffix('*') {
-                Some(beginning) => kind.starts_with(beginning),
-                None => kind == pattern,
-            })
+        self.0.iter().any(|pattern| matches(pattern, kind))
+    }
+}
+
+fn matches(pattern: &str, kind: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(beginning) => kind.starts_with(beginning),
+        None => kind == pattern,
     }
 }
 
@@ -85,6 +96,20 @@ mod tests {
         }
         assert!(EventFilter::parse("*").unwrap().matches("token.create"));
         assert_eq!(filter.to_string(), "license.* seat.granted");
+    }
+
+    #[test]
+    fn a_pattern_that_matches_nothing_is_found() {
+        let unknown = |text: &str| {
+            let filter = EventFilter::parse(text).unwrap();
+            filter.unknown().map(str::to_owned)
+        };
+        for text in ["*", "license.*", "license.revoke seat.granted", "webhook.*"] {
+            assert_eq!(unknown(text), None, "{text}");
+        }
+        for text in ["license.revoked", "licenses.*", "license", "seat.grant"] {
+            assert_eq!(unknown(&format!("* {text}")).as_deref(), Some(text));
+        }
     }
 
     #[test]

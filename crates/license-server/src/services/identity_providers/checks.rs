@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::certificate::certificates;
-use crate::domain::{EmailAddress, ProviderSettings, Refusal, RefusalKind, ServerCode};
+use crate::domain::{EmailAddress, ProviderSettings, Refusal, RefusalKind, ServerCode, is_unsafe};
 use crate::issuer::{IssuerScheme, parse_issuer};
 
 /// The largest number of scopes, of hosts, of mapped groups, and of domains.
@@ -161,8 +161,8 @@ fn check_domains(domains: &[String]) -> Result<(), Refusal> {
 /// Checks a line that people read.
 fn check_line(member: &str, text: &str, most: usize) -> Result<(), Refusal> {
     let length = text.chars().count();
-    let is_line = (1..=most).contains(&length) && !text.chars().any(char::is_control);
-    let expected = format!("1 to {most} characters without control characters");
+    let is_line = (1..=most).contains(&length) && !text.chars().any(is_unsafe);
+    let expected = format!("1 to {most} characters without control and invisible characters");
     require(is_line, member, &expected, &format!("{length} characters"))
 }
 

@@ -56,7 +56,8 @@ impl AccountService {
         self.change(person, change, "account.rename").await
     }
 
-    /// Changes the password, and ends the other sessions of the person.
+    /// Changes the password, and ends the other sessions of the person and the marks of all
+    /// devices. Returns a new mark for this device.
     ///
     /// # Errors
     ///
@@ -67,14 +68,14 @@ impl AccountService {
         person: &SignedIn,
         current: Password,
         new: Password,
-    ) -> Result<(), Refusal> {
+    ) -> Result<String, Refusal> {
         self.verify_password(person, current).await?;
         let account = &person.account;
         let hash = self.tools.hasher.hash(new, account.email.as_ref()).await?;
         let change = AccountChange::Password(hash, Some(person.session.id.clone()));
         self.change(person, change, "account.password").await?;
         self.notify(account, "The password of your account was changed.");
-        Ok(())
+        self.new_device_mark(&account.id).await
     }
 
     async fn change(

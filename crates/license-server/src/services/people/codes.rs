@@ -31,6 +31,14 @@ pub struct NewTotp {
 /// Recovery codes, which are shown once.
 pub struct RecoveryCodes(pub Vec<String>);
 
+/// The result of turning one-time codes on.
+pub struct ConfirmedTotp {
+    /// The recovery codes.
+    pub codes: RecoveryCodes,
+    /// A new mark for the device. The marks of all devices have ended.
+    pub device: String,
+}
+
 impl AccountService {
     /// Begins the enrollment of one-time codes. They are not required until a code confirms the
     /// secret.
@@ -61,7 +69,8 @@ impl AccountService {
         Ok(NewTotp { secret, uri })
     }
 
-    /// Requires one-time codes from now on, and ends the other sessions of the person.
+    /// Requires one-time codes from now on, and ends the other sessions of the person and the marks
+    /// of all devices.
     ///
     /// # Errors
     ///
@@ -70,7 +79,7 @@ impl AccountService {
         &self,
         person: &SignedIn,
         code: &str,
-    ) -> Result<RecoveryCodes, Refusal> {
+    ) -> Result<ConfirmedTotp, Refusal> {
         person.require_own_credentials()?;
         let totp = person.account.totp.as_ref();
         let totp = totp.filter(|totp| totp.last_step.is_none());
@@ -96,7 +105,8 @@ impl AccountService {
             &person.account,
             "Sign-in to your account now needs a one-time code.",
         );
-        Ok(codes)
+        let device = self.new_device_mark(account).await?;
+        Ok(ConfirmedTotp { codes, device })
     }
 
     /// Replaces the recovery codes.
@@ -120,7 +130,8 @@ impl AccountService {
         Ok(codes)
     }
 
-    /// Stops requiring one-time codes.
+    /// Stops requiring one-time codes, and ends the marks of all devices. Returns a new mark for this
+    /// device.
     ///
     /// # Errors
     ///
@@ -129,7 +140,7 @@ impl AccountService {
         &self,
         person: &SignedIn,
         proof: Reauthentication,
-    ) -> Result<(), Refusal> {
+    ) -> Result<String, Refusal> {
         let factor = self.reauthenticate(person, proof).await?;
         let audit = NewAuditEntry {
             details: json!({ "by": "owner" }),
@@ -144,7 +155,7 @@ impl AccountService {
             &person.account,
             "Sign-in to your account no longer needs a one-time code.",
         );
-        Ok(())
+        self.new_device_mark(account).await
     }
 
     /// Returns the second factor that a code is, without using it up.

@@ -2,8 +2,8 @@
 
 use super::{AccountService, AccountView};
 use crate::domain::{
-    Account, GroupMembership, MachineRecord, NamedUser, PageRequest, PoolId, Refusal, Session,
-    SignedIn, TenantId,
+    Account, GroupMembership, MachineRecord, NamedUser, PageRequest, PoolId, Refusal,
+    SignInSession, SignedIn, TenantId,
 };
 use crate::store::AccountTrail;
 
@@ -13,7 +13,7 @@ pub struct AccountExport {
     /// The account and its organizations.
     pub view: AccountView,
     /// The sessions, also those that have ended and are not deleted yet.
-    pub sessions: Vec<Session>,
+    pub sessions: Vec<SignInSession>,
     /// The API tokens, audit entries and use of licenses of each organization.
     pub organizations: Vec<(AccountTrail, LicenseUse)>,
 }

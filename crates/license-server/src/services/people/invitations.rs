@@ -8,12 +8,12 @@ use license_core::time::saturating_add;
 use serde_json::json;
 
 use super::members::{MemberService, check_covers};
-use super::{AccountService, ClientInfo, Password, address_taken, forbidden, link_ended, new_id};
+use super::{AccountService, ClientInfo, Password, address_taken, forbidden, link_ended};
 use crate::domain::{
     AccountId, Actor, EmailAddress, Invitation, JoinOutcome, NewAuditEntry, Principal, Refusal,
     RefusalKind, Role, SecretDigest, ServerCode, SignedIn, TenantId,
 };
-use crate::services::tokens::new_secret;
+use crate::services::tokens::{self, new_secret};
 
 /// How long an invitation is valid.
 const VALIDITY: TimeDelta = TimeDelta::days(7);
@@ -40,7 +40,7 @@ pub struct NewJoiner {
 
 impl MemberService {
     /// Invites a person. The link is sent by mail; if the server cannot send mail, the caller
-    /// passes it on.
+    /// passes it on. The invitation of an API token ends with the token, at the latest.
     ///
     /// # Errors
     ///
@@ -54,15 +54,17 @@ impl MemberService {
     ) -> Result<NewInvitation, Refusal> {
         check_covers(caller, role)?;
         let (secret, now) = (new_secret()?, self.site.wall());
+        let latest = saturating_add(now, VALIDITY);
+        let end = tokens::end_of(&self.site, &caller.actor).await?;
         let is_mailed = self.site.people.has_mail();
         let invitation = Invitation {
-            id: new_id("inv")?,
+            id: self.site.next_id_of("inv")?,
             email,
             role,
             digest: SecretDigest::new(&secret),
             created_at: now,
             created_by: caller.actor.to_string(),
-            expires_at: saturating_add(now, VALIDITY),
+            expires_at: end.map_or(latest, |end| latest.min(end)),
             is_mailed,
         };
         let details = invitation.audited();

@@ -259,8 +259,8 @@ impl AccountService {
         joined(completed.await?)
     }
 
-    /// Sets a new password by a link, and ends all sessions of the account. One-time codes stay
-    /// required.
+    /// Sets a new password by a link, and ends all sessions of the account and the marks of all
+    /// devices. One-time codes stay required. Returns a mark for the device that has the link.
     ///
     /// # Errors
     ///
@@ -271,7 +271,7 @@ impl AccountService {
         token: &str,
         password: Password,
         client: &ClientInfo,
-    ) -> Result<(), Refusal> {
+    ) -> Result<String, Refusal> {
         let link = self.valid_link(token, LinkPurpose::PasswordReset).await?;
         let account = link.account.ok_or_else(link_ended)?;
         let hash = self.tools.hasher.hash(password, Some(&link.email)).await?;
@@ -281,7 +281,7 @@ impl AccountService {
         completed.ok_or_else(link_ended)?;
         self.tools
             .send_notice(&link.email, "A new password was set for your account.");
-        Ok(())
+        self.new_device_mark(&account).await
     }
 
     /// Sends a link to a new address of a person.

@@ -10,10 +10,10 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::{AccountService, Password, new_id, not_found};
+use super::{AccountService, Password, not_found};
 use crate::domain::{
     Account, Actor, EmailAddress, EndedSessions, MAX_USER_AGENT, NewAuditEntry, Refusal,
-    RefusalKind, SecondFactor, SecretDigest, ServerCode, Session, SignedIn, TenantId,
+    RefusalKind, SecondFactor, SecretDigest, ServerCode, SignInSession, SignedIn, TenantId,
 };
 use crate::log_limit;
 use crate::services::site::random;
@@ -23,12 +23,6 @@ const USE_PRECISION: TimeDelta = TimeDelta::minutes(1);
 
 /// The start of each secret of a session.
 const PREFIX: &str = "lss_";
-
-/// The purpose of the authentication code in the cookie of a known device.
-const DEVICE: &str = "device";
-
-/// The number of random bytes in the cookie of a known device.
-const DEVICE_BYTES: usize = 16;
 
 /// The program and the address from which a person signs in.
 #[derive(Clone, Debug, Default)]
@@ -44,17 +38,6 @@ impl ClientInfo {
     pub(super) fn actor_address(&self) -> Option<IpAddr> {
         self.address.parse().ok()
     }
-}
-
-/// The credentials of a person.
-#[derive(Debug)]
-pub struct Credentials {
-    /// The address, if the text of the request is one.
-    pub email: Option<EmailAddress>,
-    /// The password.
-    pub password: Password,
-    /// A one-time code or a recovery code.
-    pub code: Option<String>,
 }
 
 /// A new session with its secrets, which only the cookies of the person contain.
@@ -84,34 +67,46 @@ pub fn csrf_token(secret: &str) -> String {
 }
 
 impl AccountService {
-    /// Creates a session of a person with a password, and ends the former session of the same
-    /// program.
+    /// Returns the account with an address, if the password is right. `email` is the address, if
+    /// the text of the request is one.
     ///
     /// # Errors
     ///
-    /// Returns `UNAUTHORIZED` if the address, the password or the code is wrong, and
-    /// `TOTP_REQUIRED` if the address and the password are right and the code is missing.
-    pub async fn sign_in(
+    /// Returns `UNAUTHORIZED` if the address or the password is wrong.
+    pub async fn verified_account(
         &self,
-        credentials: Credentials,
-        client: &ClientInfo,
-        former: Option<&str>,
-    ) -> Result<NewSession, Refusal> {
-        let account = match &credentials.email {
+        email: Option<&EmailAddress>,
+        password: Password,
+    ) -> Result<Account, Refusal> {
+        let account = match email {
             Some(email) => self.store.account_by_email(email).await?,
             None => None,
         };
         let hash = account.as_ref().and_then(|one| one.password.as_ref());
-        let is_right = self.tools.hasher.verify(credentials.password, hash).await?;
-        let account = account.filter(|_| is_right).ok_or_else(wrong)?;
-        let factor = self.factor(&account, credentials.code.as_deref())?;
+        let is_right = self.tools.hasher.verify(password, hash).await?;
+        account.filter(|_| is_right).ok_or_else(wrong)
+    }
+
+    /// Creates a session of an account whose password was right, and ends the former session of the
+    /// same program.
+    ///
+    /// # Errors
+    ///
+    /// Returns `TOTP_REQUIRED` if the account needs a code and there is none, and `UNAUTHORIZED` if
+    /// the code is wrong.
+    pub async fn sign_in(
+        &self,
+        account: &Account,
+        code: Option<&str>,
+        client: &ClientInfo,
+        former: Option<&str>,
+    ) -> Result<NewSession, Refusal> {
+        let factor = self.factor(account, code)?;
         let memberships = self.store.memberships(&account.id).await?;
         let organization = memberships.into_iter().next().map(|one| one.tenant);
-        let new = self.create_session(&account, organization, None, factor, client);
+        let new = self.create_session(account, organization, None, factor, client);
         let mut new = new.await?;
-        if let Some(email) = &credentials.email {
-            new.device = Some(self.device_mark(email)?);
-        }
+        new.device = Some(self.device_mark(&new.signed_in.account)?);
         if let Some(former) = former {
             self.end_former(former, client).await?;
         }
@@ -161,13 +156,13 @@ impl AccountService {
         organization: Option<TenantId>,
         provider: Option<String>,
         client: &ClientInfo,
-    ) -> Result<(Zeroizing<String>, Session), Refusal> {
+    ) -> Result<(Zeroizing<String>, SignInSession), Refusal> {
         let bytes: [u8; 32] = random()?;
         let secret = Zeroizing::new(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)));
         let now = self.now();
         let shown = client.user_agent.chars().filter(|one| !one.is_control());
-        let session = Session {
-            id: new_id("ses")?,
+        let session = SignInSession {
+            id: self.ids.next_of("ses", now)?,
             digest: SecretDigest::new(&secret),
             account: account.id.clone(),
             organization,
@@ -228,7 +223,7 @@ impl AccountService {
     /// # Errors
     ///
     /// Returns a refusal if the store cannot be read.
-    pub async fn sessions(&self, person: &SignedIn) -> Result<Vec<Session>, Refusal> {
+    pub async fn sessions(&self, person: &SignedIn) -> Result<Vec<SignInSession>, Refusal> {
         let (now, idle) = (self.now(), self.tools.settings.session_idle);
         let mut sessions = self.store.sessions(&person.account.id).await?;
         sessions.retain(|session| session.is_valid_at(now, idle));
@@ -297,27 +292,6 @@ impl AccountService {
             return Ok(());
         }
         Err(not_found("organization"))
-    }
-
-    /// Returns a mark for the program of a person who has signed in. Attempts of others do not use
-    /// up the attempts of a program with a mark.
-    fn device_mark(&self, email: &EmailAddress) -> Result<String, Refusal> {
-        let nonce: [u8; DEVICE_BYTES] = random()?;
-        let text = [&nonce[..], email.as_str().as_bytes()].concat();
-        let code = self.tools.sealer.authenticate(DEVICE, &text)?;
-        Ok(URL_SAFE_NO_PAD.encode([&nonce[..], &code[..]].concat()))
-    }
-
-    /// Returns whether the server gave a mark to a program of the person with an address.
-    pub fn is_known_device(&self, email: &EmailAddress, mark: &str) -> bool {
-        let Ok(bytes) = URL_SAFE_NO_PAD.decode(mark) else {
-            return false;
-        };
-        let Some((nonce, code)) = bytes.split_at_checked(DEVICE_BYTES) else {
-            return false;
-        };
-        let text = [nonce, email.as_str().as_bytes()].concat();
-        self.tools.sealer.is_authentic(DEVICE, &text, code)
     }
 }
 

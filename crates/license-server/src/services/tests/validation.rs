@@ -45,7 +45,7 @@ async fn a_valid_license_gets_a_token_that_its_holder_can_verify() {
     let machines = server
         .services
         .licenses
-        .machines(None, &PageRequest::first())
+        .all_machines(None, &PageRequest::first())
         .await
         .unwrap();
     assert_eq!(machines.items[0].machine, MACHINE);

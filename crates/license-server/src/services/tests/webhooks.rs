@@ -122,6 +122,33 @@ async fn an_endpoint_needs_a_caller_who_may_read_its_events() {
     };
     let refused = webhooks.update(&limited, &new.webhook.id, update).await;
     assert_eq!(refused.unwrap_err().code, "FORBIDDEN");
+    // With the secret, the caller could send events to the receiver.
+    let refused = webhooks.rotate(&limited, &new.webhook.id).await;
+    assert_eq!(refused.unwrap_err().code, "FORBIDDEN");
+}
+
+#[tokio::test]
+async fn an_unknown_kind_of_events_is_refused_with_the_known_ones() {
+    let server = TestServer::start().await;
+    let (webhooks, caller) = (&server.services.webhooks, console(&server));
+    for kind in ["license.revoked", "licence.*", "seat", "License.revoke"] {
+        let order = WebhookOrder {
+            events: vec!["license.revoke".to_owned(), kind.to_owned()],
+            ..order("https://1.1.1.1/")
+        };
+        let refused = webhooks.create(&caller, &order).await.unwrap_err();
+        assert_eq!(refused.code, "BAD_REQUEST", "{kind}");
+        let kinds = &refused.facts.unwrap()["kinds"];
+        assert!(kinds.as_array().unwrap().contains(&"license.revoke".into()));
+    }
+    let new = webhooks.create(&caller, &order("https://1.1.1.1/")).await;
+    let update = WebhookUpdate {
+        events: Some(vec!["seat.gone".to_owned()]),
+        ..WebhookUpdate::default()
+    };
+    let id = new.unwrap().webhook.id;
+    let refused = webhooks.update(&caller, &id, update).await.unwrap_err();
+    assert_eq!(refused.code, "BAD_REQUEST");
 }
 
 #[tokio::test]
@@ -133,7 +160,7 @@ async fn a_secret_is_shown_once_and_no_audit_entry_has_it() {
     let id = new.webhook.id.clone();
     assert_eq!(new.webhook.description, "chat");
     assert!(new.secret.starts_with("whsec_") && new.secret.len() == 50);
-    let rotated = webhooks.rotate(&Actor::Console, &id).await.unwrap();
+    let rotated = webhooks.rotate(&console(&server), &id).await.unwrap();
     assert_ne!(rotated.secret, new.secret);
     assert_eq!(
         rotated.webhook.previous_until,
@@ -189,7 +216,7 @@ async fn a_secret_is_sealed_for_its_webhook_in_the_database() {
     let new = webhooks.create(&caller, &order("https://1.1.1.1/")).await;
     let new = new.unwrap();
     let id = new.webhook.id.clone();
-    let rotated = webhooks.rotate(&Actor::Console, &id).await.unwrap();
+    let rotated = webhooks.rotate(&console(&server), &id).await.unwrap();
     webhooks.test(&Actor::Console, &id).await.unwrap();
     let claim = |minute: i64| DeliveryClaim {
         now: at("2027-01-15T09:00:00Z") + TimeDelta::minutes(minute),

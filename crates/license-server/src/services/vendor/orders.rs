@@ -109,6 +109,24 @@ pub struct UpgradeOrder {
     pub dry_run: bool,
 }
 
+/// A reassignment: another user takes the place of a named user. The new license starts at once and
+/// keeps the end of the license.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ReassignOrder {
+    /// The user of the license who loses the place.
+    #[schema(min_length = 1)]
+    pub from: String,
+    /// The user who gets the place.
+    #[schema(min_length = 1)]
+    pub to: String,
+    /// Whether the user is replaced before the end of the cool-down of the product. The ledger
+    /// records this.
+    pub waive_cool_down: bool,
+    /// Whether the order is only checked.
+    pub dry_run: bool,
+}
+
 /// Changes of the content of a license.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]

@@ -14,12 +14,12 @@ use license_issuer::services::revoke::{RevocationOrder, is_issued};
 use license_issuer::services::statements::StatementError;
 
 use super::changes::{ReinstatementResult, RevocationResult};
+use super::files::not_found;
 use super::issue::copy_now;
 use super::ledger;
 use super::ledger::{add_originator, check_clock};
 use super::orders::{ReinstateOrder, RevokeOrder};
 use super::refusals::{failed_task, ledger_refused, not_issued, signing_failed};
-use super::search::not_found;
 use crate::domain::{Actor, Refusal, RefusalKind};
 use crate::services::site::Site;
 

@@ -14,10 +14,10 @@ use license_issuer::services::licenses::LicenseOrder;
 
 use super::RequestId;
 use super::changes::Changes;
+use super::files::not_found;
 use super::issue::{CertifiedKey, IssuedLicense, OrderContext, issue_order};
 use super::orders::{ContentChanges, RenewOrder, UpgradeOrder};
 use super::refusals::{bad_request, draft_refused, ledger_refused};
-use super::search::not_found;
 use super::terms::{self, Term};
 use crate::domain::{Actor, Refusal, RefusalKind};
 use crate::services::site::Site;
@@ -151,7 +151,7 @@ impl Previous {
     }
 
     /// Lets the draft start at once if a predecessor of the license is still active.
-    fn start_at_once(
+    pub(super) fn start_at_once(
         &self,
         draft: &mut LicenseDraft,
         context: &OrderContext<'_, '_>,
@@ -170,7 +170,7 @@ impl Previous {
     }
 
     /// Returns the order of the new license.
-    fn order<'m>(
+    pub(super) fn order<'m>(
         &self,
         draft: LicenseDraft,
         certificate: &CertifiedKey,

@@ -190,7 +190,7 @@ fn parsed<T>(
 }
 
 /// Returns the beginning of a text for a message.
-fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     let plain = text.chars().filter(|c| !c.is_control());
     plain.take(SHOWN).collect()
 }

@@ -5,8 +5,8 @@ use license_core::time;
 
 use super::sample::{audit, tenant};
 use crate::domain::{
-    Actor, ApiToken, Cursor, IdempotencyKey, IdempotencyState, PageRequest, Role, SecretDigest,
-    StoredResponse,
+    Actor, ApiToken, AuditFilter, Cursor, IdempotencyKey, IdempotencyState, PageRequest, Role,
+    SecretDigest, StoredResponse,
 };
 use crate::store::{ServerStore, ServerStoreError};
 
@@ -130,7 +130,10 @@ async fn a_token_ends_with_the_token_that_created_it(store: &dyn ServerStore) {
     let root = Actor::ApiToken("root".to_owned());
     let revoked = store.revoke_tokens(&own, &root, audit("token.revoke"));
     assert_eq!(revoked.await.unwrap(), ["child", "grandchild", "root"]);
-    let entries = store.audit(&own, &PageRequest::first()).await.unwrap();
+    let entries = store
+        .audit(&own, &AuditFilter::default(), &PageRequest::first())
+        .await
+        .unwrap();
     let subjects: Vec<_> = entries.items[4..]
         .iter()
         .map(|entry| &entry.subject)
@@ -158,8 +161,9 @@ async fn the_audit_trail_is_a_chain(store: &dyn ServerStore) {
     }
     let report = store.verify_audit(&own).await.unwrap();
     assert_eq!((report.entries, report.fault), (5, None));
+    let everything = AuditFilter::default();
     let first = store
-        .audit(&own, &PageRequest::new(None, Some(3)))
+        .audit(&own, &everything, &PageRequest::new(None, Some(3)))
         .await
         .unwrap();
     assert_eq!(
@@ -171,7 +175,7 @@ async fn the_audit_trail_is_a_chain(store: &dyn ServerStore) {
         [1, 2, 3]
     );
     let rest = store
-        .audit(&own, &PageRequest::new(first.next, Some(3)))
+        .audit(&own, &everything, &PageRequest::new(first.next, Some(3)))
         .await
         .unwrap();
     assert_eq!((rest.items.len(), rest.next), (2, None));
@@ -179,7 +183,7 @@ async fn the_audit_trail_is_a_chain(store: &dyn ServerStore) {
     assert_eq!(store.verify_audit(&other).await.unwrap().entries, 0);
 
     let foreign = PageRequest::new(Cursor::parse("x"), None);
-    let refused = store.audit(&own, &foreign).await;
+    let refused = store.audit(&own, &everything, &foreign).await;
     assert!(
         matches!(refused, Err(ServerStoreError::Cursor { .. })),
         "{refused:?}"

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::sample::{acquire, audit, id, license, session, tenant};
 use crate::domain::{
-    ActivationRecord, ActivationState, Actor, ApiToken, NewAuditEntry, PageRequest, PoolId,
-    RevocationRecord, Role, SeatPolicy, SecretDigest, TenantId, UsageLimits, UsageRecord,
+    ActivationRecord, ActivationState, Actor, ApiToken, AuditFilter, NewAuditEntry, PageRequest,
+    PoolId, RevocationRecord, Role, SeatPolicy, SecretDigest, TenantId, UsageLimits, UsageRecord,
 };
 use crate::store::{PoolRequest, ServerStore};
 
@@ -47,7 +47,10 @@ pub(super) async fn check(store: &dyn ServerStore) {
     let revoked = store.revoke_tokens(&tenant, &of, entry("token.revoke"));
     assert_eq!(revoked.await.unwrap(), ["tok_2"]);
 
-    let entries = store.audit(&tenant, &PageRequest::first()).await.unwrap();
+    let entries = store
+        .audit(&tenant, &AuditFilter::default(), &PageRequest::first())
+        .await
+        .unwrap();
     let found = entries.items.iter().map(|entry| {
         assert_eq!((entry.format, entry.actor.as_str()), (2, "token:tok_1"));
         assert_eq!(entry.address.as_deref(), Some("192.0.2.1"));
@@ -115,7 +118,8 @@ async fn change_licenses(store: &dyn ServerStore, tenant: &TenantId) {
             digest: [0; 32],
             imported_at: now(),
         };
-        let imported = store.import_revocations(tenant, list, entry("revocations.import"));
+        let imported =
+            store.import_revocations(tenant, list, Vec::new(), entry("revocations.import"));
         assert!(imported.await.unwrap());
     }
 }

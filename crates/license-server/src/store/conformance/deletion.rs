@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::people::{account, create, create_token, now, session};
 use super::sample::{acquire, audit, id, tenant};
 use crate::domain::{
-    Account, AccountChange, Actor, Membership, PoolId, Role, SealedSecret, SecondFactor,
-    TenantDeletion, TenantId,
+    Account, AccountChange, Actor, MemberOutcome, Membership, PoolId, Role, SealedSecret,
+    SecondFactor, TenantDeletion, TenantId,
 };
 use crate::store::ServerStore;
 use crate::store::rows::TABLES;
@@ -14,6 +14,7 @@ use crate::store::rows::TABLES;
 pub(super) async fn check(store: &dyn ServerStore) {
     the_people_of_a_deleted_organization_lose_it_and_stay(store).await;
     a_code_deletes_one_organization(store).await;
+    who_lost_the_permission_deletes_nothing(store).await;
 }
 
 async fn the_people_of_a_deleted_organization_lose_it_and_stay(store: &dyn ServerStore) {
@@ -48,7 +49,8 @@ async fn the_people_of_a_deleted_organization_lose_it_and_stay(store: &dyn Serve
     acquire(store, &tenant, &pool, 5, 1).await;
     acquire(store, &other, &pool, 5, 1).await;
 
-    let delete = || store.delete_tenant(&tenant, None, now());
+    let by_ann = Actor::Account(ann.id.clone());
+    let delete = || store.delete_tenant(&tenant, &by_ann, None, now());
     assert_eq!(delete().await.unwrap(), TenantDeletion::Deleted);
     assert_eq!(delete().await.unwrap(), TenantDeletion::NotFound);
     for (number, (account, organization, stays)) in sessions.into_iter().enumerate() {
@@ -86,15 +88,41 @@ async fn a_code_deletes_one_organization(store: &dyn ServerStore) {
         let changed = store.change_account(&ann.id, change, audit("account.totp"));
         assert!(changed.await.unwrap());
     }
+    let by = Actor::Account(ann.id.clone());
     let delete = |step: u64| {
         let proof = (ann.id.clone(), SecondFactor::Code(step));
-        store.delete_tenant(&tenant, Some(proof), now())
+        store.delete_tenant(&tenant, &by, Some(proof), now())
     };
     assert_eq!(delete(100).await.unwrap(), TenantDeletion::CodeUsed);
     assert_eq!(store.memberships(&ann.id).await.unwrap().len(), 1);
     let report = store.verify_audit(&tenant).await.unwrap();
     assert!(report.entries > 0, "{report:?}");
     assert_eq!(delete(101).await.unwrap(), TenantDeletion::Deleted);
+}
+
+/// The request of a caller can wait, for example for the hash of a password, while another one takes
+/// the permission away.
+async fn who_lost_the_permission_deletes_nothing(store: &dyn ServerStore) {
+    let tenant = tenant();
+    let ann = create(store, &tenant, "ann", Role::Owner).await;
+    let bob = create(store, &tenant, "bob", Role::Owner).await;
+    let by_ann = Actor::Account(ann.id.clone());
+    assert!(create_token(store, &tenant, "token", &by_ann).await);
+    let token = store.tokens(&tenant).await.unwrap().remove(0);
+    let roles = (Role::Owner, Role::Administrator);
+    let demoted = store.change_role(&tenant, &ann.id, roles, audit("member.change"));
+    assert_eq!(demoted.await.unwrap(), MemberOutcome::Changed);
+    let stranger = account("eve").id;
+    for caller in [by_ann, Actor::ApiToken(token.id), Actor::Account(stranger)] {
+        let deleted = store.delete_tenant(&tenant, &caller, None, now()).await;
+        assert_eq!(deleted.unwrap(), TenantDeletion::NotPermitted, "{caller}");
+    }
+    assert!(!store.is_deleted(&tenant).await.unwrap());
+    assert_eq!(store.memberships(&bob.id).await.unwrap().len(), 1);
+    let by_bob = Actor::Account(bob.id);
+    let deleted = store.delete_tenant(&tenant, &by_bob, None, now()).await;
+    assert_eq!(deleted.unwrap(), TenantDeletion::Deleted);
+    assert!(store.is_deleted(&tenant).await.unwrap());
 }
 
 /// Returns statements that give a tenant a row in each table, from the names and the types of all

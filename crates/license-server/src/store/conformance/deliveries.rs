@@ -5,8 +5,9 @@ use serde_json::Value;
 use super::sample::{audit, tenant};
 use super::webhooks::{at, change, create, deliveries, webhook};
 use crate::domain::{
-    Actor, AttemptOutcome, AttemptResult, DisabledReason, DueDelivery, NewAuditEntry, NewDelivery,
-    PageRequest, ReplayResult, SealedSecret, TenantId, WebhookChange, WebhookDeliveryState,
+    Actor, AttemptOutcome, AttemptResult, AuditFilter, DisabledReason, DueDelivery, NewAuditEntry,
+    NewDelivery, PageRequest, ReplayResult, SealedSecret, TenantId, WebhookChange,
+    WebhookDeliveryState,
 };
 use crate::store::{DeliveryClaim, ServerStore};
 
@@ -202,7 +203,10 @@ async fn results_decide_about_the_delivery_and_the_endpoint(store: &dyn ServerSt
         .iter()
         .filter(|one| one.state == WebhookDeliveryState::Waiting);
     assert_eq!(waiting.count(), 0, "{found:?}");
-    let entries = store.audit(&tenant, &PageRequest::first()).await.unwrap();
+    let entries = store
+        .audit(&tenant, &AuditFilter::default(), &PageRequest::first())
+        .await
+        .unwrap();
     let last = entries.items.last().unwrap();
     assert_eq!(
         (last.actor.as_str(), last.action.as_str()),

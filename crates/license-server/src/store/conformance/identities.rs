@@ -2,13 +2,14 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use license_core::time::saturating_add;
+use serde_json::json;
 
 use super::sample::{audit, former_states, tenant};
 use crate::domain::{
     Account, AccountId, Actor, Admission, EmailAddress, Group, GroupDepartment, GroupId,
     GroupOutcome, IdentityProvider, Membership, NewAuditEntry, PageRequest, ProviderOutcome,
-    ProviderPerson, ProviderSettings, ProviderSignIn, Role, SealedSecret, SecretDigest, Session,
-    TenantId, test_settings,
+    ProviderPerson, ProviderSettings, ProviderSignIn, Role, SealedSecret, SecretDigest,
+    SignInSession, TenantId, test_settings,
 };
 use crate::store::{ServerStore, ServerStoreError};
 
@@ -55,7 +56,7 @@ fn sign_in(
 ) -> ProviderSignIn {
     let random = uuid::Uuid::new_v4();
     let id = AccountId::from_random(random.into_bytes());
-    let session = Session {
+    let session = SignInSession {
         id: format!("ses_{}", random.simple()),
         digest: SecretDigest::new(id.as_str()),
         account: id.clone(),
@@ -134,10 +135,15 @@ async fn a_provider_is_found_by_its_id(store: &dyn ServerStore) {
     create(2).await.unwrap();
     let expected = [first.clone(), second.clone()];
     assert_eq!(store.providers(&own).await.unwrap(), expected);
-    let delete = |tenant| store.delete_provider(tenant, &first.id, audit("provider.delete"));
-    assert!(!delete(&other).await.unwrap());
-    assert!(delete(&own).await.unwrap());
-    assert!(!delete(&own).await.unwrap());
+    let delete = |tenant, version| {
+        store.delete_provider(tenant, &first.id, version, audit("provider.delete"))
+    };
+    let version = first.version;
+    assert!(!delete(&other, version).await.unwrap());
+    // Another version was checked than the one that would be deleted.
+    assert!(!delete(&own, version + 1).await.unwrap());
+    assert!(delete(&own, version).await.unwrap());
+    assert!(!delete(&own, version).await.unwrap());
     assert_eq!(store.providers(&own).await.unwrap(), [second]);
     assert_eq!(store.verify_audit(&own).await.unwrap().entries, 3);
     let before = former_states(store, &own, "provider.delete").await;
@@ -339,6 +345,11 @@ async fn departments_follow_the_groups(store: &dyn ServerStore) {
         members(&groups[2]).await,
     ];
     assert_eq!(found, [0, 1, 1]);
+    // A sign-in without a change has no entry.
+    enter(store, &tenant, &with(&["Sales"])).await;
+    let names = |names: &[&str]| json!({ "departments": names });
+    let before = former_states(store, &tenant, "member.departments").await;
+    assert_eq!(before, [names(&[]), names(&["Other", "Research"])]);
     let refused = ProviderSignIn {
         provider: provider.clone(),
         ..sign_in(&provider, &tenant, "ann", None)
@@ -382,6 +393,11 @@ async fn sessions_end_by_person_and_by_session(store: &dyn ServerStore) {
         is_open(store, &elsewhere).await,
         "a session of another provider"
     );
-    let deleted = store.delete_provider(&tenant, &second.id, audit("provider.delete"));
+    let deleted = store.delete_provider(
+        &tenant,
+        &second.id,
+        second.version,
+        audit("provider.delete"),
+    );
     assert!(deleted.await.unwrap() && !is_open(store, &elsewhere).await);
 }

@@ -116,7 +116,8 @@ async fn lists_never_become_older(store: &dyn ServerStore) {
         imported_at: time::MIN,
     };
     for (seq, expected) in [(5, true), (5, false), (4, false), (6, true)] {
-        let imported = store.import_revocations(&tenant, list(seq), audit("revocations.import"));
+        let imported =
+            store.import_revocations(&tenant, list(seq), Vec::new(), audit("revocations.import"));
         assert_eq!(imported.await.unwrap(), expected, "{seq}");
     }
     let stored = store.revocations(&tenant).await.unwrap();

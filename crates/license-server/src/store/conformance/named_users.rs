@@ -9,8 +9,8 @@ use serde_json::json;
 
 use super::sample::{audit, former_states, id, tenant};
 use crate::domain::{
-    AssignOutcome, EmailAddress, MachineSighting, NamedUserKey, NamedUserTerms, NewNamedUser,
-    PageRequest, PoolId, TenantId,
+    AssignOutcome, AuditFilter, EmailAddress, MachineSighting, NamedUserKey, NamedUserTerms,
+    NewNamedUser, PageRequest, PoolId, TenantId,
 };
 use crate::store::ServerStore;
 
@@ -118,7 +118,10 @@ async fn a_user_is_assigned_once(store: &dyn ServerStore) {
         former_states(store, &own, "user.assign").await,
         [json!(null), json!(null)]
     );
-    let page = store.audit(&own, &PageRequest::first()).await.unwrap();
+    let page = store
+        .audit(&own, &AuditFilter::default(), &PageRequest::first())
+        .await
+        .unwrap();
     let details = &page.items[0].details;
     assert!(
         details.contains("usr_ann") && !details.contains('@'),

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::sample::{audit, former_states, tenant};
 use crate::domain::{
     Account, AccountId, Actor, ApiToken, EmailAddress, Membership, PasswordHash, Role,
-    SecretDigest, Session, TenantId,
+    SecretDigest, SignInSession, TenantId,
 };
 use crate::store::ServerStore;
 
@@ -64,8 +64,12 @@ fn digest(text: &str, account: &Account) -> SecretDigest {
 }
 
 /// Returns a session of an account in a tenant.
-pub(super) fn session(id: &str, account: &Account, organization: Option<&TenantId>) -> Session {
-    Session {
+pub(super) fn session(
+    id: &str,
+    account: &Account,
+    organization: Option<&TenantId>,
+) -> SignInSession {
+    SignInSession {
         id: format!("{id}_{}", account.id),
         digest: digest(id, account),
         account: account.id.clone(),

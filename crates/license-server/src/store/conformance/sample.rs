@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use license_core::session::SessionId;
 use license_core::{LicenseId, time};
 use license_seats::{
@@ -9,7 +11,9 @@ use license_seats::{
 };
 use serde_json::{Value, json};
 
-use crate::domain::{Actor, LicenseRecord, NewAuditEntry, PageRequest, PoolId, TenantId};
+use crate::domain::{
+    Actor, AuditFilter, LicenseRecord, NewAuditEntry, PageRequest, PoolId, TenantId,
+};
 use crate::store::{PoolReply, PoolRequest, ServerStore};
 
 /// Returns a tenant that no other check uses.
@@ -35,7 +39,10 @@ pub(super) async fn former_states(
     tenant: &TenantId,
     action: &str,
 ) -> Vec<Value> {
-    let page = store.audit(tenant, &PageRequest::first()).await.unwrap();
+    let page = store
+        .audit(tenant, &AuditFilter::default(), &PageRequest::first())
+        .await
+        .unwrap();
     let entries = page.items.iter().filter(|entry| entry.action == action);
     let former = entries.map(|entry| {
         let text = entry.before.as_deref().unwrap_or("null");
@@ -65,6 +72,23 @@ pub(in crate::store) fn license(number: u8, pool: u8, supersedes: &[u8]) -> Lice
         installed_at: time::parse_instant("2027-01-15T09:00:00Z").unwrap(),
         number: 0,
     }
+}
+
+/// Returns a license token with these claims, whose signature does not verify.
+pub(super) fn unsigned(number: u8, customer: &str, claims: Value) -> String {
+    let mut payload = json!({
+        "ver": 1, "iss": "Vendor", "aud": "CODITECT", "sub": customer, "jti": id(number),
+        "iat": 1_767_225_600 + i64::from(number), "features": [], "quotas": {},
+    });
+    let members = payload.as_object_mut().unwrap();
+    members.extend(claims.as_object().unwrap().clone());
+    let header = json!({"alg": "RS256", "typ": "license+jwt", "kid": "key"});
+    let parts = [
+        header.to_string(),
+        payload.to_string(),
+        "signature".to_owned(),
+    ];
+    parts.map(|part| URL_SAFE_NO_PAD.encode(part)).join(".")
 }
 
 /// Returns the session of a project.

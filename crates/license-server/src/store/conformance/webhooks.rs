@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::sample::{audit, license, tenant};
 use crate::domain::{
-    DisabledReason, EventFilter, PageRequest, SealedSecret, TenantId, Webhook, WebhookChange,
-    WebhookDelivery, WebhookDeliveryState, WebhookUrl,
+    AuditFilter, DisabledReason, EventFilter, PageRequest, SealedSecret, TenantId, Webhook,
+    WebhookChange, WebhookDelivery, WebhookDeliveryState, WebhookUrl,
 };
 use crate::store::ServerStore;
 
@@ -88,7 +88,10 @@ async fn an_endpoint_is_stored_changed_and_deleted(store: &dyn ServerStore) {
     assert!(deleted.await.unwrap());
     assert_eq!(store.webhooks(&own).await.unwrap(), []);
     assert!(!store.webhook_tenants().await.unwrap().contains(&own));
-    let entries = store.audit(&own, &PageRequest::first()).await.unwrap();
+    let entries = store
+        .audit(&own, &AuditFilter::default(), &PageRequest::first())
+        .await
+        .unwrap();
     let entries = entries.items;
     let json = |text: &str| serde_json::from_str::<Value>(text).unwrap();
     let states = entries[1..].iter().map(|entry| {

@@ -7,8 +7,8 @@ use tokio_postgres::types::ToSql;
 use super::events::NewEvents;
 use super::queries::query;
 use super::transaction::Transaction;
-use super::values::{after_number, column, digest, excess, number, read_page};
-use crate::domain::{AuditEntry, AuditReport, NewAuditEntry, Page, PageRequest};
+use super::values::{after_entry, column, digest, excess, number, read_page};
+use crate::domain::{AuditEntry, AuditFilter, AuditReport, NewAuditEntry, Page, PageRequest};
 use crate::store::ServerStoreError;
 
 /// The number of entries that a verification reads at once.
@@ -70,18 +70,35 @@ async fn head(db: &Transaction) -> Result<(u64, [u8; 32]), ServerStoreError> {
     }
 }
 
-/// Returns entries, the oldest first.
-pub(super) async fn page(
+/// Returns entries that a filter selects.
+pub(super) async fn search(
     db: &Transaction,
+    filter: &AuditFilter,
     page: &PageRequest,
 ) -> Result<Page<AuditEntry>, ServerStoreError> {
-    let rows = db
-        .query(
-            query!("audit_page"),
-            &[&db.tenant(), &after_number(page)?, &excess(page)],
-        )
-        .await?;
-    read_page(&rows, read, page, |entry| entry.seq.to_string())
+    // The index by the originator is used only by queries that require one.
+    let query = match (&filter.actor, filter.is_newest_first) {
+        (None, false) => query!("audit_search"),
+        (None, true) => query!("audit_search_newest"),
+        (Some(_), false) => query!("audit_search_of_actor"),
+        (Some(_), true) => query!("audit_search_of_actor_newest"),
+    };
+    let (conditions, tenant) = (filter.values(), db.tenant());
+    let (after, most) = (after_entry(filter, page)?, excess(page));
+    let values: [&(dyn ToSql + Sync); 9] = [
+        &tenant,
+        &after,
+        &most,
+        &conditions.action,
+        &conditions.beginning,
+        &filter.subject,
+        &conditions.since,
+        &conditions.until,
+        &filter.actor,
+    ];
+    let count = if filter.actor.is_some() { 9 } else { 8 };
+    let rows = db.query(query, values.get(..count).unwrap_or_default());
+    read_page(&rows.await?, read, page, |entry| entry.seq.to_string())
 }
 
 /// Verifies the chain from its first entry, in one snapshot.

@@ -3,10 +3,11 @@
 use chrono::{DateTime, Utc};
 
 use super::queries::query;
-use super::sessions;
+use super::seat_rows::pool_id;
 use super::transaction::{Transaction, VisibleRows};
 use super::values::millis;
-use crate::domain::{AccountId, SecondFactor, TenantDeletion};
+use super::{accounts, sessions, tokens};
+use crate::domain::{AccountId, Actor, PoolId, SecondFactor, TenantDeletion, may_delete};
 use crate::store::ServerStoreError;
 use crate::store::rows::TABLES;
 
@@ -17,6 +18,7 @@ pub(super) const OWN_TABLES: [&str; 1] = ["pool_changes"];
 /// only it lets in.
 pub(super) async fn delete(
     db: &mut Transaction,
+    caller: &Actor,
     proof: Option<&(AccountId, SecondFactor)>,
     at: DateTime<Utc>,
 ) -> Result<TenantDeletion, ServerStoreError> {
@@ -31,6 +33,9 @@ pub(super) async fn delete(
         return Ok(TenantDeletion::NotFound);
     }
     db.query(query!("tenant_hold"), &[&tenant]).await?;
+    if !is_permitted(db, caller).await? {
+        return Ok(TenantDeletion::NotPermitted);
+    }
     let bound = db.query(query!("member_bound"), &[&tenant]).await?;
     for table in OWN_TABLES.iter().chain(TABLES.iter().rev()) {
         // The name is one of a fixed list, so it needs no escape.
@@ -50,4 +55,27 @@ pub(super) async fn delete(
         db.execute(query!("account_delete"), &[&account]).await?;
     }
     Ok(TenantDeletion::Deleted)
+}
+
+/// Returns whether a caller may still delete the tenant. Both can have ended while the request
+/// waited. The row of the tenant is locked.
+async fn is_permitted(db: &Transaction, caller: &Actor) -> Result<bool, ServerStoreError> {
+    match caller.identity() {
+        Actor::Account(account) => Ok(may_delete(accounts::role_of(db, account).await?)),
+        token => Ok(!tokens::is_revoked(db, &token.to_string()).await?),
+    }
+}
+
+/// Returns whether the tenant of the transaction was deleted.
+pub(super) async fn is_deleted(db: &Transaction) -> Result<bool, ServerStoreError> {
+    let found = db
+        .query_opt(query!("tenant_is_deleted"), &[&db.tenant()])
+        .await?;
+    Ok(found.is_some())
+}
+
+/// Returns the pools of the tenant of the transaction.
+pub(super) async fn pools(db: &Transaction) -> Result<Vec<PoolId>, ServerStoreError> {
+    let rows = db.query(query!("tenant_pools"), &[&db.tenant()]).await?;
+    rows.iter().map(pool_id).collect()
 }

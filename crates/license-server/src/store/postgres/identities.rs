@@ -74,12 +74,12 @@ pub(super) async fn delete(
     db: &mut Transaction,
     tenant: &TenantId,
     id: &str,
+    version: i64,
 ) -> Result<bool, ServerStoreError> {
     tenants::lock(db).await?;
-    let values = (tenant.as_str(), id);
-    let deleted = db
-        .execute(query!("provider_delete"), &[&values.0, &values.1])
-        .await?;
+    let tenant_id = tenant.as_str();
+    let delete = query!("provider_delete");
+    let deleted = db.execute(delete, &[&tenant_id, &id, &version]).await?;
     if deleted > 0 {
         end_sessions(db, tenant, id, None, None).await?;
     }
@@ -276,24 +276,45 @@ async fn store_identity(
 }
 
 /// Makes the account a member of its departments, and of no other that the provider has. A
-/// department without a group has no members.
+/// department without a group has no members. A change is recorded with the state before it.
 async fn set_departments(
     db: &Transaction,
     request: &ProviderSignIn,
     account: &AccountId,
 ) -> Result<(), ServerStoreError> {
-    let (tenant, account) = (db.tenant(), account.as_str());
-    for (name, is_held) in request.departments() {
+    let names = request.departments();
+    if names.is_empty() {
+        return Ok(());
+    }
+    let former = departments_of(db, account).await?;
+    let (tenant, member) = (db.tenant(), account.as_str());
+    for (name, is_held) in names {
         if is_held {
             let at = millis(request.audit.at);
             let join = query!("identity_department_join");
-            db.execute(join, &[&tenant, &account, &name, &at]).await?;
+            db.execute(join, &[&tenant, &member, &name, &at]).await?;
         } else {
             let leave = query!("identity_department_leave");
-            db.execute(leave, &[&tenant, &account, &name]).await?;
+            db.execute(leave, &[&tenant, &member, &name]).await?;
         }
     }
+    let now = departments_of(db, account).await?;
+    if let Some(entry) = request.departments_entry(account, &former, &now) {
+        audit::append(db, &entry).await?;
+    }
     Ok(())
+}
+
+/// Returns the names of the groups of an account, in their order.
+async fn departments_of(
+    db: &Transaction,
+    account: &AccountId,
+) -> Result<Vec<String>, ServerStoreError> {
+    let values = (db.tenant(), account.as_str());
+    let rows = db
+        .query(query!("identity_departments"), &[&values.0, &values.1])
+        .await?;
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
 async fn known(

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use license_core::LicenseId;
 use tokio_postgres::Row;
 
+use super::license_terms;
 use super::queries::query;
 use super::tenants;
 use super::transaction::Transaction;
@@ -48,6 +49,7 @@ pub(super) async fn install(
             )
             .await?;
         }
+        license_terms::put(db, license).await?;
         count += 1;
     }
     if count > 0 {
@@ -132,7 +134,8 @@ pub(super) async fn remove(db: &Transaction, id: &LicenseId) -> Result<bool, Ser
     Ok(count > 0)
 }
 
-fn read(row: &Row) -> Result<LicenseRecord, ServerStoreError> {
+/// Reads a license.
+pub(super) fn read(row: &Row) -> Result<LicenseRecord, ServerStoreError> {
     let (id, pool): (&str, &str) = (row.try_get(1)?, row.try_get(2)?);
     let supersedes: Vec<&str> = row.try_get(9)?;
     let supersedes = supersedes

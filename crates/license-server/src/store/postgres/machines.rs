@@ -14,9 +14,10 @@ use super::values::{
     time,
 };
 use crate::domain::{
-    ActivationRecord, ActivationState, MachineRecord, MachineSighting, Page, PageRequest,
-    UsageExtent, UsageLimits, UsageRecord,
+    ActivationRecord, ActivationState, MachineList, MachineRecord, MachineSighting, Page,
+    PageRequest, UsageExtent, UsageLimits, UsageRecord,
 };
+use crate::store::machines::MachinePosition;
 use crate::store::{ServerStoreError, limits};
 
 /// The uses of one license on one machine: the latest version, the first use and the last one.
@@ -133,6 +134,35 @@ pub(super) async fn page(
         )
         .await?;
     read_page(&rows, read, page, |machine| machine.machine.clone())
+}
+
+/// Returns the machines of all licenses.
+pub(super) async fn list(
+    db: &Transaction,
+    list: &MachineList,
+    page: &PageRequest,
+) -> Result<Page<MachineRecord>, ServerStoreError> {
+    let start = MachinePosition::start(list, page)?;
+    let (tenant, limit) = (db.tenant(), excess(page));
+    let (license, machine) = (start.license, start.machine);
+    let rows = match list {
+        MachineList::Recent => {
+            let sql = query!("machine_page_recent");
+            db.query(
+                sql,
+                &[&tenant, &start.last_seen, &license, &machine, &limit],
+            )
+            .await?
+        }
+        MachineList::Named(name) => {
+            let sql = query!("machine_page_named");
+            db.query(sql, &[&tenant, name, &machine, &license, &limit])
+                .await?
+        }
+    };
+    read_page(&rows, read, page, |machine| {
+        MachinePosition::cursor(list, machine)
+    })
 }
 
 pub(super) fn read(row: &Row) -> Result<MachineRecord, ServerStoreError> {

@@ -10,6 +10,7 @@ mod licenses;
 mod machines;
 mod members;
 mod named_users;
+mod seat_history;
 mod seats;
 mod telemetry;
 mod webhooks;

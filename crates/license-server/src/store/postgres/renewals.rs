@@ -14,6 +14,7 @@ use super::seat_rows::PoolRow;
 use super::transaction::Transaction;
 use super::values::{column, millis, number};
 use crate::clock::ServerClock;
+use crate::domain::{PoolId, TenantId};
 use crate::log_limit;
 use crate::store::redis::{
     self, EpochReading, FoldCursor, HeartbeatAnswer, PoolEpoch, RedisConfig, RedisEpoch,
@@ -200,6 +201,18 @@ impl Renewals {
         match self {
             Self::Off => Vec::new(),
             Self::Redis(redis) => redis.renewals.current(&key.0, &key.1, leases).await,
+        }
+    }
+
+    /// Deletes the keys of the pools of a tenant that was deleted. Redis answers heartbeats from
+    /// them otherwise, and keeps them forever.
+    pub(super) async fn forget(&self, tenant: &TenantId, pools: &[PoolId]) {
+        let Self::Redis(redis) = self else { return };
+        if let Err(error) = redis.renewals.forget(tenant, pools).await
+            && let Some(repeated) = log_limit::pass("redis forget")
+        {
+            let error = with_causes(&error);
+            tracing::warn!(%error, repeated, "Redis keeps the seats of a deleted organization");
         }
     }
 

@@ -214,7 +214,7 @@ pub(super) async fn pool_page(
     Ok(Page::from_excess(pools?, page.limit(), PoolId::to_string))
 }
 
-fn pool_id(row: &Row) -> Result<PoolId, ServerStoreError> {
+pub(super) fn pool_id(row: &Row) -> Result<PoolId, ServerStoreError> {
     let text: &str = row.try_get(0)?;
     PoolId::parse(text).ok_or_else(|| bad_row("pools", text))
 }

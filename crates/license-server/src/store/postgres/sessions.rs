@@ -8,7 +8,7 @@ use super::transaction::{Transaction, VisibleRows};
 use super::values::{column, count, digest, millis, read_all, time};
 use super::{accounts, audit};
 use crate::domain::{
-    AccountId, EndedSessions, NewAuditEntry, SecondFactor, SecretDigest, Session, SignedIn,
+    AccountId, EndedSessions, NewAuditEntry, SecondFactor, SecretDigest, SignInSession, SignedIn,
     TenantId,
 };
 use crate::store::ServerStoreError;
@@ -36,7 +36,10 @@ pub(super) async fn use_factor(
 }
 
 /// Stores a session.
-pub(super) async fn create(db: &Transaction, session: &Session) -> Result<(), ServerStoreError> {
+pub(super) async fn create(
+    db: &Transaction,
+    session: &SignInSession,
+) -> Result<(), ServerStoreError> {
     db.execute(
         query!("session_insert"),
         &[
@@ -97,7 +100,7 @@ pub(super) async fn record_use(
 pub(super) async fn all(
     db: &Transaction,
     account: &AccountId,
-) -> Result<Vec<Session>, ServerStoreError> {
+) -> Result<Vec<SignInSession>, ServerStoreError> {
     let rows = db
         .query(query!("session_all"), &[&account.as_str()])
         .await?;
@@ -108,7 +111,7 @@ pub(super) async fn all(
 /// member. The caller rolls the transaction back if the session does not exist.
 pub(super) async fn choose(
     db: &mut Transaction,
-    session: &Session,
+    session: &SignInSession,
     organization: &TenantId,
     audit: &NewAuditEntry,
 ) -> Result<bool, ServerStoreError> {
@@ -173,9 +176,9 @@ pub(super) async fn forget(
     Ok(count(deleted))
 }
 
-fn read(row: &Row) -> Result<Session, ServerStoreError> {
+fn read(row: &Row) -> Result<SignInSession, ServerStoreError> {
     let organization: Option<&str> = row.try_get(3)?;
-    Ok(Session {
+    Ok(SignInSession {
         id: row.try_get(0)?,
         digest: SecretDigest::from_bytes(digest("sessions", row, 1)?),
         account: AccountId::from_column(row.try_get(2)?),

@@ -28,4 +28,15 @@ impl PoolKeys {
             leases: key("leases"),
         }
     }
+
+    /// Returns all names.
+    pub(super) fn all(&self) -> [&str; 5] {
+        [
+            &self.meta,
+            &self.until,
+            &self.renewed,
+            &self.seats,
+            &self.leases,
+        ]
+    }
 }

@@ -387,6 +387,26 @@ impl Renewals {
             .collect()
     }
 
+    /// Deletes the keys of pools.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if Redis does not answer. Some keys can be deleted then.
+    pub(in crate::store) async fn forget(
+        &self,
+        tenant: &TenantId,
+        pools: &[PoolId],
+    ) -> Result<(), RedisStoreError> {
+        let connection = self.link.current()?;
+        for pool in pools {
+            let keys = PoolKeys::new(tenant, pool);
+            let mut pipeline = redis::pipe();
+            pipeline.cmd("DEL").arg(&keys.all()).ignore();
+            let () = self.link.query(&connection, &pipeline).await?;
+        }
+        Ok(())
+    }
+
     async fn times(
         &self,
         tenant: &TenantId,

@@ -1,11 +1,13 @@
 //! The audit trail.
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
 use super::events;
 use super::queries::query;
-use super::values::{after_number, bad_row, collect_page, column, excess, number};
-use crate::domain::{AuditEntry, AuditReport, NewAuditEntry, Page, PageRequest, TenantId};
+use super::values::{after_entry, bad_row, collect_page, column, excess, number};
+use crate::domain::{
+    AuditEntry, AuditFilter, AuditReport, NewAuditEntry, Page, PageRequest, TenantId,
+};
 use crate::store::ServerStoreError;
 
 /// Appends an entry and its event, in the transaction of the change.
@@ -50,14 +52,35 @@ fn head(db: &Connection, tenant: &TenantId) -> Result<(u64, [u8; 32]), ServerSto
     }
 }
 
-/// Returns entries, the oldest first.
-pub(super) fn page(
+/// Returns entries that a filter selects.
+pub(super) fn search(
     db: &Connection,
     tenant: &TenantId,
+    filter: &AuditFilter,
     page: &PageRequest,
 ) -> Result<Page<AuditEntry>, ServerStoreError> {
-    let values = params![tenant.as_str(), after_number(page)?, excess(page)];
-    let mut statement = db.prepare_cached(query!("audit_page"))?;
+    // The index by the originator is used only by queries that require one.
+    let query = match (&filter.actor, filter.is_newest_first) {
+        (None, false) => query!("audit_search"),
+        (None, true) => query!("audit_search_newest"),
+        (Some(_), false) => query!("audit_search_of_actor"),
+        (Some(_), true) => query!("audit_search_of_actor_newest"),
+    };
+    let conditions = filter.values();
+    let values: [&dyn ToSql; 9] = [
+        &tenant.as_str(),
+        &after_entry(filter, page)?,
+        &excess(page),
+        &conditions.action,
+        &conditions.beginning,
+        &filter.subject,
+        &conditions.since,
+        &conditions.until,
+        &filter.actor,
+    ];
+    let count = if filter.actor.is_some() { 9 } else { 8 };
+    let values = values.get(..count).unwrap_or_default();
+    let mut statement = db.prepare_cached(query)?;
     collect_page(&mut statement, values, read, page, |entry| {
         entry.seq.to_string()
     })

@@ -1,13 +1,13 @@
 //! The deletion of a tenant.
 
 use chrono::{DateTime, Utc};
-use rusqlite::params;
+use rusqlite::{Connection, params};
 
 use super::queries::query;
-use super::sessions;
 use super::values::{collect, millis};
 use super::writer::Batch;
-use crate::domain::{AccountId, SecondFactor, TenantDeletion, TenantId};
+use super::{accounts, sessions, tokens};
+use crate::domain::{AccountId, Actor, SecondFactor, TenantDeletion, TenantId, may_delete};
 use crate::store::ServerStoreError;
 use crate::store::rows::TABLES;
 
@@ -15,10 +15,14 @@ use crate::store::rows::TABLES;
 pub(super) fn delete(
     batch: &mut Batch<'_>,
     tenant: &TenantId,
+    caller: &Actor,
     proof: Option<&(AccountId, SecondFactor)>,
     at: DateTime<Utc>,
 ) -> Result<TenantDeletion, ServerStoreError> {
     let (db, id) = (batch.db, tenant.as_str());
+    if !is_permitted(db, tenant, caller)? {
+        return Ok(TenantDeletion::NotPermitted);
+    }
     if let Some((account, factor)) = proof
         && !sessions::use_factor(db, account, factor)?
     {
@@ -47,4 +51,26 @@ pub(super) fn delete(
         delete.execute([account])?;
     }
     Ok(TenantDeletion::Deleted)
+}
+
+/// Returns whether a caller may still delete a tenant. Both can have ended while the request waited.
+fn is_permitted(
+    db: &Connection,
+    tenant: &TenantId,
+    caller: &Actor,
+) -> Result<bool, ServerStoreError> {
+    match caller.identity() {
+        Actor::Account(account) => {
+            // An account has no role in a tenant that was deleted.
+            let role = accounts::role_in(db, tenant, account)?;
+            Ok(may_delete(role) || is_deleted(db, tenant)?)
+        }
+        token => Ok(!tokens::is_revoked(db, tenant, &token.to_string())?),
+    }
+}
+
+/// Returns whether a tenant was deleted.
+pub(super) fn is_deleted(db: &Connection, tenant: &TenantId) -> Result<bool, ServerStoreError> {
+    let mut statement = db.prepare_cached(query!("tenant_is_deleted"))?;
+    Ok(statement.exists([tenant.as_str()])?)
 }

@@ -66,9 +66,10 @@ pub(super) fn delete(
     db: &Connection,
     tenant: &TenantId,
     id: &str,
+    version: i64,
 ) -> Result<bool, ServerStoreError> {
     let mut statement = db.prepare_cached(query!("provider_delete"))?;
-    let is_deleted = statement.execute([tenant.as_str(), id])? > 0;
+    let is_deleted = statement.execute(params![tenant.as_str(), id, version])? > 0;
     if is_deleted {
         end_sessions(db, id, None, None)?;
     }
@@ -249,24 +250,44 @@ fn store_identity(
 }
 
 /// Makes the account a member of its departments, and of no other that the provider has. A
-/// department without a group has no members.
+/// department without a group has no members. A change is recorded with the state before it.
 fn set_departments(
     db: &Connection,
     tenant: &TenantId,
     request: &ProviderSignIn,
     account: &AccountId,
 ) -> Result<(), ServerStoreError> {
-    let (tenant, account) = (tenant.as_str(), account.as_str());
-    for (name, is_held) in request.departments() {
+    let names = request.departments();
+    if names.is_empty() {
+        return Ok(());
+    }
+    let former = departments_of(db, tenant, account)?;
+    let (id, member) = (tenant.as_str(), account.as_str());
+    for (name, is_held) in names {
         if is_held {
             db.prepare_cached(query!("identity_department_join"))?
-                .execute(params![tenant, account, name, millis(request.audit.at)])?;
+                .execute(params![id, member, name, millis(request.audit.at)])?;
         } else {
             db.prepare_cached(query!("identity_department_leave"))?
-                .execute([tenant, account, name])?;
+                .execute([id, member, name])?;
         }
     }
+    let now = departments_of(db, tenant, account)?;
+    if let Some(entry) = request.departments_entry(account, &former, &now) {
+        audit::append(db, tenant, &entry)?;
+    }
     Ok(())
+}
+
+/// Returns the names of the groups of an account, in their order.
+fn departments_of(
+    db: &Connection,
+    tenant: &TenantId,
+    account: &AccountId,
+) -> Result<Vec<String>, ServerStoreError> {
+    let mut statement = db.prepare_cached(query!("identity_departments"))?;
+    let values = [tenant.as_str(), account.as_str()];
+    collect(&mut statement, values, |row| Ok(row.get(0)?))
 }
 
 fn known(

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use license_core::LicenseId;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::license_terms;
 use super::queries::query;
 use super::values::{
     after_number, bad_row, collect, collect_page, column, excess, license_id, millis, number, time,
@@ -43,6 +44,7 @@ pub(super) fn install(
                 license.id.as_str(),
             ])?;
         }
+        license_terms::put(db, tenant, license)?;
         count += 1;
     }
     if count > 0 {
@@ -141,7 +143,8 @@ pub(super) fn remove(
     Ok(statement.execute([tenant.as_str(), id.as_str()])? > 0)
 }
 
-fn read(row: &Row<'_>) -> Result<LicenseRecord, ServerStoreError> {
+/// Reads a license.
+pub(super) fn read(row: &Row<'_>) -> Result<LicenseRecord, ServerStoreError> {
     let (id, pool): (String, String) = (row.get(1)?, row.get(2)?);
     Ok(LicenseRecord {
         number: number("licenses", row.get(0)?)?,

@@ -11,9 +11,10 @@ use super::values::{
     after_number, bad_row, collect, collect_page, column, excess, license_id, millis, number, time,
 };
 use crate::domain::{
-    ActivationRecord, ActivationState, MachineRecord, MachineSighting, Page, PageRequest, TenantId,
-    UsageExtent, UsageLimits, UsageRecord,
+    ActivationRecord, ActivationState, MachineList, MachineRecord, MachineSighting, Page,
+    PageRequest, TenantId, UsageExtent, UsageLimits, UsageRecord,
 };
+use crate::store::machines::MachinePosition;
 use crate::store::{ServerStoreError, limits};
 
 /// Records uses of licenses on machines, and deletes the machines that were not seen for the
@@ -109,6 +110,30 @@ pub(super) fn page(
     collect_page(&mut statement, values, read, page, |machine| {
         machine.machine.clone()
     })
+}
+
+/// Returns the machines of all licenses.
+pub(super) fn list(
+    db: &Connection,
+    tenant: &TenantId,
+    list: &MachineList,
+    page: &PageRequest,
+) -> Result<Page<MachineRecord>, ServerStoreError> {
+    let start = MachinePosition::start(list, page)?;
+    let (tenant, limit) = (tenant.as_str(), excess(page));
+    let key = |machine: &MachineRecord| MachinePosition::cursor(list, machine);
+    match list {
+        MachineList::Recent => {
+            let mut statement = db.prepare_cached(query!("machine_page_recent"))?;
+            let values = params![tenant, start.last_seen, start.license, start.machine, limit];
+            collect_page(&mut statement, values, read, page, key)
+        }
+        MachineList::Named(name) => {
+            let mut statement = db.prepare_cached(query!("machine_page_named"))?;
+            let values = params![tenant, name, start.machine, start.license, limit];
+            collect_page(&mut statement, values, read, page, key)
+        }
+    }
 }
 
 pub(super) fn read(row: &Row<'_>) -> Result<MachineRecord, ServerStoreError> {

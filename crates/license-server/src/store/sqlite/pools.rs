@@ -12,7 +12,7 @@ use rusqlite::Connection;
 use serde_json::Value;
 
 use super::seat_rows;
-use crate::domain::{PoolId, TenantId};
+use crate::domain::{PoolId, PoolLevel, TenantId};
 use crate::store::pool::former_lease;
 use crate::store::{PoolReply, PoolRequest, PoolView, ServerStoreError};
 
@@ -124,18 +124,50 @@ impl Pools {
         tenant: &TenantId,
         now: LeaseTime,
     ) -> Result<Vec<PoolId>, ServerStoreError> {
-        if !self.has_active {
-            for key in seat_rows::active(db)? {
-                Self::entry(&mut self.loaded, db, &key, None, now)?;
-            }
-            self.has_active = true;
-        }
+        self.load_active(db, now)?;
         // A pool without a deadline has neither leases nor tickets, and its rows suffice.
         self.loaded.retain(|_, pool| pool.next_deadline().is_some());
         let is_due = |pool: &Pool| pool.next_deadline().is_some_and(|deadline| deadline <= now);
         let due = self.loaded.iter().filter(|(_, pool)| is_due(pool));
         let of_tenant = due.filter(|(key, _)| key.0 == *tenant);
         Ok(of_tenant.map(|(key, _)| key.1.clone()).collect())
+    }
+
+    /// Returns the pools of a tenant that have open leases or tickets, by id.
+    pub(super) fn levels(
+        &mut self,
+        db: &Connection,
+        tenant: &TenantId,
+        now: LeaseTime,
+    ) -> Result<Vec<PoolLevel>, ServerStoreError> {
+        self.load_active(db, now)?;
+        let of_tenant = self.loaded.iter().filter(|(key, _)| key.0 == *tenant);
+        let levels = of_tenant.map(|(key, pool)| {
+            let usage = pool.usage();
+            PoolLevel {
+                pool: key.1.clone(),
+                capacity: usage.capacity,
+                held: usage.held,
+                offered: usage.offered,
+                waiting: usage.waiting,
+                next_seq: pool.counters().next_seq.0,
+            }
+        });
+        let is_used = |level: &PoolLevel| level.held > 0 || level.offered > 0 || level.waiting > 0;
+        let mut levels: Vec<_> = levels.filter(is_used).collect();
+        levels.sort_unstable_by(|one, other| one.pool.cmp(&other.pool));
+        Ok(levels)
+    }
+
+    /// Loads the pools with open leases or tickets, once.
+    fn load_active(&mut self, db: &Connection, now: LeaseTime) -> Result<(), ServerStoreError> {
+        if !self.has_active {
+            for key in seat_rows::active(db)? {
+                Self::entry(&mut self.loaded, db, &key, None, now)?;
+            }
+            self.has_active = true;
+        }
+        Ok(())
     }
 
     /// Forgets the pools of a tenant, whose rows the request deletes.

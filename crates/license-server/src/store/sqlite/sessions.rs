@@ -7,7 +7,7 @@ use super::accounts;
 use super::queries::query;
 use super::values::{collect, column, millis, time};
 use crate::domain::{
-    AccountId, EndedSessions, SecondFactor, SecretDigest, Session, SignedIn, TenantId,
+    AccountId, EndedSessions, SecondFactor, SecretDigest, SignInSession, SignedIn, TenantId,
 };
 use crate::store::ServerStoreError;
 
@@ -31,7 +31,7 @@ pub(super) fn use_factor(
 }
 
 /// Stores a session.
-pub(super) fn create(db: &Connection, session: &Session) -> Result<(), ServerStoreError> {
+pub(super) fn create(db: &Connection, session: &SignInSession) -> Result<(), ServerStoreError> {
     db.prepare_cached(query!("session_insert"))?
         .execute(params![
             session.id,
@@ -82,7 +82,10 @@ pub(super) fn record_use(
 }
 
 /// Returns the sessions of an account, the newest first.
-pub(super) fn all(db: &Connection, account: &AccountId) -> Result<Vec<Session>, ServerStoreError> {
+pub(super) fn all(
+    db: &Connection,
+    account: &AccountId,
+) -> Result<Vec<SignInSession>, ServerStoreError> {
     let mut statement = db.prepare_cached(query!("session_all"))?;
     collect(&mut statement, [account.as_str()], read)
 }
@@ -90,7 +93,7 @@ pub(super) fn all(db: &Connection, account: &AccountId) -> Result<Vec<Session>, 
 /// Changes the organization of a session, if its account is a member.
 pub(super) fn choose(
     db: &Connection,
-    session: &Session,
+    session: &SignInSession,
     organization: &TenantId,
 ) -> Result<bool, ServerStoreError> {
     if accounts::role_in(db, organization, &session.account)?.is_none() {
@@ -143,9 +146,9 @@ pub(super) fn forget(
     Ok(statement.execute([millis(now), millis(idle_before)])?)
 }
 
-fn read(row: &Row<'_>) -> Result<Session, ServerStoreError> {
+fn read(row: &Row<'_>) -> Result<SignInSession, ServerStoreError> {
     let organization: Option<String> = row.get(3)?;
-    Ok(Session {
+    Ok(SignInSession {
         id: row.get(0)?,
         digest: SecretDigest::from_bytes(row.get(1)?),
         account: AccountId::from_column(row.get(2)?),

@@ -217,6 +217,11 @@ async fn nobody_gives_or_gets_more_than_entrusted() {
         (&manager, json!({"roles": []}), 400),
         (
             &manager,
+            json!({"roles": [], "default_role": "member", "name": "AC\u{200b}ME"}),
+            400,
+        ),
+        (
+            &manager,
             json!({"roles": [], "default_role": "member", "id": "idp_1"}),
             400,
         ),
@@ -254,6 +259,11 @@ async fn nobody_gives_or_gets_more_than_entrusted() {
         .send("PUT", &path, &administrator, Some(&body))
         .await;
     assert_eq!(answer.status, 403, "{answer:?}");
+    // Nor deletes it, which would end the sessions of the owners.
+    for (secret, expected) in [(&administrator, 403), (&manager, 403), (&site.owner, 204)] {
+        let answer = site.api.send("DELETE", &path, secret, None).await;
+        assert_eq!(answer.status, expected, "{answer:?}");
+    }
 }
 
 #[tokio::test]

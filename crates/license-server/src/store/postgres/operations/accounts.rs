@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use crate::domain::{
     Account, AccountChange, AccountId, AccountLink, DeletionOutcome, EmailAddress, EndedSessions,
     JoinOutcome, LinkPurpose, Membership, NewAuditEntry, PasswordHash, Role, SecondFactor,
-    SecretDigest, Session, SignedIn, TenantId,
+    SecretDigest, SignInSession, SignedIn, TenantId,
 };
 use crate::store::postgres::queries::query;
 use crate::store::postgres::transaction::{Transaction, VisibleRows};
@@ -101,7 +101,7 @@ impl AccountStore for PostgresStore {
 
     async fn create_session(
         &self,
-        session: Session,
+        session: SignInSession,
         factor: SecondFactor,
         audit: NewAuditEntry,
     ) -> Result<bool, ServerStoreError> {
@@ -130,7 +130,7 @@ impl AccountStore for PostgresStore {
         db.end(result).await
     }
 
-    async fn sessions(&self, account: &AccountId) -> Result<Vec<Session>, ServerStoreError> {
+    async fn sessions(&self, account: &AccountId) -> Result<Vec<SignInSession>, ServerStoreError> {
         let db = self.database.begin_read_for_all().await?;
         let result = sessions::all(&db, account).await;
         db.end(result).await
@@ -138,7 +138,7 @@ impl AccountStore for PostgresStore {
 
     async fn choose_organization(
         &self,
-        session: &Session,
+        session: &SignInSession,
         organization: &TenantId,
         audit: NewAuditEntry,
     ) -> Result<bool, ServerStoreError> {
@@ -282,7 +282,7 @@ async fn delete(
 
 async fn create_session(
     db: &mut Transaction,
-    session: &Session,
+    session: &SignInSession,
     factor: &SecondFactor,
     audit: &NewAuditEntry,
 ) -> Result<bool, ServerStoreError> {

@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::domain::{
-    Actor, ApiToken, AuditEntry, AuditReport, EventRecord, IdempotencyKey, IdempotencyState,
-    NewAuditEntry, Page, PageRequest, SecretDigest, StoredResponse, TenantId,
+    Actor, ApiToken, AuditEntry, AuditFilter, AuditReport, EventRecord, IdempotencyKey,
+    IdempotencyState, NewAuditEntry, Page, PageRequest, SecretDigest, StoredResponse, TenantId,
 };
 use crate::store::administration::revocation;
 use crate::store::postgres::transaction::Transaction;
@@ -99,10 +99,11 @@ impl AdministrationStore for PostgresStore {
     async fn audit(
         &self,
         tenant: &TenantId,
+        filter: &AuditFilter,
         page: &PageRequest,
     ) -> Result<Page<AuditEntry>, ServerStoreError> {
         let db = self.database.begin_read(tenant).await?;
-        let result = audit::page(&db, page).await;
+        let result = audit::search(&db, filter, page).await;
         db.end(result).await
     }
 

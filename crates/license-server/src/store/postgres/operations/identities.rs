@@ -42,10 +42,11 @@ impl IdentityStore for PostgresStore {
         &self,
         tenant: &TenantId,
         id: &str,
+        version: i64,
         audit: NewAuditEntry,
     ) -> Result<bool, ServerStoreError> {
         let mut db = self.database.begin(tenant).await?;
-        let result = delete(&mut db, tenant, id, audit).await;
+        let result = delete(&mut db, tenant, (id, version), audit).await;
         db.end(result).await
     }
 
@@ -127,13 +128,13 @@ async fn create(
 async fn delete(
     db: &mut Transaction,
     tenant: &TenantId,
-    id: &str,
+    (id, version): (&str, i64),
     audit: NewAuditEntry,
 ) -> Result<bool, ServerStoreError> {
     tenants::lock(db).await?;
     let mut former = identities::all(db).await?.into_iter();
     let former = former.find(|provider| provider.id == id);
-    let is_deleted = identities::delete(db, tenant, id).await?;
+    let is_deleted = identities::delete(db, tenant, id, version).await?;
     if is_deleted {
         let former = former.map(|provider| provider.audited());
         audit::append(db, &audit.with_before(former)).await?;

@@ -5,11 +5,11 @@ use chrono::{DateTime, Utc};
 use license_core::LicenseId;
 
 use crate::domain::{
-    LicenseRecord, NewAuditEntry, Page, PageRequest, PoolId, RevocationRecord, StatementRecord,
-    TenantId,
+    LicenseRecord, LicenseSelection, NewAuditEntry, Page, PageRequest, PoolId, RevocationRecord,
+    RevokedLicenseIds, StatementRecord, TenantId,
 };
 use crate::store::postgres::transaction::Transaction;
-use crate::store::postgres::{PostgresStore, audit, licenses, tenants};
+use crate::store::postgres::{PostgresStore, audit, license_terms, licenses, tenants};
 use crate::store::{LicenseStore, ServerStoreError};
 
 #[async_trait]
@@ -33,6 +33,47 @@ impl LicenseStore for PostgresStore {
         let db = self.database.begin_read(tenant).await?;
         let result = licenses::page(&db, page).await;
         db.end(result).await
+    }
+
+    async fn search_licenses(
+        &self,
+        tenant: &TenantId,
+        selection: &LicenseSelection,
+        page: &PageRequest,
+    ) -> Result<Page<LicenseRecord>, ServerStoreError> {
+        let db = self.database.begin_read(tenant).await?;
+        let result = license_terms::search(&db, selection, page).await;
+        db.end(result).await
+    }
+
+    async fn is_indexed(
+        &self,
+        tenant: &TenantId,
+        has_lists: bool,
+    ) -> Result<bool, ServerStoreError> {
+        let db = self.database.begin_read(tenant).await?;
+        let result = license_terms::index_state(&db).await;
+        let state = db.end(result).await?;
+        Ok(state.0 && (state.1 || !has_lists))
+    }
+
+    async fn index_licenses(
+        &self,
+        tenant: &TenantId,
+        lists: Vec<RevokedLicenseIds>,
+    ) -> Result<usize, ServerStoreError> {
+        let db = self.database.begin(tenant).await?;
+        let result = put_revoked(&db, &lists).await;
+        db.end(result).await?;
+        let mut count = 0;
+        loop {
+            let db = self.database.begin(tenant).await?;
+            let result = license_terms::index(&db).await;
+            match db.end(result).await? {
+                0 => return Ok(count),
+                indexed => count += indexed,
+            }
+        }
     }
 
     async fn had_license(&self, tenant: &TenantId) -> Result<bool, ServerStoreError> {
@@ -102,10 +143,11 @@ impl LicenseStore for PostgresStore {
         &self,
         tenant: &TenantId,
         list: RevocationRecord,
+        revoked: Vec<LicenseId>,
         audit: NewAuditEntry,
     ) -> Result<bool, ServerStoreError> {
         let db = self.database.begin(tenant).await?;
-        let result = import_revocations(&db, &list, &audit).await;
+        let result = import_revocations(&db, &list, revoked, &audit).await;
         db.end(result).await
     }
 
@@ -171,6 +213,8 @@ async fn remove(
     let former = licenses::get(db, id).await?;
     let is_removed = licenses::remove(db, id).await?;
     if is_removed {
+        let replaced = former.as_ref().map(|former| former.supersedes.as_slice());
+        license_terms::update_replaced(db, replaced.unwrap_or_default()).await?;
         let former = former.map(|former| former.audited());
         content_changed(db, &audit.clone().with_before(former)).await?;
     }
@@ -180,16 +224,34 @@ async fn remove(
 async fn import_revocations(
     db: &Transaction,
     list: &RevocationRecord,
+    revoked: Vec<LicenseId>,
     audit: &NewAuditEntry,
 ) -> Result<bool, ServerStoreError> {
     tenants::lock(db).await?;
     let former = licenses::revocations(db).await?;
     let is_new = licenses::put_revocations(db, list).await?;
     if is_new {
+        let revoked = RevokedLicenseIds {
+            product: list.product.clone(),
+            issuer: list.issuer.clone(),
+            ids: revoked,
+        };
+        license_terms::put_revoked(db, &revoked).await?;
         let former = list.former(&former);
         content_changed(db, &audit.clone().with_before(former)).await?;
     }
     Ok(is_new)
+}
+
+async fn put_revoked(
+    db: &Transaction,
+    lists: &[RevokedLicenseIds],
+) -> Result<(), ServerStoreError> {
+    tenants::lock(db).await?;
+    for list in lists {
+        license_terms::put_revoked(db, list).await?;
+    }
+    Ok(())
 }
 
 async fn import_statements(

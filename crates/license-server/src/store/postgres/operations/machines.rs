@@ -5,8 +5,8 @@ use chrono::{DateTime, Utc};
 use license_core::LicenseId;
 
 use crate::domain::{
-    ActivationRecord, ActivationState, MachineRecord, MachineSighting, NewAuditEntry, Page,
-    PageRequest, TenantId, UsageLimits, UsageRecord,
+    ActivationRecord, ActivationState, MachineList, MachineRecord, MachineSighting, NewAuditEntry,
+    Page, PageRequest, TenantId, UsageLimits, UsageRecord,
 };
 use crate::store::postgres::transaction::Transaction;
 use crate::store::postgres::{PostgresStore, audit, machines, tenants};
@@ -43,6 +43,17 @@ impl MachineStore for PostgresStore {
     ) -> Result<Page<MachineRecord>, ServerStoreError> {
         let db = self.database.begin_read(tenant).await?;
         let result = machines::page(&db, license, page).await;
+        db.end(result).await
+    }
+
+    async fn list_machines(
+        &self,
+        tenant: &TenantId,
+        list: &MachineList,
+        page: &PageRequest,
+    ) -> Result<Page<MachineRecord>, ServerStoreError> {
+        let db = self.database.begin_read(tenant).await?;
+        let result = machines::list(&db, list, page).await;
         db.end(result).await
     }
 

@@ -5,8 +5,9 @@ use chrono::{DateTime, Utc};
 
 use super::accounts::create;
 use crate::domain::{
-    Account, AccountId, Invitation, JoinOutcome, Member, MemberOutcome, Membership, NewAuditEntry,
-    Page, PageRequest, Role, SecondFactor, SecretDigest, TenantDeletion, TenantId,
+    Account, AccountId, Actor, Invitation, JoinOutcome, Member, MemberOutcome, Membership,
+    NewAuditEntry, Page, PageRequest, PoolId, Role, SecondFactor, SecretDigest, TenantDeletion,
+    TenantId,
 };
 use crate::store::postgres::transaction::{Transaction, VisibleRows};
 use crate::store::postgres::{PostgresStore, accounts, audit, deletion, members, tenants, tokens};
@@ -169,14 +170,37 @@ impl MemberStore for PostgresStore {
     async fn delete_tenant(
         &self,
         tenant: &TenantId,
+        caller: &Actor,
         proof: Option<(AccountId, SecondFactor)>,
         at: DateTime<Utc>,
     ) -> Result<TenantDeletion, ServerStoreError> {
         let mut db = self.database.begin(tenant).await?;
-        let result = deletion::delete(&mut db, proof.as_ref(), at).await;
-        let is_deleted = |outcome: &TenantDeletion| *outcome == TenantDeletion::Deleted;
-        db.end_if(result, is_deleted).await
+        let result = delete_tenant(&mut db, caller, proof.as_ref(), at).await;
+        let is_deleted = |(outcome, _): &(TenantDeletion, _)| *outcome == TenantDeletion::Deleted;
+        let (outcome, pools) = db.end_if(result, is_deleted).await?;
+        if outcome == TenantDeletion::Deleted {
+            self.pools.context().renewals.forget(tenant, &pools).await;
+        }
+        Ok(outcome)
     }
+
+    async fn is_deleted(&self, tenant: &TenantId) -> Result<bool, ServerStoreError> {
+        let db = self.database.begin_read(tenant).await?;
+        let result = deletion::is_deleted(&db).await;
+        db.end(result).await
+    }
+}
+
+/// Deletes the tenant of a transaction, and returns the pools that it had.
+async fn delete_tenant(
+    db: &mut Transaction,
+    caller: &Actor,
+    proof: Option<&(AccountId, SecondFactor)>,
+    at: DateTime<Utc>,
+) -> Result<(TenantDeletion, Vec<PoolId>), ServerStoreError> {
+    let pools = deletion::pools(db).await?;
+    let outcome = deletion::delete(db, caller, proof, at).await?;
+    Ok((outcome, pools))
 }
 
 fn is_joined(outcome: &JoinOutcome) -> bool {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use license_test_services::TestDatabase;
 
 use super::open;
-use crate::domain::{TenantDeletion, TenantId};
+use crate::domain::{Actor, TenantDeletion, TenantId};
 use crate::store::postgres::deletion::OWN_TABLES;
 use crate::store::rows::TABLES;
 use crate::store::{MemberStore, conformance};
@@ -58,7 +58,10 @@ async fn a_deleted_organization_has_no_row_in_any_table() {
         assert_eq!(counts(tenant), vec!["1"; tables.len()]);
     }
     let at = conformance::audit("").at;
-    let outcome = store.delete_tenant(&deleted, None, at).await.unwrap();
+    let outcome = store
+        .delete_tenant(&deleted, &Actor::Console, None, at)
+        .await
+        .unwrap();
     assert_eq!(outcome, TenantDeletion::Deleted);
     assert_eq!(counts(&deleted), vec!["0"; tables.len()]);
     assert_eq!(counts(&other), vec!["1"; tables.len()]);
@@ -78,7 +81,7 @@ async fn a_change_that_waits_for_a_deletion_brings_nothing_back() {
             .unwrap();
         let at = conformance::audit("").at;
         let (deleted, _) = tokio::join!(
-            store.delete_tenant(&tenant, None, at),
+            store.delete_tenant(&tenant, &Actor::Console, None, at),
             store.record(&tenant, conformance::audit("second")),
         );
         assert_eq!(deleted.unwrap(), TenantDeletion::Deleted);

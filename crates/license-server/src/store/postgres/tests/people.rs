@@ -6,7 +6,7 @@ use license_test_services::TestDatabase;
 use super::open;
 use crate::domain::{
     Account, AccountChange, AccountId, EmailAddress, MemberOutcome, Membership, Role, SealedSecret,
-    SecondFactor, SecretDigest, Session, TenantId,
+    SecondFactor, SecretDigest, SignInSession, TenantId,
 };
 use crate::store::postgres::PostgresStore;
 use crate::store::{AccountStore, MemberStore, conformance};
@@ -74,7 +74,7 @@ async fn a_code_at_two_connections_is_accepted_once() {
         assert!(store.change_account(&ann, change, audit).await.unwrap());
     }
     let sign_in = |step: u64, id: &str| {
-        let session = Session {
+        let session = SignInSession {
             id: format!("{id} {step}"),
             digest: SecretDigest::new(&format!("{id} {step}")),
             account: ann.clone(),

@@ -7,7 +7,7 @@ use rusqlite::{Connection, params};
 use crate::domain::{
     Account, AccountChange, AccountId, AccountLink, DeletionOutcome, EmailAddress, EndedSessions,
     JoinOutcome, LinkPurpose, Membership, NewAuditEntry, PasswordHash, SecondFactor, SecretDigest,
-    Session, SignedIn, TenantId,
+    SignInSession, SignedIn, TenantId,
 };
 use crate::store::sqlite::queries::query;
 use crate::store::sqlite::values::millis;
@@ -107,7 +107,7 @@ impl AccountStore for SqliteStore {
 
     async fn create_session(
         &self,
-        session: Session,
+        session: SignInSession,
         factor: SecondFactor,
         audit: NewAuditEntry,
     ) -> Result<bool, ServerStoreError> {
@@ -142,7 +142,7 @@ impl AccountStore for SqliteStore {
             .await
     }
 
-    async fn sessions(&self, account: &AccountId) -> Result<Vec<Session>, ServerStoreError> {
+    async fn sessions(&self, account: &AccountId) -> Result<Vec<SignInSession>, ServerStoreError> {
         let account = account.clone();
         self.readers
             .run(move |db| sessions::all(db, &account))
@@ -151,7 +151,7 @@ impl AccountStore for SqliteStore {
 
     async fn choose_organization(
         &self,
-        session: &Session,
+        session: &SignInSession,
         organization: &TenantId,
         audit: NewAuditEntry,
     ) -> Result<bool, ServerStoreError> {

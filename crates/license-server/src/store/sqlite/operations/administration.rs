@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::domain::{
-    Actor, ApiToken, AuditEntry, AuditReport, EventRecord, IdempotencyKey, IdempotencyState,
-    NewAuditEntry, Page, PageRequest, SecretDigest, StoredResponse, TenantId,
+    Actor, ApiToken, AuditEntry, AuditFilter, AuditReport, EventRecord, IdempotencyKey,
+    IdempotencyState, NewAuditEntry, Page, PageRequest, SecretDigest, StoredResponse, TenantId,
 };
 use crate::store::administration::revocation;
 use crate::store::sqlite::writer::Batch;
@@ -111,11 +111,12 @@ impl AdministrationStore for SqliteStore {
     async fn audit(
         &self,
         tenant: &TenantId,
+        filter: &AuditFilter,
         page: &PageRequest,
     ) -> Result<Page<AuditEntry>, ServerStoreError> {
-        let page = page.clone();
-        self.read(tenant, move |db, tenant| audit::page(db, tenant, &page))
-            .await
+        let (filter, page, tenant) = (filter.clone(), page.clone(), tenant.clone());
+        let search = move |db: &rusqlite::Connection| audit::search(db, &tenant, &filter, &page);
+        self.readers.run_long(search).await
     }
 
     async fn verify_audit(&self, tenant: &TenantId) -> Result<AuditReport, ServerStoreError> {

@@ -45,13 +45,14 @@ impl IdentityStore for SqliteStore {
         &self,
         tenant: &TenantId,
         id: &str,
+        version: i64,
         audit: NewAuditEntry,
     ) -> Result<bool, ServerStoreError> {
         let id = id.to_owned();
         self.write(tenant, move |batch, tenant| {
             let mut former = identities::all(batch.db, tenant)?.into_iter();
             let former = former.find(|provider| provider.id == id);
-            let is_deleted = identities::delete(batch.db, tenant, &id)?;
+            let is_deleted = identities::delete(batch.db, tenant, &id, version)?;
             if is_deleted {
                 let former = former.map(|provider| provider.audited());
                 audit::append(batch.db, tenant, &audit.with_before(former))?;

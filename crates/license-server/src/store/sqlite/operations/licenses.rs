@@ -4,11 +4,11 @@ use async_trait::async_trait;
 use license_core::LicenseId;
 
 use crate::domain::{
-    LicenseRecord, NewAuditEntry, Page, PageRequest, PoolId, RevocationRecord, StatementRecord,
-    TenantId,
+    LicenseRecord, LicenseSelection, NewAuditEntry, Page, PageRequest, PoolId, RevocationRecord,
+    RevokedLicenseIds, StatementRecord, TenantId,
 };
 use crate::store::sqlite::writer::Batch;
-use crate::store::sqlite::{SqliteStore, audit, licenses};
+use crate::store::sqlite::{SqliteStore, audit, license_terms, licenses};
 use crate::store::{LicenseStore, ServerStoreError};
 
 #[async_trait]
@@ -38,6 +38,49 @@ impl LicenseStore for SqliteStore {
         let page = page.clone();
         self.read(tenant, move |db, tenant| licenses::page(db, tenant, &page))
             .await
+    }
+
+    async fn search_licenses(
+        &self,
+        tenant: &TenantId,
+        selection: &LicenseSelection,
+        page: &PageRequest,
+    ) -> Result<Page<LicenseRecord>, ServerStoreError> {
+        let (selection, page) = (selection.clone(), page.clone());
+        self.read(tenant, move |db, tenant| {
+            license_terms::search(db, tenant, &selection, &page)
+        })
+        .await
+    }
+
+    async fn is_indexed(
+        &self,
+        tenant: &TenantId,
+        has_lists: bool,
+    ) -> Result<bool, ServerStoreError> {
+        let state = self.read(tenant, license_terms::index_state).await?;
+        Ok(state.0 && (state.1 || !has_lists))
+    }
+
+    async fn index_licenses(
+        &self,
+        tenant: &TenantId,
+        lists: Vec<RevokedLicenseIds>,
+    ) -> Result<usize, ServerStoreError> {
+        let put = move |batch: &mut Batch<'_>, tenant: &TenantId| {
+            let mut lists = lists.iter();
+            lists.try_for_each(|list| license_terms::put_revoked(batch.db, tenant, list))
+        };
+        self.write(tenant, put).await?;
+        let mut count = 0;
+        loop {
+            let index =
+                |batch: &mut Batch<'_>, tenant: &TenantId| license_terms::index(batch.db, tenant);
+            match self.write(tenant, index).await? {
+                0 => return Ok(count),
+                indexed => count += indexed,
+            }
+        }
     }
 
     async fn had_license(&self, tenant: &TenantId) -> Result<bool, ServerStoreError> {
@@ -104,6 +147,8 @@ impl LicenseStore for SqliteStore {
             let is_removed = licenses::remove(batch.db, tenant, &id)?;
             if is_removed {
                 licenses::content_changed(batch.db, tenant)?;
+                let replaced = former.as_ref().map(|former| former.supersedes.as_slice());
+                license_terms::update_replaced(batch.db, tenant, replaced.unwrap_or_default())?;
                 let audit = audit.with_before(former.map(|former| former.audited()));
                 audit::append(batch.db, tenant, &audit)?;
             }
@@ -116,12 +161,19 @@ impl LicenseStore for SqliteStore {
         &self,
         tenant: &TenantId,
         list: RevocationRecord,
+        revoked: Vec<LicenseId>,
         audit: NewAuditEntry,
     ) -> Result<bool, ServerStoreError> {
+        let revoked = RevokedLicenseIds {
+            product: list.product.clone(),
+            issuer: list.issuer.clone(),
+            ids: revoked,
+        };
         let import = move |batch: &mut Batch<'_>, tenant: &TenantId| {
             let former = licenses::revocations(batch.db, tenant)?;
             let is_new = licenses::put_revocations(batch.db, tenant, &list)?;
             if is_new {
+                license_terms::put_revoked(batch.db, tenant, &revoked)?;
                 licenses::content_changed(batch.db, tenant)?;
                 let audit = audit.with_before(list.former(&former));
                 audit::append(batch.db, tenant, &audit)?;

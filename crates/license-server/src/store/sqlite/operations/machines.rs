@@ -5,8 +5,8 @@ use chrono::{DateTime, Utc};
 use license_core::LicenseId;
 
 use crate::domain::{
-    ActivationRecord, ActivationState, MachineRecord, MachineSighting, NewAuditEntry, Page,
-    PageRequest, TenantId, UsageLimits, UsageRecord,
+    ActivationRecord, ActivationState, MachineList, MachineRecord, MachineSighting, NewAuditEntry,
+    Page, PageRequest, TenantId, UsageLimits, UsageRecord,
 };
 use crate::store::sqlite::writer::Batch;
 use crate::store::sqlite::{SqliteStore, audit, machines};
@@ -46,6 +46,19 @@ impl MachineStore for SqliteStore {
         let (license, page) = (license.cloned(), page.clone());
         self.read(tenant, move |db, tenant| {
             machines::page(db, tenant, license.as_ref(), &page)
+        })
+        .await
+    }
+
+    async fn list_machines(
+        &self,
+        tenant: &TenantId,
+        list: &MachineList,
+        page: &PageRequest,
+    ) -> Result<Page<MachineRecord>, ServerStoreError> {
+        let (list, page) = (list.clone(), page.clone());
+        self.read(tenant, move |db, tenant| {
+            machines::list(db, tenant, &list, &page)
         })
         .await
     }

@@ -5,8 +5,8 @@ use chrono::{DateTime, Utc};
 
 use super::accounts::create;
 use crate::domain::{
-    Account, AccountId, Invitation, JoinOutcome, Member, MemberOutcome, Membership, NewAuditEntry,
-    Page, PageRequest, Role, SecondFactor, SecretDigest, TenantDeletion, TenantId,
+    Account, AccountId, Actor, Invitation, JoinOutcome, Member, MemberOutcome, Membership,
+    NewAuditEntry, Page, PageRequest, Role, SecondFactor, SecretDigest, TenantDeletion, TenantId,
 };
 use crate::store::sqlite::{SqliteStore, accounts, audit, deletion, members, tokens};
 use crate::store::{MemberStore, ServerStoreError};
@@ -228,12 +228,18 @@ impl MemberStore for SqliteStore {
     async fn delete_tenant(
         &self,
         tenant: &TenantId,
+        caller: &Actor,
         proof: Option<(AccountId, SecondFactor)>,
         at: DateTime<Utc>,
     ) -> Result<TenantDeletion, ServerStoreError> {
+        let caller = caller.clone();
         self.write(tenant, move |batch, tenant| {
-            deletion::delete(batch, tenant, proof.as_ref(), at)
+            deletion::delete(batch, tenant, &caller, proof.as_ref(), at)
         })
         .await
+    }
+
+    async fn is_deleted(&self, tenant: &TenantId) -> Result<bool, ServerStoreError> {
+        self.read(tenant, deletion::is_deleted).await
     }
 }

@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 use super::{directory, open};
-use crate::domain::{TenantDeletion, TenantId};
+use crate::domain::{Actor, TenantDeletion, TenantId};
 use crate::store::{MemberStore, conformance};
 
 /// Returns the tables and columns of the rows of tenants, and of accounts.
@@ -45,7 +45,10 @@ async fn a_deleted_organization_has_no_row_in_any_table() {
         assert_eq!(counts(&db, &tables, tenant), vec![1; tables.len()]);
     }
     let at = conformance::audit("").at;
-    let outcome = store.delete_tenant(&deleted, None, at).await.unwrap();
+    let outcome = store
+        .delete_tenant(&deleted, &Actor::Console, None, at)
+        .await
+        .unwrap();
     assert_eq!(outcome, TenantDeletion::Deleted);
     assert_eq!(counts(&db, &tables, &deleted), vec![0; tables.len()]);
     assert_eq!(counts(&db, &tables, &other), vec![1; tables.len()]);

@@ -1,9 +1,10 @@
 //! Members of exported entries, compared with their signed artifacts.
 
-use license_issuer::folding::folded;
-use license_issuer::ledger::{LedgerEntryKind, NewLedgerEntry};
-use license_issuer::records;
 use serde_json::Value;
+
+use crate::folding::folded;
+use crate::ledger::{LedgerEntryKind, NewLedgerEntry};
+use crate::records;
 
 /// Returns whether the members of an exported entry match those of its verified artifact.
 pub(super) fn members_match(exported: &NewLedgerEntry, verified: &NewLedgerEntry) -> bool {

@@ -1,0 +1,244 @@
+//! What an administrator needs to see first: seats, licenses that end soon, and the health of the
+//! server.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use license_core::LicenseId;
+
+use super::pools::{PoolService, PoolStatus};
+use super::readiness::Readiness;
+use super::site::Site;
+use super::{TickReport, readiness};
+use crate::clock::ServerClock;
+use crate::domain::{HistoryHour, PageRequest, Refusal, Webhook};
+
+/// The largest number of pools of an overview.
+const MAX_POOLS: usize = 50;
+
+/// How long before its end a license is shown.
+const ENDS_WITHIN: TimeDelta = TimeDelta::days(60);
+
+/// The largest number of licenses that are searched for those that end soon.
+const MAX_SEARCHED: usize = 2_000;
+
+/// The seats of an organization now.
+#[derive(Clone, Debug)]
+pub struct SeatOverview {
+    /// The pools, by id.
+    pub pools: Arc<crate::domain::Page<PoolStatus>>,
+    /// The number of seats of these pools, without unlimited ones.
+    pub capacity: u64,
+    /// The number of seats that are held in these pools.
+    pub held: u64,
+    /// The number of late leases in these pools.
+    pub late: u64,
+    /// The number of sessions that wait in these pools.
+    pub waiting: u64,
+    /// The number of pools without a free seat.
+    pub full_pools: u64,
+}
+
+/// A license that ends soon, or that is in its days of grace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndingLicense {
+    /// The license.
+    pub id: LicenseId,
+    /// The product code.
+    pub product: String,
+    /// The customer.
+    pub customer: String,
+    /// The end without days of grace.
+    pub expires_at: DateTime<Utc>,
+    /// The end with the days of grace.
+    pub ends_at: DateTime<Utc>,
+}
+
+/// The licenses that end soon, the first end first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EndingLicenses {
+    /// The licenses.
+    pub licenses: Vec<EndingLicense>,
+    /// Whether all licenses were searched.
+    pub is_complete: bool,
+}
+
+/// The health of the server.
+#[derive(Clone, Debug)]
+pub struct ServerHealth {
+    /// Whether the server can serve clients, or the reason code of the database.
+    pub readiness: Result<Readiness, &'static str>,
+    /// How far the lease clock is behind the time since the start.
+    pub lease_clock_lag: Option<TimeDelta>,
+    /// The time since the last periodic work, which runs each second.
+    pub last_work_ago: Option<TimeDelta>,
+    /// Whether Redis answers renewals. `None`: the server has no Redis.
+    pub redis_is_on: Option<bool>,
+}
+
+/// The report of the last tick, and the reading of the boot-time clock.
+#[derive(Debug, Default)]
+pub(super) struct LastTick(Mutex<Option<(TickReport, u64)>>);
+
+impl LastTick {
+    pub(super) fn put(&self, report: &TickReport, boot_ms: u64) {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = Some((report.clone(), boot_ms));
+    }
+
+    fn get(&self) -> Option<(TickReport, u64)> {
+        let last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        last.clone()
+    }
+}
+
+/// The licenses that end soon, with the number of the content and the hour of the search.
+type Searched = (u64, HistoryHour, Arc<EndingLicenses>);
+
+/// Answers what an administrator needs to see first.
+#[derive(Clone)]
+pub struct OverviewService {
+    site: Arc<Site>,
+    pools: PoolService,
+    last_tick: Arc<LastTick>,
+    searched: Arc<Mutex<Option<Searched>>>,
+}
+
+impl OverviewService {
+    pub(super) fn new(site: Arc<Site>, pools: PoolService, last_tick: Arc<LastTick>) -> Self {
+        Self {
+            site,
+            pools,
+            last_tick,
+            searched: Arc::default(),
+        }
+    }
+
+    /// Returns the seats of the first 50 pools.
+    ///
+    /// # Errors
+    ///
+    /// Returns a refusal if the store cannot be read.
+    pub async fn seats(&self) -> Result<SeatOverview, Refusal> {
+        let page = PageRequest::new(None, Some(MAX_POOLS));
+        let pools = self.pools.shared_list(&page).await?;
+        let sum = |seats: fn(&PoolStatus) -> u32| -> u64 {
+            pools.items.iter().map(|pool| u64::from(seats(pool))).sum()
+        };
+        let limited = |pool: &PoolStatus| match pool.is_unlimited {
+            true => 0,
+            false => pool.usage.capacity,
+        };
+        let is_full = |pool: &PoolStatus| {
+            let taken = pool.usage.held.saturating_add(pool.usage.offered);
+            u32::from(taken >= pool.usage.allowed)
+        };
+        Ok(SeatOverview {
+            capacity: sum(limited),
+            held: sum(|pool| pool.usage.held),
+            late: sum(|pool| pool.usage.late),
+            waiting: sum(|pool| pool.usage.waiting),
+            full_pools: sum(is_full),
+            pools,
+        })
+    }
+
+    /// Returns the licenses that end within 60 days, or that are in their days of grace, without
+    /// those that another license replaces. Only the first 2000 installed licenses are searched.
+    ///
+    /// # Errors
+    ///
+    /// Returns a refusal if the store cannot be read.
+    pub async fn ending_licenses(&self) -> Result<Arc<EndingLicenses>, Refusal> {
+        let version = self.site.content().version;
+        let hour = HistoryHour::of(self.site.wall());
+        if let Some((of, at, found)) = &*self.lock()
+            && (*of, *at) == (version, hour)
+        {
+            return Ok(Arc::clone(found));
+        }
+        let found = Arc::new(self.search().await?);
+        *self.lock() = Some((version, hour, Arc::clone(&found)));
+        Ok(found)
+    }
+
+    async fn search(&self) -> Result<EndingLicenses, Refusal> {
+        let now = self.site.wall();
+        let latest = license_core::time::saturating_add(now, ENDS_WITHIN);
+        let mut found = EndingLicenses::default();
+        let (mut searched, mut after) = (0_usize, None);
+        while searched < MAX_SEARCHED {
+            let page = PageRequest::new(after, Some(PageRequest::MAX_LIMIT));
+            let page = self.site.store.licenses(&self.site.tenant, &page).await?;
+            searched = searched.saturating_add(page.items.len());
+            for record in page.items.into_iter().filter(|one| !one.is_superseded) {
+                let Ok(installed) = self.site.verified(record) else {
+                    continue;
+                };
+                let license = &installed.license;
+                let (Some(expires_at), Some(ends_at)) = (license.expires_at(), license.ends_at())
+                else {
+                    continue;
+                };
+                if expires_at <= latest && ends_at > now {
+                    found.licenses.push(EndingLicense {
+                        id: installed.record.id.clone(),
+                        product: installed.record.product.clone(),
+                        customer: installed.record.customer.clone(),
+                        expires_at,
+                        ends_at,
+                    });
+                }
+            }
+            after = page.next;
+            if after.is_none() {
+                found.is_complete = true;
+                break;
+            }
+            // Each signature takes time, and other requests wait meanwhile.
+            tokio::task::yield_now().await;
+        }
+        found
+            .licenses
+            .sort_by(|one, other| (one.ends_at, &one.id).cmp(&(other.ends_at, &other.id)));
+        Ok(found)
+    }
+
+    /// Returns the webhooks whose deliveries fail, or that are disabled because they failed.
+    ///
+    /// # Errors
+    ///
+    /// Returns a refusal if the store cannot be read.
+    pub async fn failing_webhooks(&self) -> Result<Vec<Webhook>, Refusal> {
+        let mut webhooks = self.site.store.webhooks(&self.site.tenant).await?;
+        webhooks.retain(|webhook| webhook.failing_since.is_some());
+        Ok(webhooks)
+    }
+
+    /// Returns the health of the server.
+    pub async fn health(&self) -> ServerHealth {
+        let readiness = match self.site.store.check().await.map_err(Refusal::from) {
+            Ok(()) if self.site.is_vendor => Ok(Readiness::Ready),
+            Ok(()) => readiness::of_site(&self.site)
+                .await
+                .map_err(|refusal| refusal.code),
+            Err(refusal) => Err(refusal.code),
+        };
+        let last = self.last_tick.get();
+        let millis =
+            |millis: u64| TimeDelta::milliseconds(i64::try_from(millis).unwrap_or(i64::MAX));
+        let now_ms = self.site.clock.boot_ms();
+        ServerHealth {
+            readiness,
+            lease_clock_lag: last
+                .as_ref()
+                .map(|(report, _)| millis(report.lease_clock_lag_ms)),
+            last_work_ago: last.map(|(_, at)| millis(now_ms.saturating_sub(at))),
+            redis_is_on: self.site.store.redis_is_on(),
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Searched>> {
+        self.searched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

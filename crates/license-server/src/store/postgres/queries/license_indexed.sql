@@ -1,0 +1,1 @@
+UPDATE licenses SET indexed = 1 WHERE tenant = $1 AND id = $2

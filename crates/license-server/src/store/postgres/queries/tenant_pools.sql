@@ -1,0 +1,1 @@
+SELECT pool FROM pools WHERE tenant = $1

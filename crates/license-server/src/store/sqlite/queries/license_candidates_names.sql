@@ -1,0 +1,2 @@
+AND number IN (SELECT words.number FROM license_words AS words
+  WHERE words.tenant = ?1 AND words.word >= ?14 ->> 0 AND words.word < (?14 ->> 0) || char(1114111))

@@ -1,0 +1,1 @@
+SELECT 1 FROM deleted_tenants WHERE id = ?1
