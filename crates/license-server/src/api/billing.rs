@@ -7,8 +7,8 @@ use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 
 use self::bodies::{
-    CheckoutBody, CustomerBody, EventBody, EventQuery, LinkBody, PlanBody, PlanOrderBody,
-    PortalBody, ReceiptBody, ReconciledBody, SubscriptionBody, SubscriptionQuery,
+    CheckoutBody, CustomerBody, EventBody, LinkBody, PlanBody, PlanOrderBody, PortalBody,
+    ReceiptBody, ReconciledBody, SubscriptionBody,
 };
 use super::App;
 use super::body::{JsonReply, ReceivedBody, StrictJson};
@@ -17,6 +17,8 @@ use super::pages::{PageBody, PageQuery, StrictQuery};
 use super::paths::StrictPath;
 use super::problem::Problem;
 use crate::services::RequestId;
+
+pub(super) use self::bodies::{EventQuery, SubscriptionQuery};
 
 const SIGNATURE: HeaderName = HeaderName::from_static("stripe-signature");
 

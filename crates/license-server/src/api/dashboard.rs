@@ -7,6 +7,7 @@
 #![allow(dead_code, reason = "pages that use the rest follow")]
 
 mod anomalies;
+mod billing;
 mod context;
 mod errors;
 mod form;
@@ -36,6 +37,7 @@ pub(super) fn router(app: &App) -> Router<App> {
     let pages = sign_in::pages(pages);
     let pages = metering::pages(pages);
     let pages = anomalies::pages(pages);
+    let pages = billing::pages(pages);
     pages
         .finish()
         .merge(assets())

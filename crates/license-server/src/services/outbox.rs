@@ -59,7 +59,12 @@ impl OutboxService {
         let waiting = Some(SendingState::Waiting);
         let first = PageRequest::new(None, Some(1));
         // A claim is a transaction that writes, and is rarely needed.
-        if store.sendings(tenant, waiting, &first).await?.items.is_empty() {
+        if store
+            .sendings(tenant, waiting, &first)
+            .await?
+            .items
+            .is_empty()
+        {
             return Ok(0);
         }
         let claim = SendingClaim {

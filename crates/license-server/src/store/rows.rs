@@ -38,6 +38,9 @@ pub(super) const TABLES: [&str; 51] = [
     "provider_values",
     "webhooks",
     "webhook_deliveries",
+    "seat_hours",
+    "seat_denials",
+    "seat_demand",
     "billing_plans",
     "billing_customers",
     "billing_subscriptions",
@@ -50,9 +53,6 @@ pub(super) const TABLES: [&str; 51] = [
     "usage_notices",
     "usage_cursors",
     "anomalies",
-    "seat_hours",
-    "seat_denials",
-    "seat_demand",
 ];
 
 /// The tables of accounts, which belong to no tenant. They move before the rows of tenants, because

@@ -383,13 +383,15 @@ impl EventQuery {
     }
 }
 
-/// Parses a state.
+/// Parses a state. Without a text, all states are asked for.
 fn known<T>(
     text: Option<&str>,
     parse: fn(&str) -> Option<T>,
     names: impl Iterator<Item = &'static str>,
 ) -> Result<Option<T>, Problem> {
-    let Some(text) = text else { return Ok(None) };
+    let Some(text) = text.filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
     let found = parse(text);
     found.map(Some).ok_or_else(|| {
         let shown: String = text.chars().take(60).collect();

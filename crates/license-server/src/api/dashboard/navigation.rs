@@ -45,6 +45,10 @@ const GROUPS: &[(&str, &[Entry])] = &[
             entry("Anomalies", "/anomalies", Some(P::ReadLicenses)),
             Entry {
                 servers: Servers::Vendor,
+                ..entry("Billing", "/billing", Some(P::ReadBilling))
+            },
+            Entry {
+                servers: Servers::Vendor,
                 ..entry("Billed usage", "/billing-amounts", Some(P::ReadBilling))
             },
         ],

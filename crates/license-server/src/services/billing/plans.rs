@@ -86,7 +86,7 @@ impl BillingService {
         let provider = self.setup()?.provider.name();
         let audit = self
             .site
-            .audit(actor, "billing.plan.delete", price, json!({}));
+            .audit(actor, "billing.plan_delete", price, json!({}));
         let (store, tenant) = (&self.site.store, &self.site.tenant);
         let deleted = store.delete_billing_plan(tenant, provider, price, audit);
         if deleted.await? {

@@ -19,7 +19,7 @@ const OVERLAP: TimeDelta = TimeDelta::hours(1);
 const OLDEST: TimeDelta = TimeDelta::days(30);
 
 /// The kind of an event by which the server itself asks for a comparison.
-pub(super) const CHECK: &str = "license_server.check";
+pub(super) const CHECK: &str = "comparison";
 
 /// The result of a comparison.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -17,11 +17,11 @@ use crate::domain::{
     Actor, BillingEventState, BillingSubscription, PageRequest, Refusal, RefusalKind,
 };
 use crate::services::{
-    BillingSetup, CheckoutRequest, LicenseSearch, PlanOrder, PortalRequest, RevokeOrder,
-    ServerRole, Services, VendorConfig,
+    BillingSetup, CheckoutRequest, PlanOrder, PortalRequest, RevokeOrder, ServerRole, Services,
+    VendorConfig,
 };
+use crate::store::BillingStore;
 use crate::store::sqlite::SqliteStore;
-use crate::store::{AdministrationStore, BillingStore};
 
 const PERIOD_0: &str = "2027-01-15T08:00:00Z";
 const PERIOD_1: &str = "2027-02-15T08:00:00Z";
@@ -199,15 +199,7 @@ impl Shop {
         &self,
         id: &license_core::LicenseId,
     ) -> crate::services::InstalledLicense {
-        let search = LicenseSearch {
-            text: Some(id.to_string()),
-            ..LicenseSearch::default()
-        };
-        let page = PageRequest::first();
-        let found = self.services.vendor.search(search, &page);
-        let items = found.await.unwrap().items;
-        let mut own = items.into_iter().filter(|found| &found.record.id == id);
-        own.next().unwrap()
+        self.services.licenses.get(id).await.unwrap()
     }
 
     /// Returns the code of the answer to a client with a license key.
@@ -219,11 +211,7 @@ impl Shop {
 
     async fn audited(&self) -> Vec<(String, String, Value)> {
         let page = PageRequest::new(None, Some(500));
-        let entries = self
-            .store
-            .audit(self.services.tenant(), &page)
-            .await
-            .unwrap();
+        let entries = self.services.audit.list(&page).await.unwrap();
         let entries = entries.items.into_iter().map(|entry| {
             let details = serde_json::from_str(&entry.details).unwrap();
             (entry.action, entry.actor, details)
@@ -509,7 +497,7 @@ async fn a_repetition_after_a_crash_finds_the_license_of_the_first_attempt() {
         assert_eq!(found.license, replaced.license);
     }
     let page = PageRequest::first();
-    let all = shop.services.vendor.search(LicenseSearch::default(), &page);
+    let all = shop.services.licenses.list(&page);
     assert_eq!(all.await.unwrap().items.len(), 3);
 }
 

@@ -13,10 +13,10 @@ use license_issuer::services::entitlements::{LimitSubject, is_lower_tier, raise_
 use license_issuer::services::issue::Mode;
 use license_issuer::services::licenses::LicenseOrder;
 
+use super::files::not_found;
 use super::issue::{CertifiedKey, OrderContext, issue_order};
 use super::orders::{ReinstateOrder, RevokeOrder};
 use super::refusals::{bad_request, draft_refused, failed_task, ledger_refused};
-use super::search::not_found;
 use super::successor::Previous;
 use super::{RequestId, ledger, revoke, terms};
 use crate::domain::{Actor, CurrentLicense, PlannedTerms, Refusal};

@@ -95,7 +95,7 @@ async fn a_plan_is_stored_changed_and_deleted(store: &dyn ServerStore) {
     let delete = |tenant: &TenantId| {
         let tenant = tenant.clone();
         async move {
-            let audit = audit("billing.plan.delete");
+            let audit = audit("billing.plan_delete");
             store
                 .delete_billing_plan(&tenant, STRIPE, "price_1", audit)
                 .await
@@ -104,10 +104,10 @@ async fn a_plan_is_stored_changed_and_deleted(store: &dyn ServerStore) {
     assert!(!delete(&other).await.unwrap());
     assert!(delete(&own).await.unwrap());
     assert!(!delete(&own).await.unwrap());
-    let entries = store
-        .audit(&own, &AuditFilter::default(), &PageRequest::first())
-        .await
-        .unwrap();
+    let everything = AuditFilter::default();
+    let page = PageRequest::first();
+    let entries = store.audit(&own, &everything, &page);
+    let entries = entries.await.unwrap();
     let former = entries.items.iter().map(|entry| {
         let before = entry.before.as_deref();
         before.map(|text| serde_json::from_str::<Value>(text).unwrap()["tier"].clone())
@@ -275,10 +275,10 @@ async fn a_subscription_changes_only_from_the_version_that_was_read(store: &dyn 
         ..read
     };
     assert!(put(checked, None).await);
-    let entries = store
-        .audit(&own, &AuditFilter::default(), &PageRequest::first())
-        .await
-        .unwrap();
+    let everything = AuditFilter::default();
+    let page = PageRequest::first();
+    let entries = store.audit(&own, &everything, &page);
+    let entries = entries.await.unwrap();
     let before = entries.items.iter().map(|entry| entry.before.is_some());
     assert_eq!(before.collect::<Vec<_>>(), [false, true]);
     let foreign = store.billing_subscription(&other, STRIPE, "sub_1").await;
