@@ -8,7 +8,7 @@ mod summary;
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, Days, NaiveDate, TimeDelta, Timelike, Utc};
 use license_core::LicenseId;
 use serde_json::json;
 
@@ -22,7 +22,7 @@ use super::people::{bad_request, not_found};
 use super::site::Site;
 use crate::domain::{
     Actor, BilledCustomer, FactKind, Meter, MeterSet, MeteredCustomer, Page, PageRequest,
-    PeriodAnchor, PoolId, Refusal, UsageFact, UsageSettlement, UsageTotal,
+    PeriodAnchor, PoolId, Refusal, RefusalKind, ServerCode, UsageFact, UsageSettlement, UsageTotal,
 };
 
 /// The settings of metering, anomalies and summaries of telemetry.
@@ -226,7 +226,9 @@ impl MeteringService {
     ///
     /// # Errors
     ///
-    /// Returns `NOT_FOUND` for a customer without usage, and `BAD_REQUEST` for a day after today.
+    /// Returns `NOT_FOUND` for a customer without usage, `BAD_REQUEST` for a day after today, and
+    /// `ALREADY_DECIDED` if amounts of the first period were queued for the billing provider. Its
+    /// start would move, and with it what these amounts are for.
     pub async fn set_anchor(
         &self,
         actor: &Actor,
@@ -240,6 +242,7 @@ impl MeteringService {
             return Err(bad_request("the day cannot be an anchor").values(expected, day));
         }
         let pool = licenses.pool();
+        self.refuse_moved_start(pool).await?;
         let details = json!({ "anchor": day.to_string() });
         let audit = self
             .site
@@ -250,6 +253,23 @@ impl MeteringService {
         } else {
             Err(not_found("customer with usage"))
         }
+    }
+
+    /// Refuses to move the start of a period of which amounts were queued. The start of a period that
+    /// follows a closed one never moves.
+    async fn refuse_moved_start(&self, pool: &PoolId) -> Result<(), Refusal> {
+        let (store, tenant) = (&self.site.store, &self.site.tenant);
+        let customer = store.metered_customer(tenant, pool).await?;
+        let customer = customer.ok_or_else(|| not_found("customer with usage"))?;
+        let is_pinned = customer.closed_until.is_some();
+        if is_pinned || store.sendings_of(tenant, pool).await?.is_empty() {
+            return Ok(());
+        }
+        let detail = "amounts of the first period were queued for the billing provider";
+        Err(
+            Refusal::new(RefusalKind::Conflict, ServerCode::AlreadyDecided, detail)
+                .hint("change the day after the end of the first period"),
+        )
     }
 
     /// Returns recorded amounts as CSV, in the order of recording, and the number of the last row.
@@ -299,7 +319,10 @@ impl MeteringService {
         }
         let (store, tenant, now) = (&self.site.store, &self.site.tenant, self.site.wall());
         store.record_usage(tenant, now).await?;
-        store.forget_usage(tenant, self.oldest(KEPT_DAYS)).await?;
+        // Old facts are looked for in all rows, and an hour early or late does not matter.
+        if now.minute() == 0 {
+            store.forget_usage(tenant, self.oldest(KEPT_DAYS)).await?;
+        }
         let mut result = Ok(());
         for customer in store.due_customers(tenant, now, SETTLED_AT_ONCE).await? {
             // One customer whose rows cannot be read must not stop the others.

@@ -404,6 +404,18 @@ async fn the_overage_reaches_the_provider_once_if_the_process_ends_before_it_is_
         server.amounts("commands", "2027-01-15").await,
         (17, 0, 7, 7)
     );
+    // The start of the first period cannot move any more, and that of a later one never does.
+    let anchor = async |day: &str| {
+        let metering = &server.services.metering;
+        let day = day.parse().unwrap();
+        metering
+            .set_anchor(&Actor::Console, id(1).as_str(), day)
+            .await
+    };
+    assert_eq!(
+        anchor("2027-01-12").await.unwrap_err().code,
+        "ALREADY_DECIDED"
+    );
     // More usage is another amount, once a day.
     server
         .submit(&report(&entries(2, &[("2027-01-15", 1, 2)]), true))
@@ -412,6 +424,12 @@ async fn the_overage_reaches_the_provider_once_if_the_process_ends_before_it_is_
     assert_eq!(server.services.outbox.send().await.unwrap(), 0);
     server.settle("2027-01-16T11:00:00Z").await;
     assert_eq!(server.services.outbox.send().await.unwrap(), 1);
+    assert_eq!(server.counted().values().sum::<u64>(), 9);
+    // After the first period, a new day of the month bills nothing again.
+    server.settle("2027-02-20").await;
+    anchor("2027-02-10").await.unwrap();
+    server.settle("2027-02-20T00:01:00Z").await;
+    assert_eq!(server.services.outbox.send().await.unwrap(), 0);
     assert_eq!(server.counted().values().sum::<u64>(), 9);
 }
 

@@ -117,3 +117,6 @@ CREATE INDEX anomalies_by_time ON anomalies (tenant, last_at);
 
 -- Many new machines of one license in a short time are an anomaly.
 CREATE INDEX machines_by_first_use ON machines (tenant, first_seen);
+
+-- Activations are metered in the order of their answers.
+CREATE INDEX activations_by_answer ON activations (tenant, answered_at);
