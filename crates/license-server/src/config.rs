@@ -24,7 +24,7 @@ pub(crate) use mail::{AccountConfig, MailConfig, MailServer};
 pub(crate) use metering::MeteringConfig;
 use reader::{Reader, log_filter, log_format, public_url, server_name};
 pub(crate) use service::{ServiceConfig, private_text, without_password};
-pub(crate) use setting::{SETTINGS, Setting};
+pub(crate) use setting::{SETTINGS, ShownSetting, shown_origin};
 pub(crate) use settings::Settings;
 
 /// The configuration of the server.

@@ -36,12 +36,21 @@ const GROUPS: &[(&str, &[Entry])] = &[
         "Use",
         &[
             entry("Overview", "/", None),
+            entry("Seats", "/seats", Some(P::ReadSeats)),
+            entry("Usage", "/usage", Some(P::ReadUsage)),
+            entry("Seat planning", "/seat-planning", Some(P::ReadSeats)),
             entry("Metering", "/metering", Some(P::ReadUsage)),
         ],
     ),
     (
         "Licenses",
         &[
+            entry("Licenses", "/licenses", Some(P::ReadLicenses)),
+            entry("Machines", "/machines", Some(P::ReadLicenses)),
+            Entry {
+                servers: Servers::Vendor,
+                ..entry("Ledger", "/ledger", Some(P::ReadLedger))
+            },
             entry("Anomalies", "/anomalies", Some(P::ReadLicenses)),
             Entry {
                 servers: Servers::Vendor,
@@ -51,6 +60,23 @@ const GROUPS: &[(&str, &[Entry])] = &[
                 servers: Servers::Vendor,
                 ..entry("Billed usage", "/billing-amounts", Some(P::ReadBilling))
             },
+        ],
+    ),
+    (
+        "Organization",
+        &[
+            entry("People", "/people", Some(P::ReadPeople)),
+            entry("Groups", "/groups", Some(P::ReadPeople)),
+            entry("Audit trail", "/audit", Some(P::ReadAudit)),
+            entry("Events", "/events", Some(P::ReadAudit)),
+            entry("Webhooks", "/webhooks", Some(P::ReadWebhooks)),
+            entry("API tokens", "/tokens", Some(P::ReadTokens)),
+            entry(
+                "Identity providers",
+                "/identity-providers",
+                Some(P::ReadSettings),
+            ),
+            entry("Settings", "/settings", Some(P::ReadSettings)),
         ],
     ),
 ];

@@ -1,7 +1,10 @@
 //! Pages: sign in with a form, forms and their tokens, errors, and who may open what.
 
 mod billing;
+mod licenses;
 mod metering;
+mod people;
+mod seats;
 
 use std::sync::Arc;
 
