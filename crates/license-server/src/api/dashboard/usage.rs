@@ -225,7 +225,7 @@ async fn reports(context: &PageContext, query: &UsageQuery) -> Result<Table, Pro
         let delete = Action::dialog("Delete", "/usage/delete-reports").danger();
         table.actions.push(delete);
     }
-    let page_at = |reports| {
+    let page_at = |reports: Option<&str>| {
         let (pool, time) = (query.pool.as_deref(), query.time.as_deref());
         let (from, through) = (query.from.as_deref(), query.through.as_deref());
         let values = [
