@@ -46,12 +46,14 @@ def with_keyboard(person, email):
 
 def script(suite):
     email = suite.settings["email"]
+    first = suite.settings["urls"][0]
     for url in suite.settings["urls"]:
-        for javascript in (True, False):
-            with suite.person(url, javascript=javascript) as person:
-                with_mouse(person, email)
         with suite.person(url) as person:
-            with_keyboard(person, email)
+            with_mouse(person, email)
+    with suite.person(first, javascript=False) as person:
+        with_mouse(person, email)
+    with suite.person(first) as person:
+        with_keyboard(person, email)
 
 
 run(script)
