@@ -266,7 +266,15 @@ fn a_vendors_server_issues_with_a_key_in_an_hsm() {
     };
     let public = keygen().arg("public").args(key).run().expect_code(0).stdout;
     hsm.scratch.write("trust.jwks", public);
-    let issue = ["issue", "--force", "--customer", "Zeta", "--tier", "pro", "--perpetual"];
+    let issue = [
+        "issue",
+        "--force",
+        "--customer",
+        "Zeta",
+        "--tier",
+        "pro",
+        "--perpetual",
+    ];
     let issued = keygen().args(issue).args(key).args(["--out", "zeta.lic"]);
     issued.run().expect_code(0);
     let init = hsm.with_env(license_server(&hsm.scratch).arg("init"));
@@ -277,7 +285,9 @@ fn a_vendors_server_issues_with_a_key_in_an_hsm() {
     let server = Server::start_with(run, &hsm.scratch, &settings);
     let administrator = server.administrator();
     let order = json!({"customer": "ACME Ltd", "tier": "team", "perpetual": true, "seats": 5});
-    let issued = administrator.post("/api/v1/licenses/issue", &order).expect(200);
+    let issued = administrator
+        .post("/api/v1/licenses/issue", &order)
+        .expect(200);
     let file = issued["file"].as_str().unwrap();
     let token = Unverified::parse(file).unwrap();
     assert_eq!(hsm.kid, token.unverified_key_id(), "{issued}");

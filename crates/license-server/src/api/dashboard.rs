@@ -20,6 +20,7 @@ mod links;
 mod list;
 mod machines;
 mod named_users;
+mod names;
 mod navigation;
 mod overview;
 mod pages;
