@@ -234,6 +234,12 @@ impl Services {
         let seats = SeatService::new(Arc::clone(&site));
         let pools = PoolService::new(Arc::clone(&site), seats.clone());
         let last_tick = Arc::<LastTick>::default();
+        let overview = OverviewService::new(
+            Arc::clone(&site),
+            pools.clone(),
+            licenses.clone(),
+            Arc::clone(&last_tick),
+        );
         Ok(Arc::new(Self {
             licenses,
             groups: GroupService::new(Arc::clone(&site), seats.clone()),
@@ -241,11 +247,7 @@ impl Services {
             vendor: VendorService::new(Arc::clone(&site)),
             check_ins: CheckInService::new(validate.clone()),
             validate,
-            overview: OverviewService::new(
-                Arc::clone(&site),
-                pools.clone(),
-                Arc::clone(&last_tick),
-            ),
+            overview,
             pools,
             seat_history: SeatHistoryService::new(Arc::clone(&site), seats.clone()),
             seats,

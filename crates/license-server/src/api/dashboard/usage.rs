@@ -11,12 +11,13 @@ use serde::Deserialize;
 
 use super::context::PageContext;
 use super::form::PageForm;
+use super::list::with_query;
 use super::pages::Pages;
 use super::reply::{PageReply, done, html};
 use super::seat_charts::{
     choices, chosen_pool, day, day_field, held, instants, pool_field, without_a_seat,
 };
-use super::seats::{segment, with_query};
+use super::seats::segment;
 use crate::api::pages::{PageQuery, StrictQuery};
 use crate::api::problem::Problem;
 use crate::domain::Permission;
@@ -224,10 +225,20 @@ async fn reports(context: &PageContext, query: &UsageQuery) -> Result<Table, Pro
         let delete = Action::dialog("Delete", "/usage/delete-reports").danger();
         table.actions.push(delete);
     }
-    table.first = query.reports.as_ref().map(|_| USAGE.to_owned());
-    table.next = found
-        .next
-        .map(|next| with_query(USAGE, &[("reports", next.as_str())]));
+    let page_at = |reports| {
+        let (pool, time) = (query.pool.as_deref(), query.time.as_deref());
+        let (from, through) = (query.from.as_deref(), query.through.as_deref());
+        let values = [
+            ("pool", pool),
+            ("time", time),
+            ("from", from),
+            ("through", through),
+            ("reports", reports),
+        ];
+        with_query(USAGE, &values)
+    };
+    table.first = query.reports.as_ref().map(|_| page_at(None));
+    table.next = found.next.map(|next| page_at(Some(next.as_str())));
     Ok(table)
 }
 
