@@ -100,7 +100,7 @@ fn every_page_of_a_site_is_sound_for_each_role() {
     let license = site.install(names::MARKUP, TERMS);
     site.install(names::BIDIRECTIONAL, "--tier pro --days 20 --offline");
     site.install(
-        &names::long(200),
+        &names::long(10_000),
         "--tier team --seats 2 --days 300 --floating",
     );
     let named = site.install(
