@@ -23,6 +23,7 @@ mod list;
 mod machines;
 mod metering;
 mod named_users;
+mod names;
 mod navigation;
 mod overview;
 mod pages;

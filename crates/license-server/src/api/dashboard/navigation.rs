@@ -148,4 +148,17 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn the_guide_names_each_page_with_its_permission() {
+        let guide = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/server.md");
+        let guide = std::fs::read_to_string(guide).unwrap();
+        for entry in GROUPS.iter().flat_map(|(_, entries)| *entries) {
+            let start = format!("| {} |", entry.label);
+            let needed = entry.needs.map(|needed| format!("`{needed}`"));
+            let end = format!("| {} |", needed.as_deref().unwrap_or("none"));
+            let is_row = |line: &str| line.starts_with(&start) && line.ends_with(&end);
+            assert!(guide.lines().any(is_row), "{start} … {end}");
+        }
+    }
 }

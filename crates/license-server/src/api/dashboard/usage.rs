@@ -218,28 +218,28 @@ async fn reports(context: &PageContext, query: &UsageQuery) -> Result<Table, Pro
         ]);
     }
     table.empty = EmptyState::new("No usage reports")
-        .text("Machines send them with `license usage-report --submit`, or people import them.");
+        .text("Programs record what they use, and machines send it with their license.");
     let export = Action::download("Export", "/api/v1/usage-reports/export");
     table.actions = vec![export];
     if context.may(Permission::ManageUsage) {
         let delete = Action::dialog("Delete", "/usage/delete-reports").danger();
         table.actions.push(delete);
     }
-    let page_at = |reports: Option<&str>| {
-        let (pool, time) = (query.pool.as_deref(), query.time.as_deref());
-        let (from, through) = (query.from.as_deref(), query.through.as_deref());
-        let values = [
-            ("pool", pool),
-            ("time", time),
-            ("from", from),
-            ("through", through),
-            ("reports", reports),
-        ];
-        with_query(USAGE, &values)
-    };
-    table.first = query.reports.as_ref().map(|_| page_at(None));
-    table.next = found.next.map(|next| page_at(Some(next.as_str())));
+    table.first = query.reports.as_ref().map(|_| path_at(query, None));
+    table.next = found.next.map(|next| path_at(query, Some(next.as_str())));
     Ok(table)
+}
+
+/// Returns the path of the page with this position in the list of reports.
+fn path_at(query: &UsageQuery, reports: Option<&str>) -> String {
+    let values = [
+        ("pool", query.pool.as_deref()),
+        ("time", query.time.as_deref()),
+        ("from", query.from.as_deref()),
+        ("through", query.through.as_deref()),
+        ("reports", reports),
+    ];
+    with_query(USAGE, &values)
 }
 
 /// The reports to delete.

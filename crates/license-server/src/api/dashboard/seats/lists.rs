@@ -68,7 +68,7 @@ impl PoolLists<'_> {
 
     pub(super) fn queue(&self, queue: Page<TicketView>) -> Table {
         let columns = vec![
-            Column::number("Place"),
+            Column::text("Place"),
             Column::text("User"),
             Column::text("Waiting since"),
             Column::text("State"),
@@ -84,7 +84,7 @@ impl PoolLists<'_> {
                 None => Cell::text("waits"),
             };
             table.row(vec![
-                Cell::Number(i64::try_from(ticket.position).unwrap_or(i64::MAX)),
+                Cell::text(ticket.position.to_string()),
                 Cell::text(ticket.user),
                 Cell::Time(saturating_sub(self.now, ticket.waited)),
                 state,
