@@ -119,10 +119,9 @@ async fn plans_are_stored_and_deleted_with_forms() {
         ]
     };
     let path = "/billing/plans";
-    let stored = shop
-        .dashboard
-        .submit(&browser, path, &plan("price_pro", "pro", "3"));
-    assert_eq!(stored.await.expect_redirect(), path);
+    let fields = plan("price_pro", "pro", "3");
+    let stored = shop.dashboard.submit(&browser, path, &fields).await;
+    assert_eq!(stored.expect_redirect(), path);
     let page = shop.dashboard.open(&browser, path).await.expect(200);
     page.shows("price_pro");
     page.shows("beta_access, sso");
@@ -164,10 +163,9 @@ async fn a_link_for_a_customer_is_shown_once() {
         ]
     };
     let path = "/billing/checkout";
-    let created = shop
-        .dashboard
-        .submit(&browser, path, &fields("price_team", "5"));
-    created.await.expect(200).shows(url);
+    let sent = fields("price_team", "5");
+    let created = shop.dashboard.submit(&browser, path, &sent).await;
+    created.expect(200).shows(url);
     for (price, quantity) in [
         ("price_unknown", "5"),
         ("price_team", "0"),
