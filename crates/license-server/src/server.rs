@@ -110,6 +110,7 @@ impl RunningServer {
         ));
         let billing = tokio::spawn(billing(
             Arc::clone(self.tenants.own()),
+            Arc::clone(&self.metrics),
             self.stopping.subscribe(),
         ));
         let webhooks = tokio::spawn(Arc::clone(&self.webhooks).run(self.stopping.subscribe()));
@@ -329,7 +330,11 @@ async fn sendings(services: Arc<Services>, mut stopping: watch::Receiver<bool>) 
 
 /// Processes the events of a payment provider until the server stops: each event at once, and those
 /// that wait once a second.
-async fn billing(services: Arc<Services>, mut stopping: watch::Receiver<bool>) {
+async fn billing(
+    services: Arc<Services>,
+    metrics: Arc<Metrics>,
+    mut stopping: watch::Receiver<bool>,
+) {
     if !services.billing.is_on() {
         return;
     }
@@ -341,7 +346,15 @@ async fn billing(services: Arc<Services>, mut stopping: watch::Receiver<bool>) {
             () = services.billing.wait_for_event() => {}
             () = stopped(&mut stopping) => return,
         }
-        if let Err(refusal) = services.billing.work().await
+        let worked = services.billing.work().await;
+        let worked = match services.billing.backlog().await {
+            Ok(backlog) => {
+                metrics.billing.publish(backlog, services.now());
+                worked
+            }
+            Err(refusal) => Err(refusal),
+        };
+        if let Err(refusal) = worked
             && let Some(repeated) = log_limit::pass("billing work")
         {
             let Refusal { code, detail, .. } = refusal;

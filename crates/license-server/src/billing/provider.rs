@@ -111,6 +111,8 @@ pub struct ProviderPage<T> {
 pub enum EventSubject {
     /// A subscription, by id.
     Subscription(String),
+    /// A customer, by id. Each of its subscriptions is compared.
+    Customer(String),
     /// Nothing of which the server keeps a state. The text is the reason.
     Nothing(&'static str),
 }

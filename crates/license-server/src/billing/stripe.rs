@@ -167,6 +167,11 @@ impl BillingProvider for Stripe {
         let found = match object.object.as_deref() {
             Some("subscription") => object.id.clone(),
             Some("checkout.session") => object.subscription_id(),
+            Some("customer") => {
+                let id = object.id.filter(|id| is_provider_id(id));
+                let nothing = EventSubject::Nothing("the event names no customer");
+                return Ok(id.map_or(nothing, EventSubject::Customer));
+            }
             Some("invoice") => match (object.subscription_id(), &object.id) {
                 (None, Some(id)) if is_provider_id(id) => self.subscription_of_invoice(id)?,
                 (found, _) => found,

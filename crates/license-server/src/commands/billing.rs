@@ -25,6 +25,7 @@ pub(super) fn run(
     config: &Config,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
+    setup(config)?;
     let directory = DataDir::open(&config.data_dir)?;
     runtime()?.block_on(async {
         let server = open(config, &directory, DatabaseAccess::Beside).await?;

@@ -189,8 +189,12 @@ pub(super) async fn open(
         telemetry_days: config.telemetry_days,
         people: people::tools(config, directory, &access)?,
         webhooks: Arc::new(config.webhooks.clone()),
+        billing: match &access {
+            DatabaseAccess::Serve(_) => billing::setup(config)?,
+            // Other commands need no access to the files, which the command for billing checks.
+            DatabaseAccess::Beside => billing::setup(config).ok().flatten(),
+        },
         metering: Arc::new(metering),
-        billing: billing::setup(config)?,
     });
     let tenants = tenants.await.map_err(|refusal| refused(&refusal))?;
     Ok(OpenedServer {

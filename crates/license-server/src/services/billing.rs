@@ -26,6 +26,9 @@ use crate::domain::{Actor, Refusal, RefusalKind, ServerCode};
 /// How long processed events are kept. Stripe shows its own for 30 days.
 const EVENT_RETENTION: TimeDelta = TimeDelta::days(90);
 
+/// How long comparisons are kept, of which there is one a day for each subscription.
+const COMPARISON_RETENTION: TimeDelta = TimeDelta::days(2);
+
 /// The time after which a request to a provider that does not answer may be repeated.
 const RETRY_AFTER: std::time::Duration = std::time::Duration::from_secs(30);
 
@@ -126,9 +129,11 @@ impl BillingService {
         if !self.is_on() {
             return Ok(());
         }
-        let before = license_core::time::saturating_sub(self.site.wall(), EVENT_RETENTION);
+        let ago = |age| license_core::time::saturating_sub(self.site.wall(), age);
+        let (before, comparisons) = (ago(EVENT_RETENTION), ago(COMPARISON_RETENTION));
         let (store, tenant) = (&self.site.store, &self.site.tenant);
-        while store.forget_billing_events(tenant, before).await? > 0 {}
+        let forget = || store.forget_billing_events(tenant, before, comparisons);
+        while forget().await? > 0 {}
         Ok(())
     }
 

@@ -87,12 +87,14 @@ pub trait BillingStore: Send + Sync {
         tenant: &TenantId,
     ) -> Result<(u64, Option<DateTime<Utc>>), ServerStoreError>;
 
-    /// Deletes processed events that were received before `before`. Returns how many were deleted,
-    /// which may be only a part of them.
+    /// Deletes processed events that were received before `before`, and those of the kind
+    /// [`NewBillingEvent::COMPARISON`] that were received before `comparisons_before`. Returns how
+    /// many were deleted, which may be only a part of them.
     async fn forget_billing_events(
         &self,
         tenant: &TenantId,
         before: DateTime<Utc>,
+        comparisons_before: DateTime<Utc>,
     ) -> Result<usize, ServerStoreError>;
 
     /// Stores a subscription with its customer, if nobody has changed it since it was read with its

@@ -180,6 +180,9 @@ fn an_event_of_any_version_leads_to_its_subscription() {
     ] {
         assert_eq!(subject(kind, object), sub("sub_1"), "{kind}");
     }
+    let customer = json!({ "object": "customer", "id": "cus_1" });
+    let found = subject("customer.deleted", customer);
+    assert_eq!(found, EventSubject::Customer("cus_1".to_owned()));
     for (kind, object) in [
         // A payment without an invoice, such as the second one of a customer who paid twice.
         (

@@ -38,6 +38,11 @@ pub struct NewBillingEvent {
     pub body: Vec<u8>,
 }
 
+impl NewBillingEvent {
+    /// The kind of an event by which the server itself asks for a comparison of a subscription.
+    pub const COMPARISON: &'static str = "comparison";
+}
+
 /// Omits the body, which has personal data.
 impl std::fmt::Debug for NewBillingEvent {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -81,11 +81,13 @@ impl LicenseStep {
 impl CurrentLicense {
     /// Returns whether the license lasts longer than the paid time, which is over.
     fn must_end(&self, entitlement: &Entitlement, now: DateTime<Utc>) -> bool {
+        if entitlement.is_valid() {
+            return false;
+        }
         let Some(until) = entitlement.until else {
             return true;
         };
         let is_too_long = self.ends_at.is_none_or(|end| end > until);
-        let is_over = until <= saturating_add(now, SETTLEMENT);
-        !entitlement.is_valid() && is_too_long && is_over
+        is_too_long && until <= saturating_add(now, SETTLEMENT)
     }
 }

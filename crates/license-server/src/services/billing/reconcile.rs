@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{BillingService, BillingSetup, ask, not_answered};
 use crate::billing::ProviderPage;
-use crate::domain::{NewBillingEvent, Refusal, TenantId};
+use crate::domain::{NewBillingEvent, Refusal, SubscriptionStatus, TenantId};
 use crate::store::ServerStore;
 
 /// The time between two comparisons.
@@ -17,9 +17,6 @@ const OVERLAP: TimeDelta = TimeDelta::hours(1);
 
 /// The oldest events that Stripe has.
 const OLDEST: TimeDelta = TimeDelta::days(30);
-
-/// The kind of an event by which the server itself asks for a comparison.
-pub(super) const CHECK: &str = "comparison";
 
 /// The result of a comparison.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,7 +63,9 @@ impl BillingService {
             });
             let page = page.await.map_err(|error| not_answered(&error))?;
             for id in page.items {
-                report.subscriptions += u64::from(self.queue_check(setup, &id, now).await?);
+                if !self.is_over(setup, &id, now).await? {
+                    report.subscriptions += u64::from(self.queue_check(setup, &id, now).await?);
+                }
             }
             match page.next {
                 Some(next) => after = Some(next),
@@ -111,23 +110,41 @@ impl BillingService {
         }
     }
 
-    /// Queues the comparison of a subscription, once a minute at most. Returns whether it is new.
-    async fn queue_check(
+    /// Returns whether a subscription has ended together with its paid time, so that no payment can
+    /// change its license.
+    async fn is_over(
         &self,
         setup: &BillingSetup,
         id: &str,
         now: DateTime<Utc>,
     ) -> Result<bool, Refusal> {
-        let minute = now.timestamp().div_euclid(60);
-        let event_id = format!("check_{minute}_{id}");
+        let (store, tenant) = (&self.site.store, &self.site.tenant);
+        let row = store.billing_subscription(tenant, setup.provider.name(), id);
+        Ok(row.await?.is_some_and(|row| {
+            let is_final = matches!(
+                row.status,
+                SubscriptionStatus::Canceled | SubscriptionStatus::IncompleteExpired
+            );
+            is_final && row.until.is_none_or(|until| until <= now)
+        }))
+    }
+
+    /// Queues the comparison of a subscription, once a second at most. Returns whether it is new.
+    pub(super) async fn queue_check(
+        &self,
+        setup: &BillingSetup,
+        id: &str,
+        now: DateTime<Utc>,
+    ) -> Result<bool, Refusal> {
+        let event_id = format!("check_{}_{id}", now.timestamp());
         let body = json!({
-            "id": event_id, "object": "event", "type": CHECK, "created": now.timestamp(),
+            "id": event_id, "object": "event", "type": NewBillingEvent::COMPARISON, "created": now.timestamp(),
             "data": { "object": { "object": "subscription", "id": id } },
         });
         let event = NewBillingEvent {
             provider: setup.provider.name().to_owned(),
             id: event_id,
-            kind: CHECK.to_owned(),
+            kind: NewBillingEvent::COMPARISON.to_owned(),
             api_version: String::new(),
             is_live: setup.provider.is_live(),
             created_at: now,

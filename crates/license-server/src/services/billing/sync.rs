@@ -10,7 +10,7 @@ use super::{BillingService, BillingSetup, ask};
 use crate::billing::{EventSubject, ProviderError};
 use crate::domain::{
     BillingEvent, BillingEventState, BillingReason, BillingSubscription, Entitlement, EventOutcome,
-    LicenseStep, PlannedTerms, ProviderSubscription, Refusal, RefusalKind,
+    LicenseStep, PageRequest, PlannedTerms, ProviderSubscription, Refusal, RefusalKind,
 };
 use crate::services::vendor::RequestId;
 use crate::services::vendor::subscriptions::{self, LedgerLicense, SubscribedLicense};
@@ -143,12 +143,39 @@ impl BillingService {
         }
         let outcome = match ask(setup, move |provider| provider.subject(&new)).await {
             Ok(EventSubject::Subscription(id)) => return Ok(Some(id)),
+            Ok(EventSubject::Customer(id)) => self.compare_customer(setup, &id).await?,
             Ok(EventSubject::Nothing(note)) => ignored(note),
             Err(error) if !error.is_temporary() => ignored(&error.to_string()),
             Err(error) => self.later(event, None, &error.to_string()),
         };
         self.finish(event, outcome).await?;
         Ok(None)
+    }
+
+    /// Queues comparisons of the subscriptions of a customer, which also bring its name.
+    async fn compare_customer(
+        &self,
+        setup: &BillingSetup,
+        customer: &str,
+    ) -> Result<EventOutcome, Refusal> {
+        let (mut next, now) = (None, self.site.wall());
+        loop {
+            let page = PageRequest::new(next, Some(PageRequest::MAX_LIMIT));
+            let found = self.subscriptions(None, Some(customer), &page).await?;
+            for subscription in &found.items {
+                self.queue_check(setup, &subscription.id, now).await?;
+            }
+            next = found.next;
+            if next.is_none() {
+                break;
+            }
+        }
+        Ok(EventOutcome {
+            state: BillingEventState::Applied,
+            subscription: None,
+            next_at: None,
+            note: None,
+        })
     }
 
     fn outcome(

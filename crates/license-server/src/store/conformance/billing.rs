@@ -185,13 +185,16 @@ async fn an_event_is_stored_once_and_processed_once(store: &dyn ServerStore) {
 
 async fn processed_events_are_forgotten(store: &dyn ServerStore) {
     let tenant = tenant();
-    for id in ["evt_1", "evt_2", "evt_3"] {
-        assert!(
-            store
-                .record_billing_event(&tenant, event(id))
-                .await
-                .unwrap()
-        );
+    for (id, kind) in [
+        ("evt_1", "invoice.paid"),
+        ("evt_2", NewBillingEvent::COMPARISON),
+        ("evt_3", "invoice.paid"),
+    ] {
+        let event = NewBillingEvent {
+            kind: kind.to_owned(),
+            ..event(id)
+        };
+        assert!(store.record_billing_event(&tenant, event).await.unwrap());
     }
     for id in ["evt_1", "evt_2"] {
         let outcome = EventOutcome {
@@ -219,9 +222,11 @@ async fn processed_events_are_forgotten(store: &dyn ServerStore) {
     let ignored = Some(BillingEventState::Ignored);
     let (found, _) = ids(ignored, PageRequest::first()).await;
     assert_eq!(found, ["evt_2", "evt_1"]);
-    let forget = |before| store.forget_billing_events(&tenant, before);
-    assert_eq!(forget(at(1)).await.unwrap(), 0);
-    assert_eq!(forget(at(2)).await.unwrap(), 2);
+    let forget = |before, comparisons| store.forget_billing_events(&tenant, before, comparisons);
+    assert_eq!(forget(at(1), at(1)).await.unwrap(), 0);
+    // Comparisons are kept for a shorter time.
+    assert_eq!(forget(at(1), at(2)).await.unwrap(), 1);
+    assert_eq!(forget(at(2), at(2)).await.unwrap(), 1);
     assert_eq!(ids(None, PageRequest::first()).await.0, ["evt_3"]);
 }
 

@@ -181,8 +181,14 @@ pub(super) async fn waiting_events(
 pub(super) async fn forget_events(
     db: &Transaction,
     before: DateTime<Utc>,
+    comparisons_before: DateTime<Utc>,
 ) -> Result<usize, ServerStoreError> {
-    let values: [&(dyn ToSql + Sync); 2] = [&db.tenant(), &millis(before)];
+    let values: [&(dyn ToSql + Sync); 4] = [
+        &db.tenant(),
+        &millis(before),
+        &millis(comparisons_before),
+        &NewBillingEvent::COMPARISON,
+    ];
     let deleted = db.execute(query!("billing_event_forget"), &values).await?;
     Ok(count(deleted))
 }

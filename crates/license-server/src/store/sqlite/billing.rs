@@ -200,9 +200,15 @@ pub(super) fn forget_events(
     db: &Connection,
     tenant: &TenantId,
     before: DateTime<Utc>,
+    comparisons_before: DateTime<Utc>,
 ) -> Result<usize, ServerStoreError> {
     let mut statement = db.prepare_cached(query!("billing_event_forget"))?;
-    Ok(statement.execute(params![tenant.as_str(), millis(before)])?)
+    Ok(statement.execute(params![
+        tenant.as_str(),
+        millis(before),
+        millis(comparisons_before),
+        NewBillingEvent::COMPARISON,
+    ])?)
 }
 
 /// Stores a subscription with its customer, unless another change came first.

@@ -119,8 +119,8 @@ async fn plans_are_stored_and_deleted_with_forms() {
         ]
     };
     let path = "/billing/plans";
-    let form = plan("price_pro", "pro", "3");
-    let stored = shop.dashboard.submit(&browser, path, &form).await;
+    let fields = plan("price_pro", "pro", "3");
+    let stored = shop.dashboard.submit(&browser, path, &fields).await;
     assert_eq!(stored.expect_redirect(), path);
     let page = shop.dashboard.open(&browser, path).await.expect(200);
     page.shows("price_pro");
@@ -163,8 +163,8 @@ async fn a_link_for_a_customer_is_shown_once() {
         ]
     };
     let path = "/billing/checkout";
-    let form = fields("price_team", "5");
-    let created = shop.dashboard.submit(&browser, path, &form).await;
+    let sent = fields("price_team", "5");
+    let created = shop.dashboard.submit(&browser, path, &sent).await;
     created.expect(200).shows(url);
     for (price, quantity) in [
         ("price_unknown", "5"),

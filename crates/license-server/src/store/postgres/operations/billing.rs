@@ -115,9 +115,10 @@ impl BillingStore for PostgresStore {
         &self,
         tenant: &TenantId,
         before: DateTime<Utc>,
+        comparisons_before: DateTime<Utc>,
     ) -> Result<usize, ServerStoreError> {
         let db = self.database.begin(tenant).await?;
-        let result = billing::forget_events(&db, before).await;
+        let result = billing::forget_events(&db, before, comparisons_before).await;
         db.end(result).await
     }
 

@@ -131,9 +131,10 @@ impl BillingStore for SqliteStore {
         &self,
         tenant: &TenantId,
         before: DateTime<Utc>,
+        comparisons_before: DateTime<Utc>,
     ) -> Result<usize, ServerStoreError> {
         self.write(tenant, move |batch, tenant| {
-            billing::forget_events(batch.db, tenant, before)
+            billing::forget_events(batch.db, tenant, before, comparisons_before)
         })
         .await
     }
