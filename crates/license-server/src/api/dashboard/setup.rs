@@ -44,9 +44,12 @@ struct TokenForm {
 
 async fn show(State(app): State<App>, StrictPath(secret): StrictPath<String>) -> PageReply {
     app.services().setup.check(&secret).await?;
-    Ok(html(
-        &account_page(&secret).with(account_form(&secret, "", "")),
-    ))
+    let token = Action::link(
+        "Create an API token instead",
+        format!("/setup/{secret}/token"),
+    );
+    let page = account_page().with(account_form(&secret, "", ""));
+    Ok(html(&page.with(vec![token])))
 }
 
 async fn create_account(
