@@ -37,7 +37,7 @@ permissions! {
     ReadLicenses "licenses:read"
         "List licenses, their machines and their activations, and download license files.",
     IssueLicenses "licenses:issue"
-        "Issue, renew and upgrade licenses, and install files that the vendor has signed.",
+        "Issue, renew, upgrade and reassign licenses, and install files that the vendor has signed.",
     RevokeLicenses "licenses:revoke" "Revoke, reinstate and remove licenses.",
     ReadLedger "ledger:read" "Verify, export and copy the ledger of a vendor's server.",
     ManageLedger "ledger:manage" "Import entries into the ledger of a vendor's server.",

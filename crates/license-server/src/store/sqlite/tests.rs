@@ -2,6 +2,7 @@ mod crash;
 mod deletion;
 mod opening;
 mod pools;
+mod search;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};

@@ -1,11 +1,12 @@
 //! The fields of orders, and what they mean.
 
-use std::collections::BTreeMap;
-
 use license_core::FeatureMatrix;
 use license_dashboard::{Field, Form, Kind};
 use serde::{Deserialize, Serialize};
 
+use super::order_fields::{
+    accept_loss, checked, content, counts, end, items, maintenance, number, quotas, text, tiers,
+};
 use crate::api::problem::Problem;
 use crate::services::{ContentChanges, IssueOrder, ReassignOrder, RenewOrder, UpgradeOrder};
 
@@ -188,10 +189,11 @@ impl OrderForm for IssueForm {
         let start = Field::new(Kind::Date, "not_before", "First day");
         let company = Field::text("company", "Short code of the company")
             .help("2 to 16 characters of A–Z and 0–9.");
+        let form = counts(form, &self.seats, &self.devices);
         let form = form
+            .group("Start and company")
             .field(start.value(&self.not_before).help("The default is today."))
             .field(company.value(&self.company));
-        let form = counts(form, &self.seats, &self.devices);
         let users = Field::new(Kind::Lines, "users", "Named users")
             .help("One in a line. Without names, every user may use the license.");
         let machines = Field::new(Kind::Lines, "machines", "Machines").help(
@@ -200,6 +202,7 @@ impl OrderForm for IssueForm {
         let activation = Field::new(Kind::Check, "activation", "Each machine must be activated");
         let offline = Field::new(Kind::Check, "offline", "Works without check-ins");
         let form = form
+            .group("Users and machines")
             .field(users.value(&self.users))
             .field(machines.value(&self.machines))
             .field(activation.value(checked(self.activation.is_some())))
@@ -218,7 +221,8 @@ impl OrderForm for IssueForm {
             "Request of the customer’s server",
         )
         .help("The file server.request. Without it, the license is for this server.");
-        form.field(maintenance(&self.maintenance_until))
+        form.group("Versions and the server of the customer")
+            .field(maintenance(&self.maintenance_until))
             .field(version.value(&self.max_version))
             .field(request.value(&self.server_request))
     }
@@ -240,7 +244,8 @@ impl OrderForm for RenewForm {
             maintenance_until: text(&self.maintenance_until),
             changes: change_fields!(self).changes()?,
             server_request: None,
-            accept_loss: self.accept_loss.is_some(),
+            // A preview shows the losses, and the order needs the consent.
+            accept_loss: dry_run || self.accept_loss.is_some(),
             dry_run,
         })
     }
@@ -253,9 +258,10 @@ impl OrderForm for RenewForm {
             &self.days,
             self.perpetual.is_some(),
         );
-        let form = form.field(maintenance(&self.maintenance_until));
-        let form = change_fields!(self).fields(form, matrix);
-        form.field(accept_loss(self.accept_loss.is_some()))
+        let form = form
+            .field(maintenance(&self.maintenance_until))
+            .field(accept_loss(self.accept_loss.is_some()));
+        change_fields!(self).fields(form, matrix)
     }
 }
 
@@ -273,19 +279,21 @@ impl OrderForm for UpgradeForm {
             changes: change_fields!(self).changes()?,
             reissue: self.reissue.is_some(),
             server_request: None,
-            accept_loss: self.accept_loss.is_some(),
+            // A preview shows the losses, and the order needs the consent.
+            accept_loss: dry_run || self.accept_loss.is_some(),
             dry_run,
         })
     }
 
     fn fields(&self, form: Form, matrix: &FeatureMatrix) -> Form {
         let tier = Field::new(Kind::Choice(tiers(matrix, true)), "tier", "Tier");
-        let form = form.field(tier.value(&self.tier));
-        let form = change_fields!(self).fields(form, matrix);
         let reissue = Field::new(Kind::Check, "reissue", "Issue again without changes")
             .help("Such as with the current key of this server.");
-        form.field(reissue.value(checked(self.reissue.is_some())))
+        let form = form
+            .field(tier.value(&self.tier))
             .field(accept_loss(self.accept_loss.is_some()))
+            .field(reissue.value(checked(self.reissue.is_some())));
+        change_fields!(self).fields(form, matrix)
     }
 }
 
@@ -330,123 +338,18 @@ impl ChangeFields<'_> {
     }
 
     fn fields(&self, form: Form, matrix: &FeatureMatrix) -> Form {
+        let refresh = Field::new(Kind::Check, "refresh", "Add what the tier has now")
+            .help("The license then also gets what was added to the tier since it was issued.");
         let form = counts(form, self.seats, self.devices);
-        let form = content(
+        let form = form.field(refresh.value(checked(self.refresh)));
+        content(
             form,
             matrix,
             self.quotas,
             self.add_features,
             self.remove_features,
-        );
-        let refresh = Field::new(Kind::Check, "refresh", "Add what the tier has now")
-            .help("The license then also gets what was added to the tier since it was issued.");
-        form.field(refresh.value(checked(self.refresh)))
+        )
     }
-}
-
-/// Adds the fields for the end of a license.
-fn end(form: Form, name: &'static str, until: &str, days: &str, perpetual: bool) -> Form {
-    let until = Field::new(Kind::Date, name, "Last day").value(until);
-    let days = Field::new(Kind::Number, "days", "Or: length in days").value(days);
-    let perpetual =
-        Field::new(Kind::Check, "perpetual", "Or: never ends").value(checked(perpetual));
-    form.field(until.help("State exactly one end."))
-        .field(days)
-        .field(perpetual)
-}
-
-fn counts(form: Form, seats: &str, machines: &str) -> Form {
-    let seats = Field::new(Kind::Number, "seats", "Seats").value(seats);
-    let devices = Field::new(Kind::Number, "devices", "Machines that can be activated");
-    form.field(seats).field(devices.value(machines))
-}
-
-/// Adds the fields for features and quotas that differ from the tier.
-fn content(form: Form, matrix: &FeatureMatrix, quotas: &str, add: &str, remove: &str) -> Form {
-    let names: Vec<_> = matrix.quotas().collect();
-    let limits = Field::new(Kind::Lines, "quotas", "Quotas").help(format!(
-        "One in a line, such as name=100 or name=unlimited. The product has: {}.",
-        names.join(", ")
-    ));
-    let features = matrix.features();
-    let names: Vec<_> = features.iter().map(|(name, _)| *name).collect();
-    let added = Field::new(Kind::Lines, "add_features", "Additional features");
-    let added = added.help(format!(
-        "One in a line. The product has: {}.",
-        names.join(", ")
-    ));
-    let removed = Field::new(Kind::Lines, "remove_features", "Features to leave out");
-    form.field(limits.value(quotas))
-        .field(added.value(add))
-        .field(removed.value(remove))
-}
-
-fn maintenance(value: &str) -> Field {
-    let field = Field::new(Kind::Date, "maintenance_until", "Maintenance through");
-    field
-        .value(value)
-        .help("The last build date that the license covers.")
-}
-
-fn accept_loss(is_accepted: bool) -> Field {
-    let label = "The customer may lose what the preview lists";
-    Field::new(Kind::Check, "accept_loss", label).value(checked(is_accepted))
-}
-
-fn tiers(matrix: &FeatureMatrix, may_stay: bool) -> Vec<(String, String)> {
-    let stay = may_stay.then(|| (String::new(), "As it is".to_owned()));
-    let tiers = matrix.tiers().iter().map(|tier| {
-        let name = tier.name().to_string();
-        (name.clone(), name)
-    });
-    stay.into_iter().chain(tiers).collect()
-}
-
-const fn checked(is_checked: bool) -> &'static str {
-    if is_checked { "true" } else { "" }
-}
-
-/// Returns a text, unless the field is empty.
-fn text(value: &str) -> Option<String> {
-    let value = value.trim();
-    (!value.is_empty()).then(|| value.to_owned())
-}
-
-/// Returns the items of a field: one in a line, or separated by commas.
-fn items(value: &str) -> Vec<String> {
-    let items = value.split(['\n', ',']).map(str::trim);
-    let items = items.filter(|item| !item.is_empty());
-    items.map(str::to_owned).collect()
-}
-
-/// Returns a number, unless the field is empty.
-fn number(name: &str, value: &str) -> Result<Option<u32>, Problem> {
-    let Some(value) = text(value) else {
-        return Ok(None);
-    };
-    value.parse().map(Some).map_err(|_| {
-        Problem::malformed(format!(
-            "{name}: expected a whole number, found another text"
-        ))
-    })
-}
-
-/// Returns quotas: `name=number` or `name=unlimited` in each line.
-fn quotas(value: &str) -> Result<BTreeMap<String, i64>, Problem> {
-    let mut quotas = BTreeMap::new();
-    for item in items(value) {
-        let refused =
-            || Problem::malformed("quotas: expected name=number or name=unlimited in each line");
-        let (name, limit) = item.split_once('=').ok_or_else(refused)?;
-        let limit = match limit.trim() {
-            "unlimited" => -1,
-            limit => limit.parse().map_err(|_| refused())?,
-        };
-        if quotas.insert(name.trim().to_owned(), limit).is_some() {
-            return Err(Problem::malformed("quotas: a name has two limits"));
-        }
-    }
-    Ok(quotas)
 }
 
 #[cfg(test)]
