@@ -25,7 +25,9 @@ pub(super) struct IssueForm {
     seats: String,
     devices: String,
     quotas: String,
+    #[serde(rename = "add_features[]")]
     add_features: String,
+    #[serde(rename = "remove_features[]")]
     remove_features: String,
     users: String,
     machines: String,
@@ -48,7 +50,9 @@ pub(super) struct RenewForm {
     seats: String,
     devices: String,
     quotas: String,
+    #[serde(rename = "add_features[]")]
     add_features: String,
+    #[serde(rename = "remove_features[]")]
     remove_features: String,
     refresh: Option<String>,
     accept_loss: Option<String>,
@@ -63,7 +67,9 @@ pub(super) struct UpgradeForm {
     seats: String,
     devices: String,
     quotas: String,
+    #[serde(rename = "add_features[]")]
     add_features: String,
+    #[serde(rename = "remove_features[]")]
     remove_features: String,
     refresh: Option<String>,
     reissue: Option<String>,
