@@ -1,7 +1,8 @@
 """Runs localstripe on a free port of the loopback interface, and prints its URL.
 
-localstripe has no webhook endpoints, Checkout, customer portal, disputes and pauses. This script
-adds them with the answers that Stripe documents, so that each command of `docs/billing.md` runs.
+localstripe has no webhook endpoints, Checkout, customer portal, disputes, pauses and meter events.
+This script adds them with the answers that Stripe documents, so that each command of
+`docs/billing.md` runs.
 """
 
 import asyncio
@@ -110,6 +111,28 @@ async def pause(request):
     return json_reply(subscription._export())
 
 
+async def meter_event(request):
+    """Counts an amount once by its identifier, as Stripe does. Answers can be held back."""
+    data = await form(request)
+    identifier = data["identifier"]
+    requests.append(identifier)
+    meter_events.setdefault(identifier, dict(data))
+    if held["count"] > 0:
+        held["count"] -= 1
+        await asyncio.sleep(3600)
+    return json_reply({"object": "billing.meter_event", "livemode": False, **data})
+
+
+async def recorded_meter_events(request):
+    return json_reply({"events": list(meter_events.values()), "requests": requests})
+
+
+async def hold_meter_events(request):
+    """Lets the next requests wait for their answer, after their amounts are counted."""
+    held["count"] = int((await form(request))["count"])
+    return json_reply(held)
+
+
 class Exported:
     """An object that localstripe does not have, for an event."""
 
@@ -130,6 +153,7 @@ def end_with_the_test():
 
 
 disputes = {}
+meter_events, requests, held = {}, [], {"count": 0}
 
 
 async def main():
@@ -141,6 +165,9 @@ async def main():
     router.add_post("/v1/checkout/sessions", checkout)
     router.add_post("/v1/billing_portal/sessions", portal)
     router.add_get("/v1/disputes/{id}", retrieve_dispute)
+    router.add_post("/v1/billing/meter_events", meter_event)
+    router.add_get("/_config/meter_events", recorded_meter_events)
+    router.add_post("/_config/meter_events/hold", hold_meter_events)
     router.add_post("/_config/disputes/{charge}", dispute)
     router.add_post("/_config/subscriptions/{id}", pause)
     runner = web.AppRunner(server.app)

@@ -2,6 +2,7 @@
 
 mod account;
 mod activations;
+mod anomalies;
 mod audit;
 mod billing;
 mod body;
@@ -23,6 +24,7 @@ mod licenses;
 mod live;
 mod login;
 mod members;
+mod metering;
 mod named_users;
 mod numbers;
 mod observe;
@@ -44,6 +46,7 @@ mod rate;
 mod registrations;
 mod revocations;
 mod router;
+mod routes;
 mod seat_history;
 mod seats;
 mod sessions;
@@ -63,7 +66,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::config::Limits;
+use crate::config::{Limits, ShownSetting};
 use crate::domain::Refusal;
 use crate::login::LoginVerifier;
 use crate::metrics::Metrics;
@@ -113,6 +116,8 @@ pub(crate) struct AppSettings {
     pub(crate) allowed_networks: Vec<Network>,
     /// The SHA-256 of the token that clients of seats send.
     pub(crate) enrollment_token: Option<[u8; 32]>,
+    /// The settings in effect, for the page of settings.
+    pub(crate) shown: Vec<ShownSetting>,
 }
 
 impl App {
@@ -169,6 +174,11 @@ impl App {
 
     fn trusted_proxies(&self) -> &[Network] {
         &self.0.settings.trusted_proxies
+    }
+
+    /// Returns the settings in effect, as people see them.
+    fn shown_settings(&self) -> &[ShownSetting] {
+        &self.0.settings.shown
     }
 
     fn enrollment_token(&self) -> Option<&[u8; 32]> {

@@ -4,6 +4,7 @@ mod account;
 mod audit;
 mod billing;
 mod files;
+mod metering;
 mod token;
 mod user;
 
@@ -17,6 +18,7 @@ pub(crate) use account::AccountCommand;
 pub(crate) use audit::{AuditCommand, AuditExport, AuditVerify};
 pub(crate) use billing::{BillingCommand, PlanArgs};
 pub(crate) use files::{Backup, Init, Install, Migrate};
+pub(crate) use metering::MeteringCommand;
 pub(crate) use token::TokenCommand;
 pub(crate) use user::UserCommand;
 
@@ -108,6 +110,15 @@ LICENSE_SERVER_PEER_RATE, and a member of license-server.toml such as peer_rate:
   idle_timeout              seconds that a connection may be idle
   shutdown_timeout          seconds for open requests when the server stops
   telemetry_days            days for which telemetry is kept; 0 accepts none
+  meters_file               file with the meters of the product
+  metering_grace_hours      hours after the end of a period in which reports
+                            still belong to it
+  anomaly_machines          new machines of a license in a day that are an
+                            anomaly, besides its seats, or off
+  anomaly_networks          networks of a license in a day that are an anomaly,
+                            or off
+  telemetry_group           smallest number of installations that telemetry
+                            shows together
   webhook_networks          networks that webhooks may reach besides public
                             addresses
   webhook_http              on, or off if webhooks need https in these networks
@@ -142,7 +153,9 @@ pub(crate) const COMMAND_GROUPS: [CommandGroup; 4] = [
     },
     CommandGroup {
         heading: "Administer a server",
-        commands: &["account", "token", "user", "billing", "audit", "openapi"],
+        commands: &[
+            "account", "token", "user", "metering", "billing", "audit", "openapi",
+        ],
     },
     CommandGroup {
         heading: "Help",
@@ -180,6 +193,9 @@ pub(crate) enum Command {
     /// Assign users to licenses, list them and end their assignments
     #[command(subcommand)]
     User(UserCommand),
+    /// Show and export what customers use
+    #[command(subcommand)]
+    Metering(MeteringCommand),
     /// State what prices of the payment provider buy, and list and compare subscriptions
     #[command(subcommand)]
     Billing(BillingCommand),
@@ -353,6 +369,21 @@ setting_args! {
     /// Days for which telemetry is kept; 0 accepts none
     #[arg(hide = true)]
     telemetry_days: "DAYS";
+    /// File with the meters of the product
+    #[arg(hide = true)]
+    meters_file: "FILE";
+    /// Hours after the end of a period in which reports still belong to it
+    #[arg(hide = true)]
+    metering_grace_hours: "HOURS";
+    /// New machines of a license in a day that are an anomaly, or off
+    #[arg(hide = true)]
+    anomaly_machines: "NUMBER";
+    /// Networks of a license in a day that are an anomaly, or off
+    #[arg(hide = true)]
+    anomaly_networks: "NUMBER";
+    /// Smallest number of installations that telemetry shows together
+    #[arg(hide = true)]
+    telemetry_group: "NUMBER";
     /// Networks that webhooks may reach besides public addresses
     #[arg(hide = true)]
     webhook_networks: "NETWORKS";

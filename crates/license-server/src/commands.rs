@@ -8,6 +8,7 @@ mod check_config;
 mod database;
 mod init;
 mod install;
+mod metering;
 mod migrate;
 mod opened;
 mod people;
@@ -61,7 +62,7 @@ fn run_configured(
     match command {
         Command::CheckConfig => check_config::run(settings, config, terminal),
         Command::Init(arguments) => init::run(&arguments, &config?, terminal),
-        Command::Run => run::run(config?, terminal),
+        Command::Run => run::run(config?, settings.shown(), terminal),
         Command::Status => status::run(&config?, terminal),
         Command::Migrate(arguments) => migrate::run(&arguments, &config?, terminal),
         Command::Backup(arguments) => backup::run(&arguments, &config?, terminal),
@@ -70,6 +71,7 @@ fn run_configured(
         Command::Audit(command) => audit::run(&command, config, terminal),
         Command::Billing(command) => billing::run(&command, &config?, terminal),
         Command::Token(command) => token::run(&command, &config?, terminal),
+        Command::Metering(command) => metering::run(&command, &config?, terminal),
         Command::User(command) => user::run(&command, &config?, terminal),
         Command::Openapi(_) | Command::Description(_) => Ok(()),
     }

@@ -3,6 +3,7 @@
 mod billing;
 mod file;
 mod mail;
+mod metering;
 mod reader;
 mod service;
 mod setting;
@@ -20,9 +21,10 @@ use crate::network::{DestinationPolicy, Network};
 
 pub(crate) use billing::BillingConfig;
 pub(crate) use mail::{AccountConfig, MailConfig, MailServer};
+pub(crate) use metering::MeteringConfig;
 use reader::{Reader, log_filter, log_format, public_url, server_name};
-pub(crate) use service::{ServiceConfig, private_text, without_password};
-pub(crate) use setting::{SETTINGS, Setting};
+pub(crate) use service::{ServiceConfig, private_text};
+pub(crate) use setting::{SETTINGS, ShownSetting, shown_origin};
 pub(crate) use settings::Settings;
 
 /// The configuration of the server.
@@ -60,6 +62,8 @@ pub(crate) struct Config {
     pub(crate) accounts: AccountConfig,
     /// The number of days for which telemetry is kept. 0: none is accepted.
     pub(crate) telemetry_days: u32,
+    /// The meters, and the thresholds of anomalies.
+    pub(crate) metering: MeteringConfig,
     /// The addresses to which webhooks may lead.
     pub(crate) webhooks: DestinationPolicy,
     /// The file with the authorities of the certificates of webhooks.
@@ -206,6 +210,7 @@ impl Config {
             mail: reader.mail()?,
             accounts: reader.accounts()?,
             telemetry_days: reader.telemetry_days()?,
+            metering: reader.metering()?,
             webhooks: DestinationPolicy {
                 networks: reader.networks("webhook_networks")?,
                 allows_http: reader.switch("webhook_http")?,
@@ -281,6 +286,7 @@ pub(crate) fn files(config: &Config) -> Vec<(&'static str, &Path)> {
         ("pkcs11_module", token.map_or(&None, |key| &key.module)),
         ("trust", &config.trust),
         ("product_file", &config.product_file),
+        ("meters_file", &config.metering.file),
         ("enrollment_token_file", &config.enrollment_token_file),
         ("webhook_ca_file", &config.webhook_ca_file),
         ("login_keys", login.map_or(&None, |login| &login.keys)),

@@ -3,6 +3,7 @@
 mod account;
 mod activation;
 mod actor;
+mod anomaly;
 mod api_token;
 mod audit;
 mod billing;
@@ -18,6 +19,7 @@ mod license;
 mod license_search;
 mod machine;
 mod member;
+mod metering;
 mod money;
 mod named_user;
 mod node;
@@ -42,6 +44,7 @@ pub use account::{
 };
 pub use activation::{ActivationRecord, ActivationState};
 pub use actor::Actor;
+pub use anomaly::{Anomaly, AnomalyFollowUp, AnomalyKind, AnomalyReport, AnomalyState};
 pub use api_token::{ApiToken, Scope, Scopes, SecretDigest};
 pub use audit::{
     AuditCheckpoint, AuditEntry, AuditFault, AuditFilter, AuditLine, AuditLineError, AuditReport,
@@ -75,6 +78,11 @@ pub use member::{
     DeletionOutcome, Invitation, JoinOutcome, Member, MemberOutcome, Membership, TenantDeletion,
     may_delete, may_give,
 };
+pub use metering::{
+    BilledCustomer, FactKind, FactReceipt, Meter, MeterFileError, MeterSet, MeterSource,
+    MeteredCustomer, NewSending, OveragePolicy, PeriodAnchor, SendingResult, SendingState,
+    UsageDay, UsageFact, UsageNotice, UsagePeriod, UsageSending, UsageSettlement, UsageTotal,
+};
 pub use money::{Currency, Money};
 pub use named_user::{
     AssignOutcome, Assigning, MAX_NAMED_USERS, NamedUser, NamedUserKey, NamedUserTerms,
@@ -94,8 +102,8 @@ pub use session::{EndedSessions, MAX_USER_AGENT, SignInSession, SignedIn};
 pub use sign_in::{KnownPerson, ProviderOutcome, ProviderSignIn, SignInPlan};
 pub use signed_list::{RevocationRecord, StatementRecord};
 pub use telemetry::{
-    TelemetryDeletion, TelemetryOutcome, TelemetryRange, TelemetryRecord, TelemetryRow,
-    TelemetrySize,
+    TelemetryDeletion, TelemetryDimension, TelemetryOutcome, TelemetryRange, TelemetryRecord,
+    TelemetryRow, TelemetryShare, TelemetrySize,
 };
 pub use tenant::TenantId;
 pub use text::is_unsafe;

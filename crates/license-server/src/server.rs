@@ -104,6 +104,10 @@ impl RunningServer {
             Arc::clone(self.tenants.own()),
             self.stopping.subscribe(),
         ));
+        let sendings = tokio::spawn(sendings(
+            Arc::clone(self.tenants.own()),
+            self.stopping.subscribe(),
+        ));
         let billing = tokio::spawn(billing(
             Arc::clone(self.tenants.own()),
             Arc::clone(&self.metrics),
@@ -139,6 +143,9 @@ impl RunningServer {
         }
         if let Err(error) = copies.await {
             error!(%error, "the copies of the ledger failed");
+        }
+        if let Err(error) = sendings.await {
+            error!(%error, "the amounts for the billing provider failed");
         }
         if let Err(error) = billing.await {
             error!(%error, "the work for billing failed");
@@ -298,6 +305,22 @@ async fn copies(services: Arc<Services>, mut stopping: watch::Receiver<bool>) {
             _ = ticks.tick() => {
                 if let Err(refusal) = services.copy_ledger().await {
                     warn!(code = refusal.code, detail = refusal.detail, "the ledger is copied later");
+                }
+            }
+            () = stopped(&mut stopping) => return,
+        }
+    }
+}
+
+/// Sends amounts to the billing provider every two seconds until the server stops.
+async fn sendings(services: Arc<Services>, mut stopping: watch::Receiver<bool>) {
+    let mut ticks = interval(Duration::from_secs(2));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {
+                if let Err(refusal) = services.outbox.send().await {
+                    warn!(code = refusal.code, detail = refusal.detail, "amounts are sent later");
                 }
             }
             () = stopped(&mut stopping) => return,

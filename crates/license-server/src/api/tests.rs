@@ -24,13 +24,14 @@ use tower::ServiceExt;
 
 use super::{App, AppSettings, router};
 use crate::clock::ManualClock;
-use crate::config::Limits;
+use crate::config::{Limits, Settings};
 use crate::domain::{Actor, ApiToken, NewAuditEntry, Scopes, SecretDigest, TenantId};
 use crate::login::LoginVerifier;
 use crate::metrics::Metrics;
 use crate::oidc::OidcService;
+use crate::services::tests::metering::meters;
 use crate::services::tests::{at, config, people};
-use crate::services::{BillingSetup, PeopleTools, ServerRole, TenantServices};
+use crate::services::{BillingSetup, MeteringSettings, PeopleTools, ServerRole, TenantServices};
 use crate::store::ServerStore;
 use crate::store::sqlite::SqliteStore;
 
@@ -128,6 +129,10 @@ impl TestApi {
         let mut config = config(Arc::clone(&store), clock);
         config.role = role;
         config.people = people;
+        config.metering = Arc::new(MeteringSettings {
+            meters: meters(),
+            ..MeteringSettings::default()
+        });
         config.billing = billing;
         let tenants = TenantServices::open(config).await.unwrap();
         let second = Duration::from_secs(1);
@@ -146,6 +151,7 @@ impl TestApi {
             trusted_proxies: Vec::new(),
             allowed_networks: Vec::new(),
             enrollment_token: None,
+            shown: Settings::default().shown(),
         };
         let (stopping, stops) = watch::channel(false);
         let metrics = Arc::new(Metrics::new().unwrap());

@@ -13,8 +13,8 @@ use crate::domain::{
 /// trail, events, and requests that may be repeated.
 #[async_trait]
 pub trait AdministrationStore: Send + Sync {
-    /// Replaces the secret of the one-time link, unless an API token exists. Returns whether the
-    /// secret was stored.
+    /// Replaces the secret of the one-time link, unless an API token or an owner exists. Returns
+    /// whether the secret was stored.
     async fn begin_setup(
         &self,
         tenant: &TenantId,
@@ -91,6 +91,13 @@ pub trait AdministrationStore: Send + Sync {
     /// Returns events of seats and of audited changes, the oldest first. The page always has a
     /// cursor, from which a caller can continue to poll.
     async fn events(
+        &self,
+        tenant: &TenantId,
+        page: &PageRequest,
+    ) -> Result<Page<EventRecord>, ServerStoreError>;
+
+    /// Returns events, the newest first.
+    async fn newest_events(
         &self,
         tenant: &TenantId,
         page: &PageRequest,

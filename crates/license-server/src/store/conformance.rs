@@ -2,6 +2,7 @@
 
 mod acquires;
 mod administration;
+mod anomalies;
 mod audit;
 mod billing;
 mod deletion;
@@ -11,6 +12,7 @@ mod identities;
 mod ledger;
 mod license_search;
 mod licenses;
+mod metering;
 mod named_users;
 mod people;
 mod replay;
@@ -54,5 +56,7 @@ pub(super) async fn check(store: &dyn ServerStore) {
     webhooks::check(store).await;
     deliveries::check(store).await;
     billing::check(store).await;
+    metering::check(store).await;
+    anomalies::check(store).await;
     deletion::check(store).await;
 }

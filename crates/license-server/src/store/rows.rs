@@ -1,7 +1,7 @@
 //! Rows of tables on their way from one database to another.
 
 /// The tables with the rows of a tenant. A table follows those to which its rows refer.
-pub(super) const TABLES: [&str; 44] = [
+pub(super) const TABLES: [&str; 51] = [
     "tenants",
     "licenses",
     "superseded_licenses",
@@ -46,6 +46,13 @@ pub(super) const TABLES: [&str; 44] = [
     "billing_subscriptions",
     "billing_events",
     "billing_marks",
+    "usage_facts",
+    "usage_customers",
+    "usage_totals",
+    "usage_sendings",
+    "usage_notices",
+    "usage_cursors",
+    "anomalies",
 ];
 
 /// The tables of accounts, which belong to no tenant. They move before the rows of tenants, because

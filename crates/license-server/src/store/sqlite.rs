@@ -1,6 +1,7 @@
 //! The store in a SQLite database.
 
 mod accounts;
+mod anomalies;
 mod audit;
 mod backup;
 mod billing;
@@ -17,6 +18,7 @@ mod links;
 mod location;
 mod machines;
 mod members;
+mod metering;
 mod moves;
 mod named_users;
 mod operations;
@@ -27,6 +29,7 @@ mod requests;
 mod schema;
 mod seat_history;
 mod seat_rows;
+mod sendings;
 mod sessions;
 mod telemetry;
 mod tokens;

@@ -17,14 +17,14 @@ use super::operator::Operator;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The script that runs localstripe, in a process of its own. It ends with its standard input.
-struct Localstripe {
+pub(super) struct Localstripe {
     child: Child,
-    url: String,
+    pub(super) url: String,
 }
 
 impl Localstripe {
     /// Starts localstripe. Prints a message and returns `None` if it is not installed.
-    fn start() -> Option<Self> {
+    pub(super) fn start() -> Option<Self> {
         let script = programs::workspace().join("tests/interop/stripe.py");
         let mut command = Command::new(tools::localstripe()?.program());
         command.arg(script).stdin(Stdio::piped());
@@ -50,14 +50,14 @@ impl Drop for Localstripe {
 }
 
 /// A vendor who follows the guide.
-struct Shop {
-    operator: Operator,
+pub(super) struct Shop {
+    pub(super) operator: Operator,
     guide: Guide,
-    url: String,
+    pub(super) url: String,
 }
 
 impl Shop {
-    fn new(stripe: &Localstripe) -> Self {
+    pub(super) fn new(stripe: &Localstripe) -> Self {
         let mut operator = Operator::new();
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", free.local_addr().unwrap());
@@ -75,7 +75,7 @@ impl Shop {
     }
 
     /// Returns the block of a section that contains a text.
-    fn block(&self, section: &str, part: &str) -> String {
+    pub(super) fn block(&self, section: &str, part: &str) -> String {
         let blocks = self.guide.all_blocks(section).into_iter();
         let mut found = blocks.filter(|block| block.contains(part));
         let block = found.next().unwrap_or_else(|| panic!("{section}: {part}"));
@@ -83,11 +83,11 @@ impl Shop {
         block
     }
 
-    fn run(&self, section: &str, part: &str) -> String {
+    pub(super) fn run(&self, section: &str, part: &str) -> String {
         self.operator.run(&self.block(section, part))
     }
 
-    fn start(&self, stripe: &Localstripe) -> Server {
+    pub(super) fn start(&self, stripe: &Localstripe) -> Server {
         let address = self.url.strip_prefix("http://").unwrap();
         let block = self.block("Set up Stripe in test mode", "license-server run");
         let mut options = block.trim().split(' ').skip(2).collect::<Vec<_>>();
@@ -99,7 +99,7 @@ impl Shop {
 
     /// Waits until the subscription fulfills a condition, and returns it.
     #[track_caller]
-    fn wait(&self, what: &str, condition: impl Fn(&Value) -> bool) -> Value {
+    pub(super) fn wait(&self, what: &str, condition: impl Fn(&Value) -> bool) -> Value {
         let start = Instant::now();
         loop {
             let list = "license-server billing subscriptions --json --config license-server.toml";
@@ -115,32 +115,31 @@ impl Shop {
     }
 }
 
-const SETUP: &str = "Set up Stripe in test mode";
-const SELL: &str = "Sell a license";
+pub(super) const SETUP: &str = "Set up Stripe in test mode";
+pub(super) const SELL: &str = "Sell a license";
 const CHANGE: &str = "Change and end a subscription";
 
-#[test]
-fn the_guide_of_billing_leads_from_a_key_to_a_license_and_to_its_end() {
-    let (Some(_), Some(stripe)) = (tools::curl(), Localstripe::start()) else {
-        return;
-    };
-    let mut shop = Shop::new(&stripe);
+/// Follows the first section of the guide, on a server with these meters. Returns the shop, the
+/// secret of the webhook and the server.
+pub(super) fn open_shop(stripe: &Localstripe, meters: &str) -> (Shop, String, Server) {
+    let mut shop = Shop::new(stripe);
     shop.run(SETUP, ">stripe.key");
     shop.run(SETUP, "/v1/plans");
     shop.run(SETUP, "/v1/webhook_endpoints");
     let secret = shop.operator.scratch.read("stripe.secret");
     assert!(secret.starts_with("whsec_"), "{secret}");
-    let settings = shop.block(SETUP, "stripe_key_file = ");
+    let own = shop.block(SETUP, "stripe_key_file = ");
     let settings = format!(
-        "{settings}stripe_api_url = \"{}\"\nmetrics_listen = \"off\"\n",
+        "{own}meters_file = \"meters.toml\"\nstripe_api_url = \"{}\"\nmetrics_listen = \"off\"\n",
         stripe.url
     );
     let scratch = &shop.operator.scratch;
     scratch.write_private("license-server.toml", &settings);
+    scratch.write("meters.toml", meters);
     let checked = shop.run(SETUP, "check-config");
     assert!(checked.contains("stripe_key_file"), "{checked}");
     assert!(!checked.contains("sk_test_"), "{checked}");
-    let server = shop.start(&stripe);
+    let server = shop.start(stripe);
     let plans = shop.run(SETUP, "billing plan team-monthly");
     assert!(plans.contains("a TEAM license, 1 seat a unit"), "{plans}");
     let create = "license-server token create --name billing --scope billing \
@@ -148,7 +147,15 @@ fn the_guide_of_billing_leads_from_a_key_to_a_license_and_to_its_end() {
     let token = shop.operator.run(create);
     let token = token.lines().find(|line| line.starts_with("lsv_"));
     shop.operator.set("TOKEN", token.unwrap());
+    (shop, secret, server)
+}
 
+#[test]
+fn the_guide_of_billing_leads_from_a_key_to_a_license_and_to_its_end() {
+    let (Some(_), Some(stripe)) = (tools::curl(), Localstripe::start()) else {
+        return;
+    };
+    let (shop, secret, server) = open_shop(&stripe, "");
     let page = shop.run(SELL, "/billing/checkout");
     assert!(
         page.contains("https://checkout.stripe.com/c/pay/"),

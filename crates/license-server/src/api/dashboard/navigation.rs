@@ -32,13 +32,52 @@ const fn entry(label: &'static str, href: &'static str, needs: Option<P>) -> Ent
 
 /// The navigation of a person with all permissions.
 const GROUPS: &[(&str, &[Entry])] = &[
-    ("Use", &[entry("Overview", "/", None)]),
+    (
+        "Use",
+        &[
+            entry("Overview", "/", None),
+            entry("Seats", "/seats", Some(P::ReadSeats)),
+            entry("Usage", "/usage", Some(P::ReadUsage)),
+            entry("Seat planning", "/seat-planning", Some(P::ReadSeats)),
+            entry("Metering", "/metering", Some(P::ReadUsage)),
+        ],
+    ),
     (
         "Licenses",
-        &[Entry {
-            servers: Servers::Vendor,
-            ..entry("Billing", "/billing", Some(P::ReadBilling))
-        }],
+        &[
+            entry("Licenses", "/licenses", Some(P::ReadLicenses)),
+            entry("Machines", "/machines", Some(P::ReadLicenses)),
+            Entry {
+                servers: Servers::Vendor,
+                ..entry("Ledger", "/ledger", Some(P::ReadLedger))
+            },
+            entry("Anomalies", "/anomalies", Some(P::ReadLicenses)),
+            Entry {
+                servers: Servers::Vendor,
+                ..entry("Billing", "/billing", Some(P::ReadBilling))
+            },
+            Entry {
+                servers: Servers::Vendor,
+                ..entry("Billed usage", "/billing-amounts", Some(P::ReadBilling))
+            },
+        ],
+    ),
+    (
+        "Organization",
+        &[
+            entry("People", "/people", Some(P::ReadPeople)),
+            entry("Groups", "/groups", Some(P::ReadPeople)),
+            entry("Audit trail", "/audit", Some(P::ReadAudit)),
+            entry("Events", "/events", Some(P::ReadAudit)),
+            entry("Webhooks", "/webhooks", Some(P::ReadWebhooks)),
+            entry("API tokens", "/tokens", Some(P::ReadTokens)),
+            entry(
+                "Identity providers",
+                "/identity-providers",
+                Some(P::ReadSettings),
+            ),
+            entry("Settings", "/settings", Some(P::ReadSettings)),
+        ],
     ),
 ];
 
@@ -107,6 +146,19 @@ mod tests {
                     entry.href
                 );
             }
+        }
+    }
+
+    #[test]
+    fn the_guide_names_each_page_with_its_permission() {
+        let guide = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/server.md");
+        let guide = std::fs::read_to_string(guide).unwrap();
+        for entry in GROUPS.iter().flat_map(|(_, entries)| *entries) {
+            let start = format!("| {} |", entry.label);
+            let needed = entry.needs.map(|needed| format!("`{needed}`"));
+            let end = format!("| {} |", needed.as_deref().unwrap_or("none"));
+            let is_row = |line: &str| line.starts_with(&start) && line.ends_with(&end);
+            assert!(guide.lines().any(is_row), "{start} … {end}");
         }
     }
 }

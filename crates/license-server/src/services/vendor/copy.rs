@@ -7,7 +7,8 @@
 use std::sync::{Arc, PoisonError};
 
 use license_core::claims::Status;
-use license_core::{Unverified, with_causes};
+use license_core::usage::{UsageEntry, UsageHash};
+use license_core::{LicenseId, Unverified, with_causes};
 use license_issuer::ledger::sqlite::SqliteLedger;
 use license_issuer::ledger::{LedgerEntry, LedgerEntryKind, LedgerReader};
 use license_issuer::records::{ISSUED_BY, ISSUED_FROM};
@@ -16,8 +17,11 @@ use serde_json::{Value, json};
 use super::ledger::{LedgerVersion, VendorLedger};
 use super::lists;
 use super::refusals::ledger_refused;
-use crate::domain::{Actor, LedgerCopy, LedgerPosition, LicenseRecord, NewAuditEntry, Refusal};
+use crate::domain::{
+    Actor, LedgerCopy, LedgerPosition, LicenseRecord, NewAuditEntry, Refusal, UsageFact,
+};
 use crate::services::licenses;
+use crate::services::metering;
 use crate::services::site::Site;
 
 /// The number of entries that are copied in one transaction.
@@ -179,6 +183,7 @@ impl Copier<'_> {
         let mut copy = LedgerCopy {
             licenses: Vec::new(),
             audits: Vec::new(),
+            facts: self.facts(&chunk.entries).await?,
             position,
         };
         let mut statements = 0;
@@ -223,6 +228,30 @@ impl Copier<'_> {
             site.reload().await?;
         }
         Ok(has_changed)
+    }
+
+    /// Returns what entries record about usage. `keygen` records imported reports and activations.
+    async fn facts(&self, entries: &[LedgerEntry]) -> Result<Vec<UsageFact>, Refusal> {
+        if self.site.metering.meters.is_empty() {
+            return Ok(Vec::new());
+        }
+        let start = self.site.metering_start().await?;
+        let days = metering::recorded_days(start, self.site.wall());
+        let facts = entries
+            .iter()
+            .flat_map(|entry| match LedgerEntryKind::parse(&entry.kind) {
+                Some(LedgerEntryKind::Usage) => {
+                    let hash = UsageHash::from_entry(&entry.artifact);
+                    let usage = UsageEntry::parse(&entry.artifact);
+                    usage.map_or_else(
+                        |_| Vec::new(),
+                        |usage| metering::of_entry(&usage, hash, &days),
+                    )
+                }
+                Some(LedgerEntryKind::Activation) => activation(entry).into_iter().collect(),
+                _ => Vec::new(),
+            });
+        Ok(facts.filter(|fact| days.contains(&fact.day)).collect())
     }
 
     /// Returns the record of a recorded license, unless it is for another product or does not
@@ -288,4 +317,11 @@ impl Copier<'_> {
         let audit = || self.site.audit(&actor, action, subject, details);
         self.is_audited.then(audit)
     }
+}
+
+/// Returns the fact of a recorded activation.
+fn activation(entry: &LedgerEntry) -> Option<UsageFact> {
+    let license = LicenseId::parse(&entry.subject)?;
+    let (nonce, at) = (entry.member("nonce")?, entry.time("issued_at")?);
+    Some(metering::of_activation(license, &nonce, at))
 }

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod administration;
+mod anomalies;
 mod billing;
 mod groups;
 mod identities;
@@ -9,6 +10,7 @@ mod ledger;
 mod licenses;
 mod machines;
 mod members;
+mod metering;
 mod named_users;
 mod seat_history;
 mod seats;

@@ -1,0 +1,247 @@
+//! Pools: who holds seats, who waits, and the end of a lease.
+
+mod end;
+mod lists;
+
+use axum::routing::get;
+use license_dashboard::{
+    Cell, Column, EmptyState, Facts, Page as Html, Section, Table, Tabs, Tile, Tiles, Tone,
+};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
+
+use self::lists::PoolLists;
+use super::context::PageContext;
+use super::list::{next, with_query};
+use super::pages::Pages;
+use super::reply::{PageReply, html};
+use crate::api::pages::{PageQuery, StrictQuery};
+use crate::api::paths::StrictPath;
+use crate::api::pools::pool;
+use crate::api::problem::Problem;
+use crate::domain::{PageRequest, Permission, PoolId};
+use crate::services::PoolStatus;
+
+/// The path of the list of pools.
+const SEATS: &str = "/seats";
+
+/// The characters of a segment of a path that are escaped: all but the unreserved ones of RFC 3986.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~');
+
+/// Adds the pages of this module.
+pub(super) fn pages(pages: Pages) -> Pages {
+    let end = "/seats/{pool}/leases/{session}/end";
+    let methods = get(end::confirm).post(end::submit);
+    pages
+        .page(SEATS, Permission::ReadSeats, get(list))
+        .page("/seats/{pool}", Permission::ReadSeats, get(show))
+        .page(end, Permission::ManageSeats, methods)
+}
+
+/// The position in the list of pools.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ListQuery {
+    cursor: Option<String>,
+}
+
+async fn list(context: PageContext, StrictQuery(query): StrictQuery<ListQuery>) -> PageReply {
+    let is_first = query.cursor.is_none();
+    let page = PageQuery::new(query.cursor, None).request()?;
+    let found = context.services()?.pools.shared_list(&page).await?;
+    let columns = vec![
+        Column::text("Pool"),
+        Column::text("Customer"),
+        Column::text("Seats held"),
+        Column::number("Waiting"),
+        Column::number("Late"),
+        Column::number("Borrowed"),
+        Column::text("Ends"),
+        Column::text("State"),
+    ];
+    let mut table = Table::new("Pools", columns);
+    for status in &found.items {
+        table.row(vec![
+            Cell::link(path_of(&status.pool), pool_label(status)),
+            Cell::text(status.customer.clone()),
+            held(status),
+            Cell::Number(status.usage.waiting.into()),
+            Cell::Number(status.usage.late.into()),
+            Cell::Number(status.usage.borrowed.into()),
+            status.ends_at.map_or(Cell::Empty, Cell::Time),
+            state(status),
+        ]);
+    }
+    table.empty = EmptyState::new("No license with seats").text(
+        "A pool has the seats of a license and of its renewals. Install or issue a license with a \
+         number of seats.",
+    );
+    table.first = (!is_first).then(|| SEATS.to_owned());
+    table.next = next(SEATS, &[], found.next.clone());
+    table.live = Some("pools".to_owned());
+    let mut frame = context.frame("Seats");
+    frame.events = Some("/api/v1/pools".to_owned());
+    Ok(html(&Html::new(frame).with(table)))
+}
+
+/// The positions in the lists of a pool.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ShowQuery {
+    leases: Option<String>,
+    queue: Option<String>,
+}
+
+async fn show(
+    context: PageContext,
+    StrictPath(path): StrictPath<String>,
+    StrictQuery(query): StrictQuery<ShowQuery>,
+) -> PageReply {
+    let (pool, pools) = (pool(&path)?, &context.services()?.pools);
+    let status = pools.get(&pool).await?;
+    let request = |cursor: &Option<String>| -> Result<PageRequest, Problem> {
+        PageQuery::new(cursor.clone(), None).request()
+    };
+    let leases = pools.leases(&pool, &request(&query.leases)?).await?;
+    let queue = pools.queue(&pool, &request(&query.queue)?).await?;
+    let now = context.services()?.now();
+    let lists = PoolLists {
+        base: path_of(&pool),
+        query: &query,
+        now,
+        may_end: context.may(Permission::ManageSeats),
+    };
+    let mut frame = context.frame(pool_label(&status));
+    frame.parent = Some(("Seats".to_owned(), SEATS.to_owned()));
+    frame.events = Some(format!("/api/v1/pools/{}", segment(pool.as_str())));
+    let page = Html::new(frame)
+        .with(tabs(&pool, PoolTab::Seats))
+        .with(Section::new("numbers").with(tiles(&status)))
+        .with(lists.leases(leases))
+        .with(lists.queue(queue))
+        .with(facts(&status, context.may(Permission::ReadLicenses)));
+    Ok(html(&page))
+}
+
+/// The pages of a pool.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum PoolTab {
+    Seats,
+    Policy,
+}
+
+/// Returns the links to the pages of a pool.
+pub(super) fn tabs(pool: &PoolId, current: PoolTab) -> Tabs {
+    let base = path_of(pool);
+    let of_pool = [("pool", Some(pool.as_str()))];
+    Tabs::new("Pool")
+        .tab("Seats", base.clone(), current == PoolTab::Seats)
+        .tab(
+            "Policy",
+            format!("{base}/policy"),
+            current == PoolTab::Policy,
+        )
+        .tab("Usage", with_query("/usage", &of_pool), false)
+        .tab(
+            "Seat planning",
+            with_query("/seat-planning", &of_pool),
+            false,
+        )
+}
+
+/// Returns the path of the page of a pool.
+pub(super) fn path_of(pool: &PoolId) -> String {
+    format!("{SEATS}/{}", segment(pool.as_str()))
+}
+
+/// Returns a text as a segment of a path.
+pub(super) fn segment(text: &str) -> String {
+    utf8_percent_encode(text, SEGMENT).to_string()
+}
+
+/// Returns the name of a pool for people: the product and the end of the id of its license.
+pub(super) fn pool_label(status: &PoolStatus) -> String {
+    let id = status.pool.as_str();
+    let start = id.char_indices().rev().nth(7).map_or(0, |(start, _)| start);
+    format!("{} …{}", status.product, id.get(start..).unwrap_or(id))
+}
+
+/// Returns how many seats are held.
+pub(super) fn held(status: &PoolStatus) -> Cell {
+    if status.is_unlimited {
+        return Cell::text(format!("{} (no limit)", status.usage.held));
+    }
+    Cell::Share {
+        part: status.usage.held.into(),
+        whole: status.usage.capacity.into(),
+    }
+}
+
+/// Returns whether a pool has seats for others.
+fn state(status: &PoolStatus) -> Cell {
+    let usage = &status.usage;
+    let taken = usage.held.saturating_add(usage.offered);
+    if status.is_over_capacity {
+        Cell::badge(Tone::Danger, "Above the license")
+    } else if taken >= usage.allowed {
+        Cell::badge(Tone::Warning, "No free seat")
+    } else {
+        Cell::badge(Tone::Good, "Seats are free")
+    }
+}
+
+fn tiles(status: &PoolStatus) -> Tiles {
+    let usage = &status.usage;
+    let capacity = if status.is_unlimited {
+        "no limit".to_owned()
+    } else {
+        format!("of {}", usage.capacity)
+    };
+    let taken = usage.held.saturating_add(usage.offered);
+    let tone = match taken {
+        _ if status.is_over_capacity => Tone::Danger,
+        taken if taken >= usage.allowed => Tone::Warning,
+        _ => Tone::Neutral,
+    };
+    let held = Tile::new("Seats held", usage.held.to_string())
+        .detail(capacity)
+        .tone(tone);
+    let waiting = Tile::new("Waiting", usage.waiting.to_string()).detail(match usage.offered {
+        0 => "sessions in the queue".to_owned(),
+        offered => format!("and {offered} with an offered seat"),
+    });
+    let late = Tile::new("Late", usage.late.to_string())
+        .detail("without a sign of life; others can take these seats");
+    let borrowed = Tile::new("Borrowed", usage.borrowed.to_string())
+        .detail("on machines without a connection");
+    Tiles(vec![held, waiting, late, borrowed])
+}
+
+fn facts(status: &PoolStatus, may_read_licenses: bool) -> Facts {
+    let license = status.license.to_string();
+    let license = if may_read_licenses {
+        Cell::link(format!("/licenses/{}", segment(&license)), license)
+    } else {
+        Cell::code(license)
+    };
+    let allowed = if status.is_unlimited {
+        Cell::text("no limit")
+    } else {
+        Cell::Number(status.usage.allowed.into())
+    };
+    Facts::new()
+        .title("License")
+        .fact("License", license)
+        .fact("Product", Cell::code(status.product.clone()))
+        .fact("Customer", Cell::text(status.customer.clone()))
+        .fact("Seats with overage", allowed)
+        .fact(
+            "Ends",
+            status.ends_at.map_or(Cell::text("never"), Cell::Time),
+        )
+        .fact("Pool", Cell::code(status.pool.as_str()))
+}
