@@ -20,7 +20,8 @@ resources.store.dump_to_disk = lambda: None
 
 
 def json_reply(body):
-    return web.json_response(body)
+    # Stripe and localstripe indent their answers.
+    return server.json_response(body)
 
 
 async def form(request):
