@@ -2,7 +2,9 @@
 
 mod account;
 mod activations;
+mod anomalies;
 mod audit;
+mod billing;
 mod body;
 mod check_ins;
 mod cookies;
@@ -22,6 +24,7 @@ mod licenses;
 mod live;
 mod login;
 mod members;
+mod metering;
 mod named_users;
 mod numbers;
 mod observe;
@@ -43,6 +46,7 @@ mod rate;
 mod registrations;
 mod revocations;
 mod router;
+mod routes;
 mod seat_history;
 mod seats;
 mod sessions;

@@ -3,7 +3,9 @@
 //! Commands with `sudo` that change the system, such as `useradd` and `systemctl`, are the only
 //! ones that do not run. `systemd-analyze` checks the unit instead.
 
+mod billing;
 mod document;
+mod metered;
 mod operator;
 mod vendor;
 

@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use license_core::{TrustSet, Unverified};
+use license_core::{LicenseFile, TrustSet, Unverified};
 use license_tests::server::{Server, license_server};
 use license_tests::tools::{self, SoftHsm};
 use license_tests::vendor::IssuedLicense;
@@ -289,7 +289,8 @@ fn a_vendors_server_issues_with_a_key_in_an_hsm() {
         .post("/api/v1/licenses/issue", &order)
         .expect(200);
     let file = issued["file"].as_str().unwrap();
-    let token = Unverified::parse(file).unwrap();
+    let file = LicenseFile::parse(file).unwrap();
+    let token = &file.blocks()[0].token;
     assert_eq!(hsm.kid, token.unverified_key_id(), "{issued}");
     let trust = hsm.scratch.read("trust.jwks");
     let license = token.verify(&TrustSet::parse(&trust).unwrap()).unwrap();

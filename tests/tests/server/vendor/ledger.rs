@@ -168,6 +168,6 @@ fn a_user_takes_the_place_of_another_one() {
     let open = issue(&administrator, &order("Zeta"));
     let body = json!({"from": "ann", "to": "carol"});
     let refused = administrator.post(&path(&open, "reassign"), &body);
-    refused.expect_problem(400, "BAD_REQUEST");
+    refused.expect_problem(409, "NO_NAMED_USERS");
     site.verify_ledger();
 }

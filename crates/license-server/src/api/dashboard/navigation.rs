@@ -39,6 +39,7 @@ const GROUPS: &[(&str, &[Entry])] = &[
             entry("Seats", "/seats", Some(P::ReadSeats)),
             entry("Usage", "/usage", Some(P::ReadUsage)),
             entry("Seat planning", "/seat-planning", Some(P::ReadSeats)),
+            entry("Metering", "/metering", Some(P::ReadUsage)),
         ],
     ),
     (
@@ -49,6 +50,15 @@ const GROUPS: &[(&str, &[Entry])] = &[
             Entry {
                 servers: Servers::Vendor,
                 ..entry("Ledger", "/ledger", Some(P::ReadLedger))
+            },
+            entry("Anomalies", "/anomalies", Some(P::ReadLicenses)),
+            Entry {
+                servers: Servers::Vendor,
+                ..entry("Billing", "/billing", Some(P::ReadBilling))
+            },
+            Entry {
+                servers: Servers::Vendor,
+                ..entry("Billed usage", "/billing-amounts", Some(P::ReadBilling))
             },
         ],
     ),

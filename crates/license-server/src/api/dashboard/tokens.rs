@@ -41,6 +41,7 @@ struct TokenForm {
     name: String,
     role: String,
     /// The chosen permissions, in lines.
+    #[serde(rename = "permissions[]")]
     permissions: Option<String>,
     days: String,
 }
@@ -139,7 +140,7 @@ fn form(context: &PageContext, sent: &TokenForm) -> Form {
     .help("All permissions of the role, also those that later versions add.");
     let permissions = Field::new(
         Kind::Choices(choices.collect()),
-        "permissions",
+        "permissions[]",
         "Permissions",
     )
     .help("Besides the role, or in place of one.");

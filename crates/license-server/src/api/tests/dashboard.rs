@@ -1,6 +1,8 @@
 //! Pages: sign in with a form, forms and their tokens, errors, and who may open what.
 
+mod billing;
 mod licenses;
+mod metering;
 mod people;
 mod seats;
 
@@ -15,8 +17,8 @@ use super::people::PASSWORD;
 use super::{TestApi, clock, sqlite};
 use crate::clock::ManualClock;
 use crate::domain::{Role, TenantId};
-use crate::services::ServerRole;
 use crate::services::tests::people;
+use crate::services::{BillingSetup, ServerRole};
 
 /// A server with pages.
 pub(super) struct Dashboard {
@@ -84,6 +86,18 @@ impl Dashboard {
         let (directory, clock) = (tempfile::tempdir().unwrap(), clock());
         let store = sqlite(&directory, &clock);
         let api = TestApi::start_with(store, &clock, role, people(None)).await;
+        Self {
+            api,
+            clock,
+            _directory: directory,
+        }
+    }
+
+    /// Starts a vendor's server with a payment provider.
+    pub(super) async fn start_selling(role: ServerRole, billing: BillingSetup) -> Self {
+        let (directory, clock) = (tempfile::tempdir().unwrap(), clock());
+        let store = sqlite(&directory, &clock);
+        let api = TestApi::start_selling(store, &clock, role, billing).await;
         Self {
             api,
             clock,

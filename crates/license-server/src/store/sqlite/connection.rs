@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::schema;
@@ -14,6 +15,10 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// The size of the write-ahead log, in pages of 4 KiB, at which SQLite copies the log into the
 /// database.
 const LOG_PAGES: i64 = 4 * 1024;
+
+/// The size of the page cache of a connection that writes, in KiB. A batch changes pages of many
+/// licenses, and SQLite would allocate pages above the size for each batch again.
+const WRITER_CACHE_KIB: i64 = 16 * 1024;
 
 /// The number of prepared statements that a connection keeps, which is more than there are queries.
 const STATEMENTS: usize = 128;
@@ -40,6 +45,8 @@ pub(super) fn open(path: &Path, access: Access) -> Result<Connection, ServerStor
     let db = Connection::open_with_flags(path, flags).map_err(|error| not_found(path, error))?;
     db.busy_timeout(BUSY_TIMEOUT)?;
     db.set_prepared_statement_cache_capacity(STATEMENTS);
+    // SQLite would plan some queries again for each value (the query planner stability guarantee).
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // The database of another program stays unchanged.
     schema::version(&db, path)?;
     set_pragmas(&db, access)?;
@@ -54,6 +61,10 @@ fn set_pragmas(db: &Connection, access: Access) -> Result<(), rusqlite::Error> {
     db.pragma_update(None, "foreign_keys", true)?;
     db.pragma_update(None, "trusted_schema", false)?;
     db.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
+    if access != Access::Read {
+        // A negative number is a size in KiB.
+        db.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
+    }
     db.pragma_update(None, "query_only", access == Access::Read)
 }
 

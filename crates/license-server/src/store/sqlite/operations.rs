@@ -2,12 +2,15 @@
 
 mod accounts;
 mod administration;
+mod anomalies;
+mod billing;
 mod groups;
 mod identities;
 mod ledger;
 mod licenses;
 mod machines;
 mod members;
+mod metering;
 mod named_users;
 mod seat_history;
 mod seats;
@@ -53,6 +56,16 @@ impl SqliteStore {
     {
         let tenant = tenant.clone();
         self.readers.run(move |db| query(db, &tenant)).await
+    }
+
+    /// Runs a query of one statement that reads a few rows by an index.
+    async fn read_short<T, F>(&self, tenant: &TenantId, query: F) -> Result<T, ServerStoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&rusqlite::Connection, &TenantId) -> Result<T, ServerStoreError> + Send + 'static,
+    {
+        let tenant = tenant.clone();
+        self.readers.run_short(move |db| query(db, &tenant)).await
     }
 }
 
