@@ -20,7 +20,7 @@ use crate::services::{LedgerCopyFile, LedgerImport, LedgerReport, VendorService}
 /// The result of the verification of the ledger.
 #[derive(Serialize, ToSchema)]
 #[schema(as = LedgerReport)]
-pub(super) struct ReportBody {
+pub(super) struct LedgerReportBody {
     /// Whether no entry was changed, removed or added.
     is_intact: bool,
     /// The number of entries that were verified.
@@ -33,7 +33,7 @@ pub(super) struct ReportBody {
     pending: usize,
 }
 
-impl From<LedgerReport> for ReportBody {
+impl From<LedgerReport> for LedgerReportBody {
     fn from(report: LedgerReport) -> Self {
         Self {
             is_intact: report.fault.is_none(),
@@ -73,7 +73,7 @@ impl ImportBody {
 /// The result of an import.
 #[derive(Serialize, ToSchema)]
 #[schema(as = LedgerImport)]
-pub(super) struct ImportedBody {
+pub(super) struct LedgerImportBody {
     /// The number of new entries.
     new: usize,
     /// The number of entries that the ledger had already.
@@ -86,7 +86,7 @@ pub(super) struct ImportedBody {
     dry_run: bool,
 }
 
-impl ImportedBody {
+impl LedgerImportBody {
     fn new(imported: LedgerImport, dry_run: bool) -> Self {
         Self {
             new: imported.new,
@@ -104,9 +104,9 @@ impl ImportedBody {
     path = "/api/v1/ledger/verification",
     tag = "administration",
     security(("bearer" = ["ledger:read"])),
-    responses((status = 200, description = "The result", body = ReportBody)),
+    responses((status = 200, description = "The result", body = LedgerReportBody)),
 )]
-pub(super) async fn verify(caller: Caller) -> JsonReply<ReportBody> {
+pub(super) async fn verify(caller: Caller) -> JsonReply<LedgerReportBody> {
     let report = caller.services().vendor.verify_ledger().await?;
     Ok(Json(report.into()))
 }
@@ -181,23 +181,23 @@ pub(super) fn download(content_type: &'static str, name: &str, body: Body) -> Re
     (headers, body).into_response()
 }
 
-/// Imports a ledger file, an export or license files into the ledger. What the ledger has already is
-/// ignored, and nothing is imported if a part does not verify or contradicts the ledger.
+/// Imports a ledger file, an export or license files into the ledger. What the ledger has already
+/// is ignored, and nothing is imported if a part does not verify or contradicts the ledger.
 #[utoipa::path(
     post,
     path = "/api/v1/ledger/import",
     tag = "administration",
     request_body = ImportBody,
     security(("bearer" = ["ledger:manage"])),
-    responses((status = 200, description = "What was imported", body = ImportedBody)),
+    responses((status = 200, description = "What was imported", body = LedgerImportBody)),
 )]
 pub(super) async fn import(
     caller: Caller,
     StrictJson(body): StrictJson<ImportBody>,
-) -> JsonReply<ImportedBody> {
+) -> JsonReply<LedgerImportBody> {
     let dry_run = body.dry_run;
     let (content, mode) = (body.content()?, Mode::new(dry_run));
     let vendor = &caller.services().vendor;
     let imported = vendor.import_ledger(caller.actor(), content, mode).await?;
-    Ok(Json(ImportedBody::new(imported, dry_run)))
+    Ok(Json(LedgerImportBody::new(imported, dry_run)))
 }

@@ -37,7 +37,7 @@ permissions! {
     ReadLicenses "licenses:read"
         "List licenses, their machines, activations and anomalies, and download license files.",
     IssueLicenses "licenses:issue"
-        "Issue, renew and upgrade licenses, install files of the vendor, and dismiss anomalies.",
+        "Issue, renew, upgrade and reassign licenses, install files of the vendor, and dismiss anomalies.",
     RevokeLicenses "licenses:revoke" "Revoke, reinstate and remove licenses.",
     ReadLedger "ledger:read" "Verify, export and copy the ledger of a vendor's server.",
     ManageLedger "ledger:manage" "Import entries into the ledger of a vendor's server.",

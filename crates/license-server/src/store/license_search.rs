@@ -145,9 +145,9 @@ pub(super) fn sql(template: &str, selection: &LicenseSelection, source: &str) ->
         LicenseOrdering::Issued => "issued_at",
     };
     let (after, direction) = if selection.is_descending {
-        ("<", "DESC")
+        ("<", "desc")
     } else {
-        (">", "ASC")
+        (">", "asc")
     };
     template
         .replace("{key}", key)

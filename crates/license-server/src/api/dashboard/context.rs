@@ -52,7 +52,8 @@ impl PageContext {
             toast: toast(&request.headers),
             organization: organization.unwrap_or_else(|| "This server".to_owned()),
             permissions: signed_in.role.map(Role::permissions).unwrap_or_default(),
-            is_vendor: app.services().is_vendor(),
+            // Another organization of a vendor's server has no ledger.
+            is_vendor: app.services().is_vendor() && tenant == Some(app.services().tenant()),
         };
         Ok(Self {
             person,

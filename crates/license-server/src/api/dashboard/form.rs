@@ -7,6 +7,7 @@ use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::api::body::{self, ReceivedBody};
@@ -47,6 +48,11 @@ const FORM: &str = "application/x-www-form-urlencoded";
 /// The values of a form, without its token. Unknown and missing fields are refused. The values of a
 /// field whose name ends with `[]` are the lines of one text, because it can be sent several times.
 pub(super) struct PageForm<T>(pub(super) T);
+
+/// A form without visible fields.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NoFields {}
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for PageForm<T> {
     type Rejection = Problem;

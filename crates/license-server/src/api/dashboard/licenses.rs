@@ -5,6 +5,7 @@ mod detail;
 mod ending;
 mod install;
 mod list;
+mod order_fields;
 mod order_form;
 mod orders;
 mod preview;

@@ -5,6 +5,7 @@ use license_dashboard::{Cell, Column, EmptyState, Field, Form, Table};
 use serde::Deserialize;
 
 use super::context::PageContext;
+use super::list::with_query;
 use super::pages::Pages;
 use super::reply::{PageReply, html};
 use crate::api::pages::{PageQuery, StrictQuery};
@@ -27,10 +28,11 @@ struct MachinesQuery {
 
 impl MachinesQuery {
     fn path(&self, cursor: &str) -> String {
-        let members = [("machine", self.machine.as_str()), ("cursor", cursor)];
-        let set = members.into_iter().filter(|(_, value)| !value.is_empty());
-        let query = serde_urlencoded::to_string(set.collect::<Vec<_>>()).unwrap_or_default();
-        format!("{PATH}?{query}")
+        let values = [
+            ("machine", Some(self.machine.as_str())),
+            ("cursor", Some(cursor)),
+        ];
+        with_query(PATH, &values)
     }
 }
 

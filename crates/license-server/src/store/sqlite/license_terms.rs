@@ -119,21 +119,7 @@ pub(super) fn search(
 ) -> Result<Page<LicenseRecord>, ServerStoreError> {
     let words = words(db, tenant, selection)?;
     let start = SortPosition::start(selection, page)?;
-    let source = match (words.candidates, selection.order) {
-        (Candidates::Words, _) => query!("license_candidates_words"),
-        (Candidates::Names, _) => query!("license_candidates_names"),
-        (Candidates::All, LicenseOrdering::Installed) => "license_terms NOT INDEXED",
-        (Candidates::All, LicenseOrdering::Customer) => {
-            "license_terms INDEXED BY license_terms_by_name"
-        }
-        (Candidates::All, LicenseOrdering::Expires) => {
-            "license_terms INDEXED BY license_terms_by_end"
-        }
-        (Candidates::All, LicenseOrdering::Issued) => {
-            "license_terms INDEXED BY license_terms_by_issue"
-        }
-    };
-    let sql = license_search::sql(query!("license_search"), selection, source);
+    let sql = sql(selection, words.candidates);
     let ranges = selection.ranges();
     let key = match start.key {
         SortKey::Text(text) => Value::Text(text),
@@ -159,6 +145,25 @@ pub(super) fn search(
     ];
     let rows = collect(&mut db.prepare_cached(&sql)?, values, positioned)?;
     Ok(license_search::page(rows, selection, page))
+}
+
+/// Returns the text of a search.
+pub(super) fn sql(selection: &LicenseSelection, candidates: Candidates) -> String {
+    let source = match (candidates, selection.order) {
+        (Candidates::Words, _) => query!("license_candidates_words"),
+        (Candidates::Names, _) => query!("license_candidates_names"),
+        (Candidates::All, LicenseOrdering::Installed) => "license_terms NOT INDEXED",
+        (Candidates::All, LicenseOrdering::Customer) => {
+            "license_terms INDEXED BY license_terms_by_name"
+        }
+        (Candidates::All, LicenseOrdering::Expires) => {
+            "license_terms INDEXED BY license_terms_by_end"
+        }
+        (Candidates::All, LicenseOrdering::Issued) => {
+            "license_terms INDEXED BY license_terms_by_issue"
+        }
+    };
+    license_search::sql(query!("license_search"), selection, source)
 }
 
 /// Counts the licenses with each word of a search.

@@ -3,6 +3,7 @@ mod deletion;
 mod opening;
 mod plans;
 mod pools;
+mod search;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};

@@ -3,12 +3,14 @@
 use axum::body::Body;
 use axum::routing::get;
 use license_core::evaluate::RuleOutcome;
+use license_core::policy::NAMED_USERS;
 use license_dashboard::{
     Action, Cell, Column, Disclosure, EmptyState, Facts, Figure, Notice, Page, Table, Tone,
 };
 
 use super::badges::{badge, last, last_day};
 use crate::api::dashboard::context::PageContext;
+use crate::api::dashboard::list::with_query;
 use crate::api::dashboard::pages::Pages;
 use crate::api::dashboard::reply::{PageReply, html};
 use crate::api::ledger::download;
@@ -182,7 +184,8 @@ fn terms(context: &PageContext, services: &Services, found: &LicenseExplanation)
         .fact("Issued", Cell::time(license.issued_at()))
         .fact("On this server since", Cell::Time(record.installed_at))
         .fact("Pool", pool);
-    if context.may(Permission::ReadSeats) {
+    let has_assigned = license.claims().quotas.contains_key(NAMED_USERS);
+    if has_assigned && context.may(Permission::ReadSeats) {
         facts = facts.fact("Assigned users", Cell::link(assigned, "Show"));
     }
     let path = |name: &str| format!("/licenses/{}/{name}", record.id);
@@ -276,13 +279,7 @@ fn rules(found: &LicenseExplanation) -> Disclosure {
             RuleScope::Server => "Programs without this server",
         };
         let applies = rule.result.outcome != RuleOutcome::NotApplicable;
-        let value = |text: String| {
-            if applies {
-                Cell::text(text)
-            } else {
-                Cell::Empty
-            }
-        };
+        let value = |text: String| if applies { wrapped(&text) } else { Cell::Empty };
         table.row(vec![
             Cell::text(rule.result.rule.as_str()),
             Cell::badge(tone, text),
@@ -294,19 +291,45 @@ fn rules(found: &LicenseExplanation) -> Disclosure {
     Disclosure::new("Why: the result of every rule").with(table)
 }
 
-fn claims(found: &LicenseExplanation) -> Disclosure {
-    let columns = vec![Column::text("Claim"), Column::text("Signed value")];
-    let mut table = Table::new("Claims", columns);
-    for claim in &found.claims {
-        let name = if claim.is_known() {
-            Cell::code(claim.name.as_str())
-        } else {
-            let unknown = Cell::badge(Tone::Warning, "Unknown to this server");
-            Cell::Lines(vec![Cell::code(claim.name.as_str()), unknown])
-        };
-        table.row(vec![name, Cell::Lines(lines(&claim.value))]);
+/// The longest line of a text in a table, in characters. A table shortens longer texts.
+const LINE: usize = 72;
+
+/// Returns a text in lines, so that a table shows all of it.
+fn wrapped(text: &str) -> Cell {
+    let mut lines: Vec<String> = vec![String::new()];
+    for word in text.split(' ') {
+        let fits = lines.last().is_some_and(|line| {
+            line.is_empty() || line.chars().count() + word.chars().count() < LINE
+        });
+        match lines.last_mut().filter(|_| fits) {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            None => lines.push(word.to_owned()),
+        }
     }
-    Disclosure::new("Every claim of the license").with(table)
+    Cell::Lines(lines.into_iter().map(Cell::Text).collect())
+}
+
+/// The claims whose values are seconds since 1970.
+const INSTANTS: [&str; 4] = ["iat", "nbf", "exp", "maintenance_until"];
+
+fn claims(found: &LicenseExplanation) -> Disclosure {
+    let mut facts = Facts::new();
+    for claim in &found.claims {
+        let name = claim.name.as_str();
+        let instant = claim.value.as_u64().filter(|_| INSTANTS.contains(&name));
+        let instant = instant.and_then(license_core::time::from_unix_seconds);
+        let mut value = lines(&claim.value);
+        value.extend(instant.map(Cell::Time));
+        if !claim.is_known() {
+            value.push(Cell::badge(Tone::Warning, "Unknown to this server"));
+        }
+        facts = facts.fact(name, Cell::Lines(value));
+    }
+    Disclosure::new("Every claim of the license").with(facts)
 }
 
 /// Returns a value of JSON, with a line for each item.
@@ -334,21 +357,23 @@ fn plain(value: &serde_json::Value) -> String {
 /// The position in the list of machines.
 #[derive(Default, serde::Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct MachineQuery {
+struct LicenseMachinesQuery {
     cursor: Option<String>,
 }
 
 async fn machines(
     context: PageContext,
     StrictPath(path): StrictPath<String>,
-    crate::api::pages::StrictQuery(query): crate::api::pages::StrictQuery<MachineQuery>,
+    crate::api::pages::StrictQuery(query): crate::api::pages::StrictQuery<LicenseMachinesQuery>,
 ) -> PageReply {
     let id = license(&path)?;
     let request = crate::api::pages::PageQuery::new(query.cursor.clone(), None).request()?;
     let found = context.services()?.licenses.machines(&id, &request).await?;
     let at = |cursor: &str| {
-        let query = serde_urlencoded::to_string([("cursor", cursor)]).unwrap_or_default();
-        format!("/licenses/{id}/machines?{query}")
+        with_query(
+            &format!("/licenses/{id}/machines"),
+            &[("cursor", Some(cursor))],
+        )
     };
     let mut table = machine_table(found, at);
     table.first = query.cursor.map(|_| format!("/licenses/{id}/machines"));

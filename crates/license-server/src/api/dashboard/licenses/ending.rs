@@ -6,7 +6,7 @@ use license_dashboard::{Block, Cell, Facts, Field, Form, Kind, Notice, Page, Ton
 use serde::Deserialize;
 
 use crate::api::dashboard::context::PageContext;
-use crate::api::dashboard::form::PageForm;
+use crate::api::dashboard::form::{NoFields, PageForm};
 use crate::api::dashboard::pages::Pages;
 use crate::api::dashboard::reply::{PageReply, done, html};
 use crate::api::licenses::license;
@@ -244,11 +244,6 @@ async fn send_reinstate(
     let vendor = &context.services()?.vendor;
     Ok(vendor.reinstate(context.actor()?, id, order).await?)
 }
-
-/// A form without visible fields.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NoFields {}
 
 fn remove_form(id: &LicenseId) -> Form {
     Form::new(format!("/licenses/{id}/remove"), "Remove")

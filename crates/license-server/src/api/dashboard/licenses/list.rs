@@ -3,10 +3,11 @@
 use axum::routing::get;
 use license_dashboard::{Action, Cell, Column, EmptyState, Field, Form, Kind, Table};
 use license_issuer::ledger::LicenseStatus;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::badges::{badge, last_day};
 use crate::api::dashboard::context::PageContext;
+use crate::api::dashboard::list::{given, with_query};
 use crate::api::dashboard::pages::Pages;
 use crate::api::dashboard::reply::{PageReply, html};
 use crate::api::pages::{PageQuery, StrictQuery};
@@ -28,9 +29,9 @@ pub(super) fn pages(pages: Pages) -> Pages {
 }
 
 /// The state of the list. A browser sends empty fields too.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct ListQuery {
+pub(super) struct LicenseListQuery {
     text: String,
     state: String,
     tier: String,
@@ -39,7 +40,7 @@ pub(super) struct ListQuery {
     cursor: String,
 }
 
-impl ListQuery {
+impl LicenseListQuery {
     fn is_filtered(&self) -> bool {
         [&self.text, &self.state, &self.tier]
             .iter()
@@ -51,7 +52,7 @@ impl ListQuery {
     }
 
     fn search(&self) -> LicenseSearch {
-        let some = |text: &String| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+        let some = |text: &String| given(text).map(str::to_owned);
         let is_ending = self.state == ENDING;
         LicenseSearch {
             customer: None,
@@ -74,13 +75,10 @@ impl ListQuery {
             ("order", &self.order),
             ("cursor", &self.cursor),
         ];
-        let set = members.into_iter().filter(|(_, value)| !value.is_empty());
-        let query = serde_urlencoded::to_string(set.collect::<Vec<_>>()).unwrap_or_default();
-        if query.is_empty() {
-            PATH.to_owned()
-        } else {
-            format!("{PATH}?{query}")
-        }
+        with_query(
+            PATH,
+            &members.map(|(name, value)| (name, Some(value.as_str()))),
+        )
     }
 
     /// Returns the path of another page of the list.
@@ -107,7 +105,10 @@ impl ListQuery {
     }
 }
 
-async fn list(context: PageContext, StrictQuery(query): StrictQuery<ListQuery>) -> PageReply {
+async fn list(
+    context: PageContext,
+    StrictQuery(query): StrictQuery<LicenseListQuery>,
+) -> PageReply {
     let services = context.services()?;
     let cursor = Some(query.cursor.clone()).filter(|cursor| !cursor.is_empty());
     let page = PageQuery::new(cursor, None).request()?;
@@ -131,7 +132,7 @@ async fn list(context: PageContext, StrictQuery(query): StrictQuery<ListQuery>) 
     Ok(html(&page.with(table)))
 }
 
-fn table(query: &ListQuery, services: &Services) -> Table {
+fn table(query: &LicenseListQuery, services: &Services) -> Table {
     let columns = vec![
         query.sorted("Customer", "customer", false),
         Column::text("Tier"),
@@ -146,7 +147,7 @@ fn table(query: &ListQuery, services: &Services) -> Table {
     table
 }
 
-fn filter(query: &ListQuery, services: &Services) -> Form {
+fn filter(query: &LicenseListQuery, services: &Services) -> Form {
     let choice = |value: &str, label: &str| (value.to_owned(), label.to_owned());
     let states = vec![
         choice("", "All"),
@@ -196,7 +197,7 @@ fn row(
     ]
 }
 
-fn empty(context: &PageContext, query: &ListQuery) -> EmptyState {
+fn empty(context: &PageContext, query: &LicenseListQuery) -> EmptyState {
     if query.is_filtered() || !query.cursor.is_empty() {
         return EmptyState::new("No license matches")
             .text("Search for the beginnings of words, or show all licenses.")

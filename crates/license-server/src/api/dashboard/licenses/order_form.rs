@@ -1,11 +1,12 @@
 //! The fields of orders, and what they mean.
 
-use std::collections::BTreeMap;
-
 use license_core::FeatureMatrix;
 use license_dashboard::{Field, Form, Kind};
 use serde::{Deserialize, Serialize};
 
+use super::order_fields::{
+    accept_loss, checked, content, counts, end, items, maintenance, number, quotas, text, tiers,
+};
 use crate::api::problem::Problem;
 use crate::services::{ContentChanges, IssueOrder, ReassignOrder, RenewOrder, UpgradeOrder};
 
@@ -355,116 +356,6 @@ impl ChangeFields<'_> {
             self.remove_features,
         )
     }
-}
-
-/// Adds the fields for the end of a license.
-fn end(form: Form, name: &'static str, until: &str, days: &str, perpetual: bool) -> Form {
-    let until = Field::new(Kind::Date, name, "Last day").value(until);
-    let days = Field::new(Kind::Number, "days", "Or: length in days").value(days);
-    let perpetual =
-        Field::new(Kind::Check, "perpetual", "Or: never ends").value(checked(perpetual));
-    form.field(until.help("State exactly one end."))
-        .field(days)
-        .field(perpetual)
-}
-
-fn counts(form: Form, seats: &str, machines: &str) -> Form {
-    let seats = Field::new(Kind::Number, "seats", "Seats").value(seats);
-    let devices = Field::new(Kind::Number, "devices", "Machines that can be activated");
-    form.field(seats).field(devices.value(machines))
-}
-
-/// Adds the fields for features and quotas that differ from the tier.
-fn content(form: Form, matrix: &FeatureMatrix, quotas: &str, add: &str, remove: &str) -> Form {
-    let names: Vec<_> = matrix.quotas().collect();
-    let limits = Field::new(Kind::Lines, "quotas", "Quotas").help(format!(
-        "One in a line, such as name=100 or name=unlimited. The product has: {}.",
-        names.join(", ")
-    ));
-    let chosen = |value: &str| {
-        let chosen = items(value);
-        let features = matrix.features().into_iter().map(|(name, tier)| {
-            let is_chosen = chosen.iter().any(|item| item == name);
-            (name.to_owned(), format!("{name} ({tier})"), is_chosen)
-        });
-        Kind::Choices(features.collect())
-    };
-    let added = Field::new(chosen(add), "add_features[]", "Additional features")
-        .help("The tier in parentheses is the lowest one that has the feature.");
-    let removed = Field::new(chosen(remove), "remove_features[]", "Features to leave out");
-    form.group("Quotas")
-        .field(limits.value(quotas))
-        .group("Features")
-        .field(added)
-        .field(removed)
-}
-
-fn maintenance(value: &str) -> Field {
-    let field = Field::new(Kind::Date, "maintenance_until", "Maintenance through");
-    field
-        .value(value)
-        .help("The last build date that the license covers.")
-}
-
-fn accept_loss(is_accepted: bool) -> Field {
-    let label = "The customer may lose what the preview lists";
-    Field::new(Kind::Check, "accept_loss", label).value(checked(is_accepted))
-}
-
-fn tiers(matrix: &FeatureMatrix, may_stay: bool) -> Vec<(String, String)> {
-    let stay = may_stay.then(|| (String::new(), "As it is".to_owned()));
-    let tiers = matrix.tiers().iter().map(|tier| {
-        let name = tier.name().to_string();
-        (name.clone(), name)
-    });
-    stay.into_iter().chain(tiers).collect()
-}
-
-const fn checked(is_checked: bool) -> &'static str {
-    if is_checked { "true" } else { "" }
-}
-
-/// Returns a text, unless the field is empty.
-fn text(value: &str) -> Option<String> {
-    let value = value.trim();
-    (!value.is_empty()).then(|| value.to_owned())
-}
-
-/// Returns the items of a field: one in a line, or separated by commas.
-fn items(value: &str) -> Vec<String> {
-    let items = value.split(['\n', ',']).map(str::trim);
-    let items = items.filter(|item| !item.is_empty());
-    items.map(str::to_owned).collect()
-}
-
-/// Returns a number, unless the field is empty.
-fn number(name: &str, value: &str) -> Result<Option<u32>, Problem> {
-    let Some(value) = text(value) else {
-        return Ok(None);
-    };
-    value.parse().map(Some).map_err(|_| {
-        Problem::malformed(format!(
-            "{name}: expected a whole number, found another text"
-        ))
-    })
-}
-
-/// Returns quotas: `name=number` or `name=unlimited` in each line.
-fn quotas(value: &str) -> Result<BTreeMap<String, i64>, Problem> {
-    let mut quotas = BTreeMap::new();
-    for item in items(value) {
-        let refused =
-            || Problem::malformed("quotas: expected name=number or name=unlimited in each line");
-        let (name, limit) = item.split_once('=').ok_or_else(refused)?;
-        let limit = match limit.trim() {
-            "unlimited" => -1,
-            limit => limit.parse().map_err(|_| refused())?,
-        };
-        if quotas.insert(name.trim().to_owned(), limit).is_some() {
-            return Err(Problem::malformed("quotas: a name has two limits"));
-        }
-    }
-    Ok(quotas)
 }
 
 #[cfg(test)]

@@ -63,7 +63,7 @@ pub(super) fn pages(pages: Pages) -> Pages {
 }
 
 /// A form that changes a license.
-trait ChangeForm: OrderForm + serde::de::DeserializeOwned + Send {
+trait SuccessorForm: OrderForm + serde::de::DeserializeOwned + Send {
     /// The last part of the path.
     const NAME: &'static str;
 
@@ -79,7 +79,7 @@ trait ChangeForm: OrderForm + serde::de::DeserializeOwned + Send {
 
 macro_rules! change_form {
     ($form:ty, $name:literal, $method:ident) => {
-        impl ChangeForm for $form {
+        impl SuccessorForm for $form {
             const NAME: &'static str = $name;
 
             async fn send(
@@ -100,8 +100,8 @@ change_form!(RenewForm, "renew", renew);
 change_form!(UpgradeForm, "upgrade", upgrade);
 change_form!(ReassignForm, "reassign", reassign);
 
-/// Returns the number of a form, which is new for each page. A form that was sent twice has the same
-/// number and the same values, and orders one license.
+/// Returns the number of a form, which is new for each page. A form that was sent twice has the
+/// same number and the same values, and orders one license.
 fn new_request() -> Result<String, Problem> {
     let bytes = license_issuer::random::bytes::<16>().map_err(|_| {
         let detail = "the operating system provides no random bytes";
@@ -110,8 +110,8 @@ fn new_request() -> Result<String, Problem> {
     Ok(license_core::encoding::hex::encode(&bytes))
 }
 
-/// Returns the request of a form: its number, its values, its page and its person. Without a number,
-/// the form does not come from a page.
+/// Returns the request of a form: its number, its values, its page and its person. Without a
+/// number, the form does not come from a page.
 fn request_of(
     form: &impl OrderForm,
     context: &PageContext,
@@ -258,7 +258,7 @@ fn ordered<F: OrderForm>(
 }
 
 /// Returns the page of a form that changes a license, with the license.
-async fn change_page<F: ChangeForm>(
+async fn change_page<F: SuccessorForm>(
     context: &PageContext,
     id: &LicenseId,
 ) -> Result<Page, Problem> {
@@ -289,7 +289,7 @@ async fn change_page<F: ChangeForm>(
     })
 }
 
-async fn show<F: ChangeForm>(
+async fn show<F: SuccessorForm>(
     context: PageContext,
     StrictPath(path): StrictPath<String>,
 ) -> PageReply {
@@ -301,7 +301,7 @@ async fn show<F: ChangeForm>(
     Ok(html(&page.with(form_of(&form, &context, &path)?)))
 }
 
-async fn show_preview<F: ChangeForm>(
+async fn show_preview<F: SuccessorForm>(
     context: PageContext,
     StrictPath(path): StrictPath<String>,
     PageForm(sent): PageForm<F>,
@@ -314,7 +314,7 @@ async fn show_preview<F: ChangeForm>(
     previewed(&context, page, &sent, &path, result)
 }
 
-async fn order<F: ChangeForm>(
+async fn order<F: SuccessorForm>(
     context: PageContext,
     StrictPath(path): StrictPath<String>,
     PageForm(sent): PageForm<F>,
