@@ -5,6 +5,7 @@
 Chromium ends when the process that started this script ends.
 """
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -26,11 +27,20 @@ OPTIONS = [
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
 ]
 
+# The operation of prctl(2) by which the system ends a process when its parent ends.
+PR_SET_PDEATHSIG = 1
+
+
+def end_with_parent():
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 parent = os.getppid()
 with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
     command = [sys.argv[1], *OPTIONS, f"--user-data-dir={profile}", "about:blank"]
     chromium = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, process_group=0
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, process_group=0,
+        preexec_fn=end_with_parent if sys.platform == "linux" else None,
     )
     for line in chromium.stderr:
         print(line, end="", file=sys.stderr)

@@ -48,7 +48,8 @@ def without_cookies(person, email):
     """Signs in with a browser that drops the cookie, as Safari can do without TLS."""
 
     def drop(route):
-        response = route.fetch(max_redirects=0)
+        headers = route.request.headers | {"sec-fetch-site": "same-origin"}
+        response = route.fetch(headers=headers, max_redirects=0)
         person.context.clear_cookies()
         headers = {name: value for name, value in response.headers.items() if name != "set-cookie"}
         route.fulfill(response=response, headers=headers)
