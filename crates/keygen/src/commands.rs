@@ -42,7 +42,7 @@ mod signer;
 mod successor;
 mod token_denials;
 mod trial;
-mod trial_conversion;
+mod trial_refusal;
 mod trust;
 mod upgrade;
 mod usage;

@@ -21,7 +21,7 @@ pub(crate) use self::monitoring::{Metrics, Thresholds, is_plugin};
 #[cfg(feature = "online")]
 pub(crate) use self::online::{
     Config, ConfigAction, Login, OnLoss, OnlineArgs, OnlineCommand, Run, Seat, SeatAction,
-    SeatReturn, Telemetry, TelemetryAction, Validate, Wait,
+    SeatReturn, Telemetry, TelemetryAction, Trial, TrialAction, Validate, Wait,
 };
 use crate::embedded::{self, PROGRAM, command};
 
@@ -169,6 +169,22 @@ pub(crate) struct Install {
     pub(crate) dry_run: bool,
     #[command(flatten)]
     pub(crate) context: ContextArgs,
+}
+
+#[cfg(feature = "online")]
+impl Install {
+    /// Returns the arguments that install the license of a trial.
+    pub(crate) fn of_trial(trust: Vec<Source>) -> Self {
+        Self {
+            license: OsString::from("-"),
+            trust,
+            force: false,
+            nonce: None,
+            system: SystemArgs::default(),
+            dry_run: false,
+            context: ContextArgs::default(),
+        }
+    }
 }
 
 /// The users for whom a license is installed.

@@ -238,7 +238,7 @@ pub use online::{
     CertificateFault, DeviceLogin, LoginError, LoginStatus, LogoutOutcome, MissingLogin,
     OnlineClient, OnlineError, OnlineSetting, OnlineSettings, OnlineSource, OnlineStatus,
     OnlineValue, QueuePlace, Seat, SeatEvent, SeatRequest, ServerProblem, ServerVerdict,
-    StoredSeat, Telemetry, TelemetryProposal, TelemetryStatus, UnreachableReason,
+    StartedTrial, StoredSeat, Telemetry, TelemetryProposal, TelemetryStatus, UnreachableReason,
 };
 pub use paths::Paths;
 pub use problem::{ListFault, ListProblem, StaleList, StateProblem, StatementProblem};

@@ -13,7 +13,7 @@
 //     validation, seat, heartbeats, telemetry_file
 //     own_seats
 //     seat_request, stored_seat, loan
-//     connection, telemetry
+//     connection, telemetry, trial
 mod caller;
 mod connection;
 mod error;
@@ -37,6 +37,7 @@ mod telemetry;
 mod telemetry_file;
 mod tls;
 mod transport;
+mod trial;
 mod validation;
 mod verdict;
 
@@ -54,4 +55,5 @@ pub use self::setting::{OnlineSetting, OnlineSource, OnlineValue};
 pub use self::settings::OnlineSettings;
 pub use self::stored_seat::StoredSeat;
 pub use self::telemetry::{Telemetry, TelemetryProposal, TelemetryStatus};
+pub use self::trial::StartedTrial;
 pub use self::verdict::{OnlineStatus, ServerVerdict};

@@ -21,6 +21,7 @@ pub mod rivals;
 pub mod server_keys;
 pub mod statements;
 mod transaction;
+pub mod trials;
 pub mod trust_statements;
 pub mod validations;
 pub mod vendor_clock;

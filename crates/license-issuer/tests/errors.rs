@@ -19,6 +19,7 @@ use license_issuer::services::import::ImportError;
 use license_issuer::services::issue::{IssueError, SignError};
 use license_issuer::services::server_keys::ServerKeyError;
 use license_issuer::services::statements::StatementError;
+use license_issuer::services::trials::TrialError;
 use license_issuer::services::trust_statements::TrustStatementError;
 use license_issuer::services::validations::ValidationError;
 use license_issuer::signer::private_key::PrivateKeyError;
@@ -46,6 +47,7 @@ fn every_error_can_be_sent_to_another_thread_and_be_the_source_of_another_error(
     assert_error::<StatementError>();
     assert_error::<SystemRandomError>();
     assert_error::<TransactionError>();
+    assert_error::<TrialError>();
     assert_error::<TrustStatementError>();
     assert_error::<ValidationError>();
 }

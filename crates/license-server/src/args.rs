@@ -110,6 +110,10 @@ LICENSE_SERVER_PEER_RATE, and a member of license-server.toml such as peer_rate:
   idle_timeout              seconds that a connection may be idle
   shutdown_timeout          seconds for open requests when the server stops
   telemetry_days            days for which telemetry is kept; 0 accepts none
+  trials                    on if people can start trials, or off
+  trial_reminders           days before the end of a trial for reminders, or none
+  invoice_entities          legal entities that issue invoices, in TOML
+  invoice_reminders         days after the due date for reminders, or none
   meters_file               file with the meters of the product
   metering_grace_hours      hours after the end of a period in which reports
                             still belong to it
@@ -369,6 +373,18 @@ setting_args! {
     /// Days for which telemetry is kept; 0 accepts none
     #[arg(hide = true)]
     telemetry_days: "DAYS";
+    /// Whether people can start trials: on or off
+    #[arg(hide = true)]
+    trials: "MODE";
+    /// Days before the end of a trial on which its user is reminded, or none
+    #[arg(hide = true)]
+    trial_reminders: "DAYS";
+    /// Legal entities that issue invoices (TOML)
+    #[arg(hide = true)]
+    invoice_entities: "FILE";
+    /// Days after the due date on which customers are reminded, or none
+    #[arg(hide = true)]
+    invoice_reminders: "DAYS";
     /// File with the meters of the product
     #[arg(hide = true)]
     meters_file: "FILE";

@@ -13,6 +13,7 @@ mod migrate;
 mod opened;
 mod people;
 mod run;
+mod sales;
 mod status;
 mod token;
 mod trust;

@@ -5,6 +5,7 @@ mod file;
 mod mail;
 mod metering;
 mod reader;
+mod sales;
 mod service;
 mod setting;
 mod settings;
@@ -23,6 +24,7 @@ pub(crate) use billing::BillingConfig;
 pub(crate) use mail::{AccountConfig, MailConfig, MailServer};
 pub(crate) use metering::MeteringConfig;
 use reader::{Reader, log_filter, log_format, public_url, server_name};
+pub(crate) use sales::{InvoiceConfig, TrialConfig};
 pub(crate) use service::{ServiceConfig, private_text};
 pub(crate) use setting::{SETTINGS, ShownSetting, shown_origin};
 pub(crate) use settings::Settings;
@@ -66,6 +68,9 @@ pub(crate) struct Config {
     pub(crate) metering: MeteringConfig,
     /// The addresses to which webhooks may lead.
     pub(crate) webhooks: DestinationPolicy,
+    /// The trials that people start on a vendor's server.
+    pub(crate) trials: TrialConfig,
+    pub(crate) invoices: InvoiceConfig,
     /// The file with the authorities of the certificates of webhooks.
     pub(crate) webhook_ca_file: Option<PathBuf>,
     /// The payment provider. `None`: the server sells nothing.
@@ -215,6 +220,8 @@ impl Config {
                 networks: reader.networks("webhook_networks")?,
                 allows_http: reader.switch("webhook_http")?,
             },
+            trials: reader.trials()?,
+            invoices: reader.invoices()?,
             webhook_ca_file: reader.path("webhook_ca_file"),
             billing,
             log: reader.parsed("log", log_filter)?,
@@ -288,6 +295,7 @@ pub(crate) fn files(config: &Config) -> Vec<(&'static str, &Path)> {
         ("product_file", &config.product_file),
         ("meters_file", &config.metering.file),
         ("enrollment_token_file", &config.enrollment_token_file),
+        ("invoice_entities", &config.invoices.entities),
         ("webhook_ca_file", &config.webhook_ca_file),
         ("login_keys", login.map_or(&None, |login| &login.keys)),
         ("login_ca_file", login.map_or(&None, |login| &login.ca_file)),

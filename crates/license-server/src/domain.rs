@@ -14,6 +14,7 @@ mod event_kind;
 mod group;
 mod idempotency;
 mod identity_provider;
+mod invoice;
 mod ledger;
 mod license;
 mod license_search;
@@ -35,6 +36,8 @@ mod signed_list;
 mod telemetry;
 mod tenant;
 mod text;
+mod timed_id;
+mod trial;
 mod usage;
 mod webhook;
 
@@ -69,6 +72,12 @@ pub(crate) use identity_provider::tests::settings as test_settings;
 pub use identity_provider::{
     Admission, AdmissionFault, GroupDepartment, GroupRole, IdentityProvider, ProviderPerson,
     ProviderSettings,
+};
+#[cfg(test)]
+pub(crate) use invoice::tests::{invoice as test_invoice, seller as test_seller};
+pub use invoice::{
+    Invoice, InvoiceBuyer, InvoiceChange, InvoiceContent, InvoiceFault, InvoiceId, InvoiceKind,
+    InvoiceLine, InvoiceState, InvoiceTax, LegalEntity,
 };
 pub use ledger::{LedgerCopy, LedgerPosition};
 pub use license::LicenseRecord;
@@ -107,6 +116,11 @@ pub use telemetry::{
 };
 pub use tenant::TenantId;
 pub use text::is_unsafe;
+#[cfg(test)]
+pub(crate) use trial::tests::trial as test_trial;
+pub use trial::{
+    ReminderDays, Trial, TrialChange, TrialClaim, TrialId, TrialKeys, TrialState, TrialUser,
+};
 pub use usage::{UsageExtent, UsageLimits, UsageRecord};
 pub use webhook::{
     AttemptOutcome, AttemptResult, DisabledReason, DueDelivery, EventFilter, NewDelivery,

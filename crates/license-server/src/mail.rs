@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Message};
 use lettre::transport::smtp::authentication::Credentials;
@@ -10,7 +11,7 @@ use lettre::transport::smtp::client::{Tls, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
 use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 use license_cli_support::Failure;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::config::{MailConfig, MailServer};
 use crate::log_limit;
@@ -26,11 +27,14 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 /// The pauses before a mail is sent again after a failure that may pass.
 const PAUSES: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(60)];
 
+/// A mail, and the caller that waits for its result.
+type WaitingMail = (Mail, Option<oneshot::Sender<bool>>);
+
 type Transport = AsyncSmtpTransport<Tokio1Executor>;
 
 /// Sends mails in the background, in their order.
 pub(crate) struct Mailer {
-    sender: mpsc::Sender<Mail>,
+    sender: mpsc::Sender<WaitingMail>,
     observer: Arc<dyn Observer>,
 }
 
@@ -55,14 +59,21 @@ impl Mailer {
     }
 }
 
+#[async_trait]
 impl MailQueue for Mailer {
     fn push(&self, mail: Mail) {
-        if self.sender.try_send(mail).is_err() {
+        if self.sender.try_send((mail, None)).is_err() {
             self.observer.mailed(MailResult::Dropped);
             if let Some(repeated) = log_limit::pass("mail dropped") {
                 tracing::warn!(repeated, "a mail was dropped: too many mails are waiting");
             }
         }
+    }
+
+    async fn deliver(&self, mail: Mail) -> bool {
+        let (sender, result) = oneshot::channel();
+        let queued = self.sender.send((mail, Some(sender))).await;
+        queued.is_ok() && result.await.unwrap_or(false)
     }
 }
 
@@ -108,16 +119,20 @@ fn prepare(config: &MailConfig) -> Result<(Transport, Mailbox), Failure> {
 struct Worker {
     transport: Transport,
     from: Mailbox,
-    receiver: mpsc::Receiver<Mail>,
+    receiver: mpsc::Receiver<WaitingMail>,
     observer: Arc<dyn Observer>,
     pauses: &'static [Duration],
 }
 
 impl Worker {
     async fn run(mut self) {
-        while let Some(mail) = self.receiver.recv().await {
+        while let Some((mail, waiting)) = self.receiver.recv().await {
             let result = self.deliver(&mail).await;
             self.observer.mailed(result);
+            if let Some(waiting) = waiting {
+                // The caller may have gone away.
+                let _ = waiting.send(result == MailResult::Sent);
+            }
         }
     }
 

@@ -104,6 +104,10 @@ impl RunningServer {
             Arc::clone(self.tenants.own()),
             self.stopping.subscribe(),
         ));
+        let sales = tokio::spawn(sales(
+            Arc::clone(self.tenants.own()),
+            self.stopping.subscribe(),
+        ));
         let sendings = tokio::spawn(sendings(
             Arc::clone(self.tenants.own()),
             self.stopping.subscribe(),
@@ -143,6 +147,9 @@ impl RunningServer {
         }
         if let Err(error) = copies.await {
             error!(%error, "the copies of the ledger failed");
+        }
+        if let Err(error) = sales.await {
+            error!(%error, "the work of trials failed");
         }
         if let Err(error) = sendings.await {
             error!(%error, "the amounts for the billing provider failed");
@@ -307,6 +314,31 @@ async fn copies(services: Arc<Services>, mut stopping: watch::Receiver<bool>) {
                     warn!(code = refusal.code, detail = refusal.detail, "the ledger is copied later");
                 }
             }
+            () = stopped(&mut stopping) => return,
+        }
+    }
+}
+
+/// Does the work of trials on a vendor's server once a minute until the server stops. It can wait
+/// for a mail server, and a wait ends with the server.
+async fn sales(services: Arc<Services>, mut stopping: watch::Receiver<bool>) {
+    if !services.is_vendor() {
+        return;
+    }
+    let mut ticks = interval(Duration::from_secs(60));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let work = async {
+            ticks.tick().await;
+            services.work_on_sales().await
+        };
+        tokio::select! {
+            result = work => if let Err(refusal) = result
+                && let Some(repeated) = log_limit::pass("sales")
+            {
+                let Refusal { code, detail, .. } = refusal;
+                warn!(code, detail, repeated, "the work of trials failed");
+            },
             () = stopped(&mut stopping) => return,
         }
     }

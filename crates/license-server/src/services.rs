@@ -17,6 +17,7 @@ mod groups;
 mod idempotency;
 mod identity_providers;
 mod ids;
+mod invoices;
 mod license_search;
 mod licenses;
 mod live;
@@ -42,6 +43,7 @@ mod site;
 mod telemetry;
 mod tenants;
 mod tokens;
+mod trials;
 mod trust;
 mod usage;
 mod validate;
@@ -67,6 +69,7 @@ pub use explanation::{CodeContent, ExplainedRule, LicenseExplanation, RuleScope}
 pub use groups::{GroupLease, GroupPool, GroupService};
 pub use idempotency::{IdempotencyService, RequestStart, RunningRequest};
 pub use identity_providers::{ClientSecret, IdentityProviderService};
+pub use invoices::{InvoiceOrder, InvoicePdf, InvoiceService, InvoiceSettings, NewInvoice};
 pub use license_search::LicenseSearch;
 pub use licenses::{
     InstalledLicense, LentSeats, LicenseInstallReport, LicenseService, LicenseState,
@@ -102,6 +105,7 @@ pub use signer::ServerSigner;
 pub use telemetry::{TelemetryReceipt, TelemetryService};
 pub use tenants::{OrganizationDeletion, TenantServices};
 pub use tokens::{NewToken, TokenService};
+pub use trials::{ChangedTrial, NewTrial, StartedTrial, TrialService, TrialSettings};
 pub use trust::TrustService;
 pub use usage::{UsageReceipt, UsageService};
 pub use validate::{ValidateReply, ValidateRequest, ValidateService};
@@ -159,6 +163,10 @@ pub struct ServicesConfig {
     pub people: Arc<PeopleTools>,
     /// The addresses to which webhooks may lead.
     pub(crate) webhooks: Arc<DestinationPolicy>,
+    /// The settings of trials. Only the tenant of a vendor's server starts trials.
+    pub trials: TrialSettings,
+    /// The settings of invoices. Only the tenant of a vendor's server issues invoices.
+    pub invoices: InvoiceSettings,
     /// The meters of the product, and the settings of metering.
     pub metering: Arc<MeteringSettings>,
     /// The payment provider. `None`: the server sells nothing.
@@ -201,6 +209,10 @@ pub struct Services {
     pub telemetry: TelemetryService,
     /// Revocation lists.
     pub revocations: RevocationService,
+    /// Trials of a vendor's server.
+    pub trials: TrialService,
+    /// Invoices of a vendor's server.
+    pub invoices: InvoiceService,
     /// Trust statements.
     pub trust: TrustService,
     /// The one-time link.
@@ -255,12 +267,15 @@ impl Services {
     pub async fn open(config: ServicesConfig) -> Result<Arc<Self>, Refusal> {
         let telemetry_days = config.telemetry_days;
         let webhooks = Arc::clone(&config.webhooks);
+        let (trials, invoices) = (config.trials.clone(), config.invoices.clone());
         let billing = config.billing.clone();
         let site = Arc::new(Site::open(config).await?);
         vendor::copy_changes(&site).await?;
         let licenses = LicenseService::new(Arc::clone(&site));
         let validate = ValidateService::new(Arc::clone(&site));
         let seats = SeatService::new(Arc::clone(&site));
+        let vendor = VendorService::new(Arc::clone(&site));
+        let trials = TrialService::new(Arc::clone(&site), trials);
         let pools = PoolService::new(Arc::clone(&site), seats.clone());
         let last_tick = Arc::<LastTick>::default();
         let overview = OverviewService::new(
@@ -273,7 +288,7 @@ impl Services {
             licenses,
             groups: GroupService::new(Arc::clone(&site), seats.clone()),
             named_users: NamedUserService::new(Arc::clone(&site)),
-            vendor: VendorService::new(Arc::clone(&site)),
+            vendor: vendor.clone(),
             check_ins: CheckInService::new(validate.clone()),
             validate,
             overview,
@@ -287,6 +302,8 @@ impl Services {
             outbox: OutboxService::new(Arc::clone(&site)),
             telemetry: TelemetryService::new(Arc::clone(&site), telemetry_days),
             revocations: RevocationService::new(Arc::clone(&site)),
+            invoices: InvoiceService::new(Arc::clone(&site), invoices, vendor, trials.clone()),
+            trials,
             trust: TrustService::new(Arc::clone(&site)),
             setup: SetupService::new(Arc::clone(&site)),
             tokens: TokenService::new(Arc::clone(&site)),
@@ -360,6 +377,17 @@ impl Services {
     /// Returns a refusal if the ledger or the store cannot be used. The next call continues.
     pub async fn copy_ledger(&self) -> Result<bool, Refusal> {
         vendor::refresh(&self.site).await
+    }
+
+    /// Does the work of trials and invoices: reminders, and ends. The server calls it once a minute,
+    /// apart from [`tick`](Self::tick), because it can wait for a mail server.
+    ///
+    /// # Errors
+    ///
+    /// Returns a refusal if the store fails. The next call continues.
+    pub async fn work_on_sales(&self) -> Result<(), Refusal> {
+        self.trials.work().await?;
+        self.invoices.work().await
     }
 
     async fn clean_up(&self) -> Result<(), Refusal> {

@@ -15,6 +15,7 @@ mod conformance;
 mod error;
 mod groups;
 mod identities;
+mod invoices;
 mod ledger;
 mod license_search;
 mod licenses;
@@ -36,6 +37,7 @@ mod shared_tokens;
 pub mod sqlite;
 mod telemetry;
 mod tls;
+mod trials;
 mod values;
 mod webhooks;
 
@@ -52,6 +54,7 @@ pub use billing::BillingStore;
 pub use error::{PostgresError, ServerStoreError};
 pub use groups::{GroupStore, SeatUser};
 pub use identities::IdentityStore;
+pub use invoices::InvoiceStore;
 pub use ledger::LedgerStore;
 pub use licenses::LicenseStore;
 pub use machines::MachineStore;
@@ -64,6 +67,7 @@ pub use seats::{SeatStore, TicketWaker};
 pub use shared::SharedStore;
 pub use shared_tokens::SharedTokens;
 pub use telemetry::TelemetryStore;
+pub use trials::{TrialRequest, TrialStore};
 pub use webhooks::{DeliveryClaim, WebhookStore};
 
 /// A database of the server.
@@ -79,8 +83,10 @@ pub trait ServerStore:
     + MemberStore
     + NamedUserStore
     + GroupStore
+    + InvoiceStore
     + LedgerStore
     + TelemetryStore
+    + TrialStore
     + WebhookStore
     + BillingStore
     + MeteringStore

@@ -8,6 +8,7 @@ mod refusal;
 mod revocation;
 mod rotation;
 mod token;
+mod trials;
 
 use license_tests::server::{Administrator, Response, Server, license_server};
 use license_tests::{Run, RunOutput, Scratch, Vendor, words};

@@ -8,10 +8,6 @@ use license_core::machine::Machine;
 use license_core::matrix::TierPolicy;
 use license_core::policy::CheckIn;
 use license_core::{FeatureMatrix, Tier, time};
-use license_issuer::ledger::{LedgerEntry, LedgerReader};
-use license_issuer::records;
-
-use crate::failures;
 
 /// Returns a tier of the product.
 pub(super) fn find_tier(name: Tier, matrix: &FeatureMatrix) -> Result<&TierPolicy, Failure> {
@@ -89,25 +85,6 @@ pub(super) fn after_days(
 /// Returns the last second of a day.
 pub(super) fn last_second(day: NaiveDate) -> DateTime<Utc> {
     time::saturating_sub(time::end_of_day(day), TimeDelta::seconds(1))
-}
-
-/// Returns the trials of a customer, in the order of recording.
-pub(super) fn trials(
-    customer: &str,
-    matrix: &FeatureMatrix,
-    ledger: &dyn LedgerReader,
-) -> Result<Vec<LedgerEntry>, Failure> {
-    let key = records::trial_key(matrix.product(), customer);
-    ledger
-        .trials(&key)
-        .map_err(failures::ledger_not_read(ledger))
-}
-
-/// Returns the end of a trial if it is still valid at an instant.
-pub(super) fn ends_after(entry: &LedgerEntry, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    let end = entry.member("expires_at")?;
-    let end = time::parse_instant(&end).ok()?;
-    (end > now).then_some(end)
 }
 
 /// Returns the users without surrounding space and duplicates, and notes about the duplicates and

@@ -10,16 +10,16 @@ use license_core::{FeatureMatrix, TrustSet, time};
 use license_issuer::ledger::{LedgerReader, LicenseStatus};
 use license_issuer::services::active_licenses::ActiveLicenses;
 use license_issuer::services::licenses::LicenseOrder;
+use license_issuer::services::trials::{ConvertibleTrial, ends_after, trials_of};
 
 use super::context::AppContext;
 use super::draft::{
-    after_days, check_in, distinct_users, ends_after, find_tier, hours, last_second, machine_notes,
-    trials,
+    after_days, check_in, distinct_users, find_tier, hours, last_second, machine_notes,
 };
 use super::entitlements::EntitlementChanges;
-use super::lookup::{license_of, require_ledger};
+use super::lookup::{find_named, license_of, not_found, require_ledger};
 use super::server_key::{self, ServerKeyFile, refuse_trusted_key};
-use super::trial_conversion::ConvertibleTrial;
+use super::trial_refusal::trial_refused;
 use super::{license, machine};
 use crate::args::Issue;
 use crate::failures;
@@ -50,7 +50,7 @@ fn order<'m>(
 ) -> Result<LicenseOrder<'m>, Failure> {
     let issued_at = arguments.signing.issued_at.unwrap_or_else(now);
     let trial = arguments.convert.as_ref();
-    let trial = trial.map(|named| ConvertibleTrial::find(named, ledger, issued_at));
+    let trial = trial.map(|named| convertible(named, ledger, issued_at));
     let trial = trial.transpose()?;
     let mut draft = draft_with_trial(arguments, matrix, trial.as_ref())?;
     let mut notes = notes(
@@ -61,9 +61,10 @@ fn order<'m>(
     )?;
     let mut warning = None;
     match (&trial, ledger) {
-        (Some(trial), _) => {
-            trial.apply(&mut draft, matrix)?;
-            notes.push(trial.note(&draft));
+        (Some(trial), Some(ledger)) => {
+            let applied = trial.apply(&mut draft, matrix.product(), issued_at);
+            applied.map_err(trial_refused(ledger))?;
+            notes.push(trial.note(issued_at));
         }
         (None, Some(ledger)) => {
             let (customer, product) = (draft.customer.as_str(), matrix.product());
@@ -71,7 +72,7 @@ fn order<'m>(
             let active = active.map_err(failures::ledger_not_read(ledger))?;
             warning = active.warning(customer);
         }
-        (None, None) => {}
+        (_, None) => {}
     }
     let mut order = LicenseOrder {
         notes,
@@ -84,6 +85,17 @@ fn order<'m>(
         server_key::describe(&server, &mut order, ledger)?;
     }
     Ok(order)
+}
+
+/// Finds the trial that an id, a key or a file names. Refuses a revoked or converted trial.
+fn convertible(
+    named: &str,
+    ledger: Option<&dyn LedgerReader>,
+    now: DateTime<Utc>,
+) -> Result<ConvertibleTrial, Failure> {
+    let ledger = ledger.ok_or_else(|| not_found(named))?;
+    let row = find_named(ledger, named, now)?;
+    ConvertibleTrial::new(row, ledger).map_err(trial_refused(ledger))
 }
 
 /// Returns notes about a draft. The ledger shows whether the customer has a trial.
@@ -122,7 +134,8 @@ fn active_trial(
     matrix: &FeatureMatrix,
     ledger: &dyn LedgerReader,
 ) -> Result<Option<String>, Failure> {
-    let trials = trials(&draft.customer, matrix, ledger)?;
+    let trials = trials_of(&draft.customer, matrix.product(), ledger);
+    let trials = trials.map_err(failures::ledger_not_read(ledger))?;
     for entry in trials.iter().rev() {
         let issued_at = draft.issued_at.unwrap_or_else(now);
         let license = license_of(ledger, &entry.subject, issued_at)?;

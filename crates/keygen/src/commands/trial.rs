@@ -1,17 +1,17 @@
 //! `keygen trial`.
 
-use license_cli_support::{Exit, Failure, escape};
+use license_cli_support::Failure;
 use license_core::chrono::TimeDelta;
-use license_core::issue::LicenseDraft;
 use license_core::matrix::TierPolicy;
 use license_core::policy::CheckIn;
 use license_core::{FeatureMatrix, time};
-use license_issuer::ledger::LedgerReader;
 use license_issuer::services::licenses::LicenseOrder;
+use license_issuer::services::trials::{refuse_second_trial, trial_draft};
 
 use super::context::AppContext;
-use super::draft::{after_days, check_in, distinct_users, find_tier, hours, machine_notes, trials};
+use super::draft::{after_days, check_in, distinct_users, find_tier, hours, machine_notes};
 use super::lookup::require_ledger;
+use super::trial_refusal::trial_refused;
 use super::{license, machine};
 use crate::args::Trial;
 use crate::inputs::{fresh_id, matrix, now};
@@ -21,7 +21,8 @@ pub(crate) fn run(arguments: &Trial, app: AppContext<'_>) -> Result<(), Failure>
     let matrix = matrix(app.settings, arguments.signing.product_file.as_ref())?;
     license::issue(app, &arguments.signing, &matrix, |ledger| {
         if let Some(ledger) = ledger.filter(|_| !arguments.again) {
-            refuse_second_trial(&arguments.customer, &matrix, ledger)?;
+            let refused = refuse_second_trial(&arguments.customer, matrix.product(), ledger);
+            refused.map_err(trial_refused(ledger))?;
         }
         order(arguments, &matrix)
     })
@@ -40,12 +41,9 @@ fn order<'m>(arguments: &Trial, matrix: &'m FeatureMatrix) -> Result<LicenseOrde
     let restrictions = &arguments.restrictions;
     let issued_at = arguments.signing.issued_at.unwrap_or_else(now);
     let customer = arguments.customer.clone();
-    let mut draft = LicenseDraft::for_tier(matrix, tier, fresh_id()?, customer, issued_at);
-    draft.issuer = arguments.issuer.clone().or(draft.issuer);
-    draft.trial = true;
-    draft.renewal = None;
     let end = after_days(issued_at, length)?;
-    draft.expires_at = Some(end);
+    let mut draft = trial_draft(matrix, tier, fresh_id()?, customer, issued_at, end);
+    draft.issuer = arguments.issuer.clone().or(draft.issuer);
     draft.check_in = check_in_of(arguments, time::duration_since(end, issued_at), tier)?;
     draft.usage_type = restrictions.usage_type;
     draft.machines = machine::locks(&restrictions.machine, matrix.product())?;
@@ -79,30 +77,6 @@ fn check_in_of(
         arguments.grace,
         whole.max(tier.offline_grace()),
         "a trial",
-    )
-}
-
-/// Refuses a customer who already had a trial.
-fn refuse_second_trial(
-    customer: &str,
-    matrix: &FeatureMatrix,
-    ledger: &dyn LedgerReader,
-) -> Result<(), Failure> {
-    let Some(entry) = trials(customer, matrix, ledger)?.pop() else {
-        return Ok(());
-    };
-    let member = |name| entry.member(name).unwrap_or_default();
-    let (customer, product, id) = (member("customer"), matrix.product(), &entry.subject);
-    let message = format!(
-        "customer {} already had a trial of {product}, {id}, from {} until {}",
-        escape(&customer),
-        member("issued_at"),
-        member("expires_at"),
-    );
-    Err(
-        Failure::new(Exit::Usage, "TRIAL_USED", message).hint(format!(
-            "convert the trial with `keygen issue --convert {id} --tier TIER --days N`, or allow another trial with --again"
-        )),
     )
 }
 

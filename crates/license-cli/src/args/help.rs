@@ -83,6 +83,7 @@ pub(crate) const COMMAND_GROUPS: &[CommandGroup] = &[
             "seat",
             "run",
             "wait",
+            "trial",
             "telemetry",
         ],
     },

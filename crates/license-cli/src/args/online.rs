@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
-use license_cli_support::{Destination, closest};
+use license_cli_support::{Destination, Source, closest};
 use license_client::OnlineSetting;
 use license_core::Version;
 use license_core::chrono::{DateTime, Utc};
 use license_core::policy::UsageType;
 
 use super::{ContextArgs, SystemArgs, help, instant, usage_type, version};
+use crate::embedded;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum OnlineCommand {
@@ -31,6 +32,8 @@ pub(crate) enum OnlineCommand {
     /// Wait, such as at the start of a container, until the license server answers and the license
     /// is valid
     Wait(Box<Wait>),
+    /// Start a trial on this machine: the vendor's server sends a code by mail
+    Trial(Trial),
     /// Show what telemetry would send, turn it on or off, or delete it; it is off by default
     Telemetry(Telemetry),
 }
@@ -105,6 +108,39 @@ impl OnlineArgs {
             ..ContextArgs::default()
         }
     }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Trial {
+    #[command(subcommand)]
+    pub(crate) action: TrialAction,
+    /// URL of the vendor's license server; may be repeated, in the order of preference [default: as
+    /// `config` shows]
+    #[arg(long, value_name = "URL", global = true)]
+    pub(crate) server_url: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TrialAction {
+    /// Ask for a trial; the server gets the address, the name and the fingerprint of this machine
+    Start {
+        /// E-mail address that gets the code, the license and the reminders
+        #[arg(long, value_name = "ADDRESS")]
+        email: String,
+        /// Name of the company or person who tries the product
+        #[arg(long, value_name = "NAME")]
+        customer: String,
+    },
+    /// Start the trial with the code of the mail, and install its license
+    Confirm {
+        /// Code of the mail
+        #[arg(value_name = "CODE")]
+        code: String,
+        /// Public keys of the vendor (PEM, JWK or JWK Set); may be repeated [default: installed
+        /// keys]
+        #[arg(long, value_name = "FILE", hide = embedded::HAS_KEYS)]
+        trust: Vec<Source>,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -34,6 +34,22 @@ pub(crate) fn run(
     install_input(app, arguments, &input, candidate, terminal)
 }
 
+/// Installs a file that a server has sent, and prints the decision on the installed license.
+///
+/// # Errors
+///
+/// Returns a failure if the file does not verify or cannot be installed.
+#[cfg(feature = "online")]
+pub(super) fn install_from_server(
+    app: &AppContext,
+    arguments: &Install,
+    input: &LicenseInput,
+    terminal: &Terminal,
+) -> Result<Exit, Failure> {
+    let candidate = VerifiedCandidate::new(app, arguments, input)?;
+    install_input(app, arguments, input, candidate, terminal)
+}
+
 /// Restores the license that the last installation replaced, and prints the decision on it.
 ///
 /// # Errors

@@ -6,6 +6,7 @@ mod login;
 mod run;
 mod seat;
 mod telemetry;
+mod trial;
 mod validate;
 mod wait;
 
@@ -36,6 +37,7 @@ pub(super) fn run_command(
         OnlineCommand::Validate(arguments) => validate::run(&app, arguments, terminal),
         OnlineCommand::Seat(arguments) => seat::run(&app, arguments, terminal),
         OnlineCommand::Wait(arguments) => wait::run(&app, arguments, terminal),
+        OnlineCommand::Trial(arguments) => trial::run(&app, arguments, terminal),
         OnlineCommand::Telemetry(arguments) => telemetry::run(&app, arguments, terminal),
         OnlineCommand::Run(arguments) => run(&app, arguments, terminal).map(|_| Exit::Success),
     }

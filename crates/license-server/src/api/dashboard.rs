@@ -16,6 +16,7 @@ mod events;
 mod form;
 mod groups;
 mod identity_providers;
+mod invoices;
 mod ledger;
 mod licenses;
 mod links;
@@ -37,6 +38,7 @@ mod settings;
 mod setup;
 mod sign_in;
 mod tokens;
+mod trials;
 mod usage;
 mod webhooks;
 
@@ -73,6 +75,8 @@ pub(super) fn router(app: &App) -> Router<App> {
     let pages = events::pages(audit::pages(pages));
     let pages = webhooks::pages(tokens::pages(pages));
     let pages = settings::pages(identity_providers::pages(pages));
+    let pages = trials::pages(pages);
+    let pages = invoices::pages(pages);
     pages
         .finish()
         .merge(assets())

@@ -64,7 +64,7 @@ pub(super) struct ResetBody {
     password: String,
 }
 
-const SENT: LinkBody = LinkBody {
+pub(super) const SENT: LinkBody = LinkBody {
     detail: "if the address can have a link, it gets one by mail within a few minutes",
 };
 

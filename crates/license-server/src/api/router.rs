@@ -13,9 +13,10 @@ use super::routes::{Routes, routes};
 use super::{
     App, account, activations, anomalies, audit, billing, body, check_ins, credentials, dashboard,
     events, explanations, groups, health, host, idempotency, identity_providers, invitations,
-    ledger, licenses, members, metering, named_users, observe, oidc, openapi, organization,
-    overview, paths, person, pools, query, queue, registrations, revocations, seat_history, seats,
-    sessions, setup, telemetry, tokens, trust, usage, usage_reports, validate, vendor, webhooks,
+    invoices, ledger, licenses, members, metering, named_users, observe, oidc, openapi,
+    organization, overview, paths, person, pools, query, queue, registrations, revocations,
+    seat_history, seats, sessions, setup, telemetry, tokens, trials, trust, usage, usage_reports,
+    validate, vendor, webhooks,
 };
 
 /// Returns the router of the main listener.
@@ -219,6 +220,19 @@ fn administration_routes() -> Routes {
             identity_providers::change,
             identity_providers::delete
         ))
+        .routes(routes!(invoices::entities))
+        .routes(routes!(invoices::list, invoices::create))
+        .routes(routes!(invoices::get, invoices::update, invoices::delete))
+        .routes(routes!(invoices::issue))
+        .routes(routes!(invoices::pay))
+        .routes(routes!(invoices::activate))
+        .routes(routes!(invoices::void))
+        .routes(routes!(invoices::credit))
+        .routes(routes!(invoices::pdf))
+        .routes(routes!(trials::list, trials::start))
+        .routes(routes!(trials::get))
+        .routes(routes!(trials::extend))
+        .routes(routes!(trials::convert))
         .routes(routes!(audit::list))
         .routes(routes!(audit::verify))
         .routes(routes!(events::list))
@@ -257,6 +271,9 @@ fn visitor_routes() -> Routes {
         .routes(routes!(registrations::confirm_reset))
         .routes(routes!(account::confirm_email))
         .routes(routes!(invitations::accept))
+        .routes(routes!(trials::request))
+        .routes(routes!(trials::confirm))
+        .routes(routes!(trials::stop_reminders))
 }
 
 /// Routes for people who have signed in. They do not read `Idempotency-Key` either.
@@ -272,6 +289,7 @@ fn person_routes() -> Routes {
         .routes(routes!(account::totp::confirm))
         .routes(routes!(account::totp::recovery_codes))
         .routes(routes!(account::request_email))
+        .routes(routes!(trials::start_for))
         .routes(routes!(usage::machines))
         .routes(routes!(usage::seats))
 }

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::billing;
 use super::database::{not_opened, postgres, redis};
+use super::sales;
 use crate::certificate::CertificateFiles;
 use crate::config::{self, Config, SETTINGS, Settings, Tls, shown_origin};
 use crate::data_dir::DataDir;
@@ -76,6 +77,7 @@ fn check_files(config: &Config, terminal: &Terminal) -> Result<(), Failure> {
     if let Some(mail) = &config.mail {
         mail::check(mail)?;
     }
+    sales::invoices(&config.invoices)?;
     if let Some(billing) = &config.billing {
         billing::stripe(billing)?;
     }

@@ -17,8 +17,7 @@ use license_issuer::services::issue::own_trust_set;
 use super::database::{
     DatabaseAccess, OpenedDatabase, create_tables, open_database, record_first_key, refuse_new_key,
 };
-use super::people;
-use super::{billing, metering};
+use super::{billing, metering, people, sales};
 use crate::clock::{ServerClock, SystemServerClock};
 use crate::config::Config;
 use crate::data_dir::DataDir;
@@ -189,6 +188,8 @@ pub(super) async fn open(
         telemetry_days: config.telemetry_days,
         people: people::tools(config, directory, &access)?,
         webhooks: Arc::new(config.webhooks.clone()),
+        trials: sales::trials(&config.trials),
+        invoices: sales::invoices(&config.invoices)?,
         billing: match &access {
             DatabaseAccess::Serve(_) => billing::setup(config)?,
             // Other commands need no access to the files, which the command for billing checks.

@@ -89,7 +89,7 @@ impl Setting {
 }
 
 /// All settings, in the order in which `license-server check-config` shows them.
-pub(crate) const SETTINGS: [Setting; 60] = [
+pub(crate) const SETTINGS: [Setting; 64] = [
     Setting::path("data_dir", "license-server in the user data directory"),
     Setting::optional("database", "SQLite in the data directory"),
     Setting::path("database_password_file", "none"),
@@ -139,6 +139,10 @@ pub(crate) const SETTINGS: [Setting; 60] = [
         "telemetry_days",
         "400 on a vendor's server, 0 on a site server",
     ),
+    Setting::value("trials", "off"),
+    Setting::value("trial_reminders", "7,3,1"),
+    Setting::path("invoice_entities", "none: no invoices are issued"),
+    Setting::value("invoice_reminders", "1,7,14"),
     Setting::path("meters_file", "none: nothing is metered"),
     Setting::value("metering_grace_hours", "1"),
     Setting::value("anomaly_machines", "10"),

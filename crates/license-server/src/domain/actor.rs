@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use license_core::LicenseId;
 
 use super::account::AccountId;
+use super::trial::TrialId;
 
 /// The originator of a change.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -20,6 +21,8 @@ pub enum Actor {
     Setup,
     /// A client that proved possession of a license.
     License(LicenseId),
+    /// The user of a trial, who opened a link in a mail.
+    Trial(TrialId),
     /// A payment provider, such as `stripe`, whose subscription has changed.
     Provider(String),
     /// The server itself.
@@ -78,6 +81,10 @@ impl Actor {
         let named = issued_by.and_then(|text| text.split_once(':'));
         let actor = match named {
             Some(("token", id)) => Self::ApiToken(id.to_owned()),
+            Some(("trial", id)) => match TrialId::parse(id) {
+                Some(trial) => Self::Trial(trial),
+                None => return Self::Ledger,
+            },
             Some(("provider", name)) => Self::Provider(name.to_owned()),
             Some(("account", id)) => match AccountId::parse(id) {
                 Some(account) => Self::Account(account),
@@ -103,6 +110,7 @@ impl fmt::Display for Actor {
             Self::Console => f.write_str("console"),
             Self::Setup => f.write_str("setup"),
             Self::License(id) => write!(f, "license:{}", id.as_str()),
+            Self::Trial(id) => write!(f, "trial:{id}"),
             Self::Provider(name) => write!(f, "provider:{name}"),
             Self::Server => f.write_str("server"),
             Self::Ledger => f.write_str("ledger"),

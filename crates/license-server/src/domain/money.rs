@@ -93,6 +93,25 @@ impl Money {
         is_accepted.then_some(Self { minor, currency })
     }
 
+    /// Parses an amount with a decimal point, such as `-12.5`. Returns `None` for another text, and
+    /// for more decimal places than the currency has.
+    pub fn parse_decimal(text: &str, currency: Currency) -> Option<Self> {
+        let (sign, text) = match text.strip_prefix('-') {
+            Some(text) => (-1, text),
+            None => (1, text),
+        };
+        let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+        let is_number = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+        let digits = usize::try_from(currency.minor_digits()).ok()?;
+        let is_accepted = !whole.is_empty()
+            && is_number(whole)
+            && is_number(fraction)
+            && fraction.len() <= digits
+            && !text.ends_with('.');
+        let minor: i64 = format!("{whole}{fraction:0<digits$}").parse().ok()?;
+        Self::new(minor.checked_mul(sign)?, currency).filter(|_| is_accepted)
+    }
+
     /// Returns nothing in a currency.
     pub const fn zero(currency: Currency) -> Self {
         Self { minor: 0, currency }
@@ -217,6 +236,42 @@ mod tests {
             (Money::MAX_MINOR, "USD", "90071992547409.91 USD"),
         ] {
             assert_eq!(money(minor, code).to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn a_decimal_text_is_read_exactly_or_not_at_all() {
+        let parse = |text: &str, code: &str| {
+            let parsed = Money::parse_decimal(text, currency(code));
+            parsed.map(Money::minor)
+        };
+        for (text, code, minor) in [
+            ("12.50", "EUR", 1250),
+            ("12.5", "EUR", 1250),
+            ("12", "EUR", 1200),
+            ("-0.05", "EUR", -5),
+            ("1250", "JPY", 1250),
+            ("1.25", "KWD", 1250),
+            ("90071992547409.91", "USD", Money::MAX_MINOR),
+        ] {
+            assert_eq!(parse(text, code), Some(minor), "{text} {code}");
+        }
+        for (text, code) in [
+            ("", "EUR"),
+            ("-", "EUR"),
+            (".5", "EUR"),
+            ("1.", "EUR"),
+            ("1.234", "EUR"),
+            ("1.5", "JPY"),
+            ("1,50", "EUR"),
+            ("+1", "EUR"),
+            ("1 000", "EUR"),
+            ("1e3", "EUR"),
+            ("--1", "EUR"),
+            ("90071992547409.92", "USD"),
+            ("99999999999999999999", "EUR"),
+        ] {
+            assert_eq!(parse(text, code), None, "{text:?} {code}");
         }
     }
 

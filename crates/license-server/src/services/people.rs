@@ -130,7 +130,7 @@ impl PeopleTools {
 
     /// Returns the address of a page, with a secret in its fragment. Browsers do not send the
     /// fragment, so no log and no `Referer` has it.
-    fn link(&self, page: &str, secret: &str) -> String {
+    pub(super) fn link(&self, page: &str, secret: &str) -> String {
         format!("{}/{page}#{secret}", self.base_url)
     }
 }
@@ -253,7 +253,7 @@ pub(super) fn not_found(kind: &str) -> Refusal {
 }
 
 /// Returns the refusal of a link that cannot be used.
-fn link_ended() -> Refusal {
+pub(super) fn link_ended() -> Refusal {
     Refusal::new(
         RefusalKind::Forbidden,
         ServerCode::LinkEnded,

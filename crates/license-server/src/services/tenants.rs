@@ -12,7 +12,10 @@ use super::people::{self, AccountService, PeopleTools, Reauthentication};
 use super::roots::TrustRoots;
 use super::signer::ServerSigner;
 use super::vendor::ServerRole;
-use super::{MeteringSettings, Sealer, Services, ServicesConfig, identity_providers, tokens};
+use super::{
+    InvoiceSettings, MeteringSettings, Sealer, Services, ServicesConfig, TrialSettings,
+    identity_providers, tokens,
+};
 use crate::clock::{ServerClock, SteadyClock};
 use crate::domain::{
     Actor, IdentityProvider, Principal, Refusal, RefusalKind, ServerCode, SignedIn, TenantDeletion,
@@ -152,6 +155,8 @@ impl TenantServices {
             telemetry_days: self.telemetry_days,
             people: Arc::clone(&self.people),
             webhooks: Arc::clone(&self.webhooks),
+            trials: TrialSettings::default(),
+            invoices: InvoiceSettings::default(),
             metering: Arc::clone(&self.metering),
             // Only the organization of the server sells licenses.
             billing: None,

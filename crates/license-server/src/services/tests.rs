@@ -30,11 +30,11 @@ use license_core::{FeatureMatrix, LicenseId, Tier, TrustSet, time};
 use tempfile::TempDir;
 
 use super::{
-    HashCost, MailQueue, PeopleSettings, PeopleTools, Sealer, ServerRole, ServerSigner, Services,
-    ServicesConfig,
+    HashCost, InvoiceSettings, MailQueue, PeopleSettings, PeopleTools, Sealer, ServerRole,
+    ServerSigner, Services, ServicesConfig, TrialSettings,
 };
 use crate::clock::ManualClock;
-use crate::domain::{Actor, TenantId};
+use crate::domain::{Actor, ReminderDays, TenantId, test_seller};
 use crate::store::ServerStore;
 use crate::store::sqlite::SqliteStore;
 
@@ -125,8 +125,26 @@ pub(crate) fn config(store: Arc<dyn ServerStore>, clock: &Arc<ManualClock>) -> S
         telemetry_days: 400,
         people: people(None),
         webhooks: Arc::default(),
+        trials: trials(),
+        invoices: invoices(),
         metering: Arc::default(),
         billing: None,
+    }
+}
+
+/// Returns the settings of a server with one legal entity.
+pub(crate) fn invoices() -> InvoiceSettings {
+    InvoiceSettings {
+        entities: vec![test_seller()],
+        reminders: ReminderDays::new(vec![1, 7]),
+    }
+}
+
+/// Returns the settings of a server on which people start trials.
+pub(crate) fn trials() -> TrialSettings {
+    TrialSettings {
+        is_open: true,
+        reminders: ReminderDays::new(vec![7, 3, 1]),
     }
 }
 
@@ -151,8 +169,8 @@ async fn services(store: Arc<dyn ServerStore>, clock: &Arc<ManualClock>) -> Arc<
 }
 
 /// A server without HTTP.
-struct TestServer {
-    services: Arc<Services>,
+pub(crate) struct TestServer {
+    pub(crate) services: Arc<Services>,
     store: Arc<SqliteStore>,
     clock: Arc<ManualClock>,
     directory: TempDir,
@@ -160,7 +178,7 @@ struct TestServer {
 
 impl TestServer {
     /// Starts a server on 2027-01-15 without a license.
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::new(at("2027-01-15T09:00:00Z")));
         let store = SqliteStore::open(directory.path(), Arc::<ManualClock>::clone(&clock)).unwrap();

@@ -20,6 +20,7 @@ mod standing;
 pub(super) mod subscriptions;
 mod successor;
 mod terms;
+mod trials;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -41,8 +42,11 @@ use crate::domain::{Actor, Refusal, RefusalKind, ServerCode};
 
 pub(super) use activation::{deactivate, request};
 pub(super) use copy::{copy_changes, refresh};
+pub(super) use files::file;
 pub(super) use ledger::VendorLedger;
 pub(super) use standing::{Standing, standing};
+pub(super) use terms::machine;
+pub(super) use trials::{convert_trial, extend_trial, issue_trial, used as trial_used};
 
 /// The ledger and the key of a vendor.
 pub struct VendorConfig {
@@ -232,7 +236,7 @@ impl VendorService {
 }
 
 /// Returns the ledger of a vendor's server.
-fn ledger(site: &Site) -> Result<&Arc<VendorLedger>, Refusal> {
+pub(super) fn ledger(site: &Site) -> Result<&Arc<VendorLedger>, Refusal> {
     site.vendor.as_ref().ok_or_else(|| {
         let detail = "this server has no ledger and no key of a vendor";
         Refusal::new(RefusalKind::Conflict, ServerCode::WrongRole, detail)

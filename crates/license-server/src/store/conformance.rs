@@ -9,6 +9,7 @@ mod deletion;
 mod deliveries;
 mod groups;
 mod identities;
+mod invoices;
 mod ledger;
 mod license_search;
 mod licenses;
@@ -21,6 +22,7 @@ mod seat_history;
 mod seats;
 mod telemetry;
 mod tokens;
+mod trials;
 mod webhooks;
 
 use super::ServerStore;
@@ -55,6 +57,8 @@ pub(super) async fn check(store: &dyn ServerStore) {
     telemetry::check(store).await;
     webhooks::check(store).await;
     deliveries::check(store).await;
+    trials::check(store).await;
+    invoices::check(store).await;
     billing::check(store).await;
     metering::check(store).await;
     anomalies::check(store).await;

@@ -13,6 +13,7 @@ mod events;
 mod groups;
 mod identities;
 mod identity;
+mod invoices;
 mod lease_clock;
 mod ledger;
 mod license_terms;
@@ -42,6 +43,7 @@ mod tickets;
 mod tls;
 mod tokens;
 mod transaction;
+mod trials;
 mod values;
 mod webhooks;
 

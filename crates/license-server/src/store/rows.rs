@@ -1,7 +1,7 @@
 //! Rows of tables on their way from one database to another.
 
 /// The tables with the rows of a tenant. A table follows those to which its rows refer.
-pub(super) const TABLES: [&str; 51] = [
+pub(super) const TABLES: [&str; 54] = [
     "tenants",
     "licenses",
     "superseded_licenses",
@@ -53,6 +53,9 @@ pub(super) const TABLES: [&str; 51] = [
     "usage_notices",
     "usage_cursors",
     "anomalies",
+    "trials",
+    "invoices",
+    "invoice_numbers",
 ];
 
 /// The tables of accounts, which belong to no tenant. They move before the rows of tenants, because

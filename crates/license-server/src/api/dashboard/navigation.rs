@@ -51,6 +51,14 @@ const GROUPS: &[(&str, &[Entry])] = &[
                 servers: Servers::Vendor,
                 ..entry("Ledger", "/ledger", Some(P::ReadLedger))
             },
+            Entry {
+                servers: Servers::Vendor,
+                ..entry("Trials", "/trials", Some(P::ReadLicenses))
+            },
+            Entry {
+                servers: Servers::Vendor,
+                ..entry("Invoices", "/invoices", Some(P::ReadBilling))
+            },
             entry("Anomalies", "/anomalies", Some(P::ReadLicenses)),
             Entry {
                 servers: Servers::Vendor,

@@ -4,6 +4,7 @@ mod billing;
 mod licenses;
 mod metering;
 mod people;
+mod sales;
 mod seats;
 
 use std::sync::Arc;
@@ -194,7 +195,7 @@ impl Dashboard {
         PageAnswer {
             status: parts.status.as_u16(),
             headers: parts.headers,
-            html: String::from_utf8(bytes.to_vec()).unwrap(),
+            html: String::from_utf8_lossy(&bytes).into_owned(),
         }
     }
 }

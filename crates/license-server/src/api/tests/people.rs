@@ -7,6 +7,7 @@ mod invited;
 mod organization;
 mod tokens;
 mod trail;
+mod trials;
 pub(super) mod usage;
 
 use std::sync::Arc;
@@ -131,6 +132,10 @@ impl PeopleApi {
     }
 
     async fn new(sink: Option<Sink>) -> Self {
+        Self::new_as(ServerRole::Site, sink).await
+    }
+
+    async fn new_as(role: ServerRole, sink: Option<Sink>) -> Self {
         let (directory, clock) = (tempfile::tempdir().unwrap(), clock());
         let mail = sink.as_ref().map(|sink| {
             let mailer = Mailer::start(&sink.config(), Arc::new(())).unwrap();
@@ -138,7 +143,7 @@ impl PeopleApi {
             mailer
         });
         let store = sqlite(&directory, &clock);
-        let api = TestApi::start_with(store, &clock, ServerRole::Site, people(mail)).await;
+        let api = TestApi::start_with(store, &clock, role, people(mail)).await;
         Self {
             api,
             clock,

@@ -9,7 +9,7 @@ use license_issuer::ledger::Ledger;
 use license_issuer::ledger::sqlite::LedgerFile;
 use license_test_services::TestDatabase;
 
-use super::walk::{Resources, identity_provider, issue_order, use_webhook};
+use super::walk::{Resources, identity_provider, invoice, issue_order, use_webhook};
 use super::{TestApi, clock, sqlite};
 use crate::clock::ManualClock;
 use crate::domain::{
@@ -24,7 +24,7 @@ use crate::services::tests::metering::{entries, report as metering_report};
 use crate::services::tests::telemetry::{batch, event};
 use crate::services::tests::{activations, id, token, validation, vendor};
 use crate::services::{
-    AcquireRequest, ServerRole, Services, UsageAdjustment, ValidateRequest, VendorConfig,
+    AcquireRequest, NewTrial, ServerRole, Services, UsageAdjustment, ValidateRequest, VendorConfig,
 };
 use crate::store::postgres::{PostgresConfig, PostgresStore};
 
@@ -129,6 +129,9 @@ async fn use_site(api: &TestApi) -> Resources {
             ("subscription", None),
             ("customer", None),
             ("delivery", Some(delivery)),
+            // Only a vendor's server has trials.
+            ("trial", None),
+            ("invoice", None),
             ("anomaly", Some(anomaly)),
             ("sending", None),
         ],
@@ -265,6 +268,27 @@ fn assert_rows_are_hidden(database: &TestDatabase, first: &TenantId, second: &Te
     assert_eq!(shown, ["0", "tok_owner_site"]);
 }
 
+/// Drafts an invoice, and returns it.
+async fn draft_invoice(api: &TestApi, tenant: &TenantId) -> serde_json::Value {
+    let token = api.token(tenant, "billing").await;
+    let drafted = api
+        .send("POST", "/api/v1/invoices", &token, Some(&invoice()))
+        .await;
+    assert_eq!(drafted.status, 201, "{drafted:?}");
+    drafted.body
+}
+
+/// Starts a trial, and returns its id.
+async fn start_trial(services: &Services) -> String {
+    let new = NewTrial {
+        email: EmailAddress::parse("tess@trial.example").unwrap(),
+        customer: "Trial Ltd".to_owned(),
+        machine: None,
+    };
+    let started = services.trials.start(&Actor::Console, new, false).await;
+    started.unwrap().trial.id.to_string()
+}
+
 #[tokio::test]
 async fn a_second_tenant_neither_sees_nor_changes_the_ledger_of_a_vendor() {
     let (directory, clock) = (tempfile::tempdir().unwrap(), clock());
@@ -292,10 +316,17 @@ async fn a_second_tenant_neither_sees_nor_changes_the_ledger_of_a_vendor() {
     let token = format!("tok_license_manager_{first}");
     let provider = create_provider(&api, &first).await;
     let [webhook, delivery] = use_webhook(api.tenants.own()).await;
+    let trial = start_trial(api.tenants.own()).await;
+    let drafted = draft_invoice(&api, &first).await;
+    let invoice = drafted["id"].as_str().unwrap().to_owned();
     let resources = Resources {
         texts: vec![
             license.clone(),
             token.clone(),
+            trial.clone(),
+            invoice.clone(),
+            "Invoice Ltd".to_owned(),
+            "Trial Ltd".to_owned(),
             "ACME Ltd".to_owned(),
             "user1".to_owned(),
             "sub_1".to_owned(),
@@ -319,6 +350,8 @@ async fn a_second_tenant_neither_sees_nor_changes_the_ledger_of_a_vendor() {
             ("subscription", Some("sub_1".to_owned())),
             ("customer", Some("cus_1".to_owned())),
             ("delivery", Some(delivery)),
+            ("trial", Some(trial)),
+            ("invoice", Some(invoice)),
             ("anomaly", None),
             ("sending", None),
         ],

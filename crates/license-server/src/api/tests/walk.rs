@@ -62,6 +62,8 @@ fn unknown() -> Vec<(&'static str, String)> {
         ("subscription", "sub_unknown".to_owned()),
         ("customer", "cus_unknown".to_owned()),
         ("delivery", format!("msg_{}", "0".repeat(32))),
+        ("trial", format!("trl_{}", "0".repeat(32))),
+        ("invoice", format!("ivc_{}", "0".repeat(32))),
         ("anomaly", format!("anm_{}", "0".repeat(32))),
         ("sending", format!("mtr_{}", "0".repeat(32))),
     ]
@@ -126,6 +128,19 @@ fn input(operation: &Operation) -> (&'static str, Option<Value>) {
             order(json!({"since": "2027-01-01T00:00:00Z"}))
         }
         ("POST", path) if path.starts_with("/api/v1/webhooks/") => ("", None),
+        ("POST", "/api/v1/trials") => order(json!({
+            "email": "eve@acme.example", "customer": "Eve",
+        })),
+        ("POST", "/api/v1/trials/{trial}/extend") => order(json!({"days": 7, "reason": "a test"})),
+        ("POST", "/api/v1/trials/{trial}/convert") => {
+            order(json!({"tier": "team", "days": 300, "offline": true}))
+        }
+        ("POST", "/api/v1/invoices") | ("PUT", "/api/v1/invoices/{invoice}") => order(invoice()),
+        ("POST", "/api/v1/invoices/{invoice}/issue") => ("", None),
+        ("POST", "/api/v1/invoices/{invoice}/payment") => order(json!({"reference": "7"})),
+        ("POST", path) if path.starts_with("/api/v1/invoices/") => {
+            order(json!({"reason": "a test"}))
+        }
         ("POST", "/api/v1/usage/customers/{pool}/adjustments") => order(json!({
             "meter": "commands", "day": "2027-01-15", "quantity": 5, "reason": "a test",
         })),
@@ -155,6 +170,15 @@ pub(super) fn identity_provider() -> Value {
     json!({
         "name": "Login of ACME", "issuer": "https://login.acme.example", "client_id": "licenses",
         "roles": [{"group": "license-admins", "role": "administrator"}],
+    })
+}
+
+/// Returns an invoice to draft.
+pub(super) fn invoice() -> Value {
+    json!({
+        "entity": "DE", "currency": "EUR", "net_days": 30, "purchase_order": "PO-4711",
+        "buyer": {"name": "Invoice Ltd", "address": ["1 Road"]},
+        "lines": [{"description": "License", "quantity": 2, "unit_price": 5000}],
     })
 }
 

@@ -1,5 +1,7 @@
 //! The mails to people, in plain text.
 
+use async_trait::async_trait;
+
 use super::PeopleTools;
 use crate::domain::{EmailAddress, LinkPurpose};
 
@@ -25,15 +27,24 @@ impl std::fmt::Debug for Mail {
 
 /// A bounded queue of mails that are sent in the background. A mail that cannot be sent is logged
 /// and counted, and its loss is not an error of the request.
+#[async_trait]
 pub trait MailQueue: Send + Sync {
     /// Adds a mail, or drops it if the queue is full.
     fn push(&self, mail: Mail);
+
+    /// Sends a mail after those that wait. Returns whether the mail server has accepted it.
+    async fn deliver(&self, mail: Mail) -> bool;
 }
 
 impl PeopleTools {
     /// Returns whether the server can send mail.
-    pub(super) fn has_mail(&self) -> bool {
+    pub(in crate::services) fn has_mail(&self) -> bool {
         self.mail.is_some()
+    }
+
+    /// Returns the queue of mails, if the server can send mail.
+    pub(in crate::services) fn mail_queue(&self) -> Option<&dyn MailQueue> {
+        self.mail.as_deref()
     }
 
     fn send(&self, to: &EmailAddress, subject: &str, paragraphs: &[&str]) {

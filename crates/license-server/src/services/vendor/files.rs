@@ -9,7 +9,7 @@ use crate::domain::{Refusal, RefusalKind, ServerCode};
 use crate::services::site::Site;
 
 /// Returns the file of a license.
-pub(super) async fn file(site: &Site, license: &LicenseId) -> Result<String, Refusal> {
+pub(in crate::services) async fn file(site: &Site, license: &LicenseId) -> Result<String, Refusal> {
     let vendor = ledger(site)?;
     let id = license.to_string();
     let found = vendor

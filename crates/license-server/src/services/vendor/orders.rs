@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// A license to issue. Exactly one of `expires`, `days` and `perpetual` states its end.
-#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct IssueOrder {
     /// The name of the customer.
@@ -66,7 +66,7 @@ pub struct IssueOrder {
 }
 
 /// A renewal of a license. One of `until`, `days`, `perpetual` and `maintenance_until` extends it.
-#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RenewOrder {
     /// The last day of the renewal in UTC.

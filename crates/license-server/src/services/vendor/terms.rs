@@ -27,6 +27,16 @@ pub(super) fn draft(
     matrix: &FeatureMatrix,
     now: DateTime<Utc>,
 ) -> Result<LicenseDraft, Refusal> {
+    draft_counted_from(order, matrix, now, None)
+}
+
+/// Returns the draft of an order whose days count from another day than the start.
+pub(super) fn draft_counted_from(
+    order: &IssueOrder,
+    matrix: &FeatureMatrix,
+    now: DateTime<Utc>,
+    counted_from: Option<DateTime<Utc>>,
+) -> Result<LicenseDraft, Refusal> {
     let tier = find_tier(&order.tier, matrix)?;
     let customer = order.customer.trim().to_owned();
     let mut draft = LicenseDraft::for_tier(matrix, tier, new_id()?, customer, now);
@@ -39,10 +49,12 @@ pub(super) fn draft(
         days: order.days,
         perpetual: order.perpetual,
     };
-    draft.expires_at = term.end(start, start)?.ok_or_else(|| {
-        bad_request("the order does not state the end of the license")
-            .values("one of `expires`, `days` and `perpetual`", "none of them")
-    })?;
+    draft.expires_at = term
+        .end(counted_from.unwrap_or(start), start)?
+        .ok_or_else(|| {
+            bad_request("the order does not state the end of the license")
+                .values("one of `expires`, `days` and `perpetual`", "none of them")
+        })?;
     draft.check_in = check_in(order, tier)?;
     draft.usage_type = parsed(
         "usage_type",
@@ -206,20 +218,22 @@ fn distinct<T: PartialEq>(items: impl Iterator<Item = T>) -> Vec<T> {
 }
 
 fn machines(names: &[String], matrix: &FeatureMatrix) -> Result<Vec<Machine>, Refusal> {
-    let parse = |name: &String| {
-        let (product, text) = Machine::split_product(name);
-        let product = product.filter(|product| *product != matrix.product());
-        let machine = Machine::parse(text)
-            .filter(|machine| !matches!(machine, Machine::Other(_)) && machine.matches(machine));
-        machine.filter(|_| product.is_none()).ok_or_else(|| {
-            bad_request("`machines` has a text that is not a machine of this product").values(
-                "a fingerprint or digest, as `license machine` prints it",
-                shown(name),
-            )
-        })
-    };
-    let parsed: Result<Vec<_>, _> = names.iter().map(parse).collect();
+    let parsed: Result<Vec<_>, _> = names.iter().map(|name| machine(name, matrix)).collect();
     Ok(distinct(parsed?.into_iter()))
+}
+
+/// Parses a machine of the product.
+pub(in crate::services) fn machine(name: &str, matrix: &FeatureMatrix) -> Result<Machine, Refusal> {
+    let (product, text) = Machine::split_product(name);
+    let product = product.filter(|product| *product != matrix.product());
+    let machine = Machine::parse(text)
+        .filter(|machine| !matches!(machine, Machine::Other(_)) && machine.matches(machine));
+    machine.filter(|_| product.is_none()).ok_or_else(|| {
+        bad_request("the text is not a machine of this product").values(
+            "a fingerprint or digest, as `license machine` prints it",
+            shown(name),
+        )
+    })
 }
 
 fn check_in(order: &IssueOrder, tier: &TierPolicy) -> Result<Option<CheckIn>, Refusal> {

@@ -6,6 +6,7 @@ mod anomalies;
 mod billing;
 mod groups;
 mod identities;
+mod invoices;
 mod ledger;
 mod licenses;
 mod machines;
@@ -15,6 +16,7 @@ mod named_users;
 mod seat_history;
 mod seats;
 mod telemetry;
+mod trials;
 mod webhooks;
 
 use std::path::Path;

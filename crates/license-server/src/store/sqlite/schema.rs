@@ -8,7 +8,7 @@ use crate::store::ServerStoreError;
 
 /// The migrations. Each migration creates version N from version N-1, in one transaction. A
 /// released migration never changes.
-pub(super) const MIGRATIONS: [&str; 15] = [
+pub(super) const MIGRATIONS: [&str; 17] = [
     include_str!("migrations/001-first.sql"),
     include_str!("migrations/002-ledger.sql"),
     include_str!("migrations/003-telemetry.sql"),
@@ -24,10 +24,12 @@ pub(super) const MIGRATIONS: [&str; 15] = [
     include_str!("migrations/013-billing.sql"),
     include_str!("migrations/014-metering.sql"),
     include_str!("migrations/015-layout.sql"),
+    include_str!("migrations/016-trials.sql"),
+    include_str!("migrations/017-invoices.sql"),
 ];
 
 /// The version that the last migration creates.
-pub(super) const SUPPORTED: i64 = 15;
+pub(super) const SUPPORTED: i64 = 17;
 
 /// The id that distinguishes the databases of servers (`PRAGMA application_id`).
 pub(super) const APPLICATION_ID: i64 = 0x4C69_6353;

@@ -1,0 +1,273 @@
+//! Invoices and credit notes.
+
+mod changes;
+mod draft;
+
+use axum::routing::{get, post};
+use license_core::LicenseId;
+use license_dashboard::{
+    Action, Cell, Column, EmptyState, Facts, Field, Form, Heading, Kind, Table, Tone,
+};
+use serde::Deserialize;
+
+use super::context::PageContext;
+use super::pages::Pages;
+use super::reply::{PageReply, html};
+use crate::api::invoices::{document, invoice, state};
+use crate::api::pages::{PageQuery, StrictQuery};
+use crate::api::paths::StrictPath;
+use crate::domain::{Invoice, InvoiceKind, InvoiceState, Money, Permission};
+
+/// The page to which the pages below it lead back.
+const INVOICES: (&str, &str) = ("Invoices", "/invoices");
+
+/// Adds the pages of this module.
+pub(super) fn pages(pages: Pages) -> Pages {
+    let (read, manage) = (Permission::ReadBilling, Permission::ManageBilling);
+    let change = |path: &str| format!("/invoices/{{invoice}}/{path}");
+    pages
+        .page("/invoices", read, get(list))
+        .page("/invoices/new", manage, get(draft::new).post(draft::create))
+        .page("/invoices/{invoice}", read, get(show))
+        .page(&change("pdf"), read, get(pdf))
+        .page(
+            &change("edit"),
+            manage,
+            get(draft::edit).post(draft::update),
+        )
+        .page(&change("delete"), manage, post(changes::delete))
+        .page(
+            &change("issue"),
+            manage,
+            get(changes::issuing).post(changes::issue),
+        )
+        .page(
+            &change("payment"),
+            manage,
+            get(changes::paying).post(changes::pay),
+        )
+        .page(
+            &change("activate"),
+            manage,
+            get(changes::activating).post(changes::activate),
+        )
+        .page(
+            &change("void"),
+            manage,
+            get(changes::voiding).post(changes::void),
+        )
+        .page(
+            &change("credit"),
+            manage,
+            get(changes::crediting).post(changes::credit),
+        )
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ListQuery {
+    state: Option<String>,
+    cursor: Option<String>,
+}
+
+async fn list(context: PageContext, StrictQuery(query): StrictQuery<ListQuery>) -> PageReply {
+    let chosen = query.state.filter(|state| !state.is_empty());
+    let state = chosen.as_deref().map(state).transpose()?;
+    let page = PageQuery::new(query.cursor.clone(), None).request()?;
+    let invoices = &context.services()?.invoices;
+    let found = invoices.list(state, &page).await?;
+    let mut table = Table::new(
+        "Invoices",
+        vec![
+            Column::text("Number"),
+            Column::text("Customer"),
+            Column::text("State"),
+            Column::text("Total"),
+            Column::text("Due"),
+        ],
+    );
+    for invoice in found.items {
+        table.row(vec![
+            Cell::link(format!("/invoices/{}", invoice.id), name(&invoice)),
+            Cell::text(&invoice.content.buyer.name),
+            badge(invoice.state),
+            Cell::optional(invoice.content.total().ok().map(|total| total.to_string())),
+            invoice.due_on.map_or(Cell::Empty, Cell::Date),
+        ]);
+    }
+    table.filter = Some(filter(chosen.as_deref()));
+    table.empty = EmptyState::new("No invoices")
+        .text("A draft becomes an invoice with a number when it is issued.");
+    let with_state = |cursor: Option<&str>| {
+        let parts = [("state", chosen.as_deref()), ("cursor", cursor)];
+        let parts = parts
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)));
+        let query = serde_urlencoded::to_string(parts.collect::<Vec<_>>()).unwrap_or_default();
+        format!("/invoices?{query}")
+    };
+    table.first = query.cursor.map(|_| with_state(None));
+    table.next = found.next.map(|next| with_state(Some(next.as_str())));
+    let can_draft = context.may(Permission::ManageBilling) && !invoices.entities().is_empty();
+    if can_draft {
+        table
+            .actions
+            .push(Action::link("Draft an invoice", "/invoices/new").primary());
+    }
+    Ok(html(&context.page("Invoices").with(table)))
+}
+
+fn filter(chosen: Option<&str>) -> Form {
+    let states = InvoiceState::ALL.into_iter();
+    let states = states.map(|state| (state.as_str().to_owned(), state.as_str().to_owned()));
+    let any = [(String::new(), "Any state".to_owned())].into_iter();
+    let kind = Kind::Choice(any.chain(states).collect());
+    let field = Field::new(kind, "state", "State").value(chosen.unwrap_or_default());
+    Form::new("/invoices", "Filter").field(field)
+}
+
+/// Returns the name of an invoice in lists and titles.
+fn name(invoice: &Invoice) -> String {
+    let kind = match invoice.kind {
+        InvoiceKind::Invoice => "Invoice",
+        InvoiceKind::CreditNote => "Credit note",
+    };
+    match invoice.number_text() {
+        Some(number) => format!("{kind} {number}"),
+        None => "Draft".to_owned(),
+    }
+}
+
+fn badge(state: InvoiceState) -> Cell {
+    let tone = match state {
+        InvoiceState::Paid => Tone::Good,
+        InvoiceState::Overdue => Tone::Warning,
+        _ => Tone::Neutral,
+    };
+    Cell::badge(tone, state.as_str())
+}
+
+async fn show(context: PageContext, StrictPath(path): StrictPath<String>) -> PageReply {
+    let found = context.services()?.invoices.get(&invoice(&path)?).await?;
+    let mut page = context.page_below(INVOICES, name(&found));
+    for action in actions(&context, &found) {
+        page = page.action(action);
+    }
+    let page = page
+        .with(facts(&found))
+        .with(Heading::new("Lines"))
+        .with(lines(&found));
+    Ok(html(&page))
+}
+
+/// Returns what the person may do with an invoice in its state.
+fn actions(context: &PageContext, invoice: &Invoice) -> Vec<Action> {
+    let path = |action: &str| format!("/invoices/{}/{action}", invoice.id);
+    let mut actions = vec![Action::link("PDF", path("pdf"))];
+    if !context.may(Permission::ManageBilling) {
+        return actions;
+    }
+    if invoice.state == InvoiceState::Draft {
+        actions.insert(0, Action::dialog("Issue", path("issue")).primary());
+        actions.push(Action::link("Change", path("edit")));
+        actions.push(Action::post("Delete", path("delete")).danger());
+    }
+    if invoice.is_open() {
+        actions.insert(
+            0,
+            Action::dialog("Record the payment", path("payment")).primary(),
+        );
+        let can_activate = invoice.order.is_some() && invoice.license.is_none();
+        if can_activate && context.may(Permission::IssueLicenses) {
+            actions.push(Action::dialog("Issue the license now", path("activate")));
+        }
+        if invoice.license.is_none() {
+            actions.push(Action::dialog("Mark as void", path("void")).danger());
+        }
+    }
+    let is_invoice = invoice.kind == InvoiceKind::Invoice;
+    if is_invoice && (invoice.is_open() || invoice.state == InvoiceState::Paid) {
+        actions.push(Action::dialog("Cancel with a credit note", path("credit")).danger());
+    }
+    actions
+}
+
+fn facts(invoice: &Invoice) -> Facts {
+    let content = &invoice.content;
+    let (buyer, date) = (&content.buyer, |date: Option<_>| {
+        date.map_or(Cell::Empty, Cell::Date)
+    });
+    let address = [&buyer.name].into_iter().chain(&buyer.address);
+    let license = match &invoice.license {
+        Some(id) => Cell::link(format!("/licenses/{id}"), LicenseId::as_str(id)),
+        None if invoice.order.is_some() => Cell::text("issued after the payment"),
+        None => Cell::text("none is ordered"),
+    };
+    let linked =
+        |id: &crate::domain::InvoiceId, text: &str| Cell::link(format!("/invoices/{id}"), text);
+    let mut facts = Facts::new()
+        .fact("State", badge(invoice.state))
+        .fact("Customer", Cell::Lines(address.map(Cell::text).collect()))
+        .fact("E-mail address", Cell::optional(buyer.email.as_deref()))
+        .fact(
+            "Purchase order",
+            Cell::optional(content.purchase_order.as_deref()),
+        )
+        .fact(
+            "Payment",
+            Cell::text(format!("{} days net", content.net_days)),
+        )
+        .fact("Date", date(invoice.issued_on))
+        .fact("Due", date(invoice.due_on))
+        .fact("Paid", date(invoice.paid_on))
+        .fact(
+            "Reference of the payment",
+            Cell::optional(invoice.payment.as_deref()),
+        )
+        .fact("License", license);
+    if let Some(id) = &invoice.credits {
+        facts = facts.fact("Cancels", linked(id, "the invoice"));
+    }
+    if let Some(id) = &invoice.credited_by {
+        facts = facts.fact("Canceled by", linked(id, "the credit note"));
+    }
+    facts.fact("Note", Cell::optional(content.note.as_deref()))
+}
+
+fn lines(invoice: &Invoice) -> Table {
+    let content = &invoice.content;
+    let columns = vec![
+        Column::text("Description"),
+        Column::number("Quantity"),
+        Column::number("Unit price"),
+        Column::number("Amount"),
+    ];
+    let mut table = Table::new("Lines and taxes", columns);
+    let amount = |amount: Option<Money>| Cell::optional(amount.map(Money::decimal));
+    for line in &content.lines {
+        table.row(vec![
+            Cell::text(&line.description),
+            Cell::Number(line.quantity.into()),
+            amount(content.unit_price(line).ok()),
+            amount(content.line_total(line).ok()),
+        ]);
+    }
+    for tax in &content.taxes {
+        let cells = [Cell::text(&tax.label), Cell::Empty, Cell::Empty];
+        let mut cells = cells.to_vec();
+        cells.push(amount(content.tax(tax).ok()));
+        table.row(cells);
+    }
+    let total = content.total().ok().map(|total| total.to_string());
+    table.row(vec![
+        Cell::text("Total"),
+        Cell::Empty,
+        Cell::Empty,
+        Cell::optional(total),
+    ]);
+    table
+}
+
+async fn pdf(context: PageContext, StrictPath(path): StrictPath<String>) -> PageReply {
+    document(context.caller()?, &path).await
+}

@@ -1,0 +1,263 @@
+//! The forms that issue, settle and cancel invoices.
+
+use axum::response::Response;
+use chrono::NaiveDate;
+use license_dashboard::{Field, Form, Kind, Page};
+use serde::Deserialize;
+
+use super::name;
+use crate::api::dashboard::context::PageContext;
+use crate::api::dashboard::form::PageForm;
+use crate::api::dashboard::reply::{PageReply, done, html};
+use crate::api::invoices::invoice;
+use crate::api::paths::StrictPath;
+use crate::api::problem::Problem;
+use crate::domain::{Invoice, Permission};
+
+/// A change with a form of its own.
+#[derive(Clone, Copy)]
+struct Change {
+    path: &'static str,
+    title: &'static str,
+    text: &'static str,
+    is_danger: bool,
+    /// The message after the change.
+    done: &'static str,
+}
+
+const ISSUE: Change = Change {
+    path: "issue",
+    title: "Issue the invoice",
+    text: "The invoice gets the next number and today's date. It never changes again.",
+    is_danger: false,
+    done: "The invoice is issued",
+};
+
+const PAYMENT: Change = Change {
+    path: "payment",
+    title: "Record the payment",
+    text: "The license of the invoice is issued, and the customer gets it by mail.",
+    is_danger: false,
+    done: "The payment is recorded",
+};
+
+const ACTIVATE: Change = Change {
+    path: "activate",
+    title: "Issue the license now",
+    text: "The customer gets the license before the payment.",
+    is_danger: false,
+    done: "The license is issued before the payment",
+};
+
+const VOID: Change = Change {
+    path: "void",
+    title: "Mark as void",
+    text: "For an invoice that the customer never got. Its number stays.",
+    is_danger: true,
+    done: "The invoice is void",
+};
+
+const CREDIT: Change = Change {
+    path: "credit",
+    title: "Cancel with a credit note",
+    text: "The credit note gets a number of its own. The license of the customer stays until \
+           somebody revokes it.",
+    is_danger: true,
+    done: "A credit note cancels the invoice",
+};
+
+impl Change {
+    fn page(self, context: &PageContext, invoice: &Invoice) -> Page {
+        let (label, href) = (name(invoice), format!("/invoices/{}", invoice.id));
+        context
+            .page_below((&label, &href), self.title)
+            .with(self.text)
+    }
+
+    fn form(self, invoice: &Invoice) -> Form {
+        let href = format!("/invoices/{}", invoice.id);
+        let form = Form::new(format!("{href}/{}", self.path), self.title).cancel(href);
+        if self.is_danger { form.danger() } else { form }
+    }
+
+    fn with_reason(self, invoice: &Invoice, reason: &str) -> Form {
+        let field = Field::text("reason", "Reason").value(reason);
+        let field = field.help("The audit trail keeps it").required();
+        self.form(invoice).field(field.max_length(1000))
+    }
+
+    /// Answers with the page of the invoice, or with the form and the reason of the refusal.
+    fn answer(
+        self,
+        context: &PageContext,
+        invoice: &Invoice,
+        form: Form,
+        result: Result<Invoice, Problem>,
+    ) -> Response {
+        match result {
+            Ok(changed) => done(&format!("/invoices/{}", changed.id), self.done),
+            Err(problem) => context.refused(self.page(context, invoice), form, &problem),
+        }
+    }
+}
+
+async fn found(context: &PageContext, path: &str) -> Result<Invoice, Problem> {
+    let invoices = &context.services()?.invoices;
+    Ok(invoices.get(&invoice(path)?).await?)
+}
+
+type Path = StrictPath<String>;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EmptyForm {}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ReasonForm {
+    reason: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PaymentForm {
+    paid_on: String,
+    reference: String,
+}
+
+pub(super) async fn delete(
+    context: PageContext,
+    StrictPath(path): Path,
+    PageForm(EmptyForm {}): PageForm<EmptyForm>,
+) -> PageReply {
+    let invoices = &context.services()?.invoices;
+    invoices.delete(context.actor()?, &invoice(&path)?).await?;
+    Ok(done("/invoices", "The draft is deleted"))
+}
+
+pub(super) async fn issuing(context: PageContext, StrictPath(path): Path) -> PageReply {
+    let invoice = found(&context, &path).await?;
+    Ok(html(
+        &ISSUE.page(&context, &invoice).with(ISSUE.form(&invoice)),
+    ))
+}
+
+pub(super) async fn issue(
+    context: PageContext,
+    StrictPath(path): Path,
+    PageForm(EmptyForm {}): PageForm<EmptyForm>,
+) -> PageReply {
+    let invoice = found(&context, &path).await?;
+    let invoices = &context.services()?.invoices;
+    let issued = invoices.issue(context.actor()?, &invoice.id).await;
+    let issued = issued.map_err(Problem::from);
+    Ok(ISSUE.answer(&context, &invoice, ISSUE.form(&invoice), issued))
+}
+
+fn payment_form(invoice: &Invoice, paid_on: &str, reference: &str) -> Form {
+    PAYMENT
+        .form(invoice)
+        .field(
+            Field::new(Kind::Date, "paid_on", "Date of the payment")
+                .value(paid_on)
+                .help("Empty: today"),
+        )
+        .field(
+            Field::text("reference", "Reference")
+                .value(reference)
+                .help("Such as the number of the bank statement")
+                .required()
+                .max_length(100),
+        )
+}
+
+pub(super) async fn paying(context: PageContext, StrictPath(path): Path) -> PageReply {
+    let invoice = found(&context, &path).await?;
+    let form = payment_form(&invoice, "", "");
+    Ok(html(&PAYMENT.page(&context, &invoice).with(form)))
+}
+
+pub(super) async fn pay(
+    context: PageContext,
+    StrictPath(path): Path,
+    PageForm(sent): PageForm<PaymentForm>,
+) -> PageReply {
+    let invoice = found(&context, &path).await?;
+    let invoices = &context.services()?.invoices;
+    let paid = async {
+        let on = date(&sent.paid_on)?;
+        let paid = invoices.pay(context.actor()?, &invoice.id, on, &sent.reference);
+        Ok::<_, Problem>(paid.await?)
+    };
+    let form = payment_form(&invoice, &sent.paid_on, &sent.reference);
+    Ok(PAYMENT.answer(&context, &invoice, form, paid.await))
+}
+
+fn date(text: &str) -> Result<Option<NaiveDate>, Problem> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|_| {
+        Problem::malformed("paid_on: enter a date")
+            .values("a date such as 2027-12-31", "another text")
+    })
+}
+
+pub(super) async fn activating(context: PageContext, StrictPath(path): Path) -> PageReply {
+    let invoice = found(&context, &path).await?;
+    let form = ACTIVATE.with_reason(&invoice, "");
+    Ok(html(&ACTIVATE.page(&context, &invoice).with(form)))
+}
+
+pub(super) async fn activate(
+    context: PageContext,
+    StrictPath(path): Path,
+    PageForm(sent): PageForm<ReasonForm>,
+) -> PageReply {
+    context.caller()?.require(Permission::IssueLicenses)?;
+    let invoice = found(&context, &path).await?;
+    let invoices = &context.services()?.invoices;
+    let activated = invoices.activate(context.actor()?, &invoice.id, &sent.reason);
+    let activated = activated.await.map_err(Problem::from);
+    let form = ACTIVATE.with_reason(&invoice, &sent.reason);
+    Ok(ACTIVATE.answer(&context, &invoice, form, activated))
+}
+
+pub(super) async fn voiding(context: PageContext, StrictPath(path): Path) -> PageReply {
+    let invoice = found(&context, &path).await?;
+    let form = VOID.with_reason(&invoice, "");
+    Ok(html(&VOID.page(&context, &invoice).with(form)))
+}
+
+pub(super) async fn void(
+    context: PageContext,
+    StrictPath(path): Path,
+    PageForm(sent): PageForm<ReasonForm>,
+) -> PageReply {
+    let invoice = found(&context, &path).await?;
+    let invoices = &context.services()?.invoices;
+    let voided = invoices.void(context.actor()?, &invoice.id, &sent.reason);
+    let voided = voided.await.map_err(Problem::from);
+    let form = VOID.with_reason(&invoice, &sent.reason);
+    Ok(VOID.answer(&context, &invoice, form, voided))
+}
+
+pub(super) async fn crediting(context: PageContext, StrictPath(path): Path) -> PageReply {
+    let invoice = found(&context, &path).await?;
+    let form = CREDIT.with_reason(&invoice, "");
+    Ok(html(&CREDIT.page(&context, &invoice).with(form)))
+}
+
+pub(super) async fn credit(
+    context: PageContext,
+    StrictPath(path): Path,
+    PageForm(sent): PageForm<ReasonForm>,
+) -> PageReply {
+    let invoice = found(&context, &path).await?;
+    let invoices = &context.services()?.invoices;
+    let credited = invoices.credit(context.actor()?, &invoice.id, &sent.reason);
+    let credited = credited.await.map_err(Problem::from);
+    let form = CREDIT.with_reason(&invoice, &sent.reason);
+    Ok(CREDIT.answer(&context, &invoice, form, credited))
+}

@@ -1,0 +1,392 @@
+//! Trials: the pages of the links in mails, and the pages of administrators.
+
+mod visitor;
+
+use axum::response::Response;
+use axum::routing::get;
+use license_core::LicenseId;
+use license_dashboard::{
+    Action, Cell, Column, EmptyState, Facts, Field, Form, Kind, Page, Table, Tone,
+};
+use serde::Deserialize;
+
+use super::context::PageContext;
+use super::form::PageForm;
+use super::pages::Pages;
+use super::reply::{PageReply, done, html};
+use crate::api::pages::{PageQuery, StrictQuery};
+use crate::api::paths::StrictPath;
+use crate::api::problem::Problem;
+use crate::api::registrations::email;
+use crate::api::trials::{state, trial};
+use crate::domain::{Permission, Trial, TrialState};
+use crate::services::{IssueOrder, NewTrial};
+
+/// The page to which the pages below it lead back.
+const TRIALS: (&str, &str) = ("Trials", "/trials");
+
+/// Adds the pages of this module.
+pub(super) fn pages(pages: Pages) -> Pages {
+    let (read, issue) = (Permission::ReadLicenses, Permission::IssueLicenses);
+    visitor::pages(pages)
+        .page("/trials", read, get(list))
+        .page("/trials/new", issue, get(new).post(start))
+        .page("/trials/{trial}", read, get(show))
+        .page("/trials/{trial}/extend", issue, get(longer).post(extend))
+        .page("/trials/{trial}/convert", issue, get(paid).post(convert))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ListQuery {
+    state: Option<String>,
+    cursor: Option<String>,
+}
+
+async fn list(context: PageContext, StrictQuery(query): StrictQuery<ListQuery>) -> PageReply {
+    let chosen = query.state.filter(|state| !state.is_empty());
+    let state = chosen.as_deref().map(state).transpose()?;
+    let page = PageQuery::new(query.cursor.clone(), None).request()?;
+    let found = context.services()?.trials.list(state, &page).await?;
+    let mut table = Table::new(
+        "Trials",
+        vec![
+            Column::text("Customer"),
+            Column::text("E-mail address"),
+            Column::text("State"),
+            Column::text("Started"),
+            Column::text("Ends"),
+        ],
+    );
+    for trial in found.items {
+        let href = format!("/trials/{}", trial.id);
+        let address = trial.user.email.as_ref().map(ToString::to_string);
+        table.row(vec![
+            Cell::link(href, &trial.user.customer),
+            Cell::optional(address),
+            badge(trial.state),
+            Cell::time(trial.started_at),
+            Cell::time(trial.ends_at),
+        ]);
+    }
+    table.filter = Some(filter(chosen.as_deref()));
+    table.empty = EmptyState::new("No trials")
+        .text("Users start trials with `license trial start`, and administrators on this page.");
+    let with_state = |cursor: Option<&str>| {
+        let parts = [("state", chosen.as_deref()), ("cursor", cursor)];
+        let parts = parts
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)));
+        let query = serde_urlencoded::to_string(parts.collect::<Vec<_>>()).unwrap_or_default();
+        format!("/trials?{query}")
+    };
+    table.first = query.cursor.map(|_| with_state(None));
+    table.next = found.next.map(|next| with_state(Some(next.as_str())));
+    if context.may(Permission::IssueLicenses) {
+        table
+            .actions
+            .push(Action::link("Start a trial", "/trials/new").primary());
+    }
+    Ok(html(&context.page("Trials").with(table)))
+}
+
+fn filter(chosen: Option<&str>) -> Form {
+    let states = TrialState::ALL.into_iter().filter(|state| state.is_used());
+    let states = states.map(|state| (state.as_str().to_owned(), state.as_str().to_owned()));
+    let any = [(String::new(), "Any state".to_owned())].into_iter();
+    let kind = Kind::Choice(any.chain(states).collect());
+    let field = Field::new(kind, "state", "State").value(chosen.unwrap_or_default());
+    Form::new("/trials", "Filter").field(field)
+}
+
+fn badge(state: TrialState) -> Cell {
+    let tone = match state {
+        TrialState::Started | TrialState::Converted => Tone::Good,
+        TrialState::Reminded => Tone::Warning,
+        _ => Tone::Neutral,
+    };
+    Cell::badge(tone, state.as_str())
+}
+
+async fn show(context: PageContext, StrictPath(path): StrictPath<String>) -> PageReply {
+    let found = context.services()?.trials.get(&trial(&path)?).await?;
+    let mut page = context.page_below(TRIALS, &found.user.customer);
+    let is_open = found.state != TrialState::Converted && found.license.is_some();
+    if is_open && context.may(Permission::IssueLicenses) {
+        let path = |action: &str| format!("/trials/{}/{action}", found.id);
+        page = page
+            .action(Action::link("Convert to a license", path("convert")).primary())
+            .action(Action::dialog("Extend", path("extend")));
+    }
+    Ok(html(&page.with(facts(&found))))
+}
+
+fn facts(trial: &Trial) -> Facts {
+    let license = |id: Option<&LicenseId>| match id {
+        Some(id) => Cell::link(format!("/licenses/{id}"), id.as_str()),
+        None => Cell::Empty,
+    };
+    let user = &trial.user;
+    let reminders = match (trial.stopped_at, trial.reminded) {
+        (Some(_), _) => "stopped by the user".to_owned(),
+        (None, Some(days)) => format!("the last one {days} days before the end"),
+        (None, None) => "none yet".to_owned(),
+    };
+    Facts::new()
+        .fact("State", badge(trial.state))
+        .fact("Customer", Cell::text(&user.customer))
+        .fact(
+            "E-mail address",
+            Cell::optional(user.email.as_ref().map(ToString::to_string)),
+        )
+        .fact(
+            "Machine",
+            Cell::optional(user.machine.as_ref().map(ToString::to_string)),
+        )
+        .fact("Started", Cell::time(trial.started_at))
+        .fact("Ends", Cell::time(trial.ends_at))
+        .fact("Started by", Cell::text(&trial.started_by))
+        .fact("Reminders", Cell::text(reminders))
+        .fact("License", license(trial.license.as_ref()))
+        .fact("Paid license", license(trial.paid.as_ref()))
+        .fact("Id", Cell::code(trial.id.as_str()))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StartForm {
+    email: String,
+    customer: String,
+    machine: String,
+    again: Option<String>,
+}
+
+fn start_page(context: &PageContext) -> Page {
+    context.page_below(TRIALS, "Start a trial")
+}
+
+fn start_form(sent: Option<&StartForm>) -> Form {
+    let value = |value: fn(&StartForm) -> &str| sent.map_or("", value).to_owned();
+    let again = sent.is_some_and(|sent| sent.again.is_some());
+    Form::new("/trials/new", "Start the trial")
+        .field(
+            Field::text("customer", "Customer")
+                .value(value(|sent| &sent.customer))
+                .help("The company or the person")
+                .required()
+                .max_length(100),
+        )
+        .field(
+            Field::new(Kind::Email, "email", "E-mail address")
+                .value(value(|sent| &sent.email))
+                .help("Gets the license and the reminders")
+                .required(),
+        )
+        .field(
+            Field::text("machine", "Machine")
+                .value(value(|sent| &sent.machine))
+                .help("As `license machine` prints it. Empty: any machine"),
+        )
+        .field(
+            Field::new(Kind::Check, "again", "Permit another trial of the customer")
+                .value(if again { "on" } else { "" }),
+        )
+        .cancel("/trials")
+}
+
+async fn new(context: PageContext) -> PageReply {
+    Ok(html(&start_page(&context).with(start_form(None))))
+}
+
+async fn start(context: PageContext, PageForm(sent): PageForm<StartForm>) -> PageReply {
+    let started = async {
+        let machine = sent.machine.trim();
+        let new = NewTrial {
+            email: email(&sent.email)?,
+            customer: sent.customer.clone(),
+            machine: (!machine.is_empty()).then(|| machine.to_owned()),
+        };
+        let trials = &context.services()?.trials;
+        let started = trials.start(context.actor()?, new, sent.again.is_some());
+        Ok::<_, Problem>(started.await?)
+    };
+    match started.await {
+        Ok(started) => {
+            let path = format!("/trials/{}", started.trial.id);
+            Ok(done(
+                &path,
+                "The trial has started, and the user gets the license",
+            ))
+        }
+        Err(problem) => {
+            let form = start_form(Some(&sent));
+            Ok(context.refused(start_page(&context), form, &problem))
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExtendForm {
+    days: String,
+    reason: String,
+}
+
+fn extend_page(context: &PageContext, trial: &Trial) -> Page {
+    let href = format!("/trials/{}", trial.id);
+    context.page_below((&trial.user.customer, &href), "Extend the trial")
+}
+
+fn extend_form(trial: &Trial, days: &str, reason: &str) -> Form {
+    let path = format!("/trials/{}/extend", trial.id);
+    Form::new(&path, "Extend the trial")
+        .field(
+            Field::new(Kind::Number, "days", "Days")
+                .value(days)
+                .help("They count from the end of the trial, or from today if it has ended")
+                .required(),
+        )
+        .field(
+            Field::text("reason", "Reason")
+                .value(reason)
+                .help("The audit trail keeps it")
+                .required()
+                .max_length(1000),
+        )
+        .cancel(format!("/trials/{}", trial.id))
+}
+
+async fn longer(context: PageContext, StrictPath(path): StrictPath<String>) -> PageReply {
+    let found = context.services()?.trials.get(&trial(&path)?).await?;
+    let form = extend_form(&found, "7", "");
+    Ok(html(&extend_page(&context, &found).with(form)))
+}
+
+async fn extend(
+    context: PageContext,
+    StrictPath(path): StrictPath<String>,
+    PageForm(sent): PageForm<ExtendForm>,
+) -> PageReply {
+    let trials = &context.services()?.trials;
+    let found = trials.get(&trial(&path)?).await?;
+    let extended = async {
+        let days = number("days", &sent.days)?;
+        let extended = trials.extend(context.actor()?, &found.id, days, &sent.reason, None);
+        Ok::<_, Problem>(extended.await?)
+    };
+    match extended.await {
+        Ok(_) => {
+            let path = format!("/trials/{}", found.id);
+            Ok(done(
+                &path,
+                "The trial is extended, and the user gets the new license",
+            ))
+        }
+        Err(problem) => {
+            let form = extend_form(&found, &sent.days, &sent.reason);
+            Ok(context.refused(extend_page(&context, &found), form, &problem))
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ConvertForm {
+    tier: String,
+    days: String,
+    seats: String,
+}
+
+impl ConvertForm {
+    fn order(&self) -> Result<IssueOrder, Problem> {
+        let seats = self.seats.trim();
+        Ok(IssueOrder {
+            tier: self.tier.clone(),
+            days: Some(number("days", &self.days)?),
+            seats: match seats {
+                "" => None,
+                seats => Some(number("seats", seats)?),
+            },
+            ..IssueOrder::default()
+        })
+    }
+}
+
+fn convert_page(context: &PageContext, trial: &Trial) -> Page {
+    let href = format!("/trials/{}", trial.id);
+    context
+        .page_below((&trial.user.customer, &href), "Convert to a license")
+        .with("The license replaces the trial at once. Seats, sessions and machines stay.")
+}
+
+fn convert_form(trial: &Trial, sent: Option<&ConvertForm>) -> Form {
+    let value = |value: fn(&ConvertForm) -> &str| sent.map_or("", value).to_owned();
+    let days = sent.map_or("365", |sent| &sent.days);
+    Form::new(format!("/trials/{}/convert", trial.id), "Issue the license")
+        .field(
+            Field::text("tier", "Tier")
+                .value(value(|sent| &sent.tier))
+                .help("Such as team")
+                .required(),
+        )
+        .field(
+            Field::new(Kind::Number, "days", "Days")
+                .value(days)
+                .help("They count from the end of the trial")
+                .required(),
+        )
+        .field(
+            Field::new(Kind::Number, "seats", "Seats")
+                .value(value(|sent| &sent.seats))
+                .help("Empty: those of the tier"),
+        )
+        .cancel(format!("/trials/{}", trial.id))
+}
+
+async fn paid(context: PageContext, StrictPath(path): StrictPath<String>) -> PageReply {
+    let found = context.services()?.trials.get(&trial(&path)?).await?;
+    let form = convert_form(&found, None);
+    Ok(html(&convert_page(&context, &found).with(form)))
+}
+
+async fn convert(
+    context: PageContext,
+    StrictPath(path): StrictPath<String>,
+    PageForm(sent): PageForm<ConvertForm>,
+) -> PageReply {
+    let trials = &context.services()?.trials;
+    let found = trials.get(&trial(&path)?).await?;
+    let converted = async {
+        let order = sent.order()?;
+        let converted = trials.convert(context.actor()?, &found.id, order, None);
+        Ok::<_, Problem>(converted.await?)
+    };
+    match converted.await {
+        Ok(_) => {
+            let path = format!("/trials/{}", found.id);
+            Ok(done(
+                &path,
+                "The license is issued, and the user gets it by mail",
+            ))
+        }
+        Err(problem) => Ok(refused(&context, &found, &sent, &problem)),
+    }
+}
+
+fn refused(
+    context: &PageContext,
+    trial: &Trial,
+    sent: &ConvertForm,
+    problem: &Problem,
+) -> Response {
+    let form = convert_form(trial, Some(sent));
+    context.refused(convert_page(context, trial), form, problem)
+}
+
+/// Parses a number of a form.
+pub(super) fn number(name: &str, text: &str) -> Result<u32, Problem> {
+    text.trim().parse().map_err(|_| {
+        Problem::malformed(format!("{name}: enter a whole number"))
+            .values("a whole number", "another text")
+    })
+}

@@ -1,0 +1,306 @@
+//! The pages of trials and invoices.
+
+use license_issuer::ledger::Ledger;
+use license_issuer::ledger::sqlite::LedgerFile;
+
+use super::{Dashboard, PageBrowser};
+use crate::domain::{Actor, EmailAddress, InvoiceState, PageRequest, Role, TrialState};
+use crate::services::tests::vendor;
+use crate::services::{NewTrial, ServerRole, Services, VendorConfig};
+
+const HOSTILE: &str = "<script>alert(1)</script> & Co";
+
+/// A vendor's server with pages.
+struct Vendor {
+    pages: Dashboard,
+    _ledger: tempfile::TempDir,
+}
+
+impl Vendor {
+    async fn start() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let ledger = directory.path().join("ledger.db");
+        LedgerFile::new(&ledger).prepare().unwrap();
+        let key = vendor();
+        let role = ServerRole::Vendor(Box::new(VendorConfig { ledger, key }));
+        Self {
+            pages: Dashboard::start(role).await,
+            _ledger: directory,
+        }
+    }
+
+    fn services(&self) -> &Services {
+        self.pages.api.tenants.own()
+    }
+
+    /// Starts a trial, and returns the path of its page.
+    async fn trial(&self, customer: &str) -> String {
+        let new = NewTrial {
+            email: EmailAddress::parse("tess@trial.example").unwrap(),
+            customer: customer.to_owned(),
+            machine: None,
+        };
+        let started = self.services().trials.start(&Actor::Console, new, false);
+        format!("/trials/{}", started.await.unwrap().trial.id)
+    }
+
+    /// Drafts an invoice with the form, and returns the path of its page.
+    async fn draft(&self, browser: &PageBrowser, fields: &[(&str, &str)]) -> String {
+        let answer = self.pages.submit(browser, "/invoices/new", fields).await;
+        answer.expect_redirect().to_owned()
+    }
+
+    async fn invoice_state(&self) -> InvoiceState {
+        let page = PageRequest::first();
+        let found = self.services().invoices.list(None, &page).await.unwrap();
+        found.items.last().unwrap().state
+    }
+}
+
+/// The fields of a draft with a license.
+fn fields() -> Vec<(&'static str, &'static str)> {
+    vec![
+        ("entity", "DE"),
+        ("buyer", HOSTILE),
+        ("address", "1 Road\nLondon"),
+        ("tax_id", ""),
+        ("email", "billing@acme.example"),
+        ("currency", "EUR"),
+        (
+            "lines",
+            "25 x 120.00 TEAM license, one year\n1 x -100 Rebate",
+        ),
+        ("taxes", "551.00 VAT 19 %"),
+        ("purchase_order", "PO-4711"),
+        ("net_days", "30"),
+        ("note", ""),
+        ("tier", "team"),
+        ("days", "365"),
+        ("seats", "5"),
+    ]
+}
+
+/// Returns the fields with another value of one of them.
+fn with(name: &str, value: &'static str) -> Vec<(&'static str, &'static str)> {
+    let fields = fields().into_iter();
+    fields
+        .map(|(field, old)| (field, if field == name { value } else { old }))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_trial_is_started_extended_and_converted_with_forms() {
+    let vendor = Vendor::start().await;
+    let manager = vendor.pages.sign_in(Role::LicenseManager).await;
+    let pages = &vendor.pages;
+    let empty = pages.open(&manager, "/trials").await.expect(200);
+    empty.shows("No trials");
+    let start = |email: &'static str| [("customer", HOSTILE), ("email", email), ("machine", "")];
+    let refused = pages.submit(&manager, "/trials/new", &start("none")).await;
+    refused.expect(400).shows("&#60;script&#62;");
+    let tess = start("tess@trial.example");
+    let started = pages.submit(&manager, "/trials/new", &tess).await;
+    let path = started.expect_redirect().to_owned();
+    let again = pages.submit(&manager, "/trials/new", &tess).await;
+    again.expect(409).shows("TRIAL_USED");
+    let page = pages.open(&manager, &path).await.expect(200);
+    page.shows("started");
+    assert!(!page.html.contains("<script>alert"), "{}", page.html);
+    let extend = format!("{path}/extend");
+    for (days, reason) in [("0", "x"), ("many", "x"), ("7", " ")] {
+        let fields = [("days", days), ("reason", reason)];
+        pages.submit(&manager, &extend, &fields).await.expect(400);
+    }
+    let fields = [("days", "7"), ("reason", "still testing")];
+    let extended = pages.submit(&manager, &extend, &fields).await;
+    assert_eq!(extended.expect_redirect(), path);
+    let convert = format!("{path}/convert");
+    let bad = [("tier", "none"), ("days", "365"), ("seats", "")];
+    pages
+        .submit(&manager, &convert, &bad)
+        .await
+        .expect(400)
+        .shows("none");
+    let good = [("tier", "team"), ("days", "365"), ("seats", "")];
+    let converted = pages.submit(&manager, &convert, &good).await;
+    assert_eq!(converted.expect_redirect(), path);
+    let page = pages.open(&manager, &path).await.expect(200);
+    page.shows("converted");
+    assert!(!page.html.contains("/extend"), "no further action");
+    let list = pages
+        .open(&manager, "/trials?state=converted")
+        .await
+        .expect(200);
+    list.shows(&path);
+    let list = pages
+        .open(&manager, "/trials?state=ended")
+        .await
+        .expect(200);
+    assert!(!list.html.contains(&path));
+    pages.open(&manager, "/trials?state=none").await.expect(400);
+}
+
+#[tokio::test]
+async fn an_invoice_is_drafted_issued_and_settled_with_forms() {
+    let vendor = Vendor::start().await;
+    let owner = vendor.pages.sign_in(Role::Owner).await;
+    let pages = &vendor.pages;
+    pages
+        .open(&owner, "/invoices")
+        .await
+        .expect(200)
+        .shows("No invoices");
+    pages
+        .open(&owner, "/invoices/new")
+        .await
+        .expect(200)
+        .shows("Coditect GmbH");
+    for (name, value) in [
+        ("entity", "US"),
+        ("address", ""),
+        ("email", "none"),
+        ("currency", "EURO"),
+        ("lines", "25 TEAM"),
+        ("lines", ""),
+        ("taxes", "VAT"),
+        ("net_days", "121"),
+        ("net_days", ""),
+        ("tier", "none"),
+        ("days", "x"),
+    ] {
+        let refused = pages
+            .submit(&owner, "/invoices/new", &with(name, value))
+            .await;
+        let refused = refused.expect(400);
+        refused.shows("PO-4711");
+        assert!(!refused.html.contains("<script>alert"), "{}", refused.html);
+    }
+    let path = vendor.draft(&owner, &fields()).await;
+    let edit = format!("{path}/edit");
+    let shown = pages.open(&owner, &edit).await.expect(200);
+    shown.shows("25 x 120.00 TEAM license, one year");
+    shown.shows("1 x -100.00 Rebate");
+    let changed = pages.submit(&owner, &edit, &with("net_days", "14")).await;
+    assert_eq!(changed.expect_redirect(), path);
+    pages
+        .open(&owner, &format!("{path}/issue"))
+        .await
+        .expect(200);
+    let issued = pages.submit(&owner, &format!("{path}/issue"), &[]).await;
+    assert_eq!(issued.expect_redirect(), path);
+    let page = pages.open(&owner, &path).await.expect(200);
+    for text in [
+        "Invoice DE-2027-00001",
+        "3451.00 EUR",
+        "14 days net",
+        "PO-4711",
+    ] {
+        page.shows(text);
+    }
+    assert!(!page.html.contains("<script>alert"), "{}", page.html);
+    // An issued invoice does not change.
+    let refused = pages.submit(&owner, &edit, &fields()).await.expect(409);
+    refused.shows("INVOICE_STATE");
+    let pdf = pages.open(&owner, &format!("{path}/pdf")).await.expect(200);
+    assert_eq!(pdf.headers["content-type"], "application/pdf");
+    let payment = format!("{path}/payment");
+    for (on, reference) in [("tomorrow", "7"), ("2099-01-01", "7"), ("", " ")] {
+        let fields = [("paid_on", on), ("reference", reference)];
+        pages.submit(&owner, &payment, &fields).await.expect(400);
+    }
+    let fields = [("paid_on", ""), ("reference", "statement 7")];
+    let paid = pages.submit(&owner, &payment, &fields).await;
+    assert_eq!(paid.expect_redirect(), path);
+    pages
+        .open(&owner, &path)
+        .await
+        .expect(200)
+        .shows("statement 7");
+    assert_eq!(vendor.invoice_state().await, InvoiceState::Paid);
+    let credit = format!("{path}/credit");
+    pages
+        .submit(&owner, &credit, &[("reason", " ")])
+        .await
+        .expect(400);
+    let credited = pages
+        .submit(&owner, &credit, &[("reason", "refunded")])
+        .await;
+    assert_eq!(credited.expect_redirect(), path);
+    let list = pages.open(&owner, "/invoices").await.expect(200);
+    list.shows("Credit note DE-2027-00002");
+    list.shows("-3451.00 EUR");
+}
+
+#[tokio::test]
+async fn each_role_sees_what_it_may_do() {
+    let vendor = Vendor::start().await;
+    let owner = vendor.pages.sign_in(Role::Owner).await;
+    let trial = vendor.trial("Trial Ltd").await;
+    let invoice = vendor.draft(&owner, &fields()).await;
+    let pages = &vendor.pages;
+    for (role, trials, invoices, can_manage) in [
+        (Role::Administrator, 200, 200, true),
+        (Role::LicenseManager, 200, 403, false),
+        (Role::Billing, 200, 200, true),
+        (Role::Auditor, 200, 200, false),
+        (Role::Member, 403, 403, false),
+    ] {
+        let browser = pages.sign_in(role).await;
+        for (path, expected) in [
+            ("/trials", trials),
+            (trial.as_str(), trials),
+            ("/invoices", invoices),
+            (invoice.as_str(), invoices),
+        ] {
+            let answer = pages.open(&browser, path).await;
+            assert_eq!(answer.status, expected, "{role} {path}");
+            let is_issuer = matches!(role, Role::Administrator | Role::LicenseManager);
+            if path == trial {
+                assert_eq!(answer.html.contains("/extend"), is_issuer, "{role}");
+            }
+            if path == invoice && expected == 200 {
+                assert_eq!(answer.html.contains("/issue"), can_manage, "{role}");
+            }
+        }
+        if role == Role::Billing {
+            // Who bills cannot order licenses, and cannot drop an order by accident.
+            pages
+                .submit(&browser, "/invoices/new", &fields())
+                .await
+                .expect(403);
+            pages
+                .open(&browser, &format!("{invoice}/edit"))
+                .await
+                .expect(403);
+            let mut plain = fields();
+            plain.retain(|(name, _)| !["tier", "days", "seats"].contains(name));
+            vendor.draft(&browser, &plain).await;
+        }
+    }
+    for path in ["/trials/trl_0", "/invoices/ivc_0"] {
+        pages.open(&owner, path).await.expect(404);
+    }
+}
+
+#[tokio::test]
+async fn a_visitor_opens_the_pages_of_mails() {
+    let vendor = Vendor::start().await;
+    let (pages, visitor) = (&vendor.pages, PageBrowser::default());
+    for path in ["/trial", "/trial-reminders"] {
+        pages
+            .open(&visitor, path)
+            .await
+            .expect(200)
+            .shows("Code of the mail");
+        let refused = pages.submit(&visitor, path, &[("code", "wrong")]).await;
+        refused.expect(403).shows("LINK_ENDED");
+    }
+    vendor.trial("Trial Ltd").await;
+    let page = PageRequest::first();
+    let found = vendor
+        .services()
+        .trials
+        .list(Some(TrialState::Started), &page)
+        .await;
+    assert_eq!(found.unwrap().items.len(), 1);
+}

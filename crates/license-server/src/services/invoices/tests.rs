@@ -1,0 +1,295 @@
+//! Invoices with a real ledger and a real listener of SMTP.
+
+use chrono::Days;
+use license_core::time::{end_of_day, start_of_day};
+
+use super::*;
+use crate::domain::{TrialId, test_invoice};
+use crate::services::IssueOrder;
+use crate::services::trials::tests::Vendor;
+
+/// Returns a draft for a license of a year.
+fn new(order: Option<InvoiceOrder>) -> NewInvoice {
+    NewInvoice {
+        entity: "DE".to_owned(),
+        content: test_invoice(1).content,
+        order,
+    }
+}
+
+fn team() -> IssueOrder {
+    IssueOrder {
+        customer: "ACME Ltd".to_owned(),
+        tier: "team".to_owned(),
+        days: Some(365),
+        offline: true,
+        ..IssueOrder::default()
+    }
+}
+
+fn license() -> Option<InvoiceOrder> {
+    Some(InvoiceOrder::Issue { order: team() })
+}
+
+impl Vendor {
+    fn invoices(&self) -> InvoiceService {
+        self.services.invoices.clone()
+    }
+
+    /// Issues an invoice for a license.
+    async fn issued(&self) -> Invoice {
+        let invoices = self.invoices();
+        let draft = invoices
+            .create(&Actor::Console, new(license()))
+            .await
+            .unwrap();
+        invoices.issue(&Actor::Console, &draft.id).await.unwrap()
+    }
+
+    async fn licenses(&self) -> usize {
+        let found = self.services.licenses.list(&PageRequest::first()).await;
+        found.unwrap().items.len()
+    }
+}
+
+#[tokio::test]
+async fn a_license_is_issued_at_the_payment_and_not_before() {
+    let mut vendor = Vendor::start(&[]).await;
+    let (invoices, console) = (vendor.invoices(), Actor::Console);
+    let issued = vendor.issued().await;
+    assert_eq!(issued.number.map(|(_, number)| number), Some(1));
+    assert_eq!(vendor.licenses().await, 0);
+    let paid = invoices
+        .pay(&console, &issued.id, None, "statement 7")
+        .await
+        .unwrap();
+    assert_eq!(paid.state, InvoiceState::Paid);
+    assert!(paid.license.is_some());
+    let mail = vendor.sink.next().await;
+    assert!(mail.text.contains("BEGIN"), "{}", mail.text);
+    // A doubled payment has no effect, and another one is refused.
+    let again = invoices
+        .pay(&console, &issued.id, None, "statement 7")
+        .await
+        .unwrap();
+    assert_eq!(again, paid);
+    let other = invoices
+        .pay(&console, &issued.id, None, "statement 8")
+        .await;
+    assert_eq!(other.unwrap_err().code, "INVOICE_STATE");
+    assert_eq!(vendor.licenses().await, 1);
+    assert!(!vendor.sink.has_mail());
+    let tomorrow = issued.issued_on.unwrap().checked_add_days(Days::new(1));
+    let early = vendor.issued().await;
+    let refused = invoices
+        .pay(&console, &early.id, tomorrow, "statement 9")
+        .await;
+    assert_eq!(refused.unwrap_err().code, "BAD_REQUEST");
+}
+
+#[tokio::test]
+async fn a_license_before_the_payment_is_a_decision_and_stays_when_the_payment_is_late() {
+    let mut vendor = Vendor::start(&[]).await;
+    let (invoices, console) = (vendor.invoices(), Actor::Console);
+    let issued = vendor.issued().await;
+    let refused = invoices.activate(&console, &issued.id, " ").await;
+    assert_eq!(refused.unwrap_err().code, "BAD_REQUEST");
+    let reason = "long-standing customer";
+    let active = invoices
+        .activate(&console, &issued.id, reason)
+        .await
+        .unwrap();
+    assert_eq!(active.state, InvoiceState::Issued);
+    let license = active.license.clone().unwrap();
+    vendor.sink.next().await;
+    let refused = invoices.void(&console, &issued.id, "a mistake").await;
+    assert_eq!(
+        refused.unwrap_err().code,
+        "INVOICE_STATE",
+        "the customer has the license"
+    );
+
+    let due_on = issued.due_on.unwrap();
+    vendor.clock.advance_to(end_of_day(due_on));
+    invoices.work().await.unwrap();
+    invoices.work().await.unwrap();
+    let overdue = invoices.get(&issued.id).await.unwrap();
+    assert_eq!(overdue.state, InvoiceState::Overdue);
+    for (days, is_due) in [(1, true), (2, false), (7, true), (30, false)] {
+        let day = due_on.checked_add_days(Days::new(days)).unwrap();
+        vendor.clock.advance_to(start_of_day(day));
+        invoices.work().await.unwrap();
+        invoices.work().await.unwrap();
+        if is_due {
+            let mail = vendor.sink.next().await.text;
+            let number = issued.number_text().unwrap();
+            assert!(mail.contains(&number) && mail.contains("PO-4711"), "{mail}");
+        }
+        assert!(!vendor.sink.has_mail(), "day {days}");
+    }
+    // The late customer keeps the license, and a late payment is accepted.
+    let found = invoices.get(&issued.id).await.unwrap();
+    assert_eq!(found.license.as_ref(), Some(&license));
+    let denied = vendor.services.licenses.get(&license).await.unwrap();
+    assert!(!format!("{denied:?}").contains("REVOKED"));
+    let paid = invoices
+        .pay(&console, &issued.id, None, "late")
+        .await
+        .unwrap();
+    assert_eq!(
+        (paid.state, paid.license),
+        (InvoiceState::Paid, Some(license))
+    );
+    assert_eq!(vendor.licenses().await, 1);
+}
+
+#[tokio::test]
+async fn an_interrupted_license_is_issued_once_by_the_periodic_work() {
+    let mut vendor = Vendor::start(&[]).await;
+    let (invoices, console) = (vendor.invoices(), Actor::Console);
+    let issued = vendor.issued().await;
+    let pay = InvoiceChange::Pay {
+        on: issued.issued_on.unwrap(),
+        reference: "statement 7".to_owned(),
+    };
+    // The server was killed after the payment, and after the ledger had the license.
+    let paid = invoices.change(&console, "invoice.pay", &issued.id, pay, json!({}));
+    let paid = paid.await.unwrap();
+    let order = license().unwrap();
+    let request = orders::request_of(&paid);
+    let recorded = invoices
+        .place(&console, order, Some(request))
+        .await
+        .unwrap();
+    assert_eq!(paid.license, None);
+    vendor.clock.advance_ms(61_000);
+    for _ in 0..2 {
+        invoices.work().await.unwrap();
+    }
+    let found = invoices.get(&issued.id).await.unwrap();
+    assert_eq!(found.license, Some(recorded.id));
+    assert_eq!(vendor.licenses().await, 1);
+    vendor.sink.next().await;
+    assert!(!vendor.sink.has_mail());
+}
+
+#[tokio::test]
+async fn an_invoice_can_convert_a_trial_and_renew_a_license() {
+    let mut vendor = Vendor::start(&[]).await;
+    let (invoices, console) = (vendor.invoices(), Actor::Console);
+    let trial = vendor.trial("ACME Ltd").await.trial;
+    let convert = InvoiceOrder::Convert {
+        trial: trial.id.to_string(),
+        order: IssueOrder {
+            customer: String::new(),
+            ..team()
+        },
+    };
+    let draft = invoices.create(&console, new(Some(convert))).await.unwrap();
+    invoices.issue(&console, &draft.id).await.unwrap();
+    let paid = invoices.pay(&console, &draft.id, None, "1").await.unwrap();
+    let license = paid.license.unwrap();
+    let converted = vendor.services.trials.get(&trial.id).await.unwrap();
+    assert_eq!(converted.paid.as_ref(), Some(&license));
+
+    let renew = InvoiceOrder::Renew {
+        license: license.to_string(),
+        order: crate::services::RenewOrder {
+            days: Some(365),
+            ..crate::services::RenewOrder::default()
+        },
+    };
+    let draft = invoices.create(&console, new(Some(renew))).await.unwrap();
+    invoices.issue(&console, &draft.id).await.unwrap();
+    let paid = invoices.pay(&console, &draft.id, None, "2").await.unwrap();
+    let renewal = paid.license.unwrap();
+    assert_ne!(renewal, license);
+    assert_eq!(vendor.licenses().await, 3);
+}
+
+#[tokio::test]
+async fn a_draft_is_checked_with_its_order() {
+    let vendor = Vendor::start(&[]).await;
+    let (invoices, console) = (vendor.invoices(), Actor::Console);
+    let unknown_trial = InvoiceOrder::Convert {
+        trial: TrialId::new(vendor.services.now(), [1; 10]).to_string(),
+        order: team(),
+    };
+    let unknown_tier = InvoiceOrder::Issue {
+        order: IssueOrder {
+            tier: "none".to_owned(),
+            ..team()
+        },
+    };
+    let mut japanese = new(None);
+    japanese.content.buyer.name = "株式会社".to_owned();
+    let mut free = new(None);
+    free.content.lines.truncate(0);
+    let other = NewInvoice {
+        entity: "US".to_owned(),
+        ..new(None)
+    };
+    for (draft, code) in [
+        (new(Some(unknown_trial)), "NOT_FOUND"),
+        (new(Some(unknown_tier)), "BAD_REQUEST"),
+        (japanese, "BAD_REQUEST"),
+        (free, "BAD_REQUEST"),
+        (other, "BAD_REQUEST"),
+    ] {
+        let refused = invoices.create(&console, draft).await.unwrap_err();
+        assert_eq!(refused.code, code, "{refused:?}");
+    }
+    let draft = invoices.create(&console, new(license())).await.unwrap();
+    let mut changed = new(None);
+    changed.content.net_days = 0;
+    let changed = invoices.update(&console, &draft.id, changed).await.unwrap();
+    assert_eq!((changed.content.net_days, changed.order), (0, None));
+    let issued = invoices.issue(&console, &draft.id).await.unwrap();
+    assert_eq!(issued.due_on, issued.issued_on);
+    let update = invoices.update(&console, &draft.id, new(None)).await;
+    let delete = invoices.delete(&console, &draft.id).await;
+    let again = invoices.issue(&console, &draft.id).await;
+    for refused in [update.map(drop), delete, again.map(drop)] {
+        assert_eq!(refused.unwrap_err().code, "INVOICE_STATE");
+    }
+    let second = invoices.create(&console, new(None)).await.unwrap();
+    invoices.delete(&console, &second.id).await.unwrap();
+    let gone = invoices.get(&second.id).await.unwrap_err();
+    assert_eq!(gone.code, "NOT_FOUND");
+}
+
+#[tokio::test]
+async fn a_credit_note_cancels_an_invoice_and_revokes_nothing() {
+    let mut vendor = Vendor::start(&[]).await;
+    let (invoices, console) = (vendor.invoices(), Actor::Console);
+    let issued = vendor.issued().await;
+    let paid = invoices.pay(&console, &issued.id, None, "1").await.unwrap();
+    vendor.sink.next().await;
+    let credited = invoices
+        .credit(&console, &issued.id, "refunded")
+        .await
+        .unwrap();
+    assert_eq!(credited.state, InvoiceState::Credited);
+    assert_eq!(credited.license, paid.license);
+    let note = invoices
+        .get(credited.credited_by.as_ref().unwrap())
+        .await
+        .unwrap();
+    assert_eq!(note.number.map(|(_, number)| number), Some(2));
+    let pdf = invoices.pdf(&note.id).await.unwrap();
+    assert_eq!(pdf.name, format!("{}.pdf", note.number_text().unwrap()));
+    assert!(pdf.content.starts_with(b"%PDF-1.7"));
+    let [event] = &vendor.events("invoice.credit").await[..] else {
+        panic!("expected one event");
+    };
+    assert_eq!(event.details["reason"], "refunded");
+    let void = vendor.issued().await;
+    assert_eq!(void.number.map(|(_, number)| number), Some(3));
+    let void = invoices
+        .void(&console, &void.id, "a mistake")
+        .await
+        .unwrap();
+    assert_eq!(void.state, InvoiceState::Void);
+    let next = vendor.issued().await;
+    assert_eq!(next.number.map(|(_, number)| number), Some(4));
+}

@@ -1,0 +1,152 @@
+//! Licenses of trials in the ledger.
+
+use chrono::TimeDelta;
+use license_core::time::{self, saturating_add, saturating_sub};
+use license_core::{Code, FeatureMatrix, LicenseId, with_causes};
+use license_issuer::services::issue::Mode;
+use license_issuer::services::licenses::LicenseOrder;
+use license_issuer::services::trials::{
+    ConvertibleTrial, TrialError, refuse_second_trial, trial_draft,
+};
+
+use super::files::not_found;
+use super::issue::{CertifiedKey, IssuedLicense, issue_order};
+use super::orders::IssueOrder;
+use super::refusals::{bad_request, ledger_refused};
+use super::successor::Previous;
+use super::{RequestId, terms};
+use crate::domain::{Actor, Refusal, RefusalKind, ServerCode, TrialUser};
+use crate::services::site::Site;
+
+/// Issues the license of a trial. A repetition of the request gets the same license.
+pub(in crate::services) async fn issue_trial(
+    site: &Site,
+    actor: &Actor,
+    user: &TrialUser,
+    is_exception: bool,
+    request: RequestId,
+) -> Result<IssuedLicense, Refusal> {
+    let certificate = CertifiedKey::new(site, None)?;
+    let user = user.clone();
+    issue_order(site, actor, Some(request), Mode::Commit, move |context| {
+        let (matrix, now) = (context.matrix, context.now);
+        if let Some(ledger) = context.ledger.filter(|_| !is_exception) {
+            let refused = refuse_second_trial(&user.customer, matrix.product(), ledger);
+            refused.map_err(trial_refused)?;
+        }
+        let trial = matrix.trial().ok_or_else(|| no_trials(matrix))?;
+        let tier = matrix.tier(trial.tier).ok_or_else(|| no_trials(matrix))?;
+        let end = time::end_of_day(saturating_add(now, trial.length).date_naive());
+        let (id, customer) = (terms::new_id()?, user.customer.clone());
+        let mut draft = trial_draft(matrix, tier, id, customer, now, end);
+        draft.machines = user.machine.iter().cloned().collect();
+        let mut order = LicenseOrder::new(draft, matrix);
+        certificate.apply(&mut order, context.ledger)?;
+        if is_exception {
+            order.members.insert("again".to_owned(), true.into());
+        }
+        Ok(order)
+    })
+    .await
+}
+
+/// Issues a trial license with a later end, which replaces that of a trial. The days count from the
+/// end of the trial, or from now if it has ended.
+pub(in crate::services) async fn extend_trial(
+    site: &Site,
+    actor: &Actor,
+    license: &LicenseId,
+    days: u32,
+    request: Option<RequestId>,
+) -> Result<IssuedLicense, Refusal> {
+    let certificate = CertifiedKey::new(site, None)?;
+    let id = license.clone();
+    issue_order(site, actor, request, Mode::Commit, move |context| {
+        let previous = Previous::find(&id, context)?;
+        if !previous.license.is_trial() {
+            let license = id.to_string();
+            return Err(trial_refused(TrialError::NotATrial { license }));
+        }
+        let end = previous.license.expires_at().unwrap_or(context.now);
+        let last_day = saturating_sub(end, TimeDelta::seconds(1)).max(context.now);
+        let day = saturating_add(last_day, TimeDelta::days(days.into())).date_naive();
+        let mut draft = previous.successor(context.matrix, context.now)?;
+        draft.not_before = None;
+        draft.expires_at = Some(time::end_of_day(day));
+        previous.order(draft, &certificate, false, context)
+    })
+    .await
+}
+
+/// Issues the paid license that replaces a trial at once. Its days count from the end of the trial.
+pub(in crate::services) async fn convert_trial(
+    site: &Site,
+    actor: &Actor,
+    license: &LicenseId,
+    order: IssueOrder,
+    request: Option<RequestId>,
+) -> Result<IssuedLicense, Refusal> {
+    if order.not_before.is_some() {
+        return Err(bad_request("a conversion starts at once")
+            .values("no `not_before`", "`not_before`")
+            .hint("omit `not_before`"));
+    }
+    let mode = Mode::new(order.dry_run);
+    let certificate = CertifiedKey::new(site, order.server_request.clone())?;
+    let id = license.clone();
+    issue_order(site, actor, request, mode, move |context| {
+        let (matrix, now) = (context.matrix, context.now);
+        let ledger = context.ledger.ok_or_else(|| not_found(&id))?;
+        let row = ledger.license(id.as_str(), now).map_err(ledger_refused)?;
+        let row = row.ok_or_else(|| not_found(&id))?;
+        let trial = ConvertibleTrial::new(row, ledger).map_err(trial_refused)?;
+        let mut order = order.clone();
+        if order.customer.trim().is_empty() {
+            order.customer = trial.customer();
+        }
+        let mut draft = terms::draft_counted_from(&order, matrix, now, trial.last_day(now))?;
+        let applied = trial.apply(&mut draft, matrix.product(), now);
+        applied.map_err(trial_refused)?;
+        let mut license = LicenseOrder::new(draft, matrix);
+        certificate.apply(&mut license, context.ledger)?;
+        license.notes.push(trial.note(now));
+        Ok(license)
+    })
+    .await
+}
+
+/// Converts the reason why a trial is not issued or not converted. The earlier trial of a customer
+/// is not shown, because the caller can be somebody else.
+fn trial_refused(error: TrialError) -> Refusal {
+    let detail = with_causes(&error).to_string();
+    match error {
+        TrialError::Ledger(error) => ledger_refused(error),
+        TrialError::Used { .. } => used(),
+        TrialError::Revoked { .. } => {
+            Refusal::of_license(RefusalKind::Conflict, Code::Revoked, detail)
+        }
+        TrialError::Converted { .. } => {
+            Refusal::new(RefusalKind::Conflict, ServerCode::Converted, detail)
+                .hint("change the license that replaces the trial")
+        }
+        TrialError::EndsBefore { .. } => bad_request(detail)
+            .hint("use `days`, which count from the end of the trial, or a later day"),
+        _ => bad_request(detail),
+    }
+}
+
+/// Returns the refusal of a second trial.
+pub(in crate::services) fn used() -> Refusal {
+    Refusal::new(
+        RefusalKind::Conflict,
+        ServerCode::TrialUsed,
+        "the customer, the e-mail address or the machine already had a trial of the product",
+    )
+    .hint("ask the vendor for a license, or for an exception")
+}
+
+fn no_trials(matrix: &FeatureMatrix) -> Refusal {
+    let detail = format!("the product {} has no trials", matrix.product());
+    Refusal::new(RefusalKind::Forbidden, ServerCode::TrialsOff, detail)
+        .hint("add [trial] to the product file of the server")
+}

@@ -1,0 +1,1 @@
+UPDATE invoices SET next_at = $3 WHERE tenant = $1 AND id = $2 AND next_at IS NOT NULL

@@ -1,0 +1,3 @@
+SELECT id, kind, state, entity, year, number, content, seller, license_order, is_activated, license,
+  created_at, created_by, issued_on, due_on, paid_on, payment, reminded, credits, credited_by, next_at
+FROM invoices WHERE tenant = ?1 AND id = ?2

@@ -1,0 +1,6 @@
+UPDATE invoices
+SET kind = ?3, state = ?4, entity = ?5, year = ?6, number = ?7, content = ?8, seller = ?9,
+  license_order = ?10, is_activated = ?11, license = ?12, created_at = ?13, created_by = ?14,
+  issued_on = ?15, due_on = ?16, paid_on = ?17, payment = ?18, reminded = ?19, credits = ?20,
+  credited_by = ?21, next_at = ?22, customer = ?23, currency = ?24, total = ?25
+WHERE tenant = ?1 AND id = ?2

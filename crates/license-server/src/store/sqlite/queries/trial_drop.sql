@@ -1,0 +1,1 @@
+DELETE FROM trials WHERE tenant = ?1 AND id = ?2 AND state = 'issuing'

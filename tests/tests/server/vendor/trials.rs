@@ -1,0 +1,127 @@
+//! Trials that a user starts with `license trial`, with a mail server, and their conversion by
+//! `keygen`.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+use std::time::Duration;
+
+use license_tests::server::Server;
+use license_tests::{Run, RunOutput, Scratch, words};
+
+use super::{VendorSite, eventually};
+
+/// A mail server that keeps the mails in memory.
+struct Mailbox {
+    address: SocketAddr,
+    mails: Receiver<String>,
+}
+
+impl Mailbox {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let (sender, mails) = channel();
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let sender = sender.clone();
+                thread::spawn(move || receive(&stream, &sender));
+            }
+        });
+        Self { address, mails }
+    }
+
+    /// Returns the text of the next mail.
+    fn next(&self) -> String {
+        let mail = self.mails.recv_timeout(Duration::from_secs(60)).unwrap();
+        mail.replace("=\r\n", "").replace("=3D", "=")
+    }
+}
+
+/// Speaks SMTP with a client until it leaves.
+fn receive(stream: &TcpStream, mails: &Sender<String>) -> Option<()> {
+    let (mut writer, reader) = (stream, BufReader::new(stream));
+    let mut say = |line: &str| writer.write_all(format!("{line}\r\n").as_bytes()).ok();
+    let mut lines = reader.lines();
+    say("220 mailbox")?;
+    loop {
+        let line = lines.next()?.ok()?;
+        if line != "DATA" {
+            say("250 OK")?;
+            continue;
+        }
+        say("354 go on")?;
+        let mut mail = String::new();
+        loop {
+            let line = lines.next()?.ok()?;
+            if line == "." {
+                break;
+            }
+            mail.push_str(&line);
+            mail.push_str("\r\n");
+        }
+        mails.send(mail).ok()?;
+        say("250 OK")?;
+    }
+}
+
+fn license(scratch: &Scratch, server: &Server, line: &str) -> RunOutput {
+    let run = Run::license(scratch).args(words(line));
+    run.args(["--server-url", server.url()]).run()
+}
+
+#[test]
+fn a_user_starts_a_trial_with_a_mail_and_keygen_converts_it() {
+    let (site, mailbox) = (VendorSite::new(), Mailbox::start());
+    let settings = format!(
+        "--ledger ledger.db --signing-key vendor.key --trials on --mail smtp://{} \
+         --mail-from licenses@example.com",
+        mailbox.address
+    );
+    let server = Server::start(&site.scratch, &words(&settings));
+    // The user has another machine, without a license.
+    let user = Scratch::new();
+    user.write("trust.jwks", &license_tests::Vendor::shared().trust);
+    let start = "trial start --email ann@acme.example --customer Initech";
+    license(&user, &server, start).expect_code(0);
+    let mail = mailbox.next();
+    let code = mail.split("license trial confirm ").nth(1).unwrap();
+    let code = code.split_whitespace().next().unwrap();
+    license(&user, &server, "trial confirm wrong --trust trust.jwks").expect_code(1);
+    let confirm = format!("trial confirm {code} --trust trust.jwks");
+    license(&user, &server, &confirm).expect_code(0);
+    assert!(
+        mailbox.next().contains("BEGIN"),
+        "the license comes by mail"
+    );
+    let status = Run::license(&user).args(["status", "--json"]).run();
+    let status = status.expect_code(0).json();
+    assert_eq!(status["code"], "VALID", "{status}");
+    let text = status.to_string();
+    assert!(text.contains("TRIAL") && text.contains("Initech"), "{text}");
+
+    // keygen knows the trial, and converts it.
+    let again = site.keygen("trial --key vendor.key --customer initech --out second.lic");
+    assert!(again.expect_code(2).stderr.contains("TRIAL_USED"));
+    let administrator = server.administrator();
+    let trials = administrator.get("/api/v1/trials").expect(200);
+    let trial = &trials["items"][0];
+    assert_eq!(trial["state"], "started");
+    let id = trial["license"].as_str().unwrap();
+    let convert = format!("issue --key vendor.key --convert {id} --tier team --days 365");
+    site.keygen(&format!("{convert} --offline --out paid.lic"))
+        .expect_code(0);
+    let path = format!("/api/v1/trials/{}", trial["id"].as_str().unwrap());
+    // The server follows the ledger once a minute, and when it starts.
+    let authorization = administrator.authorization.clone();
+    assert!(server.stop().success());
+    let server = Server::start(&site.scratch, &words(&settings));
+    let administrator = server.as_administrator(&authorization);
+    let converted = eventually(
+        || administrator.get(&path),
+        |answer| answer.json()["state"] == "converted",
+    );
+    assert!(converted.json()["paid_license"].is_string());
+    site.verify_ledger();
+}
