@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 use license_core::LicenseId;
@@ -12,6 +13,10 @@ use crate::domain::{EmailAddress, MachineSighting, Refusal};
 
 /// The largest number of uses of machines that wait to be stored.
 const MAX_SIGHTINGS: usize = 10_000;
+
+/// The number of uses of machines that are stored in one transaction. Other changes, such as a new
+/// lease, wait for a transaction.
+const SIGHTINGS_PER_WRITE: usize = 128;
 
 /// The largest number of machines of a license that the server remembers.
 const MAX_MACHINES: u32 = 20_000;
@@ -65,13 +70,17 @@ impl Site {
                 .unwrap_or_else(PoisonError::into_inner);
             std::mem::take(&mut *sightings)
         };
-        if sightings.is_empty() {
-            return Ok(());
+        let mut sightings = sightings.into_values();
+        while sightings.len() > 0 {
+            let part = sightings.by_ref().take(SIGHTINGS_PER_WRITE).collect();
+            let start = Instant::now();
+            let (store, tenant) = (&self.store, &self.tenant);
+            store.record_machines(tenant, part, MAX_MACHINES).await?;
+            if sightings.len() > 0 {
+                // The requests of clients need the processor and the disk too.
+                tokio::time::sleep(start.elapsed()).await;
+            }
         }
-        let sightings = sightings.into_values().collect();
-        Ok(self
-            .store
-            .record_machines(&self.tenant, sightings, MAX_MACHINES)
-            .await?)
+        Ok(())
     }
 }

@@ -87,6 +87,30 @@ async fn a_token_is_signed_once_a_minute_for_a_machine_and_always_for_a_nonce() 
 }
 
 #[tokio::test]
+async fn the_uses_of_many_machines_are_stored_by_one_tick() {
+    const MACHINES: usize = 300;
+    let (server, token) = TestServer::with_license().await;
+    let services = &server.services;
+    for number in 0..MACHINES {
+        let request = ValidateRequest {
+            machine: format!("machine-{number}"),
+            ..request(&token)
+        };
+        services.validate.validate(request).await.unwrap();
+    }
+    services.tick().await.unwrap();
+    let mut names = std::collections::BTreeSet::new();
+    let mut page = PageRequest::new(None, Some(PageRequest::MAX_LIMIT));
+    loop {
+        let found = services.licenses.all_machines(None, &page).await.unwrap();
+        names.extend(found.items.into_iter().map(|found| found.machine));
+        let Some(next) = found.next else { break };
+        page = PageRequest::new(Some(next), Some(PageRequest::MAX_LIMIT));
+    }
+    assert_eq!(names.len(), MACHINES);
+}
+
+#[tokio::test]
 async fn a_license_for_builds_up_to_a_date_is_decided_by_the_stated_date() {
     let server = TestServer::start().await;
     let license = token(1, |draft| draft.maintenance_until = Some(at("2027-01-05")));

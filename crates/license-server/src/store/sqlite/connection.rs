@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::schema;
@@ -40,6 +41,8 @@ pub(super) fn open(path: &Path, access: Access) -> Result<Connection, ServerStor
     let db = Connection::open_with_flags(path, flags).map_err(|error| not_found(path, error))?;
     db.busy_timeout(BUSY_TIMEOUT)?;
     db.set_prepared_statement_cache_capacity(STATEMENTS);
+    // SQLite would plan some queries again for each value (the query planner stability guarantee).
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // The database of another program stays unchanged.
     schema::version(&db, path)?;
     set_pragmas(&db, access)?;

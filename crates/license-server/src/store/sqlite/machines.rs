@@ -25,26 +25,27 @@ pub(super) fn record(
     sightings: &[MachineSighting],
     keep: u32,
 ) -> Result<(), ServerStoreError> {
-    let mut known = db.prepare_cached(query!("machine_known"))?;
-    let mut put = db.prepare_cached(query!("machine_put"))?;
+    let mut insert = db.prepare_cached(query!("machine_insert"))?;
+    let mut update = db.prepare_cached(query!("machine_seen"))?;
     // Only a new machine can exceed the limit, so most calls do not count machines.
     let mut grown = BTreeSet::new();
     for seen in sightings {
-        let (tenant, license) = (tenant.as_str(), seen.license.as_str());
-        if !known.exists([tenant, license, &seen.machine])? {
+        let license = seen.license.as_str();
+        let (machine, version, at) = (&seen.machine, &seen.version, millis(seen.at));
+        let values = params![tenant.as_str(), license, machine, version, at];
+        if insert.execute(values)? > 0 {
             grown.insert(license);
+        } else {
+            update.execute(values)?;
         }
-        put.execute(params![
-            tenant,
-            license,
-            seen.machine,
-            seen.version,
-            millis(seen.at),
-        ])?;
     }
+    let mut excess = db.prepare_cached(query!("machine_excess"))?;
     let mut forget = db.prepare_cached(query!("machine_forget_excess"))?;
     for license in grown {
-        forget.execute(params![tenant.as_str(), license, keep])?;
+        let values = params![tenant.as_str(), license, keep];
+        if excess.exists(values)? {
+            forget.execute(values)?;
+        }
     }
     record_users(db, tenant, sightings)
 }

@@ -54,6 +54,16 @@ impl SqliteStore {
         let tenant = tenant.clone();
         self.readers.run(move |db| query(db, &tenant)).await
     }
+
+    /// Runs a query of one statement that reads a few rows by an index.
+    async fn read_short<T, F>(&self, tenant: &TenantId, query: F) -> Result<T, ServerStoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&rusqlite::Connection, &TenantId) -> Result<T, ServerStoreError> + Send + 'static,
+    {
+        let tenant = tenant.clone();
+        self.readers.run_short(move |db| query(db, &tenant)).await
+    }
 }
 
 #[async_trait]

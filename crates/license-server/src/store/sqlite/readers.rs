@@ -63,6 +63,26 @@ impl Readers {
         task.await.unwrap_or(Err(ServerStoreError::Closed))
     }
 
+    /// Runs a query that reads a few rows by an index, on this thread if a connection is idle.
+    ///
+    /// Such a query takes about as long as handing it over to another thread and back, and much
+    /// less than a signature. It must be one statement, which is a snapshot by itself.
+    pub(super) async fn run_short<T, F>(&self, query: F) -> Result<T, ServerStoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, ServerStoreError> + Send + 'static,
+    {
+        let idle = self.inner.turns.try_acquire().ok();
+        let idle = idle.and_then(|turn| Some((turn, self.lock().pop()?)));
+        let Some((turn, db)) = idle else {
+            return self.run(query).await;
+        };
+        let result = query(&db);
+        self.put_back(db);
+        drop(turn);
+        result
+    }
+
     /// Runs a query that can take long, as [`run`](Self::run) does. One of them runs at a time.
     pub(super) async fn run_long<T, F>(&self, query: F) -> Result<T, ServerStoreError>
     where

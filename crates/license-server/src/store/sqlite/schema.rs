@@ -8,7 +8,7 @@ use crate::store::ServerStoreError;
 
 /// The migrations. Each migration creates version N from version N-1, in one transaction. A
 /// released migration never changes.
-pub(super) const MIGRATIONS: [&str; 12] = [
+pub(super) const MIGRATIONS: [&str; 13] = [
     include_str!("migrations/001-first.sql"),
     include_str!("migrations/002-ledger.sql"),
     include_str!("migrations/003-telemetry.sql"),
@@ -21,10 +21,11 @@ pub(super) const MIGRATIONS: [&str; 12] = [
     include_str!("migrations/010-deletion.sql"),
     include_str!("migrations/011-license-search.sql"),
     include_str!("migrations/012-seat-history.sql"),
+    include_str!("migrations/013-layout.sql"),
 ];
 
 /// The version that the last migration creates.
-pub(super) const SUPPORTED: i64 = 12;
+pub(super) const SUPPORTED: i64 = 13;
 
 /// The id that distinguishes the databases of servers (`PRAGMA application_id`).
 pub(super) const APPLICATION_ID: i64 = 0x4C69_6353;
@@ -68,7 +69,9 @@ fn identity(db: &Connection) -> Result<(i64, i64, i64), rusqlite::Error> {
 
 /// Migrates an empty or older database to the supported version.
 pub(super) fn migrate(db: &mut Connection) -> Result<(), ServerStoreError> {
-    for (number, step) in (1..=SUPPORTED).zip(MIGRATIONS) {
+    let found: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let steps = (1..=SUPPORTED).zip(MIGRATIONS);
+    for (number, step) in steps.filter(|(number, _)| *number > found) {
         let change = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let current: i64 = change.pragma_query_value(None, "user_version", |row| row.get(0))?;
         if current < number {

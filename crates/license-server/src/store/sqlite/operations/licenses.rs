@@ -93,7 +93,7 @@ impl LicenseStore for SqliteStore {
         id: &LicenseId,
     ) -> Result<Option<LicenseRecord>, ServerStoreError> {
         let id = id.clone();
-        self.read(tenant, move |db, tenant| licenses::get(db, tenant, &id))
+        self.read_short(tenant, move |db, tenant| licenses::get(db, tenant, &id))
             .await
     }
 
@@ -103,7 +103,7 @@ impl LicenseStore for SqliteStore {
         key: &str,
     ) -> Result<Vec<LicenseRecord>, ServerStoreError> {
         let key = key.to_owned();
-        self.read(tenant, move |db, tenant| licenses::by_key(db, tenant, &key))
+        self.read_short(tenant, move |db, tenant| licenses::by_key(db, tenant, &key))
             .await
     }
 
@@ -125,14 +125,14 @@ impl LicenseStore for SqliteStore {
         id: &LicenseId,
     ) -> Result<Vec<LicenseRecord>, ServerStoreError> {
         let id = id.clone();
-        self.read(tenant, move |db, tenant| {
+        self.read_short(tenant, move |db, tenant| {
             licenses::successors(db, tenant, &id)
         })
         .await
     }
 
     async fn content_version(&self, tenant: &TenantId) -> Result<u64, ServerStoreError> {
-        self.read(tenant, licenses::content_version).await
+        self.read_short(tenant, licenses::content_version).await
     }
 
     async fn remove_license(

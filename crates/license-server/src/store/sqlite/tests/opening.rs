@@ -9,7 +9,7 @@ use crate::clock::{ManualClock, ServerClock, SystemServerClock};
 use crate::domain::{PageRequest, PoolId, TenantId};
 use crate::store::conformance::{self, acquire, session};
 use crate::store::sqlite::{SqliteStore, schema};
-use crate::store::{AdministrationStore, SeatStore, ServerStore, ServerStoreError};
+use crate::store::{AdministrationStore, LicenseStore, SeatStore, ServerStore, ServerStoreError};
 
 fn pragmas(db: &Connection) -> (String, i64, i64, i64) {
     let text = |name: &str| db.pragma_query_value(None, name, |row| row.get(0)).unwrap();
@@ -220,6 +220,58 @@ async fn a_migration_keeps_the_meaning_of_tokens() {
     db.pragma_update(None, "user_version", 4).unwrap();
     drop(db);
     conformance::old_tokens_keep_their_meaning(&open(directory.path())).await;
+}
+
+#[tokio::test]
+async fn a_migration_keeps_licenses_and_what_they_replace() {
+    let directory = directory();
+    let path = directory.path().join("server.db");
+    crate::store::sqlite::location::create_private(&path).unwrap();
+    let db = Connection::open(&path).unwrap();
+    let before = schema::MIGRATIONS.split_at(12).0;
+    db.execute_batch(&before.concat()).unwrap();
+    for number in [1, 2] {
+        let id = conformance::id(number);
+        let sql = format!(
+            "INSERT INTO licenses (tenant, id, number, pool, key, product, customer, token, installed_at)
+             VALUES ('site', '{id}', {number}, 'pool', 'KEY-{number}', 'P', 'C', 'token', 7)"
+        );
+        db.execute_batch(&sql).unwrap();
+    }
+    let (old, new) = (conformance::id(1), conformance::id(2));
+    let sql = format!(
+        "INSERT INTO superseded_licenses (tenant, license, successor) VALUES ('site', '{old}', '{new}')"
+    );
+    db.execute_batch(&sql).unwrap();
+    db.pragma_update(None, "application_id", schema::APPLICATION_ID)
+        .unwrap();
+    db.pragma_update(None, "user_version", 12).unwrap();
+    drop(db);
+    let (store, tenant) = (open(directory.path()), TenantId::site());
+    let successors = store.successors(&tenant, &old).await.unwrap();
+    let found = successors.first().unwrap();
+    assert_eq!((&found.id, found.number, &*found.token), (&new, 2, "token"));
+    assert_eq!(*found.supersedes, *std::slice::from_ref(&old));
+    let found = store.licenses_by_key(&tenant, "KEY-1").await.unwrap();
+    assert!(found.len() == 1 && found[0].is_superseded);
+    // The row about the replacement still ends with the license.
+    let audit = conformance::audit("license.remove");
+    assert!(store.remove_license(&tenant, &new, audit).await.unwrap());
+    let found = store.license(&tenant, &old).await.unwrap().unwrap();
+    assert!(!found.is_superseded);
+}
+
+#[tokio::test]
+async fn a_short_query_runs_on_the_thread_of_its_caller_if_a_connection_is_idle() {
+    let directory = directory();
+    let store = open(directory.path());
+    let here = std::thread::current().id();
+    let thread = async || {
+        let query = |_: &Connection| Ok(std::thread::current().id());
+        store.readers.run_short(query).await.unwrap()
+    };
+    assert_ne!(thread().await, here, "a connection is opened");
+    assert_eq!(thread().await, here);
 }
 
 #[tokio::test(flavor = "multi_thread")]
