@@ -43,6 +43,7 @@ mod rate;
 mod registrations;
 mod revocations;
 mod router;
+mod routes;
 mod seat_history;
 mod seats;
 mod sessions;

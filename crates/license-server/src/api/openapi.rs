@@ -23,22 +23,23 @@ use super::cookies;
 use super::etag::with_etag;
 use super::problem::{PROBLEM_JSON, ProblemBody};
 use super::router;
+use super::routes::Documents;
 
 /// The tag of routes of people, which do not read `Idempotency-Key`.
 const PEOPLE: &str = "people";
 
 /// Returns the document as JSON.
 pub(crate) fn document() -> String {
-    let document = completed(router::routes().into_openapi());
+    let document = completed(router::documented().documents().build());
     document.to_pretty_json().unwrap_or_default()
 }
 
-/// Returns a handler that serves the document. Few callers read it, so it is completed on the first
+/// Returns a handler that serves the document. Few callers read it, so it is built on the first
 /// request.
 pub(super) fn served(
-    document: OpenApi,
+    documents: Documents,
 ) -> impl Fn(HeaderMap) -> Ready<HttpResponse> + Clone + Send + Sync + 'static {
-    let complete = || Bytes::from(completed(document).to_json().unwrap_or_default());
+    let complete = move || Bytes::from(completed(documents.build()).to_json().unwrap_or_default());
     let document = Arc::new(LazyLock::new(complete));
     move |headers| {
         ready(with_etag(

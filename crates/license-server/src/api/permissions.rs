@@ -14,6 +14,7 @@ use axum::http::Method;
 use utoipa::openapi::OpenApi;
 use utoipa::openapi::path::Operation;
 
+use super::routes::{Declared, Documents};
 use crate::domain::Permission;
 
 /// The name of the administrators of groups in the declaration of a route.
@@ -28,21 +29,23 @@ pub(super) struct NeededPermission {
     pub(super) is_for_groups: bool,
 }
 
-/// The permissions that the routes of a document declare.
-pub(super) struct RoutePermissions(HashMap<Route, NeededPermission>);
+/// The permissions that routes declare in their documentation.
+pub(super) struct RoutePermissions(Declared<HashMap<Route, NeededPermission>>);
 
 impl RoutePermissions {
     /// Reads the declarations. A route without exactly one known permission is left out, so that
     /// its requests are refused.
-    pub(super) fn of(document: &OpenApi) -> Self {
-        let declared = operations(document)
-            .filter_map(|(route, operation)| Some((route, declared(operation)?)));
-        Self(declared.collect())
+    pub(super) fn of(documents: Documents) -> Self {
+        Self(Declared::new(documents, |document| {
+            let declared = operations(document)
+                .filter_map(|(route, operation)| Some((route, declared(operation)?)));
+            declared.collect()
+        }))
     }
 
     /// Returns what a request needs.
     pub(super) fn needed(&self, request: &Request) -> Option<NeededPermission> {
-        self.0.get(&route(request)?).copied()
+        self.0.get().get(&route(request)?).copied()
     }
 }
 

@@ -7,11 +7,12 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use utoipa::openapi::RefOr;
 use utoipa::openapi::path::{Operation, ParameterIn};
-use utoipa::openapi::{OpenApi, RefOr};
 
 use super::permissions::{Route, operations, route};
 use super::problem::Problem;
+use super::routes::{Declared, Documents};
 use crate::domain::{Refusal, RefusalKind, ServerCode};
 
 /// The route to which identity providers send browsers. They add parameters of their own, which a
@@ -22,13 +23,15 @@ const OPEN: &str = "/api/v1/oidc/{provider}/callback";
 const MAX_SHOWN: usize = 40;
 
 /// The names of the parameters of each route.
-pub(super) struct QueryParameters(HashMap<Route, Vec<String>>);
+pub(super) struct QueryParameters(Declared<HashMap<Route, Vec<String>>>);
 
 impl QueryParameters {
-    /// Reads the parameters that a document states.
-    pub(super) fn of(document: &OpenApi) -> Self {
-        let routes = operations(document).map(|(route, operation)| (route, names(operation)));
-        Self(routes.collect())
+    /// Reads the parameters that the documentation of routes states.
+    pub(super) fn of(documents: Documents) -> Self {
+        Self(Declared::new(documents, |document| {
+            let routes = operations(document).map(|(route, operation)| (route, names(operation)));
+            routes.collect()
+        }))
     }
 
     /// Refuses the first parameter of a query that the route does not have, or that occurs twice.
@@ -36,7 +39,12 @@ impl QueryParameters {
         if route.1 == OPEN {
             return Ok(());
         }
-        let known = self.0.get(route).map(Vec::as_slice).unwrap_or_default();
+        let known = self
+            .0
+            .get()
+            .get(route)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
         let mut seen = Vec::new();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let name = pair.split('=').next().unwrap_or_default();

@@ -6,11 +6,10 @@ use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::permissions::RoutePermissions;
 use super::query::QueryParameters;
+use super::routes::{Routes, routes};
 use super::{
     App, account, activations, audit, body, check_ins, credentials, dashboard, events,
     explanations, groups, health, host, idempotency, identity_providers, invitations, ledger,
@@ -21,8 +20,8 @@ use super::{
 
 /// Returns the router of the main listener.
 pub(crate) fn router(app: &App) -> Router {
-    let (documented, document) = api(app).split_for_parts();
-    let document = openapi::served(document);
+    let (documented, documents) = api(app).into_parts();
+    let document = openapi::served(documents);
     documented
         .merge(health::router())
         .merge(setup::page_router(app))
@@ -36,8 +35,8 @@ pub(crate) fn router(app: &App) -> Router {
 }
 
 /// Returns the documented routes without their credentials and limits, for the document.
-pub(super) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
+pub(super) fn documented() -> Routes {
+    Routes::new()
         .merge(client_routes())
         .merge(telemetry_routes())
         .merge(browser_routes())
@@ -50,17 +49,13 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 }
 
 /// Returns the documented routes, with their credentials and limits.
-fn api(app: &App) -> OpenApiRouter<App> {
-    let replay = |router: OpenApiRouter<App>| {
-        router.route_layer(from_fn_with_state(app.clone(), idempotency::replay))
-    };
-    let small = |router: OpenApiRouter<App>| {
-        router.route_layer(from_fn_with_state(app.clone(), body::receive))
-    };
-    let large = |router: OpenApiRouter<App>| {
-        router.route_layer(from_fn_with_state(app.clone(), body::receive_large))
-    };
-    let reports = |router: OpenApiRouter<App>| {
+fn api(app: &App) -> Routes {
+    let replay =
+        |router: Routes| router.route_layer(from_fn_with_state(app.clone(), idempotency::replay));
+    let small = |router: Routes| router.route_layer(from_fn_with_state(app.clone(), body::receive));
+    let large =
+        |router: Routes| router.route_layer(from_fn_with_state(app.clone(), body::receive_large));
+    let reports = |router: Routes| {
         router
             .route_layer(from_fn_with_state(app.clone(), body::receive_report))
             .route_layer(from_fn_with_state(
@@ -68,17 +63,17 @@ fn api(app: &App) -> OpenApiRouter<App> {
                 usage_reports::require_license,
             ))
     };
-    let administration = |router: OpenApiRouter<App>| {
-        let permissions = Arc::new(RoutePermissions::of(router.get_openapi()));
+    let administration = |router: Routes| {
+        let permissions = Arc::new(RoutePermissions::of(router.documents()));
         router.route_layer(from_fn_with_state(
             (app.clone(), permissions),
             credentials::require_permission,
         ))
     };
-    let persons = |router: OpenApiRouter<App>| {
+    let persons = |router: Routes| {
         router.route_layer(from_fn_with_state(app.clone(), person::require_session))
     };
-    let seats = |router: OpenApiRouter<App>| {
+    let seats = |router: Routes| {
         router.route_layer(from_fn_with_state(
             app.clone(),
             credentials::require_enrollment,
@@ -87,7 +82,7 @@ fn api(app: &App) -> OpenApiRouter<App> {
     // A small body is received before the credentials are checked, because a client may not read a
     // response that comes earlier. A large body is received from an administrator only, and a usage
     // report from a machine with an installed license only.
-    let router = OpenApiRouter::new()
+    let router = Routes::new()
         .merge(small(replay(client_routes())))
         .merge(small(telemetry_routes()))
         .merge(small(browser_routes()))
@@ -97,15 +92,15 @@ fn api(app: &App) -> OpenApiRouter<App> {
         .merge(small(visitor_routes()))
         .merge(small(persons(person_routes())))
         .merge(administration(large(replay(upload_routes()))));
-    let parameters = Arc::new(QueryParameters::of(router.get_openapi()));
+    let parameters = Arc::new(QueryParameters::of(router.documents()));
     router
         .route_layer(from_fn_with_state(parameters, query::refuse_unknown))
         .route_layer(from_fn(no_store))
 }
 
 /// Routes for the machines of a site.
-fn client_routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
+fn client_routes() -> Routes {
+    Routes::new()
         .routes(routes!(validate::validate))
         .routes(routes!(check_ins::check_in))
         .routes(routes!(activations::request))
@@ -117,27 +112,27 @@ fn client_routes() -> OpenApiRouter<App> {
 
 /// Routes for anonymous installations. A stored `Idempotency-Key` would have the address of its
 /// caller, so it is not read: the ids of the events have its effect.
-fn telemetry_routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
+fn telemetry_routes() -> Routes {
+    Routes::new()
         .routes(routes!(telemetry::submit))
         .routes(routes!(telemetry::delete))
 }
 
 /// Routes that browsers and identity providers open. Their values count once, so an
 /// `Idempotency-Key` has no further effect.
-fn browser_routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
+fn browser_routes() -> Routes {
+    Routes::new()
         .routes(routes!(oidc::start))
         .routes(routes!(oidc::callback))
         .routes(routes!(oidc::log_out))
 }
 
-fn reporting_routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(usage_reports::submit))
+fn reporting_routes() -> Routes {
+    Routes::new().routes(routes!(usage_reports::submit))
 }
 
-fn seat_routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
+fn seat_routes() -> Routes {
+    Routes::new()
         .routes(routes!(seats::acquire))
         .routes(routes!(seats::heartbeat))
         .routes(routes!(seats::release))
@@ -146,8 +141,8 @@ fn seat_routes() -> OpenApiRouter<App> {
         .routes(routes!(queue::wait, queue::cancel))
 }
 
-fn administration_routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
+fn administration_routes() -> Routes {
+    Routes::new()
         .routes(routes!(overview::get))
         .routes(routes!(seat_history::all))
         .routes(routes!(seat_history::of_pool))
@@ -218,8 +213,8 @@ fn administration_routes() -> OpenApiRouter<App> {
 
 /// Routes for people who have not signed in. They do not read `Idempotency-Key`: their bodies
 /// contain passwords and secrets, of which the database must keep nothing.
-fn visitor_routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
+fn visitor_routes() -> Routes {
+    Routes::new()
         .routes(routes!(sessions::sign_in))
         .routes(routes!(registrations::request))
         .routes(routes!(registrations::confirm))
@@ -230,8 +225,8 @@ fn visitor_routes() -> OpenApiRouter<App> {
 }
 
 /// Routes for people who have signed in. They do not read `Idempotency-Key` either.
-fn person_routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
+fn person_routes() -> Routes {
+    Routes::new()
         .routes(routes!(sessions::current, sessions::choose))
         .routes(routes!(sessions::list))
         .routes(routes!(sessions::end))
@@ -247,8 +242,8 @@ fn person_routes() -> OpenApiRouter<App> {
 }
 
 /// Routes that take files of the vendor.
-fn upload_routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
+fn upload_routes() -> Routes {
+    Routes::new()
         .routes(routes!(licenses::list, licenses::install))
         .routes(routes!(revocations::import))
         .routes(routes!(ledger::import))

@@ -68,25 +68,22 @@ async fn serve(config: Config, directory: DataDir, terminal: &Terminal) -> Resul
     let fingerprint = tls
         .as_ref()
         .map(|(certificate, _)| certificate.fingerprint.clone());
-    let is_empty = opened.services.licenses.is_empty().await;
+    let services = &opened.services;
+    let is_empty = services.licenses.is_empty().await;
     let is_empty = is_empty.map_err(|refusal| refused(&refusal))?;
+    // Both write to the database, which commits them together.
+    let (setup, readiness) = tokio::join!(services.setup.start(), services.readiness());
     let start = Start {
         url: config.url(address),
         fingerprint,
-        setup: opened
-            .services
-            .setup
-            .start()
-            .await
-            .map_err(|refusal| refused(&refusal))?,
+        setup: setup.map_err(|refusal| refused(&refusal))?,
         metrics: metrics_listener
             .as_ref()
             .and_then(|listener| listener.local_addr().ok()),
         has_license: !is_empty,
         has_trust: opened.has_trust,
-        is_vendor: opened.services.is_vendor(),
+        is_vendor: services.is_vendor(),
     };
-    let readiness = opened.services.readiness().await;
     let problem = readiness.map_err(|refusal| refused(&refusal))?.problem();
     if let Some((certificate, _)) = &tls {
         metrics.certificate(certificate.ends_at());

@@ -104,14 +104,14 @@ impl Departments {
 
     /// Returns the routes with the real admission, for a person who has signed in.
     fn router(&self, account: &AccountId) -> Router {
-        let routes = router::routes();
-        let permissions = Arc::new(RoutePermissions::of(routes.get_openapi()));
+        let routes = router::documented();
+        let permissions = Arc::new(RoutePermissions::of(routes.documents()));
         let app = self.api.app.clone();
         let state = (app.clone(), permissions, account.clone());
         let routes = routes
             .route_layer(from_fn_with_state(state, admit))
             .route_layer(from_fn_with_state(app.clone(), body::receive));
-        routes.split_for_parts().0.with_state(app)
+        routes.into_parts().0.with_state(app)
     }
 
     async fn send(
