@@ -4,6 +4,7 @@
 //! names the skipped test. If `LICENSE_TESTS_REQUIRE_TOOLS` is set, the test fails instead. A test
 //! that lacks a permission or a property of the system is always skipped.
 
+mod browser;
 mod network;
 mod pause;
 mod time;
@@ -17,6 +18,7 @@ use license_test_services::{skip, skip_without};
 use crate::programs::{self, workspace};
 use crate::{Run, Scratch};
 
+pub use browser::{Browser, browser};
 pub use network::{Cable, Cut, Namespace};
 pub use pause::Freezer;
 pub use time::{WallClock, faketime, has_time_namespaces, keygen_at_time, license_at_time};
@@ -296,10 +298,7 @@ pub fn oidc_provider() -> Option<&'static Tool> {
 /// Finds the file of the npm package `mermaid` that a page loads. It contains its dependencies.
 pub fn mermaid() -> Option<&'static PathBuf> {
     static MERMAID: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let find = || {
-        let file = node_modules().join("mermaid/dist/mermaid.min.js");
-        file.is_file().then_some(file)
-    };
+    let find = || installed_module("mermaid/dist/mermaid.min.js");
     or_skip("the npm package mermaid", MERMAID.get_or_init(find))
 }
 
@@ -411,6 +410,11 @@ fn find_node() -> Option<Library> {
 /// Returns the directory with the npm packages.
 fn node_modules() -> PathBuf {
     variable(NODE_MODULES).map_or_else(|| installed("node_modules"), PathBuf::from)
+}
+
+/// Finds a file of an npm package.
+fn installed_module(path: &str) -> Option<PathBuf> {
+    Some(node_modules().join(path)).filter(|file| file.is_file())
 }
 
 /// Returns the path of a script in `tests/interop`.

@@ -66,6 +66,13 @@ function prepare(root) {
       button.textContent = "Copied";
     });
   }
+  for (const chooser of root.querySelectorAll("[data-into]")) {
+    chooser.hidden = false;
+    chooser.addEventListener("change", async () => {
+      const [file] = chooser.files;
+      if (file) chooser.form.elements[chooser.dataset.into].value = await file.text();
+    });
+  }
   const field = root.querySelector("[data-fragment]");
   if (field && location.hash.length > 1) {
     field.value = decodeURIComponent(location.hash.slice(1));

@@ -6,8 +6,9 @@
 #![allow(clippy::print_stdout, reason = "the output of the program")]
 
 use license_dashboard::{
-    Action, Cell, Code, Column, Disclosure, EmptyState, Facts, Field, Form, Frame, Heading, Kind,
-    NavigationGroup, NavigationItem, Notice, Page, Section, Table, Tabs, Tile, Tiles, Tone, Viewer,
+    Action, Cell, Chart, Code, Column, Disclosure, EmptyState, Facts, Field, Form, Frame, Heading,
+    Kind, NavigationGroup, NavigationItem, Notice, Page, Section, Series, SeriesStyle, Table, Tabs,
+    Tile, Tiles, Tone, Viewer,
 };
 
 fn main() {
@@ -39,6 +40,8 @@ fn page() -> Page {
         )
         .with(Heading::new("A heading").action(Action::link("Edit", "/edit")))
         .with("A paragraph of text.")
+        .with(chart())
+        .with(bars())
         .with(facts())
         .with(Section::new("seats").with(table()))
         .with(Table::new("No rows", vec![Column::text("Name")]))
@@ -126,6 +129,37 @@ fn table() -> Table {
     table.empty = EmptyState::new("No licenses").action(Action::link("Issue a license", "/issue"));
     table.next = Some("/?cursor=2".to_owned());
     table
+}
+
+fn hours() -> impl Iterator<Item = (String, String)> {
+    (0..24).map(|hour| {
+        let short = format!("{hour:02}:00");
+        let long = format!("2027-01-15 {short} UTC");
+        (short, long)
+    })
+}
+
+fn chart() -> Chart {
+    let values = [
+        0, 0, 0, 0, 0, 1, 4, 9, 14, 18, 20, 17, 15, 19, 20, 18, 12, 7, 4, 2, 1,
+    ];
+    let known = values.map(|value| Some(f64::from(value)));
+    let mean = values.map(|value| Some(f64::from(value) * 0.8));
+    let limit = (0..24).map(|hour| Some(if hour < 12 { 20.0 } else { 25.0 }));
+    Chart::new("Seats in the last 24 hours", "Hour", hours())
+        .summary("At most 20 of 25 seats were held at one time.")
+        .series(Series::new("Mean held", SeriesStyle::Area, mean))
+        .series(Series::new("Highest held", SeriesStyle::Line, known))
+        .series(Series::new("Seats", SeriesStyle::Limit, limit))
+}
+
+fn bars() -> Chart {
+    let denied = (0..24).map(|hour| Some(f64::from(hour * 7 % 5)));
+    Chart::new("Denied requests", "Hour", hours()).series(Series::new(
+        "Denied",
+        SeriesStyle::DangerBars,
+        denied,
+    ))
 }
 
 fn form() -> Form {

@@ -3,6 +3,7 @@
 use askama::Template;
 
 use crate::cell::{Action, Cell};
+use crate::chart::Chart;
 use crate::form::Form;
 use crate::page::Context;
 use crate::table::Table;
@@ -51,12 +52,16 @@ pub enum Block {
     Table(Box<Table>),
     /// A form.
     Form(Form),
+    /// Fields that choose what the page shows.
+    Filter(Filter),
     /// Links to the parts of a subject.
     Tabs(Tabs),
     /// A text of programs that can be copied.
     Code(Code),
     /// A picture.
     Figure(Figure),
+    /// A chart over time.
+    Chart(Box<Chart>),
     /// Blocks that a person opens.
     Disclosure(Disclosure),
     /// Links and buttons.
@@ -75,9 +80,11 @@ impl Block {
             Self::Facts(facts) => facts.render(context),
             Self::Table(table) => table.render(context),
             Self::Form(form) => form.render(context),
+            Self::Filter(Filter(form)) => form.render_filter(),
             Self::Tabs(tabs) => rendered(&TabsTemplate { tabs }),
             Self::Code(code) => rendered(&CodeTemplate { code }),
             Self::Figure(figure) => rendered(&FigureTemplate { figure }),
+            Self::Chart(chart) => chart.render(),
             Self::Disclosure(disclosure) => disclosure.render(context),
             Self::Actions(actions) => rendered(&ActionsTemplate {
                 actions: actions
@@ -101,12 +108,18 @@ macro_rules! blocks {
 }
 
 blocks!(
-    Heading, Notice, Tiles, Facts, Form, Tabs, Code, Figure, Disclosure, Section
+    Heading, Notice, Tiles, Facts, Form, Filter, Tabs, Code, Figure, Disclosure, Section
 );
 
 impl From<Table> for Block {
     fn from(table: Table) -> Self {
         Self::Table(Box::new(table))
+    }
+}
+
+impl From<Chart> for Block {
+    fn from(chart: Chart) -> Self {
+        Self::Chart(Box::new(chart))
     }
 }
 
@@ -289,6 +302,10 @@ impl Tile {
 /// Numbers at a glance.
 #[derive(Clone, Debug)]
 pub struct Tiles(pub Vec<Tile>);
+
+/// A form in one line that chooses what the page shows. It is sent with `GET`.
+#[derive(Clone, Debug)]
+pub struct Filter(pub Form);
 
 /// Names and values.
 #[derive(Clone, Debug)]

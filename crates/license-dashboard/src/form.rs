@@ -21,6 +21,8 @@ pub enum Kind {
     Date,
     /// Several lines of text, for example a pasted file.
     Lines,
+    /// The text of a file, which a person pastes. With JavaScript, the person can choose the file.
+    File,
     /// One of several values: the value and its label.
     Choice(Vec<(String, String)>),
     /// Several of several values: the value, its label, and whether it is chosen.
@@ -38,6 +40,7 @@ impl Kind {
             Self::Number => "number",
             Self::Date => "date",
             Self::Lines => "lines",
+            Self::File => "file",
             Self::Choice(_) => "choice",
             Self::Choices(_) => "choices",
             Self::Check => "check",

@@ -27,19 +27,23 @@
 mod assets;
 mod blocks;
 mod cell;
+mod chart;
 mod form;
 mod frame;
 mod page;
+mod qr;
 mod table;
 mod text;
 
 pub use assets::{Asset, POLICY};
 pub use blocks::{
-    Block, Code, Disclosure, EmptyState, Facts, Figure, Heading, Notice, Section, Tabs, Tile,
-    Tiles, Tone,
+    Block, Code, Disclosure, EmptyState, Facts, Figure, Filter, Heading, Notice, Section, Tabs,
+    Tile, Tiles, Tone,
 };
 pub use cell::{Action, ActionStyle, Cell};
+pub use chart::{Chart, Series, SeriesStyle};
 pub use form::{Field, Form, Kind};
 pub use frame::{Frame, NavigationGroup, NavigationItem, Viewer};
 pub use page::Page;
+pub use qr::qr_code;
 pub use table::{Column, Table};

@@ -46,6 +46,17 @@ pub(crate) fn number(number: i64) -> String {
     text
 }
 
+/// Returns a number with at most one decimal, such as `3.5` or `1 200`.
+pub(crate) fn decimal(value: f64) -> String {
+    let rounded = format!("{value:.1}");
+    let (whole, tenth) = rounded.split_once('.').unwrap_or((&rounded, "0"));
+    let whole = whole.parse().map_or_else(|_| whole.to_owned(), number);
+    match tenth {
+        "0" => whole,
+        tenth => format!("{whole}.{tenth}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,6 +74,15 @@ mod tests {
                 .count(),
             19
         );
+    }
+
+    #[test]
+    fn numbers_have_at_most_one_decimal() {
+        assert_eq!(decimal(3.0), "3");
+        assert_eq!(decimal(3.46), "3.5");
+        assert_eq!(decimal(0.04), "0");
+        assert_eq!(decimal(1_234.5), "1\u{202f}234.5");
+        assert_eq!(decimal(f64::NAN), "NaN");
     }
 
     #[test]

@@ -6,8 +6,9 @@
 )]
 
 use license_dashboard::{
-    Action, Cell, Code, Column, Disclosure, EmptyState, Facts, Field, Form, Frame, Heading, Kind,
-    NavigationGroup, NavigationItem, Notice, Page, Section, Table, Tabs, Tile, Tiles, Tone, Viewer,
+    Action, Cell, Chart, Code, Column, Disclosure, EmptyState, Facts, Field, Filter, Form, Frame,
+    Heading, Kind, NavigationGroup, NavigationItem, Notice, Page, Section, Series, SeriesStyle,
+    Table, Tabs, Tile, Tiles, Tone, Viewer,
 };
 
 const HOSTILE: &str = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>&\u{202e}";
@@ -43,6 +44,7 @@ fn page(text: &str) -> String {
         .other_target(text, text)
         .field(Field::text(text, text).value(text).help(text).error(text))
         .field(Field::new(Kind::Lines, text, text).value(text))
+        .field(Field::new(Kind::File, text, text).value(text))
         .field(Field::new(Kind::Choice(choices), text, text).value(text))
         .field(Field::new(Kind::Choices(chosen), text, text))
         .field(Field::new(Kind::Check, text, text));
@@ -74,6 +76,17 @@ fn page(text: &str) -> String {
         .with(Facts::new().title(text).fact(text, Cell::text(text)))
         .with(Tabs::new(text).tab(text, text, true))
         .with(Section::new("part").with(table).with(empty))
+        .with(
+            Chart::new(text, text, vec![(text.to_owned(), text.to_owned()); 3])
+                .summary(text)
+                .series(Series::new(text, SeriesStyle::Area, [Some(1.0), None]))
+                .series(Series::new(
+                    text,
+                    SeriesStyle::DangerBars,
+                    [Some(f64::INFINITY)],
+                )),
+        )
+        .with(Filter(form.clone()))
         .with(form)
         .with(Code::new(text, text))
         .with(Disclosure::new(text).with(text))

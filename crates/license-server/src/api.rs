@@ -63,7 +63,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::config::Limits;
+use crate::config::{Limits, ShownSetting};
 use crate::domain::Refusal;
 use crate::login::LoginVerifier;
 use crate::metrics::Metrics;
@@ -113,6 +113,8 @@ pub(crate) struct AppSettings {
     pub(crate) allowed_networks: Vec<Network>,
     /// The SHA-256 of the token that clients of seats send.
     pub(crate) enrollment_token: Option<[u8; 32]>,
+    /// The settings in effect, for the page of settings.
+    pub(crate) shown: Vec<ShownSetting>,
 }
 
 impl App {
@@ -169,6 +171,11 @@ impl App {
 
     fn trusted_proxies(&self) -> &[Network] {
         &self.0.settings.trusted_proxies
+    }
+
+    /// Returns the settings in effect, as people see them.
+    fn shown_settings(&self) -> &[ShownSetting] {
+        &self.0.settings.shown
     }
 
     fn enrollment_token(&self) -> Option<&[u8; 32]> {

@@ -60,7 +60,7 @@ fn run_configured(
     match command {
         Command::CheckConfig => check_config::run(settings, config, terminal),
         Command::Init(arguments) => init::run(&arguments, &config?, terminal),
-        Command::Run => run::run(config?, terminal),
+        Command::Run => run::run(config?, settings.shown(), terminal),
         Command::Status => status::run(&config?, terminal),
         Command::Migrate(arguments) => migrate::run(&arguments, &config?, terminal),
         Command::Backup(arguments) => backup::run(&arguments, &config?, terminal),

@@ -19,8 +19,8 @@ use crate::network::{DestinationPolicy, Network};
 
 pub(crate) use mail::{AccountConfig, MailConfig, MailServer};
 use reader::{Reader, log_filter, log_format, public_url, server_name};
-pub(crate) use service::{ServiceConfig, without_password};
-pub(crate) use setting::{SETTINGS, Setting};
+pub(crate) use service::ServiceConfig;
+pub(crate) use setting::{SETTINGS, ShownSetting, shown_origin};
 pub(crate) use settings::Settings;
 
 /// The configuration of the server.

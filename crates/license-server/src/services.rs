@@ -93,9 +93,9 @@ pub use trust::TrustService;
 pub use usage::{UsageReceipt, UsageService};
 pub use validate::{ValidateReply, ValidateRequest, ValidateService};
 pub use vendor::{
-    IssueOrder, IssuedLicense, LedgerCopyFile, LedgerImport, LedgerLines, LedgerReport,
-    ReassignOrder, ReinstateOrder, ReinstatementResult, RenewOrder, RequestId, RevocationResult,
-    RevokeOrder, ServerRole, UpgradeOrder, VendorConfig, VendorService,
+    ContentChanges, IssueOrder, IssuedLicense, LedgerCopyFile, LedgerImport, LedgerLines,
+    LedgerReport, ReassignOrder, ReinstateOrder, ReinstatementResult, RenewOrder, RequestId,
+    RevocationResult, RevokeOrder, ServerRole, UpgradeOrder, VendorConfig, VendorService,
 };
 pub use webhooks::{NewWebhook, WebhookOrder, WebhookService, WebhookUpdate};
 

@@ -251,3 +251,38 @@ fn a_key_that_is_not_in_an_hsm_is_refused() {
         );
     }
 }
+
+#[test]
+fn a_vendors_server_issues_with_a_key_in_an_hsm() {
+    let Some(hsm) = HsmSite::new() else { return };
+    let uri = format!(
+        "pkcs11:token=site;object=server?module-path={}",
+        hsm.module()
+    );
+    let key = ["--key", &uri, "--passphrase-file", "pin"];
+    let keygen = || {
+        let run = Run::keygen(&hsm.scratch);
+        hsm.with_env(run.env("KEYGEN_LEDGER", hsm.scratch.file("ledger.db")))
+    };
+    let public = keygen().arg("public").args(key).run().expect_code(0).stdout;
+    hsm.scratch.write("trust.jwks", public);
+    let issue = ["issue", "--force", "--customer", "Zeta", "--tier", "pro", "--perpetual"];
+    let issued = keygen().args(issue).args(key).args(["--out", "zeta.lic"]);
+    issued.run().expect_code(0);
+    let init = hsm.with_env(license_server(&hsm.scratch).arg("init"));
+    init.run().expect_code(0);
+    let run = hsm.with_env(license_server(&hsm.scratch));
+    let settings = ["--ledger", "ledger.db", "--signing-key", &uri];
+    let settings = [&settings[..], &["--signing-key-passphrase-file", "pin"]].concat();
+    let server = Server::start_with(run, &hsm.scratch, &settings);
+    let administrator = server.administrator();
+    let order = json!({"customer": "ACME Ltd", "tier": "team", "perpetual": true, "seats": 5});
+    let issued = administrator.post("/api/v1/licenses/issue", &order).expect(200);
+    let file = issued["file"].as_str().unwrap();
+    let token = Unverified::parse(file).unwrap();
+    assert_eq!(hsm.kid, token.unverified_key_id(), "{issued}");
+    let trust = hsm.scratch.read("trust.jwks");
+    let license = token.verify(&TrustSet::parse(&trust).unwrap()).unwrap();
+    assert_eq!(license.customer(), "ACME Ltd");
+    keygen().args(["ledger", "verify"]).run().expect_code(0);
+}

@@ -34,9 +34,16 @@ fn the_form_of_the_link_creates_the_administrator() {
     let scratch = Scratch::new();
     let server = Server::start(&scratch, &[]);
     let link = server.start["setup_url"].as_str().unwrap();
-    let form = [("content-type", "application/x-www-form-urlencoded")];
+    // A browser states that the form comes from a page of the server.
+    let form = [
+        ("content-type", "application/x-www-form-urlencoded"),
+        ("sec-fetch-site", "same-origin"),
+    ];
+    let link = &format!("{link}/token");
     let refused = server.send("POST", link, &form, "name=");
     assert_eq!(refused.status, 400, "{refused:?}");
+    let foreign = server.send("POST", link, &form[..1], "name=Eve");
+    assert_eq!(foreign.status, 403, "{foreign:?}");
     let created = server.send("POST", link, &form, "name=Ann+%3Cb%3E");
     assert_eq!(created.status, 201, "{created:?}");
     let token = created.body.split("<code>").nth(1).unwrap();

@@ -2,6 +2,7 @@
 
 mod activation;
 mod crash;
+mod ledger;
 mod orders;
 mod refusal;
 mod revocation;

@@ -6,14 +6,35 @@
 
 #![allow(dead_code, reason = "pages that use the rest follow")]
 
+mod account;
+mod audit;
 mod context;
 mod errors;
+mod events;
 mod form;
+mod groups;
+mod identity_providers;
+mod ledger;
+mod licenses;
+mod links;
+mod list;
+mod machines;
+mod named_users;
 mod navigation;
 mod overview;
 mod pages;
+mod people;
 mod reply;
+mod seat_charts;
+mod seat_planning;
+mod seat_policy;
+mod seats;
+mod settings;
+mod setup;
 mod sign_in;
+mod tokens;
+mod usage;
+mod webhooks;
 
 use axum::Router;
 use axum::http::{HeaderValue, header};
@@ -23,7 +44,6 @@ use axum::routing::get;
 use license_dashboard::Asset;
 
 use super::App;
-use super::body;
 use super::paths;
 use pages::Pages;
 
@@ -31,14 +51,28 @@ use pages::Pages;
 pub(super) fn router(app: &App) -> Router<App> {
     let pages = Pages::new(app);
     let pages = overview::pages(pages);
+    let pages = licenses::pages(pages);
+    let pages = machines::pages(pages);
+    let pages = ledger::pages(pages);
+    let pages = seats::pages(pages);
+    let pages = seat_policy::pages(pages);
+    let pages = usage::pages(pages);
+    let pages = seat_planning::pages(pages);
     let pages = sign_in::pages(pages);
+    let pages = setup::pages(links::pages(pages));
+    let pages = account::pages(pages);
+    let pages = groups::pages(people::pages(pages));
+    let pages = named_users::pages(pages);
+    let pages = events::pages(audit::pages(pages));
+    let pages = webhooks::pages(tokens::pages(pages));
+    let pages = settings::pages(identity_providers::pages(pages));
     pages
         .finish()
         .merge(assets())
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn(errors::as_pages))
-        .layer(from_fn_with_state(app.clone(), body::receive))
+        .layer(from_fn_with_state(app.clone(), form::receive))
 }
 
 /// Returns the routes of the assets. Their paths change with their content.

@@ -148,6 +148,7 @@ pub(super) enum CodeContentName {
 pub(super) struct CodeQuery {
     /// `license` for the license itself, or `key` for the license key. The default is `license`.
     #[serde(default)]
+    #[param(inline)]
     content: CodeContentName,
 }
 

@@ -244,11 +244,11 @@ pub(super) async fn end_lease(
 
 /// Returns the group of a path, if the caller may see it. Another group does not exist for the
 /// caller.
-fn group(caller: &Caller, text: &str) -> Result<GroupId, Problem> {
+pub(super) fn group(caller: &Caller, text: &str) -> Result<GroupId, Problem> {
     let group = GroupId::parse(text).filter(|group| caller.sees_group(group));
     group.ok_or_else(|| not_found("group"))
 }
 
-fn member(text: &str) -> Result<AccountId, Problem> {
+pub(super) fn member(text: &str) -> Result<AccountId, Problem> {
     AccountId::parse(text).ok_or_else(|| not_found("member"))
 }

@@ -141,7 +141,7 @@ pub(super) async fn export_of(vendor: VendorService) -> Result<Response, Problem
     });
     Ok(download(
         "application/x-ndjson",
-        "ledger.jsonl",
+        "ledger-export.jsonl",
         Body::from_stream(lines),
     ))
 }
@@ -161,14 +161,14 @@ pub(super) async fn export_of(vendor: VendorService) -> Result<Response, Problem
 )]
 pub(super) async fn file(caller: Caller) -> Result<Response, Problem> {
     let vendor = &caller.services().vendor;
-    Ok(file_of(vendor.copy_ledger_file(caller.actor()).await?))
+    Ok(file_of(vendor.copy_ledger_file().await?))
 }
 
 /// Returns the response with a copy of the ledger file.
 pub(super) fn file_of(copy: LedgerCopyFile) -> Response {
     let blocks = stream::try_unfold(copy, LedgerCopyFile::next);
     let body = Body::from_stream(blocks);
-    download("application/vnd.sqlite3", "ledger.db", body)
+    download("application/vnd.sqlite3", "ledger-copy.db", body)
 }
 
 /// Returns a response that browsers save as a file.

@@ -175,7 +175,7 @@ pub(super) async fn unassign(
 }
 
 /// Returns the users to whom the caller is limited: the members of the groups that it administers.
-async fn users_of(caller: &Caller) -> Result<Option<BTreeSet<EmailAddress>>, Problem> {
+pub(super) async fn users_of(caller: &Caller) -> Result<Option<BTreeSet<EmailAddress>>, Problem> {
     Ok(match caller.groups() {
         None => None,
         Some(groups) => Some(caller.services().groups.users_of(groups).await?),

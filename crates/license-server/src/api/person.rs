@@ -52,7 +52,7 @@ pub(super) async fn require_session(
 
 /// Returns the person whom the cookie of a request names. `None`: there is no cookie, or the
 /// request has other credentials, which then count alone.
-pub(super) async fn person(
+pub(in crate::api) async fn person(
     app: &App,
     method: &Method,
     headers: &HeaderMap,
@@ -134,7 +134,7 @@ pub(super) fn client_info(headers: &HeaderMap, peer: Option<Peer>) -> ClientInfo
     }
 }
 
-pub(super) fn no_session() -> Refusal {
+pub(in crate::api) fn no_session() -> Refusal {
     Refusal::new(
         RefusalKind::Unauthorized,
         ServerCode::Unauthorized,

@@ -165,14 +165,7 @@ impl EndBody {
 
     /// Returns how the lease ends.
     pub(super) fn mode(&self) -> Result<EndMode, Problem> {
-        match self.mode.as_str() {
-            "soft" => Ok(EndMode::Soft),
-            "hard" => Ok(EndMode::Hard),
-            _ => {
-                let found: String = self.mode.chars().take(60).collect();
-                Err(Problem::malformed("the mode is unknown").values("soft or hard", found))
-            }
-        }
+        end_mode(&self.mode)
     }
 
     /// Returns the reason, which other people read.
@@ -384,8 +377,20 @@ pub(super) fn pool(text: &str) -> Result<PoolId, Problem> {
     PoolId::parse(text).ok_or_else(|| not_found("pool"))
 }
 
+/// Parses how a lease ends.
+pub(super) fn end_mode(text: &str) -> Result<EndMode, Problem> {
+    match text {
+        "soft" => Ok(EndMode::Soft),
+        "hard" => Ok(EndMode::Hard),
+        _ => {
+            let found: String = text.chars().take(60).collect();
+            Err(Problem::malformed("the mode is unknown").values("soft or hard", found))
+        }
+    }
+}
+
 /// Checks a reason, which other people read.
-fn reason(text: &str) -> Result<String, Problem> {
+pub(super) fn reason(text: &str) -> Result<String, Problem> {
     let text = text.trim();
     let is_line = !text.chars().any(char::is_control);
     match text.chars().count() {

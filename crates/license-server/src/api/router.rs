@@ -24,7 +24,6 @@ pub(crate) fn router(app: &App) -> Router {
     let document = openapi::served(documents);
     documented
         .merge(health::router())
-        .merge(setup::page_router(app))
         .route("/api/v1/openapi.json", axum::routing::get(document))
         .method_not_allowed_fallback(method_not_allowed)
         .merge(dashboard::router(app))

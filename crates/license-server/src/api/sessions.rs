@@ -227,7 +227,7 @@ pub(super) async fn choose(
 }
 
 /// Parses the id of an organization.
-fn organization(text: &str) -> Result<TenantId, Problem> {
+pub(super) fn organization(text: &str) -> Result<TenantId, Problem> {
     match uuid::Uuid::parse_str(text) {
         Ok(id) => Ok(TenantId::new(id)),
         Err(_) if text == TenantId::site().as_str() => Ok(TenantId::site()),

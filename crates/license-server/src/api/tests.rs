@@ -24,7 +24,7 @@ use tower::ServiceExt;
 
 use super::{App, AppSettings, router};
 use crate::clock::ManualClock;
-use crate::config::Limits;
+use crate::config::{Limits, Settings};
 use crate::domain::{Actor, ApiToken, NewAuditEntry, Scopes, SecretDigest, TenantId};
 use crate::login::LoginVerifier;
 use crate::metrics::Metrics;
@@ -131,6 +131,7 @@ impl TestApi {
             trusted_proxies: Vec::new(),
             allowed_networks: Vec::new(),
             enrollment_token: None,
+            shown: Settings::default().shown(),
         };
         let (stopping, stops) = watch::channel(false);
         let metrics = Arc::new(Metrics::new().unwrap());

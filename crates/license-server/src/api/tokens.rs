@@ -116,12 +116,7 @@ pub(super) async fn create(
     StrictJson(body): StrictJson<TokenRequestBody>,
 ) -> Result<Response, Problem> {
     let scopes = scopes(&body.scopes)?;
-    let days = body.days.filter(|days| (1..=3650).contains(days));
-    if days != body.days {
-        let problem = Problem::malformed("the number of days is out of range");
-        return Err(problem.values("a number from 1 to 3650", "another number"));
-    }
-    let expires_at = days.map(|days| caller.services().now() + TimeDelta::days(days.into()));
+    let expires_at = end_after(body.days, caller.services().now())?;
     let name = token_name(&body.name)?;
     let new = caller
         .services()
@@ -148,8 +143,20 @@ pub(super) async fn revoke(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Returns the end of a token that lasts for a number of days.
+pub(super) fn end_after(
+    days: Option<u32>,
+    now: DateTime<Utc>,
+) -> Result<Option<DateTime<Utc>>, Problem> {
+    if days.is_some_and(|days| !(1..=3650).contains(&days)) {
+        let problem = Problem::malformed("days: the number is out of range");
+        return Err(problem.values("1 to 3650 days", "another number"));
+    }
+    Ok(days.map(|days| now + TimeDelta::days(days.into())))
+}
+
 /// Parses names of roles and permissions.
-fn scopes(names: &[String]) -> Result<Scopes, Problem> {
+pub(super) fn scopes(names: &[String]) -> Result<Scopes, Problem> {
     if !(1..=MAX_SCOPES).contains(&names.len()) {
         let problem = Problem::malformed("the number of scopes is out of range");
         return Err(problem.values(format!("1 to {MAX_SCOPES} scopes"), names.len()));

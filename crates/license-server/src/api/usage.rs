@@ -62,7 +62,7 @@ pub(super) async fn seats(
 
 /// Returns the address of a person, and the services of the organization in which the person works.
 /// A person without an address or an organization uses nothing.
-async fn user(
+pub(super) async fn user(
     app: &App,
     person: &Person,
 ) -> Result<Option<(Arc<Services>, EmailAddress)>, Problem> {

@@ -1,13 +1,11 @@
 //! `license-server check-config`: the settings in effect, and where each comes from.
 
-use license_cli_support::{
-    Cell, Column, Failure, Meaning, Origin, SettingValue, Table, Terminal, show_path,
-};
+use license_cli_support::{Cell, Column, Failure, Meaning, Origin, Table, Terminal, show_path};
 use serde_json::{Map, Value, json};
 
 use super::database::{not_opened, postgres, redis};
 use crate::certificate::CertificateFiles;
-use crate::config::{self, Config, SETTINGS, Setting, Settings, Tls, without_password};
+use crate::config::{self, Config, SETTINGS, Settings, Tls, shown_origin};
 use crate::data_dir::DataDir;
 use crate::login;
 use crate::mail;
@@ -85,11 +83,8 @@ fn to_text(settings: &Settings, data_dir: Option<&str>, terminal: &Terminal) -> 
         let value = settings.get(setting.name);
         let absent = data_dir.filter(|_| setting.name == "data_dir");
         let absent = absent.unwrap_or(setting.absent);
-        let shown = shown(setting, &value).unwrap_or_else(|| absent.to_owned());
-        let from = match &value.origin {
-            Origin::File { line, .. } => format!("file, line {line}"),
-            origin => origin.to_string(),
-        };
+        let shown = setting.shown(&value).unwrap_or_else(|| absent.to_owned());
+        let from = shown_origin(&value.origin);
         let from = match value.origin {
             Origin::Default => Cell::new(Meaning::Dim, &from),
             _ => Cell::from(from),
@@ -104,28 +99,11 @@ fn to_text(settings: &Settings, data_dir: Option<&str>, terminal: &Terminal) -> 
     format!("file: {file}\n\n{}", table.to_text(terminal.columns()))
 }
 
-/// Returns the text of a value, if there is one. Omits the parts of a URI that may contain a PIN,
-/// and the password of a URL.
-fn shown(setting: Setting, value: &SettingValue<String>) -> Option<String> {
-    let text = &value.value;
-    let is_key = matches!(setting.name, "key" | "signing_key");
-    if is_key && text.to_ascii_lowercase().contains("pin-value") {
-        return Some("pkcs11:…".to_owned());
-    }
-    if text.is_empty() {
-        return None;
-    }
-    Some(match setting.name {
-        "database" | "redis" | "mail" => without_password(text),
-        _ => text.clone(),
-    })
-}
-
 fn to_json(settings: &Settings) -> Value {
     let values = SETTINGS.iter().map(|setting| {
         let value = settings.get(setting.name);
         let mut members = origin_members(&value.origin);
-        members.insert("value".to_owned(), shown(*setting, &value).into());
+        members.insert("value".to_owned(), setting.shown(&value).into());
         (setting.name.to_owned(), Value::Object(members))
     });
     let unused = settings.unused().map(|(setting, origin)| {

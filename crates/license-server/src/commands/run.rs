@@ -17,7 +17,7 @@ use super::database::{DatabaseAccess, not_opened};
 use super::opened::{OpenedServer, open, prepare, refused, runtime};
 use crate::api::{App, AppSettings};
 use crate::certificate::CertificateFiles;
-use crate::config::Config;
+use crate::config::{Config, ShownSetting};
 use crate::data_dir::DataDir;
 use crate::login::{LoginVerifier, PROVIDER_TIMEOUT};
 use crate::logs;
@@ -31,7 +31,11 @@ use crate::webhooks::{Dispatcher, WebhookSender};
 /// File descriptors for the database, the listeners and the logs.
 const OWN_DESCRIPTORS: u64 = 256;
 
-pub(super) fn run(config: Config, terminal: &Terminal) -> Result<(), Failure> {
+pub(super) fn run(
+    config: Config,
+    shown: Vec<ShownSetting>,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
     logs::start(&config.log, config.log_format)?;
     let prepared = prepare(&config, KeyBits::B2048)?;
     if prepared.is_new {
@@ -39,10 +43,15 @@ pub(super) fn run(config: Config, terminal: &Terminal) -> Result<(), Failure> {
         terminal.note(&format!("created a new server in {directory}"));
     }
     allow_descriptors(&config, terminal);
-    runtime()?.block_on(serve(config, prepared.directory, terminal))
+    runtime()?.block_on(serve(config, shown, prepared.directory, terminal))
 }
 
-async fn serve(config: Config, directory: DataDir, terminal: &Terminal) -> Result<(), Failure> {
+async fn serve(
+    config: Config,
+    shown: Vec<ShownSetting>,
+    directory: DataDir,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
     let signals = Signals::new();
     let signals = signals.map_err(|error| Failure::io("handle", Path::new("signals"), &error))?;
     let tls = CertificateFiles::prepare(&config.tls, &directory)?;
@@ -90,7 +99,14 @@ async fn serve(config: Config, directory: DataDir, terminal: &Terminal) -> Resul
         certificate.warn(&config.tls, terminal);
     }
     let listeners = (listener, metrics_listener);
-    let server = assemble(&config, &opened, metrics, listeners, enrollment_token)?;
+    let settings = AppSettings {
+        limits: config.limits,
+        trusted_proxies: config.trusted_proxies.clone(),
+        allowed_networks: config.allowed_networks.clone(),
+        enrollment_token,
+        shown,
+    };
+    let server = assemble(&config, &opened, metrics, listeners, settings)?;
     let server = RunningServer {
         tls: tls.map(|(certificate, files)| (RustlsConfig::from_config(certificate.config), files)),
         ..server
@@ -110,15 +126,9 @@ fn assemble(
     opened: &OpenedServer,
     metrics: Arc<Metrics>,
     (listener, metrics_listener): (TcpListener, Option<TcpListener>),
-    enrollment_token: Option<[u8; 32]>,
+    settings: AppSettings,
 ) -> Result<RunningServer, Failure> {
     let (stopping, stops) = watch::channel(false);
-    let settings = AppSettings {
-        limits: config.limits,
-        trusted_proxies: config.trusted_proxies.clone(),
-        allowed_networks: config.allowed_networks.clone(),
-        enrollment_token,
-    };
     let (tenants, clock) = (Arc::clone(&opened.tenants), Arc::clone(&opened.clock));
     let login = config.login.clone();
     let url = config.url(listener.local_addr().unwrap_or(config.listen));

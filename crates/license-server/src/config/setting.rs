@@ -1,5 +1,8 @@
 //! The settings: their names, defaults and meaning.
 
+use license_cli_support::{Origin, SettingValue};
+
+use super::service::without_password;
 use crate::embedded::{PRODUCT_SOURCE, TRUST_SOURCE};
 
 /// A setting of the server.
@@ -15,6 +18,24 @@ pub(crate) struct Setting {
     pub(crate) is_path: bool,
 }
 
+/// The value of a setting in effect, as people see it: without secrets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ShownSetting {
+    pub(crate) name: &'static str,
+    /// The value, or the meaning of its absence.
+    pub(crate) value: String,
+    /// The place that sets the value.
+    pub(crate) origin: String,
+}
+
+/// Returns the place of a value, without the path of the file.
+pub(crate) fn shown_origin(origin: &Origin) -> String {
+    match origin {
+        Origin::File { line, .. } => format!("file, line {line}"),
+        origin => origin.to_string(),
+    }
+}
+
 /// The start of the name of each environment variable.
 pub(crate) const PREFIX: &str = "LICENSE_SERVER_";
 /// The variable with the path of the settings file.
@@ -24,6 +45,23 @@ impl Setting {
     /// Returns the name of the environment variable, such as `LICENSE_SERVER_LISTEN`.
     pub(crate) fn variable(&self) -> String {
         format!("{PREFIX}{}", self.name.to_ascii_uppercase())
+    }
+
+    /// Returns the text of a value, if there is one. Omits the parts of a URI that may contain a PIN,
+    /// and the password of a URL.
+    pub(crate) fn shown(&self, value: &SettingValue<String>) -> Option<String> {
+        let text = &value.value;
+        let is_key = matches!(self.name, "key" | "signing_key");
+        if is_key && text.to_ascii_lowercase().contains("pin-value") {
+            return Some("pkcs11:…".to_owned());
+        }
+        if text.is_empty() {
+            return None;
+        }
+        Some(match self.name {
+            "database" | "redis" | "mail" => without_password(text),
+            _ => text.clone(),
+        })
     }
 
     const fn value(name: &'static str, default: &'static str) -> Self {

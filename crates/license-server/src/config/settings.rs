@@ -7,7 +7,7 @@ use std::path::Path;
 use license_cli_support::{Failure, Origin, SettingValue, SettingsPath, shell_word};
 
 use super::file;
-use super::setting::{CONFIG_VARIABLE, PREFIX, SETTINGS, Setting};
+use super::setting::{CONFIG_VARIABLE, PREFIX, SETTINGS, Setting, ShownSetting, shown_origin};
 use crate::args::SettingArgs;
 
 /// The values of all settings.
@@ -73,6 +73,20 @@ impl Settings {
             value: setting.map_or_else(String::new, |setting| setting.default.to_owned()),
             origin: Origin::Default,
         }
+    }
+
+    /// Returns all settings in effect, as people see them.
+    pub(crate) fn shown(&self) -> Vec<ShownSetting> {
+        let shown = SETTINGS.iter().map(|setting| {
+            let value = self.get(setting.name);
+            let text = setting.shown(&value);
+            ShownSetting {
+                name: setting.name,
+                value: text.unwrap_or_else(|| setting.absent.to_owned()),
+                origin: shown_origin(&value.origin),
+            }
+        });
+        shown.collect()
     }
 
     /// Returns the options of the command line that name the server, each after a space.

@@ -33,6 +33,7 @@ pub const EVENT_KINDS: &[&str] = &[
     "invitation.create",
     "invitation.withdraw",
     "lease.end",
+    "ledger.import",
     "license.install",
     "license.issue",
     "license.reinstate",

@@ -264,7 +264,6 @@ mod tests {
         assert_eq!(hour.day().date().to_string(), "2027-01-15");
         assert_eq!(hour.day().first_hour().start(), at("2027-01-15T00:00:00Z"));
         assert_eq!(HistoryDay::of(hour.day().date()), hour.day());
-        assert_eq!(HistoryHour::of(at("1969-12-31T23:59:59Z")), HistoryHour(-1));
     }
 
     #[test]

@@ -25,4 +25,14 @@ impl EventService {
     pub async fn list(&self, page: &PageRequest) -> Result<Page<EventRecord>, Refusal> {
         Ok(self.site.store.events(&self.site.tenant, page).await?)
     }
+
+    /// Returns events, the newest first.
+    ///
+    /// # Errors
+    ///
+    /// Returns a refusal if the store cannot be read.
+    pub async fn newest(&self, page: &PageRequest) -> Result<Page<EventRecord>, Refusal> {
+        let (store, tenant) = (&self.site.store, &self.site.tenant);
+        Ok(store.newest_events(tenant, page).await?)
+    }
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use license_core::license::{CanonicalText, VerifiedLicensesError};
 use license_core::{
-    Code, CodeKind, License, LicenseFile, LicenseId, LicenseKey, TokenKind, VerifiedLicenses,
-    with_causes,
+    Code, CodeKind, License, LicenseFile, LicenseId, LicenseKey, TokenKind, Unverified,
+    VerifiedLicenses, with_causes,
 };
 use serde_json::json;
 
@@ -219,6 +219,17 @@ impl LicenseService {
     pub async fn get(&self, id: &LicenseId) -> Result<InstalledLicense, Refusal> {
         let found = self.site.store.license(&self.site.tenant, id).await?;
         self.site.verified(found.ok_or_else(|| not_found(id))?)
+    }
+
+    /// Returns the file of a license, as the vendor sent it.
+    ///
+    /// # Errors
+    ///
+    /// Returns `NOT_FOUND` if the license is not installed.
+    pub async fn file(&self, id: &LicenseId) -> Result<String, Refusal> {
+        let license = self.get(id).await?;
+        let token = Unverified::parse(&license.record.token);
+        Ok(token.map_or(license.record.token.clone(), |token| token.to_armor()))
     }
 
     /// Removes a license. Its seats stay with their holders until the leases end.

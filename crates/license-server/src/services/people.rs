@@ -170,6 +170,16 @@ impl AccountService {
         }
     }
 
+    /// Returns whether people can register an organization.
+    pub fn accepts_registrations(&self) -> bool {
+        self.tools.settings.registration && self.tools.has_mail()
+    }
+
+    /// Returns whether people can ask for a link for a new password.
+    pub fn sends_mail(&self) -> bool {
+        self.tools.has_mail()
+    }
+
     /// Returns the current time, which does not follow sudden jumps.
     pub fn now(&self) -> DateTime<Utc> {
         self.clock.wall()

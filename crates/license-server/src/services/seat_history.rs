@@ -299,8 +299,11 @@ impl SeatHistoryService {
 fn hours(range: &HistoryRange, now: DateTime<Utc>) -> Result<(HistoryHour, HistoryHour), Refusal> {
     let step = range.step.hours();
     let floor = |at: DateTime<Utc>| HistoryHour(HistoryHour::of(at).0.div_euclid(step) * step);
-    let end = range.to.unwrap_or(now).min(now);
-    let last = license_core::time::saturating_sub(end, TimeDelta::milliseconds(1));
+    let last = match range.to {
+        // The end itself belongs to no item, unless it is now.
+        Some(to) if to <= now => license_core::time::saturating_sub(to, TimeDelta::milliseconds(1)),
+        _ => now,
+    };
     let until = floor(last).plus(step);
     let count = match range.step {
         HistoryStep::Hour => 24,

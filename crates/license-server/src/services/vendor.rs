@@ -23,15 +23,16 @@ mod terms;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use license_core::LicenseId;
 use license_core::issue::VerifyingSigner;
+use license_core::{FeatureMatrix, LicenseId};
 use license_issuer::services::issue::Mode;
 
 pub use changes::{ReinstatementResult, RevocationResult};
 pub use issue::IssuedLicense;
 pub use ledger_files::{LedgerCopyFile, LedgerImport, LedgerLines, LedgerReport};
 pub use orders::{
-    IssueOrder, ReassignOrder, ReinstateOrder, RenewOrder, RevokeOrder, UpgradeOrder,
+    ContentChanges, IssueOrder, ReassignOrder, ReinstateOrder, RenewOrder, RevokeOrder,
+    UpgradeOrder,
 };
 
 use super::site::Site;
@@ -73,6 +74,11 @@ pub struct VendorService {
 impl VendorService {
     pub(super) fn new(site: Arc<Site>) -> Self {
         Self { site }
+    }
+
+    /// Returns the feature matrix of the product.
+    pub fn matrix(&self) -> &FeatureMatrix {
+        &self.site.matrix
     }
 
     /// Issues a license that certifies the key of this server, or the key of a customer's server.
@@ -184,8 +190,8 @@ impl VendorService {
     /// # Errors
     ///
     /// Returns `WRONG_ROLE` on a site server, and `STORAGE_FAILED` if the copy cannot be written.
-    pub async fn copy_ledger_file(&self, actor: &Actor) -> Result<LedgerCopyFile, Refusal> {
-        ledger_files::copy_file(&self.site, actor).await
+    pub async fn copy_ledger_file(&self) -> Result<LedgerCopyFile, Refusal> {
+        ledger_files::copy_file(&self.site).await
     }
 
     /// Verifies the hash chain of the ledger.

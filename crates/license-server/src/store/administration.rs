@@ -96,6 +96,13 @@ pub trait AdministrationStore: Send + Sync {
         page: &PageRequest,
     ) -> Result<Page<EventRecord>, ServerStoreError>;
 
+    /// Returns events, the newest first.
+    async fn newest_events(
+        &self,
+        tenant: &TenantId,
+        page: &PageRequest,
+    ) -> Result<Page<EventRecord>, ServerStoreError>;
+
     /// Deletes events that are older than `before`, and all but the newest `keep` events. Returns
     /// how many were deleted, which may be only a part of them.
     async fn forget_events(

@@ -60,7 +60,15 @@ pub(super) fn after_entry(
     filter: &AuditFilter,
     page: &PageRequest,
 ) -> Result<i64, ServerStoreError> {
-    if filter.is_newest_first && page.after.is_none() {
+    if filter.is_newest_first {
+        return before_number(page);
+    }
+    after_number(page)
+}
+
+/// Returns the number before which a page starts whose newest item comes first.
+pub(super) fn before_number(page: &PageRequest) -> Result<i64, ServerStoreError> {
+    if page.after.is_none() {
         return Ok(i64::MAX);
     }
     after_number(page)

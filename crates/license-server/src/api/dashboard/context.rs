@@ -173,7 +173,10 @@ pub(super) fn refused(page: Page, mut form: Form, problem: &Problem) -> Response
     } else {
         &refusal.detail
     });
-    let notice = notice.code(refusal.code).hint(refusal.hint.as_deref());
+    // Hints about the interface are for programs.
+    let hint = refusal.hint.as_deref();
+    let hint = hint.filter(|hint| !hint.contains("/api/"));
+    let notice = notice.code(refusal.code).hint(hint);
     let notice = match (&refusal.expected, &refusal.actual) {
         (Some(expected), Some(actual)) => {
             notice.text(format!("Expected: {expected}. Found: {actual}."))

@@ -1,18 +1,42 @@
 //! Forms that browsers send.
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, Request, State};
 use axum::http::request::Parts;
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
 
-use crate::api::body::ReceivedBody;
-use crate::api::cookies;
+use crate::api::body::{self, ReceivedBody};
+use crate::api::peer::Peer;
 use crate::api::problem::Problem;
+use crate::api::{App, cookies, person};
 use crate::domain::ServerCode;
+
+/// The paths whose forms have a file of the vendor.
+const LARGE: [&str; 3] = [
+    "/licenses/install",
+    "/ledger/import",
+    "/ledger/import/preview",
+];
+
+/// Receives the body of a request. A form with a file is received from a person only who has signed
+/// in.
+pub(super) async fn receive(state: State<App>, request: Request, next: Next) -> Response {
+    if request.method().is_safe() || !LARGE.contains(&request.uri().path()) {
+        return body::receive(state, request, next).await;
+    }
+    let State(app) = &state;
+    let peer = request.extensions().get::<Peer>().copied();
+    // The token of the form is checked when the form was received.
+    match person::person(app, &Method::GET, request.headers(), peer).await {
+        Ok(Some(_)) => body::receive_large(state, request, next).await,
+        Ok(None) => Problem::from(person::no_session()).into_response(),
+        Err(problem) => problem.into_response(),
+    }
+}
 
 /// The name of the hidden field with the token of a session.
 const CSRF_TOKEN: &str = "csrf_token";
@@ -20,7 +44,8 @@ const CSRF_TOKEN: &str = "csrf_token";
 /// The media type of forms.
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// The values of a form, without its token. Unknown and missing fields are refused.
+/// The values of a form, without its token. Unknown and missing fields are refused. A field that
+/// occurs several times has its values in lines.
 pub(super) struct PageForm<T>(pub(super) T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for PageForm<T> {
@@ -30,6 +55,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for PageForm<T> {
         let (parts, _) = request.into_parts();
         let mut fields = fields(&parts)?;
         fields.retain(|(name, _)| name != CSRF_TOKEN);
+        let fields = joined(fields);
         let text = serde_urlencoded::to_string(fields).unwrap_or_default();
         let form = serde_urlencoded::from_str(&text);
         form.map(Self).map_err(|error| {
@@ -77,6 +103,22 @@ fn is_from_own_page(headers: &HeaderMap) -> bool {
     };
     let origin = host_of(header::ORIGIN);
     origin.is_some() && origin == host_of(header::HOST)
+}
+
+/// Joins the values of a field that occurs several times, such as those of several choices, with
+/// line breaks.
+fn joined(fields: Vec<(String, String)>) -> Vec<(String, String)> {
+    let mut joined: Vec<(String, String)> = Vec::new();
+    for (name, value) in fields {
+        match joined.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, values)) => {
+                values.push('\n');
+                values.push_str(&value);
+            }
+            None => joined.push((name, value)),
+        }
+    }
+    joined
 }
 
 /// Returns the fields of a form in their order.

@@ -31,7 +31,45 @@ const fn entry(label: &'static str, href: &'static str, needs: Option<P>) -> Ent
 }
 
 /// The navigation of a person with all permissions.
-const GROUPS: &[(&str, &[Entry])] = &[("Use", &[entry("Overview", "/", None)])];
+const GROUPS: &[(&str, &[Entry])] = &[
+    (
+        "Use",
+        &[
+            entry("Overview", "/", None),
+            entry("Seats", "/seats", Some(P::ReadSeats)),
+            entry("Usage", "/usage", Some(P::ReadUsage)),
+            entry("Seat planning", "/seat-planning", Some(P::ReadSeats)),
+        ],
+    ),
+    (
+        "Licenses",
+        &[
+            entry("Licenses", "/licenses", Some(P::ReadLicenses)),
+            entry("Machines", "/machines", Some(P::ReadLicenses)),
+            Entry {
+                servers: Servers::Vendor,
+                ..entry("Ledger", "/ledger", Some(P::ReadLedger))
+            },
+        ],
+    ),
+    (
+        "Organization",
+        &[
+            entry("People", "/people", Some(P::ReadPeople)),
+            entry("Groups", "/groups", Some(P::ReadPeople)),
+            entry("Audit trail", "/audit", Some(P::ReadAudit)),
+            entry("Events", "/events", Some(P::ReadAudit)),
+            entry("Webhooks", "/webhooks", Some(P::ReadWebhooks)),
+            entry("API tokens", "/tokens", Some(P::ReadTokens)),
+            entry(
+                "Identity providers",
+                "/identity-providers",
+                Some(P::ReadSettings),
+            ),
+            entry("Settings", "/settings", Some(P::ReadSettings)),
+        ],
+    ),
+];
 
 /// Returns the links that a person may follow. `path`: the current page.
 pub(super) fn navigation(

@@ -1,19 +1,21 @@
 //! Sign in with a password, and sign out.
 
 use axum::extract::State;
-use axum::response::Response;
+use axum::http::HeaderMap;
 use axum::routing::{get, post};
-use license_dashboard::{Field, Form, Frame, Kind, Page};
+use license_dashboard::{Action, Field, Form, Frame, Kind, Page};
 use serde::Deserialize;
 
 use super::context::{PageContext, refused};
 use super::form::PageForm;
+use super::list::with_query;
 use super::pages::Pages;
-use super::reply::{PageReply, html, see_other};
+use super::reply::{PageReply, clear_toast, html, see_other, toast};
 use crate::api::App;
 use crate::api::cookies;
 use crate::api::pages::StrictQuery;
 use crate::api::person::Visitor;
+use crate::api::problem::Problem;
 use crate::api::sessions::{SignInBody, sign_in_person};
 use crate::domain::ServerCode;
 use crate::oidc::is_own_path;
@@ -41,9 +43,57 @@ struct SignInForm {
     return_to: String,
 }
 
-async fn show(StrictQuery(query): StrictQuery<SignInQuery>) -> Response {
+async fn show(
+    State(app): State<App>,
+    headers: HeaderMap,
+    StrictQuery(query): StrictQuery<SignInQuery>,
+) -> PageReply {
     let return_to = query.return_to.unwrap_or_default();
-    html(&Page::new(Frame::new("Sign in")).with(form("", &return_to, false)))
+    let toast = toast(&headers);
+    let has_toast = toast.is_some();
+    let frame = Frame {
+        toast,
+        ..Frame::new("Sign in")
+    };
+    let page = Page::new(frame).with(form("", &return_to, false));
+    let providers = providers(&app, &return_to).await?;
+    let page = page.with_some((!providers.is_empty()).then_some(providers));
+    let links = links(&app);
+    let page = page.with_some((!links.is_empty()).then_some(links));
+    let mut response = html(&page);
+    if has_toast {
+        clear_toast(&mut response);
+    }
+    Ok(response)
+}
+
+/// Returns links to the identity providers of the organization of the server. Those of other
+/// organizations have links of their own, because a page must not list the organizations.
+async fn providers(app: &App, return_to: &str) -> Result<Vec<Action>, Problem> {
+    let target = is_own_path(return_to).then_some(return_to);
+    let providers = app.services().identity_providers.list().await?.into_iter();
+    let enabled = providers.filter(|provider| provider.settings.is_enabled);
+    let links = enabled.map(|provider| {
+        let path = format!("/api/v1/oidc/{}/start", provider.id);
+        let label = format!("Continue with {}", provider.settings.name);
+        Action::link(label, with_query(&path, &[("return_to", target)]))
+    });
+    Ok(links.collect())
+}
+
+/// Returns links for people who cannot sign in.
+fn links(app: &App) -> Vec<Action> {
+    let mut links = Vec::new();
+    if app.accounts().sends_mail() {
+        links.push(Action::link(
+            "Forgotten password",
+            "/password-reset/request",
+        ));
+    }
+    if app.accounts().accepts_registrations() {
+        links.push(Action::link("Register", "/registration/request"));
+    }
+    links
 }
 
 async fn submit(

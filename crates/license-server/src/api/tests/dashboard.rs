@@ -1,5 +1,9 @@
 //! Pages: sign in with a form, forms and their tokens, errors, and who may open what.
 
+mod licenses;
+mod people;
+mod seats;
+
 use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};

@@ -77,7 +77,7 @@ impl MemberService {
             return Err(forbidden("the caller has lost a permission of the role"));
         }
         let link = if is_mailed {
-            let organization = &self.organization().await?;
+            let organization = &self.organization_name().await?;
             let people = &self.site.people;
             people.send_invitation(&invitation.email, organization, &secret);
             None
@@ -87,8 +87,12 @@ impl MemberService {
         Ok(NewInvitation { invitation, link })
     }
 
-    /// Returns the name of the organization for a mail.
-    async fn organization(&self) -> Result<String, Refusal> {
+    /// Returns the name of the organization. That of the server itself has the name of the server.
+    ///
+    /// # Errors
+    ///
+    /// Returns a refusal if the store cannot be read.
+    pub async fn organization_name(&self) -> Result<String, Refusal> {
         let name = self.site.store.tenant_name(&self.site.tenant).await?;
         Ok(name.unwrap_or_else(|| self.site.issuer.clone()))
     }

@@ -143,9 +143,9 @@ async fn those_who_watch_the_pools_are_woken_by_changes_only() {
 async fn the_overview_has_the_seats_and_the_licenses_that_end_soon() {
     let (server, token) = TestServer::with_license().await;
     let soon = super::token(2, |draft| draft.expires_at = Some(at("2027-02-20")));
-    let ended = super::token(3, |draft| draft.expires_at = Some(at("2027-01-10")));
+    let in_grace = super::token(3, |draft| draft.expires_at = Some(at("2027-01-10")));
     server.install(&soon).await;
-    server.install(&ended).await;
+    server.install(&in_grace).await;
     server.acquire(&token, 1).await.unwrap();
     let overview = &server.services.overview;
     let seats = overview.seats().await.unwrap();
@@ -153,12 +153,13 @@ async fn the_overview_has_the_seats_and_the_licenses_that_end_soon() {
     assert_eq!(seats.pools.items.len(), 3);
     let ending = overview.ending_licenses().await.unwrap();
     let ids: Vec<_> = ending.licenses.iter().map(|one| one.id.clone()).collect();
-    assert_eq!((ids, ending.is_complete), (vec![id(2)], true));
+    assert_eq!((ids, ending.is_complete), (vec![id(3), id(2)], true));
     // A license that replaces it has another end.
     let renewed = super::token(4, |draft| draft.supersedes = vec![id(2)]);
     server.install(&renewed).await;
     let ending = overview.ending_licenses().await.unwrap();
-    assert!(ending.licenses.is_empty(), "{ending:?}");
+    let ids: Vec<_> = ending.licenses.iter().map(|one| one.id.clone()).collect();
+    assert_eq!(ids, [id(3)]);
     assert!(overview.failing_webhooks().await.unwrap().is_empty());
     server.pass(1).await;
     let health = overview.health().await;

@@ -108,7 +108,7 @@ pub(super) async fn lines(site: &Site, after: i64) -> Result<Option<LedgerLines>
 }
 
 /// Copies the ledger file.
-pub(super) async fn copy_file(site: &Site, actor: &Actor) -> Result<LedgerCopyFile, Refusal> {
+pub(super) async fn copy_file(site: &Site) -> Result<LedgerCopyFile, Refusal> {
     let vendor = ledger(site)?;
     let path = temporary(vendor)?;
     let copied = vendor.read(move |ledger| {
@@ -119,8 +119,6 @@ pub(super) async fn copy_file(site: &Site, actor: &Actor) -> Result<LedgerCopyFi
         file.map_err(|error| copy_failed(&error))
     });
     let file = copied.await?;
-    let audit = site.audit(actor, "ledger.copy", "ledger", json!({}));
-    site.store.record(&site.tenant, audit).await?;
     Ok(LedgerCopyFile { file })
 }
 

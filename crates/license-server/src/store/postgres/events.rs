@@ -7,7 +7,10 @@ use tokio_postgres::Row;
 use super::queries::query;
 use super::tenants;
 use super::transaction::Transaction;
-use super::values::{after_number, bad_row, column, count, millis, number, read_all, time};
+use super::values::{
+    after_number, bad_row, before_number, column, count, excess, millis, number, read_all,
+    read_page, time,
+};
 use crate::domain::{Cursor, EventRecord, NewAuditEntry, Page, PageRequest, PoolId};
 use crate::store::ServerStoreError;
 
@@ -104,6 +107,21 @@ pub(super) async fn page(
         items,
         next: Some(Cursor::after(last.to_string())),
     })
+}
+
+/// Returns events, the newest first.
+pub(super) async fn newest(
+    db: &Transaction,
+    page: &PageRequest,
+) -> Result<Page<EventRecord>, ServerStoreError> {
+    let (before, limit) = (before_number(page)?, excess(page));
+    let rows = db
+        .query(
+            query!("event_page_newest"),
+            &[&db.tenant(), &before, &limit],
+        )
+        .await?;
+    read_page(&rows, read, page, |event| event.seq.to_string())
 }
 
 /// Returns up to `limit` events after a number, the oldest first.

@@ -5,7 +5,10 @@ use license_seats::PoolEvent;
 use rusqlite::{Connection, Row, params};
 
 use super::queries::query;
-use super::values::{after_number, bad_row, collect, column, excess, millis, number, time};
+use super::values::{
+    after_number, bad_row, before_number, collect, collect_page, column, excess, millis, number,
+    time,
+};
 use crate::domain::{Cursor, EventRecord, NewAuditEntry, Page, PageRequest, PoolId, TenantId};
 use crate::store::ServerStoreError;
 
@@ -78,6 +81,19 @@ pub(super) fn page(
     Ok(Page {
         items,
         next: Some(Cursor::after(last.to_string())),
+    })
+}
+
+/// Returns events, the newest first.
+pub(super) fn newest(
+    db: &Connection,
+    tenant: &TenantId,
+    page: &PageRequest,
+) -> Result<Page<EventRecord>, ServerStoreError> {
+    let values = params![tenant.as_str(), before_number(page)?, excess(page)];
+    let mut statement = db.prepare_cached(query!("event_page_newest"))?;
+    collect_page(&mut statement, values, read, page, |event| {
+        event.seq.to_string()
     })
 }
 

@@ -126,6 +126,16 @@ impl AdministrationStore for PostgresStore {
         db.end(result).await
     }
 
+    async fn newest_events(
+        &self,
+        tenant: &TenantId,
+        page: &PageRequest,
+    ) -> Result<Page<EventRecord>, ServerStoreError> {
+        let db = self.database.begin_read(tenant).await?;
+        let result = events::newest(&db, page).await;
+        db.end(result).await
+    }
+
     async fn forget_events(
         &self,
         tenant: &TenantId,

@@ -135,6 +135,16 @@ impl AdministrationStore for SqliteStore {
             .await
     }
 
+    async fn newest_events(
+        &self,
+        tenant: &TenantId,
+        page: &PageRequest,
+    ) -> Result<Page<EventRecord>, ServerStoreError> {
+        let page = page.clone();
+        self.read(tenant, move |db, tenant| events::newest(db, tenant, &page))
+            .await
+    }
+
     async fn forget_events(
         &self,
         tenant: &TenantId,

@@ -1,0 +1,303 @@
+//! The seats of a group.
+
+use axum::routing::get;
+use license_dashboard::{Action, Cell, Column, EmptyState, Field, Form, Kind, Table, Tone};
+use serde::Deserialize;
+
+use super::{below, find, is_group_administrator, path};
+use crate::api::dashboard::context::PageContext;
+use crate::api::dashboard::form::PageForm;
+use crate::api::dashboard::list::{given, with_query};
+use crate::api::dashboard::pages::Pages;
+use crate::api::dashboard::reply::{PageReply, done, html};
+use crate::api::pages::StrictQuery;
+use crate::api::paths::StrictPath;
+use crate::api::pools::{end_mode, pool, reason};
+use crate::api::problem::Problem;
+use crate::api::seats::session;
+use crate::domain::{Group, GroupShare, Permission as P};
+use license_seats::Seq;
+
+/// Adds the pages of this module.
+pub(super) fn pages(pages: Pages) -> Pages {
+    pages
+        .page(
+            "/groups/{group}/seats",
+            P::ManageSeats,
+            get(show_share).post(set_share),
+        )
+        .group_page(
+            "/groups/{group}/end",
+            P::ManageSeats,
+            get(show_end).post(end),
+        )
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ShareQuery {
+    pool: Option<String>,
+    reserved: Option<String>,
+    at_most: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ShareForm {
+    pool: String,
+    reserved: String,
+    at_most: String,
+}
+
+/// The seat that is to end.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LeaseQuery {
+    pool: String,
+    session: String,
+    seq: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EndForm {
+    pool: String,
+    session: String,
+    seq: u64,
+    mode: String,
+    reason: String,
+}
+
+/// Returns the seats of a group in each pool.
+pub(super) async fn shares(context: &PageContext, group: &Group) -> Result<Table, Problem> {
+    let found = context.services()?.groups.pools(&group.id).await?;
+    let may = context.may(P::ManageSeats);
+    let mut columns = vec![
+        Column::text("Pool"),
+        Column::text("Product"),
+        Column::number("Kept for the group"),
+        Column::text("At most"),
+        Column::number("Held"),
+    ];
+    if may {
+        columns.push(Column::text("Actions"));
+    }
+    let target = format!("{}/seats", path(group));
+    let mut table = Table::new("Seats", columns);
+    table.empty = EmptyState::new("The group has no seats of its own")
+        .text("Its members use the seats that are open to all.");
+    if may {
+        table.actions = vec![Action::dialog("Set seats of a pool", target.clone())];
+    }
+    for one in found {
+        let (pool, reserved) = (one.pool.to_string(), one.share.reserved.to_string());
+        let at_most = one.share.at_most.map(|most| most.to_string());
+        let mut cells = vec![
+            Cell::code(pool.clone()),
+            Cell::text(one.product),
+            Cell::Number(one.share.reserved.into()),
+            Cell::text(at_most.as_deref().unwrap_or("No limit")),
+            Cell::Number(one.held.into()),
+        ];
+        if may {
+            let values = [
+                ("pool", Some(pool.as_str())),
+                ("reserved", Some(reserved.as_str())),
+                ("at_most", at_most.as_deref()),
+            ];
+            let change = Action::dialog("Change", with_query(&target, &values));
+            cells.push(Cell::Actions(vec![change]));
+        }
+        table.row(cells);
+    }
+    Ok(table)
+}
+
+/// Returns the seats that members hold, if the person may see them.
+pub(super) async fn leases(context: &PageContext, group: &Group) -> Result<Option<Table>, Problem> {
+    if !context.may(P::ReadSeats) && !is_group_administrator(context) {
+        return Ok(None);
+    }
+    let may = context.may(P::ManageSeats) || is_group_administrator(context);
+    let services = context.services()?;
+    let mut columns = ["User", "Pool", "Session", "Held since", "State"]
+        .map(Column::text)
+        .to_vec();
+    if may {
+        columns.push(Column::text("Actions"));
+    }
+    let mut table = Table::new("Seats that members hold", columns);
+    table.empty = EmptyState::new("No member holds a seat");
+    let now = services.now();
+    for found in services.groups.leases(&group.id).await? {
+        let (lease, pool) = (found.lease, found.pool.to_string());
+        let (tone, state) = match (&lease.soft_end, lease.is_late) {
+            (Some(_), _) => (Tone::Warning, "Ends"),
+            (None, true) => (Tone::Warning, "Late"),
+            (None, false) => (Tone::Good, "In use"),
+        };
+        let (session, seq) = (lease.session.to_string(), lease.seq.to_string());
+        let mut cells = vec![
+            Cell::text(lease.user),
+            Cell::code(pool.clone()),
+            Cell::code(session.clone()),
+            Cell::time(now.checked_sub_signed(lease.granted_ago)),
+            Cell::badge(tone, state),
+        ];
+        if may {
+            let values = [
+                ("pool", Some(pool.as_str())),
+                ("session", Some(session.as_str())),
+                ("seq", Some(seq.as_str())),
+            ];
+            let target = with_query(&format!("{}/end", path(group)), &values);
+            cells.push(Cell::Actions(vec![Action::dialog("End", target).danger()]));
+        }
+        table.row(cells);
+    }
+    Ok(Some(table))
+}
+
+async fn show_share(
+    context: PageContext,
+    StrictPath(id): StrictPath<String>,
+    StrictQuery(query): StrictQuery<ShareQuery>,
+) -> PageReply {
+    let group = find(&context, &id).await?;
+    let form = share_form(&group, &query);
+    Ok(html(
+        &below(&context, &group, "Set seats of a pool").with(form),
+    ))
+}
+
+fn share_form(group: &Group, values: &ShareQuery) -> Form {
+    let value = |text: &Option<String>| text.clone().unwrap_or_default();
+    let pool = Field::text("pool", "Pool").value(value(&values.pool));
+    let reserved = Field::new(
+        Kind::Number,
+        "reserved",
+        "Seats that are kept for the group",
+    );
+    let at_most = Field::new(
+        Kind::Number,
+        "at_most",
+        "Seats that the group holds at most",
+    );
+    Form::new(format!("{}/seats", path(group)), "Save")
+        .field(
+            pool.required()
+                .help("The id of the pool, as the page of seats shows it."),
+        )
+        .field(
+            reserved
+                .value(values.reserved.as_deref().unwrap_or("0"))
+                .required(),
+        )
+        .field(
+            at_most
+                .value(value(&values.at_most))
+                .help("Empty: no limit."),
+        )
+        .cancel(path(group))
+}
+
+async fn set_share(
+    context: PageContext,
+    StrictPath(id): StrictPath<String>,
+    PageForm(sent): PageForm<ShareForm>,
+) -> PageReply {
+    let group = find(&context, &id).await?;
+    let changed = async {
+        let share = GroupShare {
+            reserved: number("reserved", &sent.reserved)?,
+            at_most: given(&sent.at_most)
+                .map(|text| number("at_most", text))
+                .transpose()?,
+        };
+        let groups = &context.services()?.groups;
+        let pool = pool(sent.pool.trim())?;
+        groups
+            .set_share(context.actor()?, &group.id, &pool, share)
+            .await?;
+        Ok::<_, Problem>(())
+    };
+    match changed.await {
+        Ok(()) => Ok(done(&path(&group), "The seats of the group are changed.")),
+        Err(problem) => {
+            let values = ShareQuery {
+                pool: Some(sent.pool),
+                reserved: Some(sent.reserved),
+                at_most: Some(sent.at_most),
+            };
+            let page = below(&context, &group, "Set seats of a pool");
+            Ok(context.refused(page, share_form(&group, &values), &problem))
+        }
+    }
+}
+
+fn number(name: &str, text: &str) -> Result<u32, Problem> {
+    let number = text.trim().parse();
+    number.map_err(|_| Problem::malformed(format!("{name}: a number from 0 is expected")))
+}
+
+async fn show_end(
+    context: PageContext,
+    StrictPath(id): StrictPath<String>,
+    StrictQuery(lease): StrictQuery<LeaseQuery>,
+) -> PageReply {
+    let group = find(&context, &id).await?;
+    let form = end_form(&group, &lease, "soft", "");
+    Ok(html(&below(&context, &group, "End a seat").with(form)))
+}
+
+fn end_form(group: &Group, lease: &LeaseQuery, mode: &str, reason: &str) -> Form {
+    let modes = [("soft", "When the session would renew it"), ("hard", "Now")];
+    let modes = modes.map(|(value, label)| (value.to_owned(), label.to_owned()));
+    let mode_field = Field::new(Kind::Choice(modes.to_vec()), "mode", "The seat ends").value(mode);
+    let reason = Field::text("reason", "Reason")
+        .value(reason)
+        .max_length(200);
+    Form::new(format!("{}/end", path(group)), "End the seat")
+        .hidden("pool", lease.pool.clone())
+        .hidden("session", lease.session.clone())
+        .hidden("seq", lease.seq.to_string())
+        .field(mode_field.required())
+        .field(
+            reason
+                .required()
+                .help("The session sees the reason, and the audit trail keeps it."),
+        )
+        .danger()
+        .cancel(path(group))
+}
+
+async fn end(
+    context: PageContext,
+    StrictPath(id): StrictPath<String>,
+    PageForm(sent): PageForm<EndForm>,
+) -> PageReply {
+    let group = find(&context, &id).await?;
+    let ended = async {
+        let (mode, reason) = (end_mode(&sent.mode)?, reason(&sent.reason)?);
+        let (pool, session) = (pool(&sent.pool)?, session(&sent.session)?);
+        let lease = (&group.id, &pool, session, Some(Seq(sent.seq)));
+        let groups = &context.services()?.groups;
+        groups
+            .end_lease(context.actor()?, lease, mode, &reason)
+            .await?;
+        Ok::<_, Problem>(())
+    };
+    match ended.await {
+        Ok(()) => Ok(done(&path(&group), "The end of the seat is recorded.")),
+        Err(problem) => {
+            let lease = LeaseQuery {
+                pool: sent.pool,
+                session: sent.session,
+                seq: sent.seq,
+            };
+            let form = end_form(&group, &lease, &sent.mode, &sent.reason);
+            let page = below(&context, &group, "End a seat");
+            Ok(context.refused(page, form, &problem))
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! The users who are assigned to a license.
+
+use axum::routing::get;
+use license_core::LicenseId;
+use license_dashboard::{
+    Action, Cell, Column, EmptyState, Facts, Field, Form, Kind, Page, Table, Tone,
+};
+use serde::Deserialize;
+
+use super::context::PageContext;
+use super::form::PageForm;
+use super::list::next;
+use super::pages::Pages;
+use super::reply::{PageReply, done, html};
+use crate::api::licenses::license;
+use crate::api::named_users::{email, users_of};
+use crate::api::pages::{PageQuery, StrictQuery};
+use crate::api::paths::{StrictPath, not_found};
+use crate::api::problem::Problem;
+use crate::domain::{NamedUserKey, Permission as P};
+use crate::services::{NamedUserList, NamedUserView};
+
+/// Adds the pages of this module.
+pub(super) fn pages(pages: Pages) -> Pages {
+    pages
+        .group_page("/licenses/{license}/users", P::ReadSeats, get(list))
+        .group_page(
+            "/licenses/{license}/users/assign",
+            P::ManageSeats,
+            get(show_assign).post(assign),
+        )
+        .group_page(
+            "/licenses/{license}/users/{user}/remove",
+            P::ManageSeats,
+            get(show_remove).post(remove),
+        )
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AssignForm {
+    email: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NoFields {}
+
+fn path(license: &LicenseId) -> String {
+    format!("/licenses/{license}/users")
+}
+
+/// Returns whether the person may assign users: with the permission, or in the own groups.
+fn may_assign(context: &PageContext) -> bool {
+    let caller = context.caller();
+    context.may(P::ManageSeats) || caller.is_ok_and(|caller| caller.groups().is_some())
+}
+
+async fn list(
+    context: PageContext,
+    StrictPath(id): StrictPath<String>,
+    StrictQuery(query): StrictQuery<PageQuery>,
+) -> PageReply {
+    let (license, caller) = (license(&id)?, context.caller()?);
+    let only = users_of(caller).await?;
+    let users = &caller.services().named_users;
+    let list = users
+        .list(&license, &query.request()?, only.as_ref())
+        .await?;
+    let above = format!("/licenses/{license}");
+    let mut page = context.page_below(("License", &above), "Assigned users");
+    let may = may_assign(&context);
+    if may {
+        let target = format!("{}/assign", path(&license));
+        page = page.action(Action::dialog("Assign a user", target).primary());
+    }
+    let facts = facts(&list);
+    Ok(html(&page.with(facts).with(table(&license, list, may))))
+}
+
+fn facts(list: &NamedUserList) -> Facts {
+    let count = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    let taken = count(list.taken);
+    let places = match list.limit {
+        Some(limit) => Cell::Share {
+            part: taken,
+            whole: count(limit),
+        },
+        None => Cell::text(format!("{taken}, without a limit")),
+    };
+    Facts::new().fact("Places that are taken", places)
+}
+
+fn table(license: &LicenseId, list: NamedUserList, may: bool) -> Table {
+    let mut columns = [
+        "E-mail address",
+        "State",
+        "Assigned",
+        "Assigned by",
+        "Place free from",
+    ]
+    .map(Column::text)
+    .to_vec();
+    if may {
+        columns.push(Column::text("Actions"));
+    }
+    let mut table = Table::new("Users", columns);
+    table.empty = EmptyState::new("No user is assigned");
+    table.next = next(&path(license), &[], list.page.next);
+    for view in list.page.items {
+        table.row(row(license, view, may));
+    }
+    table
+}
+
+fn row(license: &LicenseId, view: NamedUserView, may: bool) -> Vec<Cell> {
+    let user = view.user;
+    let state = match (user.is_assigned(), view.is_permitted) {
+        (false, _) => Cell::badge(Tone::Neutral, "Removed"),
+        (true, true) => Cell::badge(Tone::Good, "May use the license"),
+        (true, false) => Cell::badge(Tone::Warning, "Beyond the limit"),
+    };
+    let action = user.is_assigned().then(|| {
+        let target = format!("{}/{}/remove", path(license), user.id);
+        Cell::Actions(vec![Action::dialog("Remove", target).danger()])
+    });
+    let mut cells = vec![
+        Cell::text(user.email.to_string()),
+        state,
+        Cell::Time(user.assigned_at),
+        Cell::code(user.assigned_by),
+        view.place_free_at
+            .map_or_else(|| Cell::text("The removal"), Cell::Time),
+    ];
+    if may {
+        cells.push(action.unwrap_or(Cell::Empty));
+    }
+    cells
+}
+
+fn below(context: &PageContext, license: &LicenseId, title: &str) -> Page {
+    context.page_below(("Assigned users", &path(license)), title)
+}
+
+async fn show_assign(context: PageContext, StrictPath(id): StrictPath<String>) -> PageReply {
+    let license = license(&id)?;
+    let form = assign_form(&license, "");
+    Ok(html(&below(&context, &license, "Assign a user").with(form)))
+}
+
+fn assign_form(license: &LicenseId, address: &str) -> Form {
+    let field = Field::new(Kind::Email, "email", "E-mail address").value(address);
+    Form::new(format!("{}/assign", path(license)), "Assign")
+        .field(field.required().focus().autocomplete("off"))
+        .cancel(path(license))
+}
+
+async fn assign(
+    context: PageContext,
+    StrictPath(id): StrictPath<String>,
+    PageForm(sent): PageForm<AssignForm>,
+) -> PageReply {
+    let license = license(&id)?;
+    let assigned = async {
+        let (email, caller) = (email(&sent.email)?, context.caller()?);
+        if let Some(only) = users_of(caller).await?
+            && !only.contains(&email)
+        {
+            return Err(not_found("member of the group"));
+        }
+        let users = &caller.services().named_users;
+        Ok(users.assign(caller.actor(), &license, email).await?)
+    };
+    match assigned.await {
+        Ok((_, true)) => Ok(done(&path(&license), "The user is assigned.")),
+        Ok((_, false)) => Ok(done(&path(&license), "The user was assigned before.")),
+        Err(problem) => {
+            let page = below(&context, &license, "Assign a user");
+            Ok(context.refused(page, assign_form(&license, &sent.email), &problem))
+        }
+    }
+}
+
+async fn show_remove(
+    context: PageContext,
+    StrictPath((id, user)): StrictPath<(String, String)>,
+) -> PageReply {
+    let (license, key) = (license(&id)?, key(&user)?);
+    let page = below(&context, &license, "Remove the user").with(
+        "Seats of the user end with their next renewal. The place can go to another user only after \
+         the time that the list shows.",
+    );
+    let form = Form::new(
+        format!("{}/{}/remove", path(&license), name(&key)),
+        "Remove",
+    )
+    .danger()
+    .cancel(path(&license));
+    Ok(html(&page.with(form)))
+}
+
+async fn remove(
+    context: PageContext,
+    StrictPath((id, user)): StrictPath<(String, String)>,
+    PageForm(NoFields {}): PageForm<NoFields>,
+) -> PageReply {
+    let (license, caller) = (license(&id)?, context.caller()?);
+    let only = users_of(caller).await?;
+    let users = &caller.services().named_users;
+    users
+        .unassign(caller.actor(), &license, key(&user)?, only.as_ref())
+        .await?;
+    Ok(done(&path(&license), "The user is no longer assigned."))
+}
+
+fn key(text: &str) -> Result<NamedUserKey, Problem> {
+    NamedUserKey::parse(text).ok_or_else(|| not_found("user"))
+}
+
+/// Returns the text of a key in a path.
+fn name(key: &NamedUserKey) -> String {
+    match key {
+        NamedUserKey::Id(id) => id.clone(),
+        NamedUserKey::Email(email) => email.to_string(),
+    }
+}

@@ -1,0 +1,147 @@
+//! The settings of the server, and the organization.
+
+use axum::extract::State;
+use axum::routing::get;
+use license_dashboard::{Action, Cell, Column, Facts, Field, Form, Heading, Kind, Page, Table};
+use serde::Deserialize;
+
+use super::context::PageContext;
+use super::form::PageForm;
+use super::list::given;
+use super::pages::Pages;
+use super::reply::{PageReply, html, see_other};
+use crate::api::App;
+use crate::api::cookies;
+use crate::api::problem::Problem;
+use crate::domain::Permission as P;
+use crate::services::{OrganizationDeletion, Password, Reauthentication};
+
+/// Adds the pages of this module.
+pub(super) fn pages(pages: Pages) -> Pages {
+    pages.page("/settings", P::ReadSettings, get(show)).page(
+        "/settings/delete",
+        P::ManageOrganization,
+        get(show_delete).post(delete),
+    )
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DeleteForm {
+    organization: String,
+    password: Option<String>,
+    totp: Option<String>,
+}
+
+/// Returns whether the organization of the person is that of the server.
+fn is_operator(app: &App, context: &PageContext) -> Result<bool, Problem> {
+    let tenant = &context.caller()?.principal().tenant;
+    Ok(tenant == app.services().tenant())
+}
+
+async fn show(State(app): State<App>, context: PageContext) -> PageReply {
+    let tenant = context.caller()?.principal().tenant.clone();
+    let name = context.services()?.members.organization_name().await?;
+    let facts = Facts::new()
+        .title("Organization")
+        .fact("Name", Cell::text(name))
+        .fact("Id", Cell::code(tenant.as_str()));
+    let page = context.page("Settings").with(facts);
+    if !is_operator(&app, &context)? {
+        if !context.may(P::ManageOrganization) {
+            return Ok(html(&page));
+        }
+        let actions = vec![Action::dialog("Delete the organization", "/settings/delete").danger()];
+        return Ok(html(
+            &page
+                .with(Heading::new("End of the organization"))
+                .with(actions),
+        ));
+    }
+    let columns = ["Setting", "Value", "From"].map(Column::text);
+    let mut table = Table::new("Server", columns.to_vec());
+    for setting in app.shown_settings() {
+        table.row(vec![
+            Cell::code(setting.name),
+            Cell::text(setting.value.clone()),
+            Cell::text(setting.origin.clone()),
+        ]);
+    }
+    let page = page.with(table).with(
+        "Options, variables and the settings file of the server have these values. They change with \
+         its next start. Passwords are not shown.",
+    );
+    Ok(html(&page))
+}
+
+async fn show_delete(context: PageContext) -> PageReply {
+    Ok(html(&delete_page(&context).with(delete_form(&context, ""))))
+}
+
+fn delete_page(context: &PageContext) -> Page {
+    let page = context.page_below(("Settings", "/settings"), "Delete the organization");
+    page.with(
+        "Everything that the organization has on this server is deleted for good: licenses, seats, \
+         members, API tokens, webhooks and the audit trail. Export the audit trail before. Accounts \
+         stay.",
+    )
+}
+
+fn delete_form(context: &PageContext, organization: &str) -> Form {
+    let name = Field::text("organization", "Name of the organization").value(organization);
+    let form = Form::new("/settings/delete", "Delete for good").field(
+        name.required()
+            .autocomplete("off")
+            .help("Enter the name or the id to confirm."),
+    );
+    let account = &context.person().signed_in().account;
+    let form = match account.password {
+        None => form,
+        Some(_) => {
+            let field = Field::new(Kind::Password, "password", "Current password");
+            form.field(field.required().autocomplete("current-password"))
+        }
+    };
+    let form = if account.needs_code() {
+        let code = Field::text("totp", "Code of the authenticator app, or a recovery code");
+        form.field(code.required().autocomplete("one-time-code"))
+    } else {
+        form
+    };
+    form.danger().cancel("/settings")
+}
+
+async fn delete(
+    State(app): State<App>,
+    context: PageContext,
+    PageForm(sent): PageForm<DeleteForm>,
+) -> PageReply {
+    let (person, code) = (context.person(), sent.totp.as_deref().and_then(given));
+    let code = code.map(str::to_owned);
+    let proof = sent.password.map(|password| Reauthentication {
+        password: Password::new(password),
+        code,
+    });
+    let order = OrganizationDeletion {
+        organization: sent.organization.clone(),
+        proof,
+    };
+    let deleted = async {
+        app.limit_proof(person)?;
+        let caller = context.caller()?.principal();
+        let tenants = app.tenants();
+        let deleted = tenants.delete(caller, Some(person.signed_in()), order);
+        Ok::<_, Problem>(deleted.await?)
+    };
+    match deleted.await {
+        Ok(()) => {
+            let mut response = see_other("/sign-in");
+            cookies::clear_session(&mut response);
+            Ok(response)
+        }
+        Err(problem) => {
+            let form = delete_form(&context, &sent.organization);
+            Ok(context.refused(delete_page(&context), form, &problem))
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! The pages of the own account.
+
+use super::*;
+use crate::services::totp_code;
+
+const OTHER_PASSWORD: &str = "another correct horse";
+
+#[tokio::test]
+async fn a_person_changes_the_own_account() {
+    let dashboard = Dashboard::start(ServerRole::Site).await;
+    let ann = dashboard.sign_in(Role::Auditor).await;
+    let other = dashboard.sign_in_as("auditor@example.com").await;
+    let name = [("name", "Ann <script>")];
+    assert_eq!(
+        dashboard.sends(&ann, "/account/name", &name).await,
+        "/account"
+    );
+    let page = dashboard.open(&ann, "/account").await.expect(200);
+    page.shows("Ann &#60;script&#62;");
+    page.shows("Turn one-time codes on");
+    let unsafe_name = [("name", "Ann\u{202e}")];
+    let refused = dashboard.submit(&ann, "/account/name", &unsafe_name).await;
+    refused.expect(400);
+    // The other session ends with the password.
+    let wrong = [("current", "wrong password"), ("new", OTHER_PASSWORD)];
+    let refused = dashboard.submit(&ann, "/account/password", &wrong).await;
+    refused.expect(401).shows("UNAUTHORIZED");
+    let weak = [("current", PASSWORD), ("new", "short")];
+    let refused = dashboard.submit(&ann, "/account/password", &weak).await;
+    refused.expect(400).shows("WEAK_PASSWORD");
+    let change = [("current", PASSWORD), ("new", OTHER_PASSWORD)];
+    let changed = dashboard.submit(&ann, "/account/password", &change).await;
+    assert_eq!(changed.expect_redirect(), "/account");
+    assert!(changed.cookies().contains("__Host-license_device="));
+    let ended = dashboard.open(&other, "/account").await;
+    assert!(ended.expect_redirect().starts_with("/sign-in"));
+    let sessions = dashboard.open(&ann, "/account/sessions").await.expect(200);
+    sessions.shows("This session");
+    let others = "/account/sessions/others/end";
+    dashboard.sends(&ann, others, &[]).await;
+    let used = dashboard.open(&ann, "/account/use").await.expect(200);
+    used.shows("You hold no seat");
+    // Without mail, the address cannot be changed.
+    let email = [("email", "ann@example.org"), ("password", OTHER_PASSWORD)];
+    let refused = dashboard.submit(&ann, "/account/email", &email).await;
+    refused.expect(409).shows("MAIL_OFF");
+
+    let refused = dashboard
+        .submit(&ann, "/account/delete", &[("password", PASSWORD)])
+        .await;
+    refused.expect(401);
+    let proof = [("password", OTHER_PASSWORD)];
+    let deleted = dashboard.sends(&ann, "/account/delete", &proof).await;
+    assert_eq!(deleted, "/sign-in");
+    let gone = dashboard.open(&ann, "/account").await;
+    assert!(gone.expect_redirect().starts_with("/sign-in"));
+}
+
+#[tokio::test]
+async fn one_time_codes_are_turned_on_and_off() {
+    let dashboard = Dashboard::start(ServerRole::Site).await;
+    let ann = dashboard.sign_in(Role::Owner).await;
+    let proof = [("password", PASSWORD)];
+    let new = dashboard.submit(&ann, "/account/codes", &proof).await;
+    let new = new.expect(201);
+    new.shows("<svg");
+    let secret = new.html.split("<code>").nth(1).unwrap();
+    let secret = secret.split('<').next().unwrap().to_owned();
+    let code = |clock: &ManualClock| {
+        use crate::clock::ServerClock as _;
+        totp_code(&secret, clock.wall())
+    };
+    let wrong = [("totp", "000000")];
+    let refused = dashboard
+        .submit(&ann, "/account/codes/confirm", &wrong)
+        .await;
+    refused.expect(401).shows("Begin again");
+    let right = code(&dashboard.clock);
+    let confirmed = dashboard
+        .submit(&ann, "/account/codes/confirm", &[("totp", &right)])
+        .await;
+    confirmed.expect(201).shows("Recovery codes");
+    let page = dashboard.open(&ann, "/account").await.expect(200);
+    page.shows("New recovery codes");
+
+    // The sign-in asks for a code after the password.
+    let visitor = PageBrowser::default();
+    let fields = [
+        ("email", "owner@example.com"),
+        ("password", PASSWORD),
+        ("return_to", "/"),
+    ];
+    let asked = dashboard.submit(&visitor, "/sign-in", &fields).await;
+    asked.expect(401).shows("name=\"totp\"");
+    dashboard.clock.advance_ms(60_000);
+    let next = code(&dashboard.clock);
+    let with_code = [&fields[..], &[("totp", next.as_str())]].concat();
+    let entered = dashboard.submit(&visitor, "/sign-in", &with_code).await;
+    assert_eq!(entered.expect_redirect(), "/");
+
+    let missing = dashboard.submit(&ann, "/account/codes/end", &proof).await;
+    missing.expect(401).shows("TOTP_REQUIRED");
+    dashboard.clock.advance_ms(60_000);
+    let last = code(&dashboard.clock);
+    let end = [("password", PASSWORD), ("totp", last.as_str())];
+    assert_eq!(
+        dashboard.sends(&ann, "/account/codes/end", &end).await,
+        "/account"
+    );
+}
+
+#[tokio::test]
+async fn an_organization_is_chosen_and_deleted() {
+    let dashboard = Dashboard::start(ServerRole::Site).await;
+    let tenant = TenantId::new(uuid::Uuid::from_u128(2));
+    let create = super::super::super::people::create_account;
+    create(&dashboard.api, &tenant, "ann@example.org", Role::Owner).await;
+    let ann = dashboard.sign_in_as("ann@example.org").await;
+    let path = format!("/account/organizations/{tenant}");
+    assert_eq!(dashboard.sends(&ann, &path, &[]).await, "/");
+    let foreign = dashboard
+        .submit(&ann, "/account/organizations/site", &[])
+        .await;
+    foreign.expect(404);
+    for (organization, password, status) in [
+        ("another", PASSWORD, 400),
+        (tenant.as_str(), "wrong password", 401),
+    ] {
+        let fields = [("organization", organization), ("password", password)];
+        let refused = dashboard.submit(&ann, "/settings/delete", &fields).await;
+        refused.expect(status);
+    }
+    let fields = [("organization", tenant.as_str()), ("password", PASSWORD)];
+    assert_eq!(
+        dashboard.sends(&ann, "/settings/delete", &fields).await,
+        "/sign-in"
+    );
+    assert!(dashboard.api.store.is_deleted(&tenant).await.unwrap());
+    // The organization of the server cannot be deleted.
+    let owner = dashboard.sign_in(Role::Owner).await;
+    let fields = [("organization", "site"), ("password", PASSWORD)];
+    let refused = dashboard.submit(&owner, "/settings/delete", &fields).await;
+    refused.expect(409).shows("OWN_ORGANIZATION");
+}

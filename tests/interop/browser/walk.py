@@ -1,0 +1,141 @@
+"""Opens every page of a server as each role, by following the links from the first page.
+
+Settings: `url` of the server, the `people` as pairs of a role and an e-mail address, and optionally `pictures`, the
+directory for pictures of all pages.
+
+Checks of each kind of page: no barrier for axe in light and dark, no page that scrolls sideways, and
+nothing that the browser reports, such as a violation of the content security policy or a dialog that
+a name with markup opened.
+"""
+
+import os
+import time
+from urllib.parse import urljoin, urlsplit
+
+from dashboard import WIDTHS, kind, run
+
+# How many pages of one kind are opened as one role.
+MOST = 3
+
+# Links that a person follows to leave, and files that a browser stores.
+LINKS = """() => [...document.querySelectorAll('a[href]')].map((link) => link.href)"""
+
+# The addresses of filters, with the values that they show.
+FILTERS = """() => [...document.querySelectorAll('form[method=get]')].map((form) =>
+    `${form.action.split('?')[0]}?${new URLSearchParams(new FormData(form))}`)"""
+
+# What the rules of axe look at, without texts.
+STRUCTURE = """() => [...document.querySelectorAll('body *')].map((e) =>
+    `${e.tagName}.${e.className}.${e.getAttribute('role')}`).join()"""
+
+
+class Walk:
+    """The pages that a role has seen."""
+
+    def __init__(self, suite, person, role):
+        self.suite, self.person, self.role = suite, person, role
+        self.seen, self.kinds, self.waiting = set(), {}, []
+
+    def add(self, address):
+        parts = urlsplit(urljoin(self.person.url, address))
+        url = parts._replace(fragment="").geturl()
+        if not url.startswith(self.person.url + "/") or url in self.seen:
+            return
+        name = kind(url)
+        if self.kinds.get(name, 0) >= MOST:
+            return
+        self.kinds[name] = self.kinds.get(name, 0) + 1
+        self.seen.add(url)
+        self.waiting.append(url)
+
+    def run(self, checked):
+        self.add("/")
+        while self.waiting:
+            url = self.waiting.pop(0)
+            if is_file(self.person, url):
+                continue
+            self.person.open(url)
+            self.person.check(self.person.path() != "/sign-in", f"{url} asks {self.role} to sign in")
+            for found in self.person.page.evaluate(LINKS) + self.person.page.evaluate(FILTERS):
+                self.add(found)
+            self.look(url, checked)
+        self.person.check_quiet()
+
+    def look(self, url, checked):
+        structure = self.person.page.evaluate(STRUCTURE)
+        if structure in checked:
+            return
+        checked.add(structure)
+        self.person.check_accessible()
+        self.person.check_layout()
+        self.dialogs()
+        if pictures := self.suite.settings.get("pictures"):
+            take_pictures(self.person, os.path.join(pictures, self.role), kind(url))
+
+    def dialogs(self):
+        """Opens the forms of the page that open in dialogs, one of each kind."""
+        page, opened = self.person.page, set()
+        links = page.locator("a[data-dialog]:visible")
+        for number in range(links.count()):
+            link = links.nth(number)
+            name = kind(link.get_attribute("href"))
+            if name in opened:
+                continue
+            opened.add(name)
+            link.click()
+            dialog = page.locator("dialog[open]")
+            dialog.wait_for()
+            found = self.person.violations()
+            self.person.check(not found, f"dialog {name}\n" + "\n".join(found))
+            page.keyboard.press("Escape")
+            dialog.wait_for(state="detached")
+            is_back = link.evaluate("link => link === document.activeElement")
+            self.person.check(is_back, f"the focus does not return from the dialog {name}")
+
+
+def is_file(person, url):
+    """Returns whether a link leads to a file. Its status is that of a page."""
+    response = person.context.request.get(url, max_redirects=0)
+    person.check(response.status < 400, f"{url} has the status {response.status}: {response.text()[:300]}")
+    is_page = response.headers.get("content-type", "text/html").startswith("text/html")
+    return not is_page
+
+
+def take_pictures(person, directory, name):
+    os.makedirs(directory, exist_ok=True)
+    name = name.strip("/").replace("/", "-").replace("*", "ID").replace("?", "--")[:80] or "overview"
+    for scheme in ("light", "dark"):
+        person.page.emulate_media(color_scheme=scheme)
+        for width in WIDTHS:
+            person.page.set_viewport_size({"width": width, "height": 900})
+            path = os.path.join(directory, f"{name}-{width}-{scheme}.png")
+            person.page.screenshot(path=path, full_page=True)
+    person.page.emulate_media(color_scheme="light")
+    person.page.set_viewport_size({"width": 1440, "height": 900})
+
+
+def visit_all(person, role, urls):
+    """Requests the pages of all roles as one role. A page is shown, forbidden, or not there."""
+    for url in sorted(urls):
+        response = person.context.request.get(url, max_redirects=0)
+        person.check(
+            response.status in (200, 303, 403, 404), f"{url} has the status {response.status} for {role}"
+        )
+
+
+def script(suite):
+    checked, everything = set(), set()
+    for role, email in suite.settings["people"]:
+        start = time.monotonic()
+        with suite.person(suite.settings["url"]) as person:
+            person.sign_in(email)
+            walk = Walk(suite, person, role)
+            walk.run(checked)
+            visit_all(person, role, everything - walk.seen)
+            everything |= walk.seen
+            print(f"{role}: {len(walk.seen)} pages of {len(walk.kinds)} kinds, {time.monotonic() - start:.1f} s")
+            for name in sorted(walk.kinds):
+                print(f"    {name}")
+
+
+run(script)
