@@ -232,6 +232,13 @@ pub fn moto() -> Option<&'static Tool> {
     or_skip("python with moto", MOTO.get_or_init(find))
 }
 
+/// Finds a Python with localstripe, which imitates Stripe. Tries the interpreters of [`pyjwt`].
+pub fn localstripe() -> Option<&'static Tool> {
+    static LOCALSTRIPE: OnceLock<Option<Tool>> = OnceLock::new();
+    let find = || python_with("localstripe.server");
+    or_skip("python with localstripe", LOCALSTRIPE.get_or_init(find))
+}
+
 /// Finds a Python with what `google_kms.py` needs, which simulates Google Cloud KMS. Tries the
 /// interpreters of [`pyjwt`].
 pub fn google_kms() -> Option<&'static Tool> {

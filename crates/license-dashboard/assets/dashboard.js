@@ -3,7 +3,11 @@
 
 const narrow = matchMedia("(max-width: 60rem)");
 const menu = document.querySelector(".menu");
-if (menu && narrow.matches) menu.open = false;
+const fold = () => {
+  if (menu) menu.open = !narrow.matches;
+};
+fold();
+narrow.addEventListener("change", fold);
 
 // A link with `data-dialog` leads to a page with one form, which opens in a dialog.
 document.addEventListener("click", async (event) => {
@@ -28,10 +32,17 @@ function openDialog(page, opener) {
   const dialog = document.createElement("dialog");
   const content = document.createElement("div");
   const title = page.querySelector("h1");
-  title.id = "dialog-title";
-  dialog.setAttribute("aria-labelledby", title.id);
+  title.id = "title";
+  dialog.setAttribute("aria-labelledby", "in-dialog-title");
   const blocks = [...page.querySelector("main").children];
   content.append(title, ...blocks.filter((block) => !block.matches(".title, .toast")));
+  // The page below may have fields with the same names.
+  for (const element of content.querySelectorAll("[id], [for], [aria-describedby]")) {
+    for (const name of ["id", "for", "aria-describedby"]) {
+      const ids = element.getAttribute(name)?.split(" ");
+      if (ids) element.setAttribute(name, ids.map((id) => `in-dialog-${id}`).join(" "));
+    }
+  }
   dialog.append(content);
   document.body.append(dialog);
   for (const link of dialog.querySelectorAll("form .actions a")) {

@@ -136,16 +136,17 @@ impl Chart {
         template.render().unwrap_or_default()
     }
 
-    /// Returns the label of each point on the axis. Most points have an empty one.
-    fn labels(&self) -> Vec<&str> {
-        let step = self.points.len().div_ceil(MAX_LABELS).max(1);
-        let mut labels = Vec::with_capacity(self.points.len());
+    /// Returns the label of each point on the axis, and whether narrow screens leave it out. Most
+    /// points have an empty label, and so does a point near the end, whose label has no room.
+    fn labels(&self) -> Vec<(&str, bool)> {
+        let count = self.points.len();
+        let step = count.div_ceil(MAX_LABELS).max(1);
+        let mut labels = Vec::with_capacity(count);
         for (index, (short, _)) in self.points.iter().enumerate() {
-            labels.push(if index.is_multiple_of(step) {
-                short
-            } else {
-                ""
-            });
+            let has_room = index == 0 || index.saturating_add(step) <= count;
+            let is_shown = index.is_multiple_of(step) && has_room;
+            let is_minor = !index.is_multiple_of(step.saturating_mul(2));
+            labels.push((if is_shown { short } else { "" }, is_minor));
         }
         labels
     }
@@ -320,7 +321,7 @@ impl Scale {
 struct ChartTemplate<'a> {
     chart: &'a Chart,
     ticks: Vec<(String, String)>,
-    labels: Vec<&'a str>,
+    labels: Vec<(&'a str, bool)>,
     drawing: Vec<String>,
     slots: Vec<(String, String)>,
     /// The width of a point.
@@ -396,7 +397,7 @@ mod tests {
             let values = vec![Some(1.0); count];
             let html = chart(count, SeriesStyle::Area, values).render();
             assert_eq!(html.matches("<th scope=\"row\">").count(), count);
-            let labels = html.matches("<span>p").count();
+            let labels = html.matches("<span>p").count() + html.matches("minor\">p").count();
             assert!(
                 labels <= MAX_LABELS && (labels > 0 || count == 0),
                 "{count}: {labels}"

@@ -146,6 +146,15 @@ impl Field {
         self
     }
 
+    /// Returns whether the field has a value or an error.
+    fn is_used(&self) -> bool {
+        let is_chosen = match &self.kind {
+            Kind::Choices(options) => options.iter().any(|(_, _, is_chosen)| *is_chosen),
+            _ => !self.value.is_empty(),
+        };
+        is_chosen || self.error.is_some()
+    }
+
     fn described_by(&self) -> String {
         let help = self.help.as_ref().map(|_| format!("{}-help", self.name));
         let error = self.error.as_ref().map(|_| format!("{}-error", self.name));
@@ -167,6 +176,8 @@ pub struct Form {
     cancel: Option<String>,
     /// Further buttons that send the same form to other paths: the label and the path.
     other_targets: Vec<(String, String)>,
+    /// Groups of fields that a person opens: the place of the first field, and the label.
+    groups: Vec<(usize, String)>,
 }
 
 impl Form {
@@ -181,6 +192,7 @@ impl Form {
             is_danger: false,
             cancel: None,
             other_targets: Vec::new(),
+            groups: Vec::new(),
         }
     }
 
@@ -196,6 +208,29 @@ impl Form {
     pub fn field(mut self, field: Field) -> Self {
         self.fields.push(field);
         self
+    }
+
+    /// Begins a group of fields that a person opens. It is open if one of its fields has a value or
+    /// an error. It ends with the next group, or with the form.
+    #[must_use]
+    pub fn group(mut self, label: impl Into<String>) -> Self {
+        self.groups.push((self.fields.len(), label.into()));
+        self
+    }
+
+    /// Returns the label of the group that begins at a field, and whether the group is open.
+    fn group_at(&self, place: &usize) -> Option<(&str, bool)> {
+        let index = self.groups.iter().position(|(start, _)| start == place)?;
+        let (start, label) = self.groups.get(index)?;
+        let next = self.groups.get(index + 1);
+        let end = next.map_or(self.fields.len(), |(next, _)| *next);
+        let fields = self.fields.get(*start..end).unwrap_or_default();
+        Some((label, fields.iter().any(Field::is_used)))
+    }
+
+    /// Returns whether a group has begun before a field.
+    fn is_in_group(&self, place: &usize) -> bool {
+        self.groups.iter().any(|(start, _)| start < place)
     }
 
     /// Adds a value that the person does not see.

@@ -47,6 +47,7 @@ fn page(text: &str) -> String {
         .field(Field::new(Kind::File, text, text).value(text))
         .field(Field::new(Kind::Choice(choices), text, text).value(text))
         .field(Field::new(Kind::Choices(chosen), text, text))
+        .group(text)
         .field(Field::new(Kind::Check, text, text));
     let frame = Frame {
         parent: Some((text.to_owned(), text.to_owned())),

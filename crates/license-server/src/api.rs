@@ -2,7 +2,9 @@
 
 mod account;
 mod activations;
+mod anomalies;
 mod audit;
+mod billing;
 mod body;
 mod check_ins;
 mod cookies;
@@ -22,6 +24,7 @@ mod licenses;
 mod live;
 mod login;
 mod members;
+mod metering;
 mod named_users;
 mod numbers;
 mod observe;

@@ -2,7 +2,9 @@
 
 mod account;
 mod audit;
+mod billing;
 mod files;
+mod metering;
 mod token;
 mod user;
 
@@ -14,7 +16,9 @@ use license_cli_support::{OutputFile, OutputOptions};
 
 pub(crate) use account::AccountCommand;
 pub(crate) use audit::{AuditCommand, AuditExport, AuditVerify};
+pub(crate) use billing::{BillingCommand, PlanArgs};
 pub(crate) use files::{Backup, Init, Install, Migrate};
+pub(crate) use metering::MeteringCommand;
 pub(crate) use token::TokenCommand;
 pub(crate) use user::UserCommand;
 
@@ -106,10 +110,25 @@ LICENSE_SERVER_PEER_RATE, and a member of license-server.toml such as peer_rate:
   idle_timeout              seconds that a connection may be idle
   shutdown_timeout          seconds for open requests when the server stops
   telemetry_days            days for which telemetry is kept; 0 accepts none
+  meters_file               file with the meters of the product
+  metering_grace_hours      hours after the end of a period in which reports
+                            still belong to it
+  anomaly_machines          new machines of a license in a day that are an
+                            anomaly, besides its seats, or off
+  anomaly_networks          networks of a license in a day that are an anomaly,
+                            or off
+  telemetry_group           smallest number of installations that telemetry
+                            shows together
   webhook_networks          networks that webhooks may reach besides public
                             addresses
   webhook_http              on, or off if webhooks need https in these networks
   webhook_ca_file           authorities of the certificates of webhooks, in PEM
+  stripe_key_file           file with the secret key of Stripe, for billing
+  stripe_webhook_secret_file
+                            file with the secret of the webhook of Stripe; two
+                            lines while it is changed
+  stripe_api_url            interface of Stripe
+  billing_grace_days        days in which a late payment has no effect
   log                       filter such as info or license_server=debug
   log_format                auto (JSON unless on a terminal), json or text
 
@@ -134,7 +153,9 @@ pub(crate) const COMMAND_GROUPS: [CommandGroup; 4] = [
     },
     CommandGroup {
         heading: "Administer a server",
-        commands: &["account", "token", "user", "audit", "openapi"],
+        commands: &[
+            "account", "token", "user", "metering", "billing", "audit", "openapi",
+        ],
     },
     CommandGroup {
         heading: "Help",
@@ -172,6 +193,12 @@ pub(crate) enum Command {
     /// Assign users to licenses, list them and end their assignments
     #[command(subcommand)]
     User(UserCommand),
+    /// Show and export what customers use
+    #[command(subcommand)]
+    Metering(MeteringCommand),
+    /// State what prices of the payment provider buy, and list and compare subscriptions
+    #[command(subcommand)]
+    Billing(BillingCommand),
     /// Export and verify the audit trail
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -342,6 +369,21 @@ setting_args! {
     /// Days for which telemetry is kept; 0 accepts none
     #[arg(hide = true)]
     telemetry_days: "DAYS";
+    /// File with the meters of the product
+    #[arg(hide = true)]
+    meters_file: "FILE";
+    /// Hours after the end of a period in which reports still belong to it
+    #[arg(hide = true)]
+    metering_grace_hours: "HOURS";
+    /// New machines of a license in a day that are an anomaly, or off
+    #[arg(hide = true)]
+    anomaly_machines: "NUMBER";
+    /// Networks of a license in a day that are an anomaly, or off
+    #[arg(hide = true)]
+    anomaly_networks: "NUMBER";
+    /// Smallest number of installations that telemetry shows together
+    #[arg(hide = true)]
+    telemetry_group: "NUMBER";
     /// Networks that webhooks may reach besides public addresses
     #[arg(hide = true)]
     webhook_networks: "NETWORKS";
@@ -351,6 +393,18 @@ setting_args! {
     /// Authorities of the certificates of webhooks (PEM)
     #[arg(hide = true)]
     webhook_ca_file: "FILE";
+    /// File with the secret key of Stripe
+    #[arg(hide = true)]
+    stripe_key_file: "FILE";
+    /// File with the secret of the webhook of Stripe
+    #[arg(hide = true)]
+    stripe_webhook_secret_file: "FILE";
+    /// Interface of Stripe
+    #[arg(hide = true)]
+    stripe_api_url: "URL";
+    /// Days in which a late payment has no effect
+    #[arg(hide = true)]
+    billing_grace_days: "DAYS";
     /// Filter of the logs, such as info or license_server=debug
     log: "FILTER";
     /// Format of the logs: auto (JSON unless on a terminal), json or text

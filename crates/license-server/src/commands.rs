@@ -3,10 +3,12 @@
 mod account;
 mod audit;
 mod backup;
+mod billing;
 mod check_config;
 mod database;
 mod init;
 mod install;
+mod metering;
 mod migrate;
 mod opened;
 mod people;
@@ -67,7 +69,9 @@ fn run_configured(
         Command::Install(arguments) => install::run(&arguments, &config?, terminal),
         Command::Account(command) => account::run(&command, &config?, terminal),
         Command::Audit(command) => audit::run(&command, config, terminal),
+        Command::Billing(command) => billing::run(&command, &config?, terminal),
         Command::Token(command) => token::run(&command, &config?, terminal),
+        Command::Metering(command) => metering::run(&command, &config?, terminal),
         Command::User(command) => user::run(&command, &config?, terminal),
         Command::Openapi(_) | Command::Description(_) => Ok(()),
     }

@@ -1,7 +1,9 @@
 //! The configuration of the server, from options, variables and one TOML file.
 
+mod billing;
 mod file;
 mod mail;
+mod metering;
 mod reader;
 mod service;
 mod setting;
@@ -17,9 +19,11 @@ use license_issuer::signer::KeyLocation;
 
 use crate::network::{DestinationPolicy, Network};
 
+pub(crate) use billing::BillingConfig;
 pub(crate) use mail::{AccountConfig, MailConfig, MailServer};
+pub(crate) use metering::MeteringConfig;
 use reader::{Reader, log_filter, log_format, public_url, server_name};
-pub(crate) use service::ServiceConfig;
+pub(crate) use service::{ServiceConfig, private_text};
 pub(crate) use setting::{SETTINGS, ShownSetting, shown_origin};
 pub(crate) use settings::Settings;
 
@@ -58,10 +62,14 @@ pub(crate) struct Config {
     pub(crate) accounts: AccountConfig,
     /// The number of days for which telemetry is kept. 0: none is accepted.
     pub(crate) telemetry_days: u32,
+    /// The meters, and the thresholds of anomalies.
+    pub(crate) metering: MeteringConfig,
     /// The addresses to which webhooks may lead.
     pub(crate) webhooks: DestinationPolicy,
     /// The file with the authorities of the certificates of webhooks.
     pub(crate) webhook_ca_file: Option<PathBuf>,
+    /// The payment provider. `None`: the server sells nothing.
+    pub(crate) billing: Option<BillingConfig>,
     pub(crate) log: String,
     pub(crate) log_format: LogFormat,
 }
@@ -172,6 +180,7 @@ impl Config {
                 "remove database for a vendor's server, or ledger and signing_key for a site server",
             ));
         }
+        let billing = reader.billing(vendor.is_some())?;
         let config = Self {
             is_default_dir: data_dir.is_none(),
             options: settings.server_options(),
@@ -201,11 +210,13 @@ impl Config {
             mail: reader.mail()?,
             accounts: reader.accounts()?,
             telemetry_days: reader.telemetry_days()?,
+            metering: reader.metering()?,
             webhooks: DestinationPolicy {
                 networks: reader.networks("webhook_networks")?,
                 allows_http: reader.switch("webhook_http")?,
             },
             webhook_ca_file: reader.path("webhook_ca_file"),
+            billing,
             log: reader.parsed("log", log_filter)?,
             log_format: reader.parsed("log_format", log_format)?,
         };
@@ -275,6 +286,7 @@ pub(crate) fn files(config: &Config) -> Vec<(&'static str, &Path)> {
         ("pkcs11_module", token.map_or(&None, |key| &key.module)),
         ("trust", &config.trust),
         ("product_file", &config.product_file),
+        ("meters_file", &config.metering.file),
         ("enrollment_token_file", &config.enrollment_token_file),
         ("webhook_ca_file", &config.webhook_ca_file),
         ("login_keys", login.map_or(&None, |login| &login.keys)),

@@ -3,8 +3,10 @@
 mod account;
 mod activation;
 mod actor;
+mod anomaly;
 mod api_token;
 mod audit;
+mod billing;
 mod database;
 mod email;
 mod event;
@@ -17,6 +19,8 @@ mod license;
 mod license_search;
 mod machine;
 mod member;
+mod metering;
+mod money;
 mod named_user;
 mod node;
 mod page;
@@ -40,10 +44,17 @@ pub use account::{
 };
 pub use activation::{ActivationRecord, ActivationState};
 pub use actor::Actor;
+pub use anomaly::{Anomaly, AnomalyFollowUp, AnomalyKind, AnomalyReport, AnomalyState};
 pub use api_token::{ApiToken, Scope, Scopes, SecretDigest};
 pub use audit::{
     AuditCheckpoint, AuditEntry, AuditFault, AuditFilter, AuditLine, AuditLineError, AuditReport,
     NewAuditEntry,
+};
+pub use billing::{
+    BillingCustomer, BillingEvent, BillingEventState, BillingPlan, BillingReason, BillingState,
+    BillingSubscription, CurrentLicense, Entitlement, EventOutcome, InvoiceStatus, LicenseStep,
+    NewBillingEvent, Pause, PlannedTerms, ProviderInvoice, ProviderSubscription, SubscriptionItem,
+    SubscriptionStatus, UnmappedPrice, is_provider_id,
 };
 pub use database::{DatabaseStatus, MoveReport, RedisStatus};
 pub use email::EmailAddress;
@@ -67,6 +78,12 @@ pub use member::{
     DeletionOutcome, Invitation, JoinOutcome, Member, MemberOutcome, Membership, TenantDeletion,
     may_delete, may_give,
 };
+pub use metering::{
+    BilledCustomer, FactKind, FactReceipt, Meter, MeterFileError, MeterSet, MeterSource,
+    MeteredCustomer, NewSending, OveragePolicy, PeriodAnchor, SendingResult, SendingState,
+    UsageDay, UsageFact, UsageNotice, UsagePeriod, UsageSending, UsageSettlement, UsageTotal,
+};
+pub use money::{Currency, Money};
 pub use named_user::{
     AssignOutcome, Assigning, MAX_NAMED_USERS, NamedUser, NamedUserKey, NamedUserTerms,
     NewNamedUser, available_at,
@@ -85,8 +102,8 @@ pub use session::{EndedSessions, MAX_USER_AGENT, SignInSession, SignedIn};
 pub use sign_in::{KnownPerson, ProviderOutcome, ProviderSignIn, SignInPlan};
 pub use signed_list::{RevocationRecord, StatementRecord};
 pub use telemetry::{
-    TelemetryDeletion, TelemetryOutcome, TelemetryRange, TelemetryRecord, TelemetryRow,
-    TelemetrySize,
+    TelemetryDeletion, TelemetryDimension, TelemetryOutcome, TelemetryRange, TelemetryRecord,
+    TelemetryRow, TelemetryShare, TelemetrySize,
 };
 pub use tenant::TenantId;
 pub use text::is_unsafe;

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | foundation | `args`, `network`, `embedded`, `issuer`, `config`, `data_dir`, `trust_file` |
 //! | | `certificate`, `logs`, `log_limit` |
-//! | domain | [`clock`], [`domain`], [`observer`], [`store`], [`services`] |
+//! | domain | [`clock`], [`domain`], [`observer`], [`store`], [`billing`], [`services`] |
 //! | | `keys`, `metrics`, `login`, `mail` |
 //! | | `oidc` |
 //! | HTTP | `api`, `server` |
@@ -20,6 +20,7 @@
 
 mod api;
 mod args;
+pub mod billing;
 mod certificate;
 pub mod clock;
 mod commands;

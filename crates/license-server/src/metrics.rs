@@ -1,5 +1,6 @@
 //! Metrics in the text format of Prometheus.
 
+mod billing;
 mod webhooks;
 
 use std::collections::BTreeSet;
@@ -15,6 +16,7 @@ use prometheus::{
 
 pub(crate) use self::webhooks::WebhookState;
 
+use self::billing::BillingMetrics;
 use self::webhooks::WebhookMetrics;
 use crate::domain::ServerCode;
 use crate::observer::{MailResult, Observer};
@@ -74,6 +76,7 @@ pub(crate) struct Metrics {
     /// The end of the TLS certificate, for people.
     certificate_end: Mutex<Option<DateTime<Utc>>>,
     pub(crate) webhooks: WebhookMetrics,
+    pub(crate) billing: BillingMetrics,
     /// A server without Redis has no value.
     redis_up: IntGaugeVec,
     /// The pools with metrics.
@@ -181,6 +184,7 @@ impl Metrics {
         }
         Ok(Self {
             webhooks: WebhookMetrics::new(&registry)?,
+            billing: BillingMetrics::new(&registry)?,
             requests: counters(
                 "license_http_requests_total",
                 "Requests.",

@@ -104,6 +104,15 @@ impl RunningServer {
             Arc::clone(self.tenants.own()),
             self.stopping.subscribe(),
         ));
+        let sendings = tokio::spawn(sendings(
+            Arc::clone(self.tenants.own()),
+            self.stopping.subscribe(),
+        ));
+        let billing = tokio::spawn(billing(
+            Arc::clone(self.tenants.own()),
+            Arc::clone(&self.metrics),
+            self.stopping.subscribe(),
+        ));
         let webhooks = tokio::spawn(Arc::clone(&self.webhooks).run(self.stopping.subscribe()));
         let mut is_taken_over = false;
         let ended = loop {
@@ -134,6 +143,12 @@ impl RunningServer {
         }
         if let Err(error) = copies.await {
             error!(%error, "the copies of the ledger failed");
+        }
+        if let Err(error) = sendings.await {
+            error!(%error, "the amounts for the billing provider failed");
+        }
+        if let Err(error) = billing.await {
+            error!(%error, "the work for billing failed");
         }
         if let Err(error) = webhooks.await {
             error!(%error, "the deliveries to webhooks failed");
@@ -293,6 +308,60 @@ async fn copies(services: Arc<Services>, mut stopping: watch::Receiver<bool>) {
                 }
             }
             () = stopped(&mut stopping) => return,
+        }
+    }
+}
+
+/// Sends amounts to the billing provider every two seconds until the server stops.
+async fn sendings(services: Arc<Services>, mut stopping: watch::Receiver<bool>) {
+    let mut ticks = interval(Duration::from_secs(2));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {
+                if let Err(refusal) = services.outbox.send().await {
+                    warn!(code = refusal.code, detail = refusal.detail, "amounts are sent later");
+                }
+            }
+            () = stopped(&mut stopping) => return,
+        }
+    }
+}
+
+/// Processes the events of a payment provider until the server stops: each event at once, and those
+/// that wait once a second.
+async fn billing(
+    services: Arc<Services>,
+    metrics: Arc<Metrics>,
+    mut stopping: watch::Receiver<bool>,
+) {
+    if !services.billing.is_on() {
+        return;
+    }
+    let mut ticks = interval(Duration::from_secs(1));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = services.billing.wait_for_event() => {}
+            () = stopped(&mut stopping) => return,
+        }
+        let worked = services.billing.work().await;
+        let worked = match services.billing.backlog().await {
+            Ok(backlog) => {
+                metrics.billing.publish(backlog, services.now());
+                worked
+            }
+            Err(refusal) => Err(refusal),
+        };
+        if let Err(refusal) = worked
+            && let Some(repeated) = log_limit::pass("billing work")
+        {
+            let Refusal { code, detail, .. } = refusal;
+            warn!(
+                code,
+                detail, repeated, "events of the payment provider are processed later"
+            );
         }
     }
 }

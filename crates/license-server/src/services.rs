@@ -4,8 +4,10 @@
 //! [`Refusal`], which explains itself.
 
 mod activations;
+mod anomalies;
 mod assigned_users;
 mod audit;
+mod billing;
 mod cache;
 mod check_ins;
 mod content;
@@ -18,7 +20,9 @@ mod ids;
 mod license_search;
 mod licenses;
 mod live;
+mod metering;
 mod named_users;
+mod outbox;
 mod overview;
 mod people;
 mod pool_terms;
@@ -51,7 +55,12 @@ use std::time::Duration;
 use license_core::FeatureMatrix;
 
 pub use activations::{ActivationReply, ActivationService};
+pub use anomalies::AnomalyService;
 pub use audit::AuditService;
+pub use billing::{
+    BillingService, BillingSetup, CheckoutRequest, EventReceipt, PlanOrder, PortalRequest,
+    ReconcileReport,
+};
 pub use check_ins::{CheckInReply, CheckInService};
 pub use events::EventService;
 pub use explanation::{CodeContent, ExplainedRule, LicenseExplanation, RuleScope};
@@ -62,7 +71,11 @@ pub use license_search::LicenseSearch;
 pub use licenses::{
     InstalledLicense, LentSeats, LicenseInstallReport, LicenseService, LicenseState,
 };
+pub use metering::{
+    MeterSummary, MeteringService, MeteringSettings, PeriodState, UsageAdjustment, UsageSummary,
+};
 pub use named_users::{NamedUserList, NamedUserService, NamedUserView};
+pub use outbox::OutboxService;
 pub use overview::{EndingLicense, EndingLicenses, OverviewService, SeatOverview, ServerHealth};
 #[cfg(test)]
 pub(crate) use people::totp_code;
@@ -116,6 +129,9 @@ const MAX_EVENTS: u32 = 1_000_000;
 /// How long a machine is remembered after its last use.
 const MACHINE_RETENTION: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
+/// After how many ticks the server looks for anomalies. A multiple of [`CLEAN_UP_TICKS`].
+const ANOMALY_TICKS: u64 = 300;
+
 /// After how many ticks old rows are deleted.
 const CLEAN_UP_TICKS: u64 = 60;
 
@@ -143,6 +159,10 @@ pub struct ServicesConfig {
     pub people: Arc<PeopleTools>,
     /// The addresses to which webhooks may lead.
     pub(crate) webhooks: Arc<DestinationPolicy>,
+    /// The meters of the product, and the settings of metering.
+    pub metering: Arc<MeteringSettings>,
+    /// The payment provider. `None`: the server sells nothing.
+    pub billing: Option<BillingSetup>,
 }
 
 /// All services of a tenant.
@@ -171,6 +191,12 @@ pub struct Services {
     pub activations: ActivationService,
     /// Usage reports.
     pub usage: UsageService,
+    /// Anomalies.
+    pub anomalies: AnomalyService,
+    /// Metering.
+    pub metering: MeteringService,
+    /// Amounts for the billing provider.
+    pub outbox: OutboxService,
     /// Telemetry.
     pub telemetry: TelemetryService,
     /// Revocation lists.
@@ -193,6 +219,8 @@ pub struct Services {
     pub events: EventService,
     /// Webhooks, which receive events.
     pub webhooks: WebhookService,
+    /// Subscriptions of a payment provider.
+    pub billing: BillingService,
     /// Requests that may be repeated.
     pub idempotency: IdempotencyService,
     site: Arc<Site>,
@@ -227,6 +255,7 @@ impl Services {
     pub async fn open(config: ServicesConfig) -> Result<Arc<Self>, Refusal> {
         let telemetry_days = config.telemetry_days;
         let webhooks = Arc::clone(&config.webhooks);
+        let billing = config.billing.clone();
         let site = Arc::new(Site::open(config).await?);
         vendor::copy_changes(&site).await?;
         let licenses = LicenseService::new(Arc::clone(&site));
@@ -234,6 +263,12 @@ impl Services {
         let seats = SeatService::new(Arc::clone(&site));
         let pools = PoolService::new(Arc::clone(&site), seats.clone());
         let last_tick = Arc::<LastTick>::default();
+        let overview = OverviewService::new(
+            Arc::clone(&site),
+            pools.clone(),
+            licenses.clone(),
+            Arc::clone(&last_tick),
+        );
         Ok(Arc::new(Self {
             licenses,
             groups: GroupService::new(Arc::clone(&site), seats.clone()),
@@ -241,16 +276,15 @@ impl Services {
             vendor: VendorService::new(Arc::clone(&site)),
             check_ins: CheckInService::new(validate.clone()),
             validate,
-            overview: OverviewService::new(
-                Arc::clone(&site),
-                pools.clone(),
-                Arc::clone(&last_tick),
-            ),
+            overview,
             pools,
             seat_history: SeatHistoryService::new(Arc::clone(&site), seats.clone()),
             seats,
             activations: ActivationService::new(Arc::clone(&site)),
             usage: UsageService::new(Arc::clone(&site)),
+            anomalies: AnomalyService::new(Arc::clone(&site)),
+            metering: MeteringService::new(Arc::clone(&site)),
+            outbox: OutboxService::new(Arc::clone(&site)),
             telemetry: TelemetryService::new(Arc::clone(&site), telemetry_days),
             revocations: RevocationService::new(Arc::clone(&site)),
             trust: TrustService::new(Arc::clone(&site)),
@@ -262,6 +296,7 @@ impl Services {
             audit: AuditService::new(Arc::clone(&site)),
             events: EventService::new(Arc::clone(&site)),
             webhooks: WebhookService::new(Arc::clone(&site), webhooks),
+            billing: BillingService::new(Arc::clone(&site), billing),
             idempotency: IdempotencyService::new(Arc::clone(&site)),
             site,
             ticks: std::sync::atomic::AtomicU64::new(0),
@@ -286,6 +321,10 @@ impl Services {
         self.seat_history.tick(number).await?;
         if number.is_multiple_of(CLEAN_UP_TICKS) {
             self.clean_up().await?;
+            self.metering.tick().await?;
+            if number.is_multiple_of(ANOMALY_TICKS) {
+                self.anomalies.check().await?;
+            }
         }
         let lease_clock = self.site.store.lease_clock(&self.site.tenant).await?;
         let (lease_ms, boot_ms) = (lease_clock.as_millis(), self.site.clock.boot_ms());
@@ -327,6 +366,7 @@ impl Services {
         self.idempotency.forget_old().await?;
         self.telemetry.clean_up().await?;
         self.webhooks.clean_up().await?;
+        self.billing.clean_up().await?;
         let before = |retention| {
             let retention =
                 chrono::TimeDelta::from_std(retention).unwrap_or(chrono::TimeDelta::MAX);

@@ -8,6 +8,8 @@
 
 mod accounts;
 mod administration;
+mod anomalies;
+mod billing;
 #[cfg(test)]
 mod conformance;
 mod error;
@@ -19,6 +21,7 @@ mod licenses;
 mod limits;
 mod machines;
 mod members;
+mod metering;
 mod named_users;
 mod pool;
 pub mod postgres;
@@ -44,6 +47,8 @@ use crate::domain::NodeStatus;
 
 pub use accounts::{AccountStore, AccountTrail};
 pub use administration::AdministrationStore;
+pub use anomalies::AnomalyStore;
+pub use billing::BillingStore;
 pub use error::{PostgresError, ServerStoreError};
 pub use groups::{GroupStore, SeatUser};
 pub use identities::IdentityStore;
@@ -51,6 +56,7 @@ pub use ledger::LedgerStore;
 pub use licenses::LicenseStore;
 pub use machines::MachineStore;
 pub use members::MemberStore;
+pub use metering::{MeteringStore, SendingClaim};
 pub use named_users::NamedUserStore;
 pub use pool::{LeaseRow, PoolReply, PoolRequest, PoolView, TicketRow};
 pub use seat_history::SeatHistoryStore;
@@ -76,6 +82,9 @@ pub trait ServerStore:
     + LedgerStore
     + TelemetryStore
     + WebhookStore
+    + BillingStore
+    + MeteringStore
+    + AnomalyStore
 {
     /// Copies a consistent snapshot to a new file, which only its owner can access.
     async fn back_up(&self, to: &Path) -> Result<(), ServerStoreError>;

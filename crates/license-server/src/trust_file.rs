@@ -1,4 +1,5 @@
-//! The vendor's public keys and the product file, which the operator gives the server.
+//! The vendor's public keys, the product file and the file with the meters, which the operator gives
+//! the server.
 
 use std::path::{Path, PathBuf};
 
@@ -7,6 +8,7 @@ use license_core::encoding::decode_text;
 use license_core::jose::MAX_FILE_BYTES;
 use license_core::{FeatureMatrix, TrustSet, with_causes};
 
+use crate::domain::MeterSet;
 use crate::embedded;
 
 /// Reads the vendor's public keys. Without a file, there are none.
@@ -47,6 +49,25 @@ pub(crate) fn read_product(path: Option<&PathBuf>) -> Result<FeatureMatrix, Fail
     FeatureMatrix::parse(&text).map_err(|error| {
         Failure::malformed(format!("{}: {}", show_path(path), with_causes(&error)))
             .hint("use the product file of the vendor")
+    })
+}
+
+/// Reads the file with the meters of a product. Without a file, there are none.
+///
+/// # Errors
+///
+/// Returns `IO` if the file cannot be read, and `MALFORMED` if it is not a file of meters, or does
+/// not fit the product.
+pub(crate) fn read_meters(
+    path: Option<&PathBuf>,
+    matrix: &FeatureMatrix,
+) -> Result<MeterSet, Failure> {
+    let Some(path) = path else {
+        return Ok(MeterSet::default());
+    };
+    MeterSet::parse(&read(path)?, matrix).map_err(|error| {
+        Failure::malformed(format!("{}: {error}", show_path(path)))
+            .hint("correct the file; docs/metering.md describes it")
     })
 }
 

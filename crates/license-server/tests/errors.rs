@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use license_server::domain::{AuditFault, AuditLineError};
+use license_server::domain::{AuditFault, AuditLineError, MeterFileError};
 use license_server::store::redis::RedisStoreError;
 use license_server::store::{PostgresError, ServerStoreError};
 
@@ -12,6 +12,7 @@ fn assert_error<E: Error + Send + Sync + 'static>() {}
 fn every_error_can_be_sent_to_another_thread_and_be_the_source_of_another_error() {
     assert_error::<AuditFault>();
     assert_error::<AuditLineError>();
+    assert_error::<MeterFileError>();
     assert_error::<PostgresError>();
     assert_error::<RedisStoreError>();
     assert_error::<ServerStoreError>();

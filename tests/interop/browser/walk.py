@@ -8,25 +8,33 @@ nothing that the browser reports, such as a violation of the content security po
 a name with markup opened.
 """
 
+import html
 import os
+import re
+import sys
 import time
 from urllib.parse import urljoin, urlsplit
 
-from dashboard import WIDTHS, kind, run
+from dashboard import WIDTHS, Error, Failed, kind, run
 
 # How many pages of one kind are opened as one role.
-MOST = 3
+MOST = 2
 
-# Links that a person follows to leave, and files that a browser stores.
-LINKS = """() => [...document.querySelectorAll('a[href]')].map((link) => link.href)"""
+# Roles whose pages have the structure of those of an owner. Their pages are requested and followed, and
+# not drawn.
+NOT_DRAWN = ("administrator", "license_manager", "billing")
+
+# The addresses of links, and whether the browser stores what they lead to.
+LINKS = """() => [...document.querySelectorAll('a[href]')].map((link) =>
+    [link.href, link.hasAttribute('download')])"""
 
 # The addresses of filters, with the values that they show.
 FILTERS = """() => [...document.querySelectorAll('form[method=get]')].map((form) =>
-    `${form.action.split('?')[0]}?${new URLSearchParams(new FormData(form))}`)"""
+    `${form.getAttribute('action')}?${new URLSearchParams(new FormData(form))}`)"""
 
-# What the rules of axe look at, without texts.
-STRUCTURE = """() => [...document.querySelectorAll('body *')].map((e) =>
-    `${e.tagName}.${e.className}.${e.getAttribute('role')}`).join()"""
+# What the rules of axe look at, without texts and repetitions.
+STRUCTURE = """() => [...new Set([...document.querySelectorAll('body *')].map((e) =>
+    `${e.tagName}.${e.className}.${e.getAttribute('role')}`))].sort().join()"""
 
 
 class Walk:
@@ -34,9 +42,9 @@ class Walk:
 
     def __init__(self, suite, person, role):
         self.suite, self.person, self.role = suite, person, role
-        self.seen, self.kinds, self.waiting = set(), {}, []
+        self.seen, self.kinds, self.waiting, self.failures = set(), {}, [], []
 
-    def add(self, address):
+    def add(self, address, is_file=False):
         parts = urlsplit(urljoin(self.person.url, address))
         url = parts._replace(fragment="").geturl()
         if not url.startswith(self.person.url + "/") or url in self.seen:
@@ -46,31 +54,60 @@ class Walk:
             return
         self.kinds[name] = self.kinds.get(name, 0) + 1
         self.seen.add(url)
-        self.waiting.append(url)
+        self.waiting.append((url, is_file))
 
     def run(self, checked):
         self.add("/")
         while self.waiting:
-            url = self.waiting.pop(0)
-            if is_file(self.person, url):
-                continue
-            self.person.open(url)
-            self.person.check(self.person.path() != "/sign-in", f"{url} asks {self.role} to sign in")
-            for found in self.person.page.evaluate(LINKS) + self.person.page.evaluate(FILTERS):
-                self.add(found)
-            self.look(url, checked)
-        self.person.check_quiet()
+            url, is_file = self.waiting.pop(0)
+            try:
+                self.visit(url, is_file, checked)
+                self.person.check_quiet()
+            except (Failed, Error) as failure:
+                self.fail(f"{url}: {failure}")
 
-    def look(self, url, checked):
-        structure = self.person.page.evaluate(STRUCTURE)
+    def visit(self, url, is_file, checked):
+        if is_file:
+            response = self.person.context.request.get(url, max_redirects=0)
+            self.person.check(response.status == 200, f"{url} has the status {response.status}")
+            return
+        if self.role in NOT_DRAWN:
+            self.follow(url)
+            return
+        self.person.open(url)
+        self.person.check(self.person.path() != "/sign-in", f"{url} asks {self.role} to sign in")
+        for address, leads_to_file in self.person.page.evaluate(LINKS):
+            self.add(address, leads_to_file)
+        for address in self.person.page.evaluate(FILTERS):
+            self.add(address)
+        self.look(checked)
+
+    def follow(self, url):
+        """Requests a page without drawing it, and adds its links."""
+        response = self.person.context.request.get(url, max_redirects=0)
+        self.person.check(response.status == 200, f"{url} has the status {response.status}")
+        for link in re.findall(r"<a [^>]*>", response.text()):
+            address = re.search(r'href="([^"]*)"', link)
+            self.add(html.unescape(address[1]), " download" in link)
+
+    def fail(self, failure):
+        """Reports a failure, and continues with the next page."""
+        self.failures.append(f"{self.role}: {failure}")
+        print(self.failures[-1], file=sys.stderr, flush=True)
+        self.person.problems.clear()
+
+    def look(self, checked):
+        structure = kind(self.person.page.url), self.person.page.evaluate(STRUCTURE)
         if structure in checked:
             return
         checked.add(structure)
-        self.person.check_accessible()
-        self.person.check_layout()
-        self.dialogs()
         if pictures := self.suite.settings.get("pictures"):
-            take_pictures(self.person, os.path.join(pictures, self.role), kind(url))
+            take_pictures(self.person, os.path.join(pictures, self.role), kind(self.person.page.url))
+        for check in (self.person.check_accessible, self.person.check_layout, self.dialogs):
+            try:
+                check()
+            except (Failed, Error) as failure:
+                self.fail(failure)
 
     def dialogs(self):
         """Opens the forms of the page that open in dialogs, one of each kind."""
@@ -91,14 +128,6 @@ class Walk:
             dialog.wait_for(state="detached")
             is_back = link.evaluate("link => link === document.activeElement")
             self.person.check(is_back, f"the focus does not return from the dialog {name}")
-
-
-def is_file(person, url):
-    """Returns whether a link leads to a file. Its status is that of a page."""
-    response = person.context.request.get(url, max_redirects=0)
-    person.check(response.status < 400, f"{url} has the status {response.status}: {response.text()[:300]}")
-    is_page = response.headers.get("content-type", "text/html").startswith("text/html")
-    return not is_page
 
 
 def take_pictures(person, directory, name):
@@ -124,7 +153,7 @@ def visit_all(person, role, urls):
 
 
 def script(suite):
-    checked, everything = set(), set()
+    checked, everything, failures = set(), set(), []
     for role, email in suite.settings["people"]:
         start = time.monotonic()
         with suite.person(suite.settings["url"]) as person:
@@ -133,9 +162,13 @@ def script(suite):
             walk.run(checked)
             visit_all(person, role, everything - walk.seen)
             everything |= walk.seen
-            print(f"{role}: {len(walk.seen)} pages of {len(walk.kinds)} kinds, {time.monotonic() - start:.1f} s")
+            failures += walk.failures
+            seconds = time.monotonic() - start
+            print(f"{role}: {len(walk.seen)} pages of {len(walk.kinds)} kinds, {seconds:.1f} s")
             for name in sorted(walk.kinds):
                 print(f"    {name}")
+    if failures:
+        raise Failed(f"{len(failures)} failures")
 
 
 run(script)

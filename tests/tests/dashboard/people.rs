@@ -14,42 +14,48 @@ pub(super) fn create_owner(server: &Server, email: &str, name: &str) {
     server.post("/api/v1/setup", &body).expect(201);
 }
 
-/// Creates an account with a role. Returns its e-mail address.
-pub(super) fn invite(
-    server: &Server,
-    administrator: &Administrator<'_>,
-    role: &str,
-    name: &str,
-) -> String {
-    let email = format!("{role}@acme.example");
+/// A kind of person who sees pages of their own: the role, and a name for the kind.
+const KINDS: [(&str, &str); 7] = [
+    ("owner", "owner"),
+    ("administrator", "administrator"),
+    ("license_manager", "license_manager"),
+    ("billing", "billing"),
+    ("auditor", "auditor"),
+    ("member", "member"),
+    ("member", "group_administrator"),
+];
+
+/// Creates an account with a role.
+fn invite(server: &Server, administrator: &Administrator<'_>, role: &str, email: &str, name: &str) {
     let order = json!({"email": email, "role": role});
-    let invitation = administrator
-        .post("/api/v1/invitations", &order)
-        .expect(201);
-    let link = invitation["link"].as_str().unwrap();
-    let (_, token) = link.split_once('#').unwrap();
+    let invitation = administrator.post("/api/v1/invitations", &order);
+    let link = invitation.expect(201)["link"].clone();
+    let (_, token) = link.as_str().unwrap().split_once('#').unwrap();
     let body = json!({"token": token, "name": name, "password": PASSWORD});
     server.post("/api/v1/invitations/accept", &body).expect(200);
-    email
 }
 
-/// Creates an account with each role. Returns the addresses by role, and the owner first.
+/// Creates an account of each kind, the owner first. The last one administers a group. Returns the
+/// kinds with their e-mail addresses.
 pub(super) fn invite_all(
     server: &Server,
     administrator: &Administrator<'_>,
     names: &[&str],
+    group: &str,
 ) -> Value {
-    let roles = [
-        "owner",
-        "administrator",
-        "license_manager",
-        "billing",
-        "auditor",
-        "member",
-    ];
-    let names = names.iter().cycle();
-    let people = roles.iter().zip(names);
-    people
-        .map(|(role, name)| json!([role, invite(server, administrator, role, name)]))
-        .collect()
+    let mut people = Vec::new();
+    for ((role, kind), name) in KINDS.iter().zip(names.iter().cycle()) {
+        let email = format!("{kind}@acme.example");
+        invite(server, administrator, role, &email, name);
+        people.push(json!([kind, email]));
+    }
+    let members = administrator.get("/api/v1/members?limit=100").expect(200);
+    let members = members["items"].as_array().unwrap();
+    let email = "group_administrator@acme.example";
+    let last = members.iter().find(|member| member["email"] == email);
+    let id = last.unwrap()["id"].as_str().unwrap();
+    let path = format!("/api/v1/groups/{group}/members/{id}");
+    let put = administrator.send("PUT", &path, &json!({"administrator": true}));
+    assert!((200..300).contains(&put.status), "{put:?}");
+    people.into()
 }

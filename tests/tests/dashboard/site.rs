@@ -45,10 +45,7 @@ impl Site {
         let install = license_server(&self.scratch).args(["install", "--json", &file]);
         install.run().expect_code(0);
         InstalledLicense {
-            id: report["license"]["jti"]
-                .as_str()
-                .unwrap_or_default()
-                .to_owned(),
+            id: report["license_id"].as_str().unwrap().to_owned(),
             authorization: format!("License {}", report["key"].as_str().unwrap()),
         }
     }

@@ -32,7 +32,7 @@ fn fill(server: &Server, administrator: &Administrator<'_>) -> Value {
         &hostile,
         |name| json!({"name": name, "scopes": ["auditor"]}),
     );
-    names::create(
+    let groups = names::create(
         administrator,
         "/api/v1/groups",
         &hostile,
@@ -69,7 +69,8 @@ fn fill(server: &Server, administrator: &Administrator<'_>) -> Value {
         .iter()
         .filter_map(|token| token["name"].as_str())
         .collect();
-    invite_all(server, administrator, &accepted)
+    let group = groups[0]["id"].as_str().unwrap();
+    invite_all(server, administrator, &accepted, group)
 }
 
 /// Uses the seats of a license under names of programs, and ends one with a reason.
@@ -99,7 +100,7 @@ fn every_page_of_a_site_is_sound_for_each_role() {
     let license = site.install(names::MARKUP, TERMS);
     site.install(names::BIDIRECTIONAL, "--tier pro --days 20 --offline");
     site.install(
-        &names::long(200),
+        &names::long(10_000),
         "--tier team --seats 2 --days 300 --floating",
     );
     let named = site.install(

@@ -3,7 +3,9 @@
 //! Commands with `sudo` that change the system, such as `useradd` and `systemctl`, are the only
 //! ones that do not run. `systemd-analyze` checks the unit instead.
 
+mod billing;
 mod document;
+mod metered;
 mod operator;
 mod vendor;
 
@@ -18,7 +20,7 @@ use operator::Operator;
 const RUN: &str = "license-server run --config license-server.toml --listen 0.0.0.0:8443";
 
 /// The sections with commands. The tests below follow each of them.
-const SECTIONS: [&str; 21] = [
+const SECTIONS: [&str; 22] = [
     "Try it out",
     "The certificate of the vendor",
     "Serve other machines",
@@ -27,6 +29,7 @@ const SECTIONS: [&str; 21] = [
     "People",
     "Sign-in through an identity provider",
     "Seats",
+    "History of seats",
     "Named users",
     "Groups",
     "Logins",
@@ -332,6 +335,9 @@ fn administrators_and_clients_use_the_api_with_curl() {
     assert!(operator.run(&lists).contains(session));
     assert!(operator.run(&end).contains("free_in_seconds"));
     assert!(operator.run(&policy).contains("\"max_queue\":50"));
+    let output = operator.follow("History of seats");
+    assert_eq!(output.matches("\"step\":\"").count(), 2, "{output}");
+    assert!(output.contains("\"seats_for_all\":"), "{output}");
     server.stop();
     operator.run(&format!("umask 077\n{enrollment}"));
     let [settings] = Guide::read().settings("Seats").try_into().unwrap();

@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use license_core::{TrustSet, Unverified};
+use license_core::{LicenseFile, TrustSet, Unverified};
 use license_tests::server::{Server, license_server};
 use license_tests::tools::{self, SoftHsm};
 use license_tests::vendor::IssuedLicense;
@@ -266,7 +266,15 @@ fn a_vendors_server_issues_with_a_key_in_an_hsm() {
     };
     let public = keygen().arg("public").args(key).run().expect_code(0).stdout;
     hsm.scratch.write("trust.jwks", public);
-    let issue = ["issue", "--force", "--customer", "Zeta", "--tier", "pro", "--perpetual"];
+    let issue = [
+        "issue",
+        "--force",
+        "--customer",
+        "Zeta",
+        "--tier",
+        "pro",
+        "--perpetual",
+    ];
     let issued = keygen().args(issue).args(key).args(["--out", "zeta.lic"]);
     issued.run().expect_code(0);
     let init = hsm.with_env(license_server(&hsm.scratch).arg("init"));
@@ -277,9 +285,12 @@ fn a_vendors_server_issues_with_a_key_in_an_hsm() {
     let server = Server::start_with(run, &hsm.scratch, &settings);
     let administrator = server.administrator();
     let order = json!({"customer": "ACME Ltd", "tier": "team", "perpetual": true, "seats": 5});
-    let issued = administrator.post("/api/v1/licenses/issue", &order).expect(200);
+    let issued = administrator
+        .post("/api/v1/licenses/issue", &order)
+        .expect(200);
     let file = issued["file"].as_str().unwrap();
-    let token = Unverified::parse(file).unwrap();
+    let file = LicenseFile::parse(file).unwrap();
+    let token = &file.blocks()[0].token;
     assert_eq!(hsm.kid, token.unverified_key_id(), "{issued}");
     let trust = hsm.scratch.read("trust.jwks");
     let license = token.verify(&TrustSet::parse(&trust).unwrap()).unwrap();

@@ -35,7 +35,7 @@ impl QrCode {
         }
         format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {side} {side}\" \
-             shape-rendering=\"crispEdges\" role=\"img\">\
+             shape-rendering=\"crispEdges\" role=\"img\" aria-label=\"QR code\">\
              <path fill=\"#fff\" d=\"M0 0h{side}v{side}H0z\"/>\
              <path fill=\"#000\" d=\"{path}\"/></svg>"
         )

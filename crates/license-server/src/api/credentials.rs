@@ -8,6 +8,7 @@
 //! | acquire a seat | those of seats, and `X-Login-Token` if a login is configured |
 //! | usage reports | `Authorization: License KEY_OR_TOKEN` of an installed license |
 //! | validate, check-ins | the member `license_key` of the body, and `X-Login-Token` for a license with assigned users |
+//! | events of Stripe | `Stripe-Signature`, over the body |
 //! | telemetry | none to send, `X-Deletion-Secret` to delete |
 
 use std::sync::Arc;

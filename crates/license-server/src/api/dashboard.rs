@@ -7,7 +7,9 @@
 #![allow(dead_code, reason = "pages that use the rest follow")]
 
 mod account;
+mod anomalies;
 mod audit;
+mod billing;
 mod context;
 mod errors;
 mod events;
@@ -19,7 +21,9 @@ mod licenses;
 mod links;
 mod list;
 mod machines;
+mod metering;
 mod named_users;
+mod names;
 mod navigation;
 mod overview;
 mod pages;
@@ -59,6 +63,9 @@ pub(super) fn router(app: &App) -> Router<App> {
     let pages = usage::pages(pages);
     let pages = seat_planning::pages(pages);
     let pages = sign_in::pages(pages);
+    let pages = metering::pages(pages);
+    let pages = anomalies::pages(pages);
+    let pages = billing::pages(pages);
     let pages = setup::pages(links::pages(pages));
     let pages = account::pages(pages);
     let pages = groups::pages(people::pages(pages));

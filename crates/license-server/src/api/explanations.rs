@@ -14,8 +14,7 @@ use super::licenses::{LicenseBody, license};
 use super::pages::StrictQuery;
 use super::paths::StrictPath;
 use super::problem::Problem;
-use crate::domain::LicenseRecord;
-use crate::services::{CodeContent, ExplainedRule, LicenseExplanation, Services};
+use crate::services::{CodeContent, ExplainedRule, InstalledLicense, LicenseExplanation, Services};
 
 /// Everything that the server knows about a license.
 #[derive(Serialize, ToSchema)]
@@ -84,11 +83,18 @@ struct ChainBody {
     /// Whether another license of the chain replaces the license.
     is_superseded: bool,
     installed_at: DateTime<Utc>,
+    /// The first instant of the license.
+    starts_at: Option<DateTime<Utc>>,
+    /// The end of the license, or null if it is perpetual.
+    expires_at: Option<DateTime<Utc>>,
 }
 
-impl From<LicenseRecord> for ChainBody {
-    fn from(record: LicenseRecord) -> Self {
+impl From<InstalledLicense> for ChainBody {
+    fn from(found: InstalledLicense) -> Self {
+        let (record, license) = (found.record, found.license);
         Self {
+            starts_at: license.not_before().or(license.issued_at()),
+            expires_at: license.expires_at(),
             id: record.id.to_string(),
             supersedes: record.supersedes.iter().map(ToString::to_string).collect(),
             is_superseded: record.is_superseded,

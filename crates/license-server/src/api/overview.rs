@@ -73,20 +73,20 @@ impl From<&EndingLicense> for EndingBody {
     }
 }
 
-/// The licenses that end within 60 days, without those that another license replaces.
+/// The licenses that end within 60 days, and those in their days of grace, at most 50 of each.
 #[derive(Serialize, ToSchema)]
 #[schema(as = EndingLicenses)]
 pub(super) struct EndingLicensesBody {
     licenses: Vec<EndingBody>,
-    /// Whether all licenses were searched. The server searches the first 2000.
-    is_complete: bool,
+    /// Whether more licenses end soon.
+    has_more: bool,
 }
 
 impl From<&EndingLicenses> for EndingLicensesBody {
     fn from(found: &EndingLicenses) -> Self {
         Self {
             licenses: found.licenses.iter().map(Into::into).collect(),
-            is_complete: found.is_complete,
+            has_more: found.has_more,
         }
     }
 }
@@ -191,7 +191,7 @@ pub(super) async fn get(
     let overview = &services.overview;
     let ending_licenses = if principal.allows(Permission::ReadLicenses) {
         let found = overview.ending_licenses().await?;
-        Some(EndingLicensesBody::from(&*found))
+        Some(EndingLicensesBody::from(&found))
     } else {
         None
     };

@@ -11,11 +11,11 @@ use super::permissions::RoutePermissions;
 use super::query::QueryParameters;
 use super::routes::{Routes, routes};
 use super::{
-    App, account, activations, audit, body, check_ins, credentials, dashboard, events,
-    explanations, groups, health, host, idempotency, identity_providers, invitations, ledger,
-    licenses, members, named_users, observe, oidc, openapi, organization, overview, paths, person,
-    pools, query, queue, registrations, revocations, seat_history, seats, sessions, setup,
-    telemetry, tokens, trust, usage, usage_reports, validate, vendor, webhooks,
+    App, account, activations, anomalies, audit, billing, body, check_ins, credentials, dashboard,
+    events, explanations, groups, health, host, idempotency, identity_providers, invitations,
+    ledger, licenses, members, metering, named_users, observe, oidc, openapi, organization,
+    overview, paths, person, pools, query, queue, registrations, revocations, seat_history, seats,
+    sessions, setup, telemetry, tokens, trust, usage, usage_reports, validate, vendor, webhooks,
 };
 
 /// Returns the router of the main listener.
@@ -38,6 +38,7 @@ pub(super) fn documented() -> Routes {
     Routes::new()
         .merge(client_routes())
         .merge(telemetry_routes())
+        .merge(provider_routes())
         .merge(browser_routes())
         .merge(reporting_routes())
         .merge(seat_routes())
@@ -54,6 +55,8 @@ fn api(app: &App) -> Routes {
     let small = |router: Routes| router.route_layer(from_fn_with_state(app.clone(), body::receive));
     let large =
         |router: Routes| router.route_layer(from_fn_with_state(app.clone(), body::receive_large));
+    let events =
+        |router: Routes| router.route_layer(from_fn_with_state(app.clone(), body::receive_report));
     let reports = |router: Routes| {
         router
             .route_layer(from_fn_with_state(app.clone(), body::receive_report))
@@ -84,6 +87,7 @@ fn api(app: &App) -> Routes {
     let router = Routes::new()
         .merge(small(replay(client_routes())))
         .merge(small(telemetry_routes()))
+        .merge(events(provider_routes()))
         .merge(small(browser_routes()))
         .merge(reports(replay(reporting_routes())))
         .merge(small(seats(replay(seat_routes()))))
@@ -106,6 +110,7 @@ fn client_routes() -> Routes {
         .routes(routes!(activations::deactivate))
         .routes(routes!(revocations::newest))
         .routes(routes!(trust::list))
+        .routes(routes!(metering::own))
         .routes(routes!(setup::complete))
 }
 
@@ -115,6 +120,11 @@ fn telemetry_routes() -> Routes {
     Routes::new()
         .routes(routes!(telemetry::submit))
         .routes(routes!(telemetry::delete))
+}
+
+/// Routes for payment providers. The id of an event has the effect of an `Idempotency-Key`.
+fn provider_routes() -> Routes {
+    Routes::new().routes(routes!(billing::receive))
 }
 
 /// Routes that browsers and identity providers open. Their values count once, so an
@@ -181,6 +191,17 @@ fn administration_routes() -> Routes {
         .routes(routes!(usage_reports::list, usage_reports::delete))
         .routes(routes!(usage_reports::export))
         .routes(routes!(telemetry::list))
+        .routes(routes!(telemetry::summary))
+        .routes(routes!(metering::meters))
+        .routes(routes!(metering::customers))
+        .routes(routes!(metering::summary))
+        .routes(routes!(metering::adjust))
+        .routes(routes!(metering::set_anchor))
+        .routes(routes!(metering::export))
+        .routes(routes!(metering::sendings))
+        .routes(routes!(metering::decide))
+        .routes(routes!(anomalies::list))
+        .routes(routes!(anomalies::dismiss))
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::revoke))
         .routes(routes!(members::list))
@@ -208,6 +229,21 @@ fn administration_routes() -> Routes {
         .routes(routes!(webhooks::deliveries))
         .routes(routes!(webhooks::replay))
         .routes(routes!(webhooks::replay_failed))
+        .merge(billing_routes())
+}
+
+fn billing_routes() -> Routes {
+    Routes::new()
+        .routes(routes!(billing::plans))
+        .routes(routes!(billing::put_plan, billing::delete_plan))
+        .routes(routes!(billing::checkout))
+        .routes(routes!(billing::portal))
+        .routes(routes!(billing::subscriptions))
+        .routes(routes!(billing::subscription))
+        .routes(routes!(billing::customers))
+        .routes(routes!(billing::customer))
+        .routes(routes!(billing::events))
+        .routes(routes!(billing::reconcile))
 }
 
 /// Routes for people who have not signed in. They do not read `Idempotency-Key`: their bodies

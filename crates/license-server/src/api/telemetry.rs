@@ -20,7 +20,9 @@ use super::pages::{PageBody, PageQuery, StrictQuery};
 use super::paths::{StrictPath, not_found};
 use super::peer::Peer;
 use super::problem::Problem;
-use crate::domain::{Refusal, RefusalKind, ServerCode, TelemetryRow};
+use crate::domain::{
+    Refusal, RefusalKind, ServerCode, TelemetryDimension, TelemetryRow, TelemetryShare,
+};
 
 /// The start of the routes of this module.
 pub(super) const ROUTES: &str = "/api/v1/telemetry";
@@ -220,7 +222,8 @@ impl From<TelemetryRow> for SumBody {
     }
 }
 
-/// Lists the sums of telemetry by day, product, version, tier and platform.
+/// Lists the sums of telemetry by day, product, version, tier and platform. Sums of fewer
+/// installations than the setting `telemetry_group` are omitted.
 #[utoipa::path(
     get,
     path = "/api/v1/telemetry",
@@ -237,6 +240,81 @@ pub(super) async fn list(
     let telemetry = &caller.services().telemetry;
     let found = telemetry.list(query.from, query.through, &page).await?;
     Ok(Json(PageBody::new(found, SumBody::from)))
+}
+
+/// The days and the dimension of a summary.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct SummaryQuery {
+    /// `version`, `os`, `arch`, `tier` or `quota`. The default is `version`.
+    by: Option<String>,
+    /// The first day. The default is 30 days before the last day.
+    #[param(value_type = Option<String>, format = Date)]
+    from: Option<TelemetryDay>,
+    /// The last day. The default is today.
+    #[param(value_type = Option<String>, format = Date)]
+    through: Option<TelemetryDay>,
+    /// The `next` of the page before.
+    #[param(min_length = 1, max_length = 256)]
+    cursor: Option<String>,
+    /// The maximum number of items, from 1 to 500. The default is 50.
+    #[param(minimum = 1, maximum = 500)]
+    limit: Option<u32>,
+}
+
+/// The installations of a day with the same value.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TelemetryShare)]
+pub(super) struct ShareBody {
+    /// The UTC day.
+    day: String,
+    /// The value, or `(others)` for values of too few installations. Empty: none is stated.
+    value: String,
+    /// The number of installations.
+    installations: u64,
+    /// The used amount of a quota, or the number of events.
+    used: u64,
+    /// The number of refused requests for a quota.
+    refused: u64,
+}
+
+impl From<TelemetryShare> for ShareBody {
+    fn from(share: TelemetryShare) -> Self {
+        Self {
+            day: share.day,
+            value: share.value,
+            installations: share.installations,
+            used: share.used,
+            refused: share.refused,
+        }
+    }
+}
+
+/// Summarizes the telemetry of the product by day and version, system, tier or quota. Values of
+/// fewer installations than the setting `telemetry_group` are shown together, or omitted.
+#[utoipa::path(
+    get,
+    path = "/api/v1/telemetry/summary",
+    tag = "administration",
+    params(SummaryQuery),
+    security(("bearer" = ["usage:read"])),
+    responses((status = 200, description = "A page of values", body = PageBody<ShareBody>)),
+)]
+pub(super) async fn summary(
+    caller: Caller,
+    StrictQuery(query): StrictQuery<SummaryQuery>,
+) -> JsonReply<PageBody<ShareBody>> {
+    let page = PageQuery::new(query.cursor, query.limit).request()?;
+    let by = query.by.as_deref().unwrap_or("version");
+    let dimension = TelemetryDimension::parse(by).ok_or_else(|| {
+        Problem::malformed("the dimension is unknown")
+            .values("version, os, arch, tier or quota", "another text")
+    })?;
+    let telemetry = &caller.services().telemetry;
+    let days = (query.from, query.through);
+    let found = telemetry.summary(dimension, days, &page).await?;
+    Ok(Json(PageBody::new(found, ShareBody::from)))
 }
 
 /// The peer of a request, which is known only while the request runs. It limits guesses of secrets.

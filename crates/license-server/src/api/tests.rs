@@ -29,8 +29,9 @@ use crate::domain::{Actor, ApiToken, NewAuditEntry, Scopes, SecretDigest, Tenant
 use crate::login::LoginVerifier;
 use crate::metrics::Metrics;
 use crate::oidc::OidcService;
+use crate::services::tests::metering::meters;
 use crate::services::tests::{at, config, people};
-use crate::services::{PeopleTools, ServerRole, TenantServices};
+use crate::services::{BillingSetup, MeteringSettings, PeopleTools, ServerRole, TenantServices};
 use crate::store::ServerStore;
 use crate::store::sqlite::SqliteStore;
 
@@ -82,7 +83,17 @@ impl TestApi {
         clock: &Arc<ManualClock>,
         role: ServerRole,
     ) -> Self {
-        Self::start_as(store, clock, role, (people(None), None)).await
+        Self::start_as(store, clock, role, (people(None), None, None)).await
+    }
+
+    /// Starts a server of a vendor with a payment provider.
+    async fn start_selling(
+        store: Arc<dyn ServerStore>,
+        clock: &Arc<ManualClock>,
+        role: ServerRole,
+        billing: BillingSetup,
+    ) -> Self {
+        Self::start_as(store, clock, role, (people(None), None, Some(billing))).await
     }
 
     /// Starts a server with these settings of people.
@@ -92,7 +103,7 @@ impl TestApi {
         role: ServerRole,
         people: Arc<PeopleTools>,
     ) -> Self {
-        Self::start_as(store, clock, role, (people, None)).await
+        Self::start_as(store, clock, role, (people, None, None)).await
     }
 
     /// Starts a server on 2027-01-15 with a provider of logins.
@@ -102,18 +113,27 @@ impl TestApi {
         role: ServerRole,
         login: LoginVerifier,
     ) -> Self {
-        Self::start_as(store, clock, role, (people(None), Some(login))).await
+        Self::start_as(store, clock, role, (people(None), Some(login), None)).await
     }
 
     async fn start_as(
         store: Arc<dyn ServerStore>,
         clock: &Arc<ManualClock>,
         role: ServerRole,
-        (people, login): (Arc<PeopleTools>, Option<LoginVerifier>),
+        (people, login, billing): (
+            Arc<PeopleTools>,
+            Option<LoginVerifier>,
+            Option<BillingSetup>,
+        ),
     ) -> Self {
         let mut config = config(Arc::clone(&store), clock);
         config.role = role;
         config.people = people;
+        config.metering = Arc::new(MeteringSettings {
+            meters: meters(),
+            ..MeteringSettings::default()
+        });
+        config.billing = billing;
         let tenants = TenantServices::open(config).await.unwrap();
         let second = Duration::from_secs(1);
         let settings = AppSettings {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use axum::Json;
 use axum::extract::State;
+use axum::{Extension, Json};
 use license_core::chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use super::App;
 use super::body::{JsonReply, StrictJson};
 use super::login::ValidationLogin;
+use super::peer::Peer;
 use super::problem::Problem;
 use crate::services::{ValidateReply, ValidateRequest};
 
@@ -134,6 +135,7 @@ impl From<&ValidateReply> for ValidationBody {
 pub(super) async fn validate(
     State(app): State<App>,
     login: ValidationLogin,
+    peer: Option<Extension<Peer>>,
     StrictJson(body): StrictJson<ValidateBody>,
 ) -> JsonReply<ValidationBody> {
     app.limit_license(body.license_key())?;
@@ -149,5 +151,9 @@ pub(super) async fn validate(
     };
     metrics.validations.with_label_values(&[code]).inc();
     let reply = reply?;
+    if let Some(Extension(peer)) = peer {
+        let anomalies = &app.services().anomalies;
+        anomalies.observe(&reply.license, peer.address());
+    }
     Ok(Json((&*reply).into()))
 }

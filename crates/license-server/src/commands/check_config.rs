@@ -3,6 +3,7 @@
 use license_cli_support::{Cell, Column, Failure, Meaning, Origin, Table, Terminal, show_path};
 use serde_json::{Map, Value, json};
 
+use super::billing;
 use super::database::{not_opened, postgres, redis};
 use crate::certificate::CertificateFiles;
 use crate::config::{self, Config, SETTINGS, Settings, Tls, shown_origin};
@@ -10,6 +11,7 @@ use crate::data_dir::DataDir;
 use crate::login;
 use crate::mail;
 use crate::store::ServerStoreError;
+use crate::trust_file;
 
 pub(super) fn run(
     settings: &Settings,
@@ -67,8 +69,15 @@ fn check_files(config: &Config, terminal: &Terminal) -> Result<(), Failure> {
         };
         files.load()?.warn(&config.tls, terminal);
     }
+    if config.metering.file.is_some() {
+        let matrix = trust_file::read_product(config.product_file.as_ref())?;
+        trust_file::read_meters(config.metering.file.as_ref(), &matrix)?;
+    }
     if let Some(mail) = &config.mail {
         mail::check(mail)?;
+    }
+    if let Some(billing) = &config.billing {
+        billing::stripe(billing)?;
     }
     config.login.as_ref().map_or(Ok(()), login::check)
 }

@@ -18,6 +18,7 @@ use super::database::{
     DatabaseAccess, OpenedDatabase, create_tables, open_database, record_first_key, refuse_new_key,
 };
 use super::people;
+use super::{billing, metering};
 use crate::clock::{ServerClock, SystemServerClock};
 use crate::config::Config;
 use crate::data_dir::DataDir;
@@ -139,6 +140,7 @@ pub(super) async fn open(
     let roots = roots(config, directory, shared)?;
     let trust = roots.keys().await?;
     let matrix = trust_file::read_product(config.product_file.as_ref())?;
+    let metering = metering::settings(config, &matrix)?;
     let has_trust = !trust.is_empty();
     let role = role(config, &access, &matrix)?;
     let trust = match &role {
@@ -187,6 +189,12 @@ pub(super) async fn open(
         telemetry_days: config.telemetry_days,
         people: people::tools(config, directory, &access)?,
         webhooks: Arc::new(config.webhooks.clone()),
+        billing: match &access {
+            DatabaseAccess::Serve(_) => billing::setup(config)?,
+            // Other commands need no access to the files, which the command for billing checks.
+            DatabaseAccess::Beside => billing::setup(config).ok().flatten(),
+        },
+        metering: Arc::new(metering),
     });
     let tenants = tenants.await.map_err(|refusal| refused(&refusal))?;
     Ok(OpenedServer {

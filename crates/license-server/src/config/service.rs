@@ -1,7 +1,7 @@
 //! Services that the server uses, such as a database, with URLs that can contain a password.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use license_cli_support::{Exit, Failure, Origin, Source, show_path};
 use license_core::encoding::decode_text;
@@ -35,15 +35,7 @@ impl ServiceConfig {
             return Ok(None);
         };
         let shown = show_path(path);
-        let found = path.metadata();
-        let found = found.map_err(|error| Failure::io("read", path, &error))?;
-        if is_exposed(&found) {
-            let message = format!("{shown}: expected a file that only its owner can read");
-            return Err(Failure::new(Exit::Usage, "INSECURE_FILE", message)
-                .hint(format!("run `chmod 600 {shown}`")));
-        }
-        let text = Source::File(path.clone()).read_text(MAX_PASSWORD_BYTES, decode_text)?;
-        let text = Zeroizing::new(text);
+        let text = private_text(path)?;
         let line = text.lines().next().unwrap_or_default();
         if line.is_empty() {
             let message = format!("{shown}: expected a password in the first line, found none");
@@ -53,6 +45,24 @@ impl ServiceConfig {
         }
         Ok(Some(Zeroizing::new(line.to_owned())))
     }
+}
+
+/// Reads a small file that only its owner may read.
+///
+/// # Errors
+///
+/// Returns `IO` if the file cannot be read, and `INSECURE_FILE` if other users can read it.
+pub(crate) fn private_text(path: &Path) -> Result<Zeroizing<String>, Failure> {
+    let shown = show_path(path);
+    let found = path.metadata();
+    let found = found.map_err(|error| Failure::io("read", path, &error))?;
+    if is_exposed(&found) {
+        let message = format!("{shown}: expected a file that only its owner can read");
+        return Err(Failure::new(Exit::Usage, "INSECURE_FILE", message)
+            .hint(format!("run `chmod 600 {shown}`")));
+    }
+    let text = Source::File(path.to_owned()).read_text(MAX_PASSWORD_BYTES, decode_text)?;
+    Ok(Zeroizing::new(text))
 }
 
 /// A URL of a service. Its text never shows a password.

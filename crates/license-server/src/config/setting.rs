@@ -89,7 +89,7 @@ impl Setting {
 }
 
 /// All settings, in the order in which `license-server check-config` shows them.
-pub(crate) const SETTINGS: [Setting; 51] = [
+pub(crate) const SETTINGS: [Setting; 60] = [
     Setting::path("data_dir", "license-server in the user data directory"),
     Setting::optional("database", "SQLite in the data directory"),
     Setting::path("database_password_file", "none"),
@@ -139,9 +139,18 @@ pub(crate) const SETTINGS: [Setting; 51] = [
         "telemetry_days",
         "400 on a vendor's server, 0 on a site server",
     ),
+    Setting::path("meters_file", "none: nothing is metered"),
+    Setting::value("metering_grace_hours", "1"),
+    Setting::value("anomaly_machines", "10"),
+    Setting::value("anomaly_networks", "20"),
+    Setting::value("telemetry_group", "5"),
     Setting::optional("webhook_networks", "public addresses only"),
     Setting::value("webhook_http", "off"),
     Setting::path("webhook_ca_file", "the roots of Mozilla"),
+    Setting::path("stripe_key_file", "none: no billing"),
+    Setting::path("stripe_webhook_secret_file", "none"),
+    Setting::value("stripe_api_url", "https://api.stripe.com"),
+    Setting::value("billing_grace_days", "30"),
     Setting::value("log", "info"),
     Setting::value("log_format", "auto"),
 ];

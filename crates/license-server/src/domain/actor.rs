@@ -20,6 +20,8 @@ pub enum Actor {
     Setup,
     /// A client that proved possession of a license.
     License(LicenseId),
+    /// A payment provider, such as `stripe`, whose subscription has changed.
+    Provider(String),
     /// The server itself.
     Server,
     /// Another program that writes the vendor's ledger, such as `keygen`.
@@ -76,6 +78,7 @@ impl Actor {
         let named = issued_by.and_then(|text| text.split_once(':'));
         let actor = match named {
             Some(("token", id)) => Self::ApiToken(id.to_owned()),
+            Some(("provider", name)) => Self::Provider(name.to_owned()),
             Some(("account", id)) => match AccountId::parse(id) {
                 Some(account) => Self::Account(account),
                 None => return Self::Ledger,
@@ -100,6 +103,7 @@ impl fmt::Display for Actor {
             Self::Console => f.write_str("console"),
             Self::Setup => f.write_str("setup"),
             Self::License(id) => write!(f, "license:{}", id.as_str()),
+            Self::Provider(name) => write!(f, "provider:{name}"),
             Self::Server => f.write_str("server"),
             Self::Ledger => f.write_str("ledger"),
             Self::At { actor, .. } => actor.fmt(f),

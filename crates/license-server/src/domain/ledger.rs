@@ -1,6 +1,6 @@
 //! The vendor's ledger, as far as the database knows it.
 
-use super::{LicenseRecord, NewAuditEntry};
+use super::{LicenseRecord, NewAuditEntry, UsageFact};
 
 /// The last entry of the ledger whose content is in the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub struct LedgerCopy {
     pub licenses: Vec<(LicenseRecord, Option<NewAuditEntry>)>,
     /// The audit entries of other changes.
     pub audits: Vec<NewAuditEntry>,
+    /// The usage that the entries record. It is metered once, whoever reports it.
+    pub facts: Vec<UsageFact>,
     /// The last of the entries.
     pub position: LedgerPosition,
 }

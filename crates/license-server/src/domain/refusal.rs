@@ -83,6 +83,10 @@ server_codes! {
     WebhookAddress "WEBHOOK_ADDRESS" "The server sends nothing to the address of the webhook.",
     WebhookDisabled "WEBHOOK_DISABLED" "The webhook is disabled.",
     DeliveryWaiting "DELIVERY_WAITING" "The delivery is already waiting for its next attempt.",
+    AlreadyDecided "ALREADY_DECIDED" "The amount was sent, or a person has decided about it.",
+    BillingSignature "BILLING_SIGNATURE" "The event of the payment provider has no valid signature.",
+    BillingRefused "BILLING_REFUSED" "The payment provider refuses the request.",
+    BillingUnavailable "BILLING_UNAVAILABLE" "The payment provider does not answer.",
     ShownOnce "SHOWN_ONCE" "The answer contained a secret, which is shown only once.",
 }
 

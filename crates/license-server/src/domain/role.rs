@@ -35,16 +35,16 @@ macro_rules! permissions {
 
 permissions! {
     ReadLicenses "licenses:read"
-        "List licenses, their machines and their activations, and download license files.",
+        "List licenses, their machines, activations and anomalies, and download license files.",
     IssueLicenses "licenses:issue"
-        "Issue, renew and upgrade licenses, and install files that the vendor has signed.",
+        "Issue, renew and upgrade licenses, install files of the vendor, and dismiss anomalies.",
     RevokeLicenses "licenses:revoke" "Revoke, reinstate and remove licenses.",
     ReadLedger "ledger:read" "Verify, export and copy the ledger of a vendor's server.",
     ManageLedger "ledger:manage" "Import entries into the ledger of a vendor's server.",
     ReadSeats "seats:read" "List pools, their policies, the holders of seats, the queue and assigned users.",
     ManageSeats "seats:manage" "End seats, assign users, and change the policy of a pool.",
-    ReadUsage "usage:read" "List and export usage reports and telemetry.",
-    ManageUsage "usage:manage" "Delete usage reports.",
+    ReadUsage "usage:read" "List and export usage reports, amounts of meters and telemetry.",
+    ManageUsage "usage:manage" "Delete usage reports, and adjust amounts of meters.",
     ReadAudit "audit:read" "Read and verify the audit trail, and follow events.",
     ReadPeople "people:read" "List people, their roles and their groups.",
     ManagePeople "people:manage" "Invite and remove people, and change their roles and groups.",

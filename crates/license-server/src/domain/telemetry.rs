@@ -54,6 +54,62 @@ pub struct TelemetryRange {
     pub from: TelemetryDay,
     /// The last day.
     pub through: TelemetryDay,
+    /// The smallest number of installations of a row. Rows of fewer installations are not shown,
+    /// because they could be recognized.
+    pub least: u32,
+}
+
+/// What a summary of telemetry distinguishes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TelemetryDimension {
+    /// The version of the application.
+    Version,
+    /// The operating system.
+    Os,
+    /// The architecture.
+    Arch,
+    /// The tier in effect.
+    Tier,
+    /// The quota, such as the number of commands.
+    Quota,
+}
+
+impl TelemetryDimension {
+    /// All dimensions.
+    pub const ALL: [Self; 5] = [Self::Version, Self::Os, Self::Arch, Self::Tier, Self::Quota];
+
+    /// Returns the name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Version => "version",
+            Self::Os => "os",
+            Self::Arch => "arch",
+            Self::Tier => "tier",
+            Self::Quota => "quota",
+        }
+    }
+
+    /// Parses the name.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|dimension| dimension.as_str() == text)
+    }
+}
+
+/// The installations of a day with the same value of a dimension.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TelemetryShare {
+    /// The UTC day, as text.
+    pub day: String,
+    /// The value, or `(others)` for values of too few installations. Empty: none is stated.
+    pub value: String,
+    /// The number of installations.
+    pub installations: u64,
+    /// The used amount of a quota, or the number of events.
+    pub used: u64,
+    /// The number of refused requests for a quota.
+    pub refused: u64,
 }
 
 /// The sum of one count over all installations that are alike.

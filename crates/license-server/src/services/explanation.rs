@@ -8,7 +8,7 @@ use license_core::{Context, LicenseId, Unverified};
 use super::licenses::{InstalledLicense, LicenseService, LicenseState};
 use super::vendor;
 use super::verdict::Verdict;
-use crate::domain::{LicenseRecord, Refusal, RefusalKind, ServerCode};
+use crate::domain::{Refusal, RefusalKind, ServerCode};
 
 /// The largest number of licenses of a chain.
 const MAX_CHAIN: usize = 200;
@@ -25,7 +25,7 @@ pub struct LicenseExplanation {
     /// The result of each rule, in the order of evaluation.
     pub rules: Vec<ExplainedRule>,
     /// The licenses of the same pool, which replace each other, in the order of installation.
-    pub chain: Vec<LicenseRecord>,
+    pub chain: Vec<InstalledLicense>,
 }
 
 /// The result of a rule.
@@ -100,6 +100,9 @@ impl LicenseService {
         let (store, pool) = (&site.store, &license.record.pool);
         let mut chain = store.licenses_of_pool(&site.tenant, pool).await?;
         chain.truncate(MAX_CHAIN);
+        // A license whose key the vendor has retired cannot be shown as valid.
+        let chain = chain.into_iter();
+        let chain = chain.filter_map(|record| site.verified(record).ok());
         let claims = license.license.claims().entries().map_err(|error| {
             let detail = license_core::with_causes(&error).to_string();
             Refusal::new(RefusalKind::Internal, ServerCode::StorageFailed, detail)
@@ -108,7 +111,7 @@ impl LicenseService {
             state: self.state(&license.license),
             claims: claims?,
             rules: rules.collect(),
-            chain,
+            chain: chain.collect(),
             license,
         })
     }

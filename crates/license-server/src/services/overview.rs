@@ -6,27 +6,26 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chrono::{DateTime, TimeDelta, Utc};
 use license_core::LicenseId;
 
+use super::license_search::LicenseSearch;
+use super::licenses::{InstalledLicense, LicenseService};
 use super::pools::{PoolService, PoolStatus};
 use super::readiness::Readiness;
 use super::site::Site;
 use super::{TickReport, readiness};
 use crate::clock::ServerClock;
-use crate::domain::{HistoryHour, PageRequest, Refusal, Webhook};
+use crate::domain::{Page, PageRequest, Refusal, Webhook};
 
 /// The largest number of pools of an overview.
 const MAX_POOLS: usize = 50;
 
-/// How long before its end a license is shown.
-const ENDS_WITHIN: TimeDelta = TimeDelta::days(60);
-
-/// The largest number of licenses that are searched for those that end soon.
-const MAX_SEARCHED: usize = 2_000;
+/// How many days before its end a license is shown.
+const ENDS_WITHIN_DAYS: u32 = 60;
 
 /// The seats of an organization now.
 #[derive(Clone, Debug)]
 pub struct SeatOverview {
     /// The pools, by id.
-    pub pools: Arc<crate::domain::Page<PoolStatus>>,
+    pub pools: Arc<Page<PoolStatus>>,
     /// The number of seats of these pools, without unlimited ones.
     pub capacity: u64,
     /// The number of seats that are held in these pools.
@@ -59,8 +58,8 @@ pub struct EndingLicense {
 pub struct EndingLicenses {
     /// The licenses.
     pub licenses: Vec<EndingLicense>,
-    /// Whether all licenses were searched.
-    pub is_complete: bool,
+    /// Whether more licenses end soon.
+    pub has_more: bool,
 }
 
 /// The health of the server.
@@ -92,25 +91,27 @@ impl LastTick {
     }
 }
 
-/// The licenses that end soon, with the number of the content and the hour of the search.
-type Searched = (u64, HistoryHour, Arc<EndingLicenses>);
-
 /// Answers what an administrator needs to see first.
 #[derive(Clone)]
 pub struct OverviewService {
     site: Arc<Site>,
     pools: PoolService,
+    licenses: LicenseService,
     last_tick: Arc<LastTick>,
-    searched: Arc<Mutex<Option<Searched>>>,
 }
 
 impl OverviewService {
-    pub(super) fn new(site: Arc<Site>, pools: PoolService, last_tick: Arc<LastTick>) -> Self {
+    pub(super) fn new(
+        site: Arc<Site>,
+        pools: PoolService,
+        licenses: LicenseService,
+        last_tick: Arc<LastTick>,
+    ) -> Self {
         Self {
             site,
             pools,
+            licenses,
             last_tick,
-            searched: Arc::default(),
         }
     }
 
@@ -143,65 +144,47 @@ impl OverviewService {
         })
     }
 
-    /// Returns the licenses that end within 60 days, or that are in their days of grace, without
-    /// those that another license replaces. Only the first 2000 installed licenses are searched.
+    /// Returns the licenses that end within 60 days, and those that are in their days of grace, at
+    /// most 50 of each. Licenses that another one replaces are left out.
     ///
     /// # Errors
     ///
     /// Returns a refusal if the store cannot be read.
-    pub async fn ending_licenses(&self) -> Result<Arc<EndingLicenses>, Refusal> {
-        let version = self.site.content().version;
-        let hour = HistoryHour::of(self.site.wall());
-        if let Some((of, at, found)) = &*self.lock()
-            && (*of, *at) == (version, hour)
-        {
-            return Ok(Arc::clone(found));
-        }
-        let found = Arc::new(self.search().await?);
-        *self.lock() = Some((version, hour, Arc::clone(&found)));
-        Ok(found)
+    pub async fn ending_licenses(&self) -> Result<EndingLicenses, Refusal> {
+        let now = self.site.wall();
+        let expired = self.search("expired", None, true).await?;
+        let active = self.search("active", Some(ENDS_WITHIN_DAYS), false).await?;
+        let has_more = active.next.is_some();
+        let found = expired.items.into_iter().chain(active.items);
+        let ending = found.filter_map(|found| {
+            let (expires_at, ends_at) = found.license.expires_at().zip(found.license.ends_at())?;
+            (ends_at > now).then_some(EndingLicense {
+                id: found.record.id,
+                product: found.record.product,
+                customer: found.record.customer,
+                expires_at,
+                ends_at,
+            })
+        });
+        let mut licenses: Vec<_> = ending.collect();
+        licenses.sort_by(|one, other| (one.ends_at, &one.id).cmp(&(other.ends_at, &other.id)));
+        Ok(EndingLicenses { licenses, has_more })
     }
 
-    async fn search(&self) -> Result<EndingLicenses, Refusal> {
-        let now = self.site.wall();
-        let latest = license_core::time::saturating_add(now, ENDS_WITHIN);
-        let mut found = EndingLicenses::default();
-        let (mut searched, mut after) = (0_usize, None);
-        while searched < MAX_SEARCHED {
-            let page = PageRequest::new(after, Some(PageRequest::MAX_LIMIT));
-            let page = self.site.store.licenses(&self.site.tenant, &page).await?;
-            searched = searched.saturating_add(page.items.len());
-            for record in page.items.into_iter().filter(|one| !one.is_superseded) {
-                let Ok(installed) = self.site.verified(record) else {
-                    continue;
-                };
-                let license = &installed.license;
-                let (Some(expires_at), Some(ends_at)) = (license.expires_at(), license.ends_at())
-                else {
-                    continue;
-                };
-                if expires_at <= latest && ends_at > now {
-                    found.licenses.push(EndingLicense {
-                        id: installed.record.id.clone(),
-                        product: installed.record.product.clone(),
-                        customer: installed.record.customer.clone(),
-                        expires_at,
-                        ends_at,
-                    });
-                }
-            }
-            after = page.next;
-            if after.is_none() {
-                found.is_complete = true;
-                break;
-            }
-            // Each signature takes time, and other requests wait meanwhile.
-            tokio::task::yield_now().await;
-        }
-        found
-            .licenses
-            .sort_by(|one, other| (one.ends_at, &one.id).cmp(&(other.ends_at, &other.id)));
-        Ok(found)
+    async fn search(
+        &self,
+        status: &str,
+        expires_within: Option<u32>,
+        is_descending: bool,
+    ) -> Result<Page<InstalledLicense>, Refusal> {
+        let search = LicenseSearch {
+            status: Some(status.to_owned()),
+            expires_within,
+            sort: Some("expires".to_owned()),
+            is_descending,
+            ..LicenseSearch::default()
+        };
+        self.licenses.search(&search, &PageRequest::first()).await
     }
 
     /// Returns the webhooks whose deliveries fail, or that are disabled because they failed.
@@ -236,9 +219,5 @@ impl OverviewService {
             last_work_ago: last.map(|(_, at)| millis(now_ms.saturating_sub(at))),
             redis_is_on: self.site.store.redis_is_on(),
         }
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Searched>> {
-        self.searched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

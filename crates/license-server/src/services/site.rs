@@ -4,9 +4,10 @@ mod resolve;
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use license_core::{Code, Context, FeatureMatrix, License, LicenseId, TrustSet, with_causes};
 use serde_json::Value;
+use tokio::sync::OnceCell;
 
 use super::ServicesConfig;
 use super::assigned_users::AssignedUsers;
@@ -15,6 +16,7 @@ use super::content::Content;
 use super::ids::IdSequence;
 use super::licenses::InstalledLicense;
 use super::live::LivePools;
+use super::metering::MeteringSettings;
 use super::people::PeopleTools;
 use super::revocations;
 use super::roots::TrustRoots;
@@ -23,6 +25,7 @@ use super::sightings::Sightings;
 use super::signer::ServerSigner;
 use super::vendor::{ServerRole, VendorLedger};
 use super::verdict::Verdict;
+use crate::billing::BillingProvider;
 use crate::clock::{ServerClock, SteadyClock};
 use crate::domain::{
     Actor, NewAuditEntry, Refusal, RefusalKind, RevokedLicenseIds, ServerCode, TenantId,
@@ -43,6 +46,11 @@ pub(super) struct Site {
     pub(super) matrix: Arc<FeatureMatrix>,
     pub(super) issuer: String,
     pub(super) people: Arc<PeopleTools>,
+    pub(super) metering: Arc<MeteringSettings>,
+    /// The first day that is metered.
+    pub(super) metering_start: OnceCell<NaiveDate>,
+    /// The billing provider of a vendor's server.
+    pub(super) billing: Option<Arc<dyn BillingProvider>>,
     /// Whether the server is a vendor's, which takes its content from the ledger.
     pub(super) is_vendor: bool,
     /// The ledger and the key of the vendor. A command at the console of a vendor's server has
@@ -83,6 +91,9 @@ impl Site {
             matrix: config.matrix,
             issuer: config.issuer,
             people: config.people,
+            metering: config.metering,
+            metering_start: OnceCell::new(),
+            billing: config.billing.map(|billing| billing.provider),
             is_vendor,
             vendor,
             roots: config.roots,

@@ -10,8 +10,8 @@ use tracing::info;
 
 use super::site::Site;
 use crate::domain::{
-    Page, PageRequest, Refusal, RefusalKind, ServerCode, TelemetryDeletion, TelemetryOutcome,
-    TelemetryRange, TelemetryRecord, TelemetryRow,
+    Page, PageRequest, Refusal, RefusalKind, ServerCode, TelemetryDeletion, TelemetryDimension,
+    TelemetryOutcome, TelemetryRange, TelemetryRecord, TelemetryRow, TelemetryShare,
 };
 
 /// The maximum size of all stored telemetry in bytes. Anyone can send events, so that the disk
@@ -142,7 +142,7 @@ impl TelemetryService {
     }
 
     /// Returns sums by day, product, version, tier and platform, for the days from `from` through
-    /// `through`. The default is the last 30 days.
+    /// `through`. The default is the last 30 days. Sums of too few installations are omitted.
     ///
     /// # Errors
     ///
@@ -153,13 +153,39 @@ impl TelemetryService {
         through: Option<TelemetryDay>,
         page: &PageRequest,
     ) -> Result<Page<TelemetryRow>, Refusal> {
-        let through = through.unwrap_or_else(|| self.today());
-        let range = TelemetryRange {
-            from: from.unwrap_or_else(|| earlier(through, LISTED_DAYS)),
-            through,
-        };
+        let range = self.range(from, through);
         let (store, tenant) = (&self.site.store, &self.site.tenant);
         Ok(store.telemetry(tenant, range, page).await?)
+    }
+
+    /// Returns the installations of the product by day and value of a dimension. The default of the
+    /// days is as for [`list`](Self::list).
+    ///
+    /// # Errors
+    ///
+    /// Returns a refusal if the store cannot be read.
+    pub async fn summary(
+        &self,
+        dimension: TelemetryDimension,
+        (from, through): (Option<TelemetryDay>, Option<TelemetryDay>),
+        page: &PageRequest,
+    ) -> Result<Page<TelemetryShare>, Refusal> {
+        let range = self.range(from, through);
+        let product = self.site.matrix.product();
+        let (store, tenant) = (&self.site.store, &self.site.tenant);
+        Ok(store
+            .telemetry_summary(tenant, product, range, dimension, page)
+            .await?)
+    }
+
+    /// Returns the days of a list, and the smallest number of installations that it shows together.
+    fn range(&self, from: Option<TelemetryDay>, through: Option<TelemetryDay>) -> TelemetryRange {
+        let through = through.unwrap_or_else(|| self.today());
+        TelemetryRange {
+            from: from.unwrap_or_else(|| earlier(through, LISTED_DAYS)),
+            through,
+            least: self.site.metering.telemetry_group,
+        }
     }
 
     /// Deletes telemetry whose retention has ended, and measures the rest.

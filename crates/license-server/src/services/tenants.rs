@@ -12,7 +12,7 @@ use super::people::{self, AccountService, PeopleTools, Reauthentication};
 use super::roots::TrustRoots;
 use super::signer::ServerSigner;
 use super::vendor::ServerRole;
-use super::{Sealer, Services, ServicesConfig, identity_providers, tokens};
+use super::{MeteringSettings, Sealer, Services, ServicesConfig, identity_providers, tokens};
 use crate::clock::{ServerClock, SteadyClock};
 use crate::domain::{
     Actor, IdentityProvider, Principal, Refusal, RefusalKind, ServerCode, SignedIn, TenantDeletion,
@@ -55,6 +55,7 @@ pub struct TenantServices {
     people: Arc<PeopleTools>,
     accounts: Arc<AccountService>,
     webhooks: Arc<DestinationPolicy>,
+    metering: Arc<MeteringSettings>,
     ticks: AtomicU64,
 }
 
@@ -78,6 +79,7 @@ impl TenantServices {
             config.tenant.clone(),
         );
         let webhooks = Arc::clone(&config.webhooks);
+        let metering = Arc::clone(&config.metering);
         let own = Services::open(config).await?;
         Ok(Arc::new(Self {
             own,
@@ -92,6 +94,7 @@ impl TenantServices {
             people,
             accounts: Arc::new(accounts),
             webhooks,
+            metering,
             ticks: AtomicU64::new(0),
         }))
     }
@@ -149,6 +152,9 @@ impl TenantServices {
             telemetry_days: self.telemetry_days,
             people: Arc::clone(&self.people),
             webhooks: Arc::clone(&self.webhooks),
+            metering: Arc::clone(&self.metering),
+            // Only the organization of the server sells licenses.
+            billing: None,
         })
         .await
     }

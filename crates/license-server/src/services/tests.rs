@@ -1,8 +1,10 @@
 pub(crate) mod activations;
 pub(crate) mod administration;
+pub(crate) mod billing;
 pub(crate) mod floating;
 mod groups;
 pub(crate) mod installation;
+pub(crate) mod metering;
 mod named_users;
 mod readiness;
 mod seat_answers;
@@ -123,6 +125,8 @@ pub(crate) fn config(store: Arc<dyn ServerStore>, clock: &Arc<ManualClock>) -> S
         telemetry_days: 400,
         people: people(None),
         webhooks: Arc::default(),
+        metering: Arc::default(),
+        billing: None,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Usage reports.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use license_core::usage::UsageReport;
@@ -7,6 +8,8 @@ use license_core::{LicenseId, with_causes};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use super::anomalies;
+use super::metering;
 use super::site::Site;
 use crate::domain::{Actor, Page, PageRequest, Refusal, RefusalKind, UsageLimits, UsageRecord};
 
@@ -58,6 +61,7 @@ impl UsageService {
             Refusal::of_license(RefusalKind::BadRequest, error.code(), detail)
                 .hint("send the whole file that `license usage-report` wrote")
         })?;
+        self.meter(&license, &reports).await?;
         let count = reports.len();
         let entries: usize = reports.iter().map(|report| report.entries().count()).sum();
         let products = reports
@@ -79,6 +83,28 @@ impl UsageService {
         let is_new = store.store_usage(&self.site.tenant, record, LIMITS).await?;
         let (stored, known) = if is_new { (count, 0) } else { (0, count) };
         Ok(UsageReceipt { stored, known })
+    }
+
+    /// Meters the entries of a report that are about the licenses of the customer. It happens before
+    /// the report is stored, so that a report that is sent again after a crash is metered.
+    async fn meter(&self, license: &LicenseId, reports: &[UsageReport]) -> Result<(), Refusal> {
+        let (store, tenant) = (&self.site.store, &self.site.tenant);
+        if self.site.metering.meters.is_empty() {
+            return Ok(());
+        }
+        let Some(record) = store.license(tenant, license).await? else {
+            return Ok(());
+        };
+        let own = store.licenses_of_pool(tenant, &record.pool).await?;
+        let own: BTreeSet<_> = own.into_iter().map(|record| record.id).collect();
+        let start = self.site.metering_start().await?;
+        let days = metering::recorded_days(start, self.site.wall());
+        let facts = metering::of_report(reports, days, |id| own.contains(id));
+        let receipt = store.record_facts(tenant, facts).await?;
+        if receipt.conflicting > 0 {
+            anomalies::usage_conflict(&self.site, license, receipt.conflicting).await?;
+        }
+        Ok(())
     }
 
     /// Deletes the usage reports with the numbers up to `through`, which the vendor has. Returns

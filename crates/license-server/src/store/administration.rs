@@ -13,8 +13,8 @@ use crate::domain::{
 /// trail, events, and requests that may be repeated.
 #[async_trait]
 pub trait AdministrationStore: Send + Sync {
-    /// Replaces the secret of the one-time link, unless an API token exists. Returns whether the
-    /// secret was stored.
+    /// Replaces the secret of the one-time link, unless an API token or an owner exists. Returns
+    /// whether the secret was stored.
     async fn begin_setup(
         &self,
         tenant: &TenantId,

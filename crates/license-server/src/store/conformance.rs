@@ -2,7 +2,9 @@
 
 mod acquires;
 mod administration;
+mod anomalies;
 mod audit;
+mod billing;
 mod deletion;
 mod deliveries;
 mod groups;
@@ -10,6 +12,7 @@ mod identities;
 mod ledger;
 mod license_search;
 mod licenses;
+mod metering;
 mod named_users;
 mod people;
 mod replay;
@@ -52,5 +55,8 @@ pub(super) async fn check(store: &dyn ServerStore) {
     telemetry::check(store).await;
     webhooks::check(store).await;
     deliveries::check(store).await;
+    billing::check(store).await;
+    metering::check(store).await;
+    anomalies::check(store).await;
     deletion::check(store).await;
 }

@@ -9,7 +9,7 @@ use crate::domain::{Cursor, LicenseOrdering, LicenseSelection, Page, PageRequest
 
 /// The largest number of licenses with a word that are read and sorted. If more licenses have each
 /// searched word, the licenses are read in their order until a page is full.
-pub(super) const MAX_CANDIDATES: i64 = 2000;
+pub(super) const MAX_CANDIDATES: i64 = 20_000;
 
 /// The value by which a license is sorted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,9 +86,10 @@ impl SortPosition {
 }
 
 /// The licenses that a search reads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Candidates {
     /// All licenses, in their order.
+    #[default]
     All,
     /// Those with the first word of the search.
     Words,
@@ -101,7 +102,9 @@ pub(super) enum Candidates {
 pub(super) struct SearchWords {
     pub(super) words: Vec<String>,
     pub(super) names: Vec<String>,
-    pub(super) candidates: Option<Candidates>,
+    pub(super) candidates: Candidates,
+    /// The word that all candidates have. The other lists do not contain it.
+    pub(super) candidate_word: Option<String>,
 }
 
 impl SearchWords {
@@ -118,27 +121,23 @@ impl SearchWords {
             (None, Some(_)) => Candidates::Names,
             (Some(_), _) => Candidates::Words,
         };
+        let candidate = match candidates {
+            Candidates::All => None,
+            Candidates::Words => Some(words.remove(0)),
+            Candidates::Names => Some(names.remove(0)),
+        };
         let texts = |words: Vec<(i64, String)>| words.into_iter().map(|(_, word)| word).collect();
         Self {
             words: texts(words),
             names: texts(names),
-            candidates: Some(candidates),
+            candidates,
+            candidate_word: candidate.map(|(_, word)| word),
         }
-    }
-
-    /// Returns the licenses that the search reads.
-    pub(super) fn candidates(&self) -> Candidates {
-        self.candidates.unwrap_or(Candidates::All)
     }
 }
 
-/// Returns the text of a search from its template.
-pub(super) fn sql(
-    template: &str,
-    selection: &LicenseSelection,
-    index: &str,
-    candidates: &str,
-) -> String {
+/// Returns the text of a search from its template. `source` has the rows that are read.
+pub(super) fn sql(template: &str, selection: &LicenseSelection, source: &str) -> String {
     let key = match selection.order {
         LicenseOrdering::Installed => "number",
         LicenseOrdering::Customer => "name",
@@ -152,10 +151,9 @@ pub(super) fn sql(
     };
     template
         .replace("{key}", key)
-        .replace("{index}", index)
+        .replace("{source}", source)
         .replace("{after}", after)
         .replace("{direction}", direction)
-        .replace("{candidates}", candidates)
 }
 
 /// Returns the error of a column that has another type than expected.
@@ -219,14 +217,16 @@ mod tests {
                 .collect()
         };
         let words = SearchWords::new(counted(&[(9, "b"), (3, "a")]), counted(&[(5, "c")]));
+        assert_eq!(words.candidates, Candidates::Words);
+        assert_eq!(words.candidate_word.as_deref(), Some("a"));
         assert_eq!(
-            (words.candidates(), &*words.words[0]),
-            (Candidates::Words, "a")
+            (&*words.words, &*words.names),
+            (&["b".to_owned()][..], &["c".to_owned()][..])
         );
         let words = SearchWords::new(counted(&[(9, "b")]), counted(&[(5, "c")]));
-        assert_eq!(words.candidates(), Candidates::Names);
+        assert_eq!(words.candidates, Candidates::Names);
         let many = MAX_CANDIDATES + 1;
         let words = SearchWords::new(counted(&[(many, "b")]), Vec::new());
-        assert_eq!(words.candidates(), Candidates::All);
+        assert_eq!(words.candidates, Candidates::All);
     }
 }

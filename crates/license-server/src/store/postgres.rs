@@ -1,7 +1,9 @@
 //! The store in a PostgreSQL database, which several servers share.
 
 mod accounts;
+mod anomalies;
 mod audit;
+mod billing;
 mod changes;
 mod config;
 mod database;
@@ -18,6 +20,7 @@ mod licenses;
 mod links;
 mod machines;
 mod members;
+mod metering;
 mod moves;
 mod named_users;
 mod nodes;
@@ -29,6 +32,7 @@ mod requests;
 mod schema;
 mod seat_history;
 mod seat_rows;
+mod sendings;
 mod session;
 mod sessions;
 mod shared;

@@ -1,7 +1,7 @@
 //! Rows of tables on their way from one database to another.
 
 /// The tables with the rows of a tenant. A table follows those to which its rows refer.
-pub(super) const TABLES: [&str; 39] = [
+pub(super) const TABLES: [&str; 51] = [
     "tenants",
     "licenses",
     "superseded_licenses",
@@ -41,6 +41,18 @@ pub(super) const TABLES: [&str; 39] = [
     "seat_hours",
     "seat_denials",
     "seat_demand",
+    "billing_plans",
+    "billing_customers",
+    "billing_subscriptions",
+    "billing_events",
+    "billing_marks",
+    "usage_facts",
+    "usage_customers",
+    "usage_totals",
+    "usage_sendings",
+    "usage_notices",
+    "usage_cursors",
+    "anomalies",
 ];
 
 /// The tables of accounts, which belong to no tenant. They move before the rows of tenants, because

@@ -1,8 +1,10 @@
 //! The store in a SQLite database.
 
 mod accounts;
+mod anomalies;
 mod audit;
 mod backup;
+mod billing;
 mod connection;
 mod deletion;
 mod deliveries;
@@ -16,6 +18,7 @@ mod links;
 mod location;
 mod machines;
 mod members;
+mod metering;
 mod moves;
 mod named_users;
 mod operations;
@@ -26,6 +29,7 @@ mod requests;
 mod schema;
 mod seat_history;
 mod seat_rows;
+mod sendings;
 mod sessions;
 mod telemetry;
 mod tokens;

@@ -1,13 +1,14 @@
 //! Telemetry. No row has a license, a machine, a user or an address.
 
 use async_trait::async_trait;
+use license_core::ProductCode;
 use license_core::ids::Commitment;
 use license_core::telemetry::{TelemetryDay, TelemetryId};
 
 use super::ServerStoreError;
 use crate::domain::{
-    Page, PageRequest, TelemetryDeletion, TelemetryOutcome, TelemetryRange, TelemetryRecord,
-    TelemetryRow, TelemetrySize, TenantId,
+    Page, PageRequest, TelemetryDeletion, TelemetryDimension, TelemetryOutcome, TelemetryRange,
+    TelemetryRecord, TelemetryRow, TelemetryShare, TelemetrySize, TenantId,
 };
 
 /// The part of a [`ServerStore`](super::ServerStore) for telemetry.
@@ -39,6 +40,18 @@ pub trait TelemetryStore: Send + Sync {
         range: TelemetryRange,
         page: &PageRequest,
     ) -> Result<Page<TelemetryRow>, ServerStoreError>;
+
+    /// Returns the installations of a product by day and value of a dimension, in the order of their
+    /// columns. Values of fewer installations than the range requires are `(others)`, which is
+    /// omitted if it has fewer too. The cursor is the number of rows before the page.
+    async fn telemetry_summary(
+        &self,
+        tenant: &TenantId,
+        product: ProductCode,
+        range: TelemetryRange,
+        dimension: TelemetryDimension,
+        page: &PageRequest,
+    ) -> Result<Page<TelemetryShare>, ServerStoreError>;
 
     /// Deletes events of days before `before`, and installations that sent nothing since then.
     /// Returns how many events and installations were deleted, which may be only a part of them.

@@ -18,7 +18,12 @@ pub(super) struct Guide(String);
 
 impl Guide {
     pub(super) fn read() -> Self {
-        let path = programs::workspace().join("docs/server.md");
+        Self::of("docs/server.md")
+    }
+
+    /// Reads another guide.
+    pub(super) fn of(path: &str) -> Self {
+        let path = programs::workspace().join(path);
         Self(std::fs::read_to_string(path).unwrap())
     }
 
@@ -54,7 +59,8 @@ impl Guide {
         names.map(str::to_owned).collect()
     }
 
-    fn all_blocks(&self, section: &str) -> Vec<String> {
+    /// Returns all code blocks of a section.
+    pub(super) fn all_blocks(&self, section: &str) -> Vec<String> {
         let heading = format!("\n## {section}\n");
         let (_, rest) = self
             .0

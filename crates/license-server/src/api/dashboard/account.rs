@@ -111,10 +111,14 @@ async fn show(State(app): State<App>, context: PageContext) -> PageReply {
         page = page.with(code_actions(&view));
     }
     page = page.with(organizations(&view, signed_in, is_own));
-    page = page.with(vec![
+    let mut links = vec![
         Action::link("Sessions", "/account/sessions"),
         Action::link("Own seats and machines", "/account/use"),
-    ]);
+    ];
+    if administers_groups(&app, signed_in).await? {
+        links.push(Action::link("Groups that you administer", "/groups"));
+    }
+    page = page.with(links);
     if is_own {
         page = page.with(Heading::new("Your data")).with(vec![
             Action::download("Download my data", "/api/v1/account/export"),
@@ -122,6 +126,16 @@ async fn show(State(app): State<App>, context: PageContext) -> PageReply {
         ]);
     }
     Ok(html(&page))
+}
+
+/// Returns whether the person administers a group in the organization of the session.
+async fn administers_groups(app: &App, person: &SignedIn) -> Result<bool, Problem> {
+    let Some(principal) = person.principal() else {
+        return Ok(false);
+    };
+    let services = app.tenants().of(&principal.tenant).await?;
+    let groups = services.groups.administered_by(&person.account.id);
+    Ok(!groups.await?.is_empty())
 }
 
 fn facts(view: &AccountView) -> Facts {

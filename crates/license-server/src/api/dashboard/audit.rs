@@ -17,6 +17,7 @@ use serde_json::Value;
 
 use super::context::PageContext;
 use super::list::{given, next, with_query};
+use super::names::Names;
 use super::pages::Pages;
 use super::reply::{PageReply, html};
 use crate::api::pages::{PageQuery, StrictQuery};
@@ -102,8 +103,11 @@ async fn list(context: PageContext, StrictQuery(query): StrictQuery<TrailQuery>)
         .is_some()
         .then(|| with_query("/audit", &query.values()));
     table.next = next("/audit", &query.values(), found.next);
-    for entry in found.items {
-        table.row(row(&query, &entry));
+    let texts = found.items.iter();
+    let texts = texts.flat_map(|entry| [entry.actor.as_str(), entry.subject.as_str()]);
+    let names = Names::of(&context, texts).await?;
+    for entry in &found.items {
+        table.row(row(&query, entry, &names));
     }
     let page = context
         .page("Audit trail")
@@ -125,29 +129,37 @@ fn filter(query: &TrailQuery) -> Form {
         .field(date("until", "To", &query.until))
 }
 
-fn row(query: &TrailQuery, entry: &AuditEntry) -> Vec<Cell> {
+fn row(query: &TrailQuery, entry: &AuditEntry, names: &Names) -> Vec<Cell> {
     // A link narrows the current filter.
     let narrowed = |name: &str, value: &str| {
+        if value.is_empty() {
+            return Cell::Empty;
+        }
         let mut values = query.values();
         for one in &mut values {
             if one.0 == name {
                 one.1 = Some(value);
             }
         }
-        Cell::link(with_query("/audit", &values), value)
+        let target = with_query("/audit", &values);
+        match names.get(value) {
+            Some(label) => Cell::Lines(vec![Cell::link(target, label), Cell::code(value)]),
+            None => Cell::link(target, value),
+        }
     };
     vec![
-        Cell::text(entry.at.clone()),
+        time(entry),
         narrowed("actor", &entry.actor),
         narrowed("action", &entry.action),
-        if entry.subject.is_empty() {
-            Cell::Empty
-        } else {
-            narrowed("subject", &entry.subject)
-        },
+        narrowed("subject", &entry.subject),
         Cell::optional(entry.address.clone()),
         Cell::link(format!("/audit/{}", entry.seq), entry.seq.to_string()),
     ]
+}
+
+fn time(entry: &AuditEntry) -> Cell {
+    let time = license_core::time::parse_instant(&entry.at);
+    time.map_or_else(|_| Cell::text(entry.at.clone()), Cell::Time)
 }
 
 async fn show(context: PageContext, StrictPath(seq): StrictPath<u64>) -> PageReply {
@@ -156,12 +168,13 @@ async fn show(context: PageContext, StrictPath(seq): StrictPath<u64>) -> PageRep
     let mut found = context.services()?.audit.list(&page_of).await?.items;
     let entry = found.pop().filter(|entry| entry.seq == seq);
     let entry = entry.ok_or_else(|| not_found("entry"))?;
+    let names = Names::of(&context, [entry.actor.as_str(), entry.subject.as_str()]).await?;
     let facts = Facts::new()
-        .fact("Time", Cell::text(entry.at.clone()))
-        .fact("Who", Cell::code(entry.actor.clone()))
+        .fact("Time", time(&entry))
+        .fact("Who", names.cell(&entry.actor))
         .fact("Address", Cell::optional(entry.address.clone()))
         .fact("Action", Cell::code(entry.action.clone()))
-        .fact("Object", Cell::code(entry.subject.clone()))
+        .fact("Object", names.cell(&entry.subject))
         .fact("Hash", Cell::code(hex::encode(&entry.hash)));
     let before = entry.before.as_deref().map(readable);
     let before = before.map(|text| Code::new("Before the change", text));

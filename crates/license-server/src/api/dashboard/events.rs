@@ -5,6 +5,7 @@ use license_dashboard::{Cell, Column, EmptyState, Table};
 
 use super::context::PageContext;
 use super::list::next;
+use super::names::Names;
 use super::pages::Pages;
 use super::reply::{PageReply, html};
 use crate::api::pages::{PageQuery, StrictQuery};
@@ -25,11 +26,13 @@ async fn list(context: PageContext, StrictQuery(query): StrictQuery<PageQuery>) 
         .text("The server keeps events for 90 days. Webhooks send them to other systems.");
     table.first = (!is_first).then(|| "/events".to_owned());
     table.next = next("/events", &[], found.next);
+    let texts = found.items.iter().map(|event| event.subject.as_str());
+    let names = Names::of(&context, texts).await?;
     for event in found.items {
         table.row(vec![
             Cell::Time(event.at),
             Cell::code(event.kind),
-            Cell::code(event.subject),
+            names.cell(&event.subject),
             Cell::code(event.details.to_string()),
             Cell::code(event.seq.to_string()),
         ]);

@@ -44,8 +44,8 @@ const CSRF_TOKEN: &str = "csrf_token";
 /// The media type of forms.
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// The values of a form, without its token. Unknown and missing fields are refused. A field that
-/// occurs several times has its values in lines.
+/// The values of a form, without its token. Unknown and missing fields are refused. The values of a
+/// field whose name ends with `[]` are the lines of one text, because it can be sent several times.
 pub(super) struct PageForm<T>(pub(super) T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for PageForm<T> {
@@ -63,6 +63,24 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for PageForm<T> {
                 .hint("open the page again, and send its form")
         })
     }
+}
+
+/// Joins the values of fields that can be sent several times.
+fn joined(fields: Vec<(String, String)>) -> Vec<(String, String)> {
+    let mut joined: Vec<(String, String)> = Vec::new();
+    for (name, value) in fields {
+        let mut before = joined
+            .iter_mut()
+            .filter(|(other, _)| name.ends_with("[]") && *other == name);
+        match before.next() {
+            Some((_, text)) => {
+                text.push('\n');
+                text.push_str(&value);
+            }
+            None => joined.push((name, value)),
+        }
+    }
+    joined
 }
 
 /// Refuses a change without the token of the session.
@@ -103,22 +121,6 @@ fn is_from_own_page(headers: &HeaderMap) -> bool {
     };
     let origin = host_of(header::ORIGIN);
     origin.is_some() && origin == host_of(header::HOST)
-}
-
-/// Joins the values of a field that occurs several times, such as those of several choices, with
-/// line breaks.
-fn joined(fields: Vec<(String, String)>) -> Vec<(String, String)> {
-    let mut joined: Vec<(String, String)> = Vec::new();
-    for (name, value) in fields {
-        match joined.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, values)) => {
-                values.push('\n');
-                values.push_str(&value);
-            }
-            None => joined.push((name, value)),
-        }
-    }
-    joined
 }
 
 /// Returns the fields of a form in their order.

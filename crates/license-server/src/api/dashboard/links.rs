@@ -19,7 +19,7 @@ use super::reply::{PageReply, done, html};
 use crate::api::App;
 use crate::api::cookies;
 use crate::api::peer::Peer;
-use crate::api::person::{MaybePerson, Visitor, person};
+use crate::api::person::{Person, Visitor, person};
 use crate::api::problem::Problem;
 use crate::api::registrations::email;
 use crate::services::{NewJoiner, Password, Registration};
@@ -213,12 +213,17 @@ fn link_is_sent(title: &str) -> Response {
     html(&page(title).with(notice).with(actions))
 }
 
-async fn invitation(State(app): State<App>, request: Parts) -> PageReply {
+/// Returns the person who has signed in, if there is one. The form comes from a page of this server,
+/// so it needs no token of the session. A session that has ended does not matter.
+pub(super) async fn signed_in(app: &App, request: &Parts) -> Option<Person> {
     let peer = request.extensions.get::<Peer>().copied();
-    // A session that has ended does not matter here.
-    let found = person(&app, &Method::GET, &request.headers, peer).await;
-    let name = found.ok().flatten();
-    let name = name.map(|person| person.signed_in().account.name.clone());
+    let found = person(app, &Method::GET, &request.headers, peer).await;
+    found.ok().flatten()
+}
+
+async fn invitation(State(app): State<App>, request: Parts) -> PageReply {
+    let person = signed_in(&app, &request).await;
+    let name = person.map(|person| person.signed_in().account.name.clone());
     Ok(html(
         &invitation_page(name.as_deref()).with(invitation_form(name.is_some(), "")),
     ))
@@ -226,7 +231,7 @@ async fn invitation(State(app): State<App>, request: Parts) -> PageReply {
 
 async fn accept(
     State(app): State<App>,
-    MaybePerson(person): MaybePerson,
+    request: Parts,
     visitor: Visitor,
     PageForm(sent): PageForm<InvitationForm>,
 ) -> PageReply {
@@ -236,7 +241,8 @@ async fn accept(
         name,
         password: Password::new(password),
     });
-    let signed_in = person.as_ref().map(|person| person.signed_in());
+    let person = signed_in(&app, &request).await;
+    let signed_in = person.as_ref().map(Person::signed_in);
     let token = secret(&sent.token);
     let accepted = app
         .accounts()

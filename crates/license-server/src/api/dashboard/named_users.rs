@@ -10,6 +10,7 @@ use serde::Deserialize;
 use super::context::PageContext;
 use super::form::PageForm;
 use super::list::next;
+use super::names::Names;
 use super::pages::Pages;
 use super::reply::{PageReply, done, html};
 use crate::api::licenses::license;
@@ -75,7 +76,12 @@ async fn list(
         page = page.action(Action::dialog("Assign a user", target).primary());
     }
     let facts = facts(&list);
-    Ok(html(&page.with(facts).with(table(&license, list, may))))
+    let creators = list.page.items.iter();
+    let creators = creators.map(|view| view.user.assigned_by.as_str());
+    let names = Names::of(&context, creators).await?;
+    Ok(html(
+        &page.with(facts).with(table(&license, list, may, &names)),
+    ))
 }
 
 fn facts(list: &NamedUserList) -> Facts {
@@ -91,7 +97,7 @@ fn facts(list: &NamedUserList) -> Facts {
     Facts::new().fact("Places that are taken", places)
 }
 
-fn table(license: &LicenseId, list: NamedUserList, may: bool) -> Table {
+fn table(license: &LicenseId, list: NamedUserList, may: bool, names: &Names) -> Table {
     let mut columns = [
         "E-mail address",
         "State",
@@ -108,12 +114,12 @@ fn table(license: &LicenseId, list: NamedUserList, may: bool) -> Table {
     table.empty = EmptyState::new("No user is assigned");
     table.next = next(&path(license), &[], list.page.next);
     for view in list.page.items {
-        table.row(row(license, view, may));
+        table.row(row(license, view, may, names));
     }
     table
 }
 
-fn row(license: &LicenseId, view: NamedUserView, may: bool) -> Vec<Cell> {
+fn row(license: &LicenseId, view: NamedUserView, may: bool, names: &Names) -> Vec<Cell> {
     let user = view.user;
     let state = match (user.is_assigned(), view.is_permitted) {
         (false, _) => Cell::badge(Tone::Neutral, "Removed"),
@@ -128,7 +134,7 @@ fn row(license: &LicenseId, view: NamedUserView, may: bool) -> Vec<Cell> {
         Cell::text(user.email.to_string()),
         state,
         Cell::Time(user.assigned_at),
-        Cell::code(user.assigned_by),
+        names.cell(&user.assigned_by),
         view.place_free_at
             .map_or_else(|| Cell::text("The removal"), Cell::Time),
     ];

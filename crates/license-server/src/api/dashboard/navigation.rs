@@ -39,6 +39,7 @@ const GROUPS: &[(&str, &[Entry])] = &[
             entry("Seats", "/seats", Some(P::ReadSeats)),
             entry("Usage", "/usage", Some(P::ReadUsage)),
             entry("Seat planning", "/seat-planning", Some(P::ReadSeats)),
+            entry("Metering", "/metering", Some(P::ReadUsage)),
         ],
     ),
     (
@@ -49,6 +50,15 @@ const GROUPS: &[(&str, &[Entry])] = &[
             Entry {
                 servers: Servers::Vendor,
                 ..entry("Ledger", "/ledger", Some(P::ReadLedger))
+            },
+            entry("Anomalies", "/anomalies", Some(P::ReadLicenses)),
+            Entry {
+                servers: Servers::Vendor,
+                ..entry("Billing", "/billing", Some(P::ReadBilling))
+            },
+            Entry {
+                servers: Servers::Vendor,
+                ..entry("Billed usage", "/billing-amounts", Some(P::ReadBilling))
             },
         ],
     ),
@@ -136,6 +146,19 @@ mod tests {
                     entry.href
                 );
             }
+        }
+    }
+
+    #[test]
+    fn the_guide_names_each_page_with_its_permission() {
+        let guide = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/server.md");
+        let guide = std::fs::read_to_string(guide).unwrap();
+        for entry in GROUPS.iter().flat_map(|(_, entries)| *entries) {
+            let start = format!("| {} |", entry.label);
+            let needed = entry.needs.map(|needed| format!("`{needed}`"));
+            let end = format!("| {} |", needed.as_deref().unwrap_or("none"));
+            let is_row = |line: &str| line.starts_with(&start) && line.ends_with(&end);
+            assert!(guide.lines().any(is_row), "{start} … {end}");
         }
     }
 }

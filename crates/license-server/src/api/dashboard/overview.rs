@@ -268,7 +268,7 @@ fn ending_licenses(ending: &EndingLicenses) -> Table {
         ]);
     }
     table.empty = EmptyState::new("No license ends soon");
-    if ending.licenses.len() > MAX_ENDING || !ending.is_complete {
+    if ending.licenses.len() > MAX_ENDING || ending.has_more {
         table.actions = vec![Action::link("Show all licenses", "/licenses")];
     }
     table

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use super::context::PageContext;
 use super::form::PageForm;
 use super::list::{covers, next, role_cell, role_field, role_label};
+use super::names::Names;
 use super::pages::Pages;
 use super::reply::{PageReply, done, html};
 use crate::api::App;
@@ -91,7 +92,7 @@ async fn list(context: PageContext, StrictQuery(query): StrictQuery<PageQuery>) 
     Ok(html(
         &page
             .with(table)
-            .with(open_invitations(&context, invitations)),
+            .with(open_invitations(&context, invitations).await?),
     ))
 }
 
@@ -114,7 +115,10 @@ fn codes(has_totp: bool) -> Cell {
     }
 }
 
-fn open_invitations(context: &PageContext, invitations: Vec<Invitation>) -> Table {
+async fn open_invitations(
+    context: &PageContext,
+    invitations: Vec<Invitation>,
+) -> Result<Table, Problem> {
     let mut columns = ["E-mail address", "Role", "Invited by", "Sent by", "Ends"]
         .map(Column::text)
         .to_vec();
@@ -124,6 +128,8 @@ fn open_invitations(context: &PageContext, invitations: Vec<Invitation>) -> Tabl
     }
     let mut table = Table::new("Open invitations", columns);
     table.empty = EmptyState::new("No invitation is open");
+    let creators = invitations.iter().map(|one| one.created_by.as_str());
+    let names = Names::of(context, creators).await?;
     for invitation in invitations {
         let sent = if invitation.is_mailed {
             "Mail"
@@ -133,7 +139,7 @@ fn open_invitations(context: &PageContext, invitations: Vec<Invitation>) -> Tabl
         let mut cells = vec![
             Cell::text(invitation.email.to_string()),
             role_cell(invitation.role),
-            Cell::code(invitation.created_by),
+            names.cell(&invitation.created_by),
             Cell::text(sent),
             Cell::Time(invitation.expires_at),
         ];
@@ -143,7 +149,7 @@ fn open_invitations(context: &PageContext, invitations: Vec<Invitation>) -> Tabl
         }
         table.row(cells);
     }
-    table
+    Ok(table)
 }
 
 async fn show_invite(context: PageContext) -> PageReply {

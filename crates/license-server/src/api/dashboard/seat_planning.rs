@@ -128,9 +128,9 @@ fn around(plan: &SeatPlan) -> BTreeSet<u32> {
 
 fn table(plan: &SeatPlan) -> Table {
     let columns = vec![
-        Column::number("Seats"),
+        Column::text("Seats"),
         Column::number("Requests without a free seat, at most"),
-        Column::number("Share"),
+        Column::text("Share"),
         Column::text("Remark"),
     ];
     let mut table = Table::new("With another number of seats", columns);
@@ -149,7 +149,7 @@ fn table(plan: &SeatPlan) -> Table {
             remarks.push(Cell::badge(Tone::Good, "Serves each request"));
         }
         table.row(vec![
-            Cell::Number(seats.into()),
+            Cell::text(seats.to_string()),
             Cell::Number(i64::try_from(without).unwrap_or(i64::MAX)),
             Cell::text(format!("{}.{} %", tenths / 10, tenths % 10)),
             Cell::Lines(remarks),

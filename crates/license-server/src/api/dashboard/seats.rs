@@ -1,42 +1,45 @@
 //! Pools: who holds seats, who waits, and the end of a lease.
 
+mod end;
+mod lists;
+
 use axum::routing::get;
-use license_core::chrono::{DateTime, TimeDelta, Utc};
-use license_core::session::SessionId;
-use license_core::time::{humanize, saturating_sub};
 use license_dashboard::{
-    Action, Cell, Column, EmptyState, Facts, Field, Form, Kind, Page as Html, Section, Table, Tabs,
-    Tile, Tiles, Tone,
+    Cell, Column, EmptyState, Facts, Page as Html, Section, Table, Tabs, Tile, Tiles, Tone,
 };
-use license_seats::Seq;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
+use self::lists::PoolLists;
 use super::context::PageContext;
-use super::form::PageForm;
+use super::list::{next, with_query};
 use super::pages::Pages;
-use super::reply::{PageReply, done, html};
+use super::reply::{PageReply, html};
 use crate::api::pages::{PageQuery, StrictQuery};
-use crate::api::paths::{StrictPath, not_found};
-use crate::api::pools::{end_mode, pool, reason};
+use crate::api::paths::StrictPath;
+use crate::api::pools::pool;
 use crate::api::problem::Problem;
-use crate::api::seats::session;
-use crate::domain::{Page, PageRequest, Permission, PoolId};
-use crate::services::{EndReply, LeaseView, PoolStatus, TicketView};
+use crate::domain::{PageRequest, Permission, PoolId};
+use crate::services::PoolStatus;
 
 /// The path of the list of pools.
 const SEATS: &str = "/seats";
 
+/// The characters of a segment of a path that are escaped: all but the unreserved ones of RFC 3986.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~');
+
 /// Adds the pages of this module.
 pub(super) fn pages(pages: Pages) -> Pages {
     let end = "/seats/{pool}/leases/{session}/end";
+    let methods = get(end::confirm).post(end::submit);
     pages
         .page(SEATS, Permission::ReadSeats, get(list))
         .page("/seats/{pool}", Permission::ReadSeats, get(show))
-        .page(
-            end,
-            Permission::ManageSeats,
-            get(confirm_end).post(submit_end),
-        )
+        .page(end, Permission::ManageSeats, methods)
 }
 
 /// The position in the list of pools.
@@ -78,10 +81,7 @@ async fn list(context: PageContext, StrictQuery(query): StrictQuery<ListQuery>) 
          number of seats.",
     );
     table.first = (!is_first).then(|| SEATS.to_owned());
-    table.next = found
-        .next
-        .as_ref()
-        .map(|next| with_query(SEATS, &[("cursor", next.as_str())]));
+    table.next = next(SEATS, &[], found.next.clone());
     table.live = Some("pools".to_owned());
     let mut frame = context.frame("Seats");
     frame.events = Some("/api/v1/pools".to_owned());
@@ -117,7 +117,7 @@ async fn show(
     };
     let mut frame = context.frame(pool_label(&status));
     frame.parent = Some(("Seats".to_owned(), SEATS.to_owned()));
-    frame.events = Some(format!("/api/v1/pools/{pool}"));
+    frame.events = Some(format!("/api/v1/pools/{}", segment(pool.as_str())));
     let page = Html::new(frame)
         .with(tabs(&pool, PoolTab::Seats))
         .with(Section::new("numbers").with(tiles(&status)))
@@ -137,7 +137,7 @@ pub(super) enum PoolTab {
 /// Returns the links to the pages of a pool.
 pub(super) fn tabs(pool: &PoolId, current: PoolTab) -> Tabs {
     let base = path_of(pool);
-    let of_pool = [("pool", pool.as_str())];
+    let of_pool = [("pool", Some(pool.as_str()))];
     Tabs::new("Pool")
         .tab("Seats", base.clone(), current == PoolTab::Seats)
         .tab(
@@ -160,13 +160,7 @@ pub(super) fn path_of(pool: &PoolId) -> String {
 
 /// Returns a text as a segment of a path.
 pub(super) fn segment(text: &str) -> String {
-    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
-}
-
-/// Returns a path with a query.
-pub(super) fn with_query(path: &str, query: &[(&str, &str)]) -> String {
-    let query = serde_urlencoded::to_string(query).unwrap_or_default();
-    format!("{path}?{query}")
+    utf8_percent_encode(text, SEGMENT).to_string()
 }
 
 /// Returns the name of a pool for people: the product and the end of the id of its license.
@@ -250,229 +244,4 @@ fn facts(status: &PoolStatus, may_read_licenses: bool) -> Facts {
             status.ends_at.map_or(Cell::text("never"), Cell::Time),
         )
         .fact("Pool", Cell::code(status.pool.as_str()))
-}
-
-/// The lists of a pool.
-struct PoolLists<'a> {
-    base: String,
-    query: &'a ShowQuery,
-    now: DateTime<Utc>,
-    may_end: bool,
-}
-
-impl PoolLists<'_> {
-    fn leases(&self, leases: Page<LeaseView>) -> Table {
-        let mut columns = vec![
-            Column::text("User"),
-            Column::text("Machine"),
-            Column::text("Groups"),
-            Column::text("Held since"),
-            Column::number("Processes"),
-            Column::text("State"),
-        ];
-        if self.may_end {
-            columns.push(Column::text("Actions"));
-        }
-        let mut table = Table::new("Who holds a seat", columns);
-        for lease in leases.items {
-            table.row(self.lease(lease));
-        }
-        table.empty = EmptyState::new("Nobody holds a seat");
-        let queue = self.query.queue.as_deref();
-        table.first = self.query.leases.as_ref().map(|_| self.path(None, queue));
-        let next = leases.next;
-        table.next = next.map(|next| self.path(Some(next.as_str()), queue));
-        table.live = Some("leases".to_owned());
-        table
-    }
-
-    fn lease(&self, lease: LeaseView) -> Vec<Cell> {
-        let since = saturating_sub(self.now, lease.granted_ago);
-        let state = lease_state(&lease);
-        let end = format!(
-            "{}/leases/{}/end?seq={}",
-            self.base, lease.session, lease.seq
-        );
-        let mut cells = vec![
-            Cell::text(lease.user),
-            lease.machine.map_or(Cell::Empty, Cell::code),
-            Cell::Lines(lease.groups.into_iter().map(Cell::text).collect()),
-            Cell::Time(since),
-            Cell::Number(i64::try_from(lease.instances).unwrap_or(i64::MAX)),
-            state,
-        ];
-        if self.may_end {
-            let end = Action::dialog("End", end).danger();
-            cells.push(Cell::Actions(vec![end]));
-        }
-        cells
-    }
-
-    fn queue(&self, queue: Page<TicketView>) -> Table {
-        let columns = vec![
-            Column::number("Place"),
-            Column::text("User"),
-            Column::text("Waiting since"),
-            Column::text("State"),
-        ];
-        let mut table = Table::new("Who waits", columns);
-        for ticket in queue.items {
-            let state = match ticket.offered_for {
-                Some(left) => {
-                    let left = humanize(left.max(TimeDelta::zero()));
-                    Cell::badge(Tone::Good, format!("A seat is offered for {left}"))
-                }
-                None if ticket.is_front => Cell::badge(Tone::Neutral, "Lost its seat, waits first"),
-                None => Cell::text("waits"),
-            };
-            table.row(vec![
-                Cell::Number(i64::try_from(ticket.position).unwrap_or(i64::MAX)),
-                Cell::text(ticket.user),
-                Cell::Time(saturating_sub(self.now, ticket.waited)),
-                state,
-            ]);
-        }
-        table.empty = EmptyState::new("Nobody waits");
-        let leases = self.query.leases.as_deref();
-        table.first = self.query.queue.as_ref().map(|_| self.path(leases, None));
-        let next = queue.next;
-        table.next = next.map(|next| self.path(leases, Some(next.as_str())));
-        table.live = Some("queue".to_owned());
-        table
-    }
-
-    /// Returns the path of the page with these positions in the lists.
-    fn path(&self, leases: Option<&str>, queue: Option<&str>) -> String {
-        let leases = leases.map(|cursor| ("leases", cursor));
-        let queue = queue.map(|cursor| ("queue", cursor));
-        let query: Vec<_> = leases.into_iter().chain(queue).collect();
-        match query.as_slice() {
-            [] => self.base.clone(),
-            query => with_query(&self.base, query),
-        }
-    }
-}
-
-fn lease_state(lease: &LeaseView) -> Cell {
-    let mut states = Vec::new();
-    if let Some(reason) = &lease.soft_end {
-        states.push(Cell::badge(Tone::Warning, format!("Ends: {reason}")));
-    }
-    if lease.is_late {
-        states.push(Cell::badge(Tone::Warning, "Late"));
-    }
-    if lease.mode == license_core::claims::LeaseMode::Borrowed {
-        states.push(Cell::badge(Tone::Neutral, "Borrowed"));
-    }
-    if lease.is_overage {
-        states.push(Cell::badge(Tone::Danger, "Above the license"));
-    }
-    if states.is_empty() {
-        states.push(Cell::badge(Tone::Good, "In use"));
-    }
-    Cell::Lines(states)
-}
-
-/// The lease that an administrator saw.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct EndQuery {
-    seq: Option<String>,
-}
-
-/// The form that ends a lease.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct EndForm {
-    mode: String,
-    reason: String,
-    seq: String,
-}
-
-async fn confirm_end(
-    context: PageContext,
-    StrictPath((path, of_session)): StrictPath<(String, String)>,
-    StrictQuery(query): StrictQuery<EndQuery>,
-) -> PageReply {
-    let (pool, session) = (pool(&path)?, session(&of_session)?);
-    context.services()?.pools.get(&pool).await?;
-    let seq = query.seq.unwrap_or_default();
-    let page = end_page(&context, &pool);
-    Ok(html(&page.with(end_form(&pool, session, &seq))))
-}
-
-async fn submit_end(
-    context: PageContext,
-    StrictPath((path, of_session)): StrictPath<(String, String)>,
-    PageForm(sent): PageForm<EndForm>,
-) -> PageReply {
-    let (pool, session) = (pool(&path)?, session(&of_session)?);
-    match end(&context, &pool, session, &sent).await {
-        Ok(reply) => Ok(done(&path_of(&pool), &ended(&reply))),
-        Err(problem) => {
-            let form = end_form(&pool, session, &sent.seq);
-            Ok(context.refused(end_page(&context, &pool), form, &problem))
-        }
-    }
-}
-
-async fn end(
-    context: &PageContext,
-    pool: &PoolId,
-    session: SessionId,
-    sent: &EndForm,
-) -> Result<EndReply, Problem> {
-    let (mode, reason) = (end_mode(&sent.mode)?, reason(&sent.reason)?);
-    let seq = match sent.seq.as_str() {
-        "" => None,
-        seq => Some(Seq(seq.parse().map_err(|_| not_found("lease"))?)),
-    };
-    let (services, actor) = (context.services()?, context.actor()?);
-    let ended = services.pools.end(actor, pool, session, seq, mode, &reason);
-    Ok(ended.await?)
-}
-
-/// Returns the message about a lease that was ended.
-fn ended(reply: &EndReply) -> String {
-    let free = match reply.free_in.num_seconds() {
-        ..=0 => "The seat is free.".to_owned(),
-        _ => format!("The seat is free in {}.", humanize(reply.free_in)),
-    };
-    match reply.overlap.filter(|overlap| *overlap > TimeDelta::zero()) {
-        None => free,
-        Some(overlap) => {
-            let overlap = humanize(overlap);
-            format!("{free} The session before may still use it for up to {overlap}.")
-        }
-    }
-}
-
-fn end_page(context: &PageContext, pool: &PoolId) -> Html {
-    context.page_below(("Pool", &path_of(pool)), "End the use of a seat")
-}
-
-fn end_form(pool: &PoolId, session: SessionId, seq: &str) -> Form {
-    let base = path_of(pool);
-    let modes = [
-        (
-            "soft",
-            "After its lifetime: the session can finish its work",
-        ),
-        (
-            "hard",
-            "At once: the seat is free, and the session stops when it notices",
-        ),
-    ];
-    let modes = modes.map(|(value, label)| (value.to_owned(), label.to_owned()));
-    let mode = Field::new(Kind::Choice(modes.to_vec()), "mode", "When it ends").required();
-    let reason = Field::text("reason", "Reason")
-        .help("The person at the machine and the audit trail see it.")
-        .max_length(200)
-        .required();
-    Form::new(format!("{base}/leases/{session}/end"), "End the use")
-        .danger()
-        .hidden("seq", seq)
-        .field(mode)
-        .field(reason)
-        .cancel(base)
 }

@@ -1,13 +1,14 @@
 //! Sign in with a password, and sign out.
 
 use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::http::request::Parts;
 use axum::routing::{get, post};
-use license_dashboard::{Action, Field, Form, Frame, Kind, Page};
+use license_dashboard::{Action, Field, Form, Frame, Kind, Notice, Page};
 use serde::Deserialize;
 
 use super::context::{PageContext, refused};
 use super::form::PageForm;
+use super::links::signed_in;
 use super::list::with_query;
 use super::pages::Pages;
 use super::reply::{PageReply, clear_toast, html, see_other, toast};
@@ -32,6 +33,8 @@ pub(super) fn pages(pages: Pages) -> Pages {
 struct SignInQuery {
     /// The page that the person wanted to open.
     return_to: Option<String>,
+    /// Whether the person has just signed in.
+    signed_in: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -45,17 +48,28 @@ struct SignInForm {
 
 async fn show(
     State(app): State<App>,
-    headers: HeaderMap,
+    request: Parts,
     StrictQuery(query): StrictQuery<SignInQuery>,
 ) -> PageReply {
     let return_to = query.return_to.unwrap_or_default();
-    let toast = toast(&headers);
+    let has_signed_in = query.signed_in == Some(true);
+    if has_signed_in && signed_in(&app, &request).await.is_some() {
+        return Ok(see_other(target(&return_to)));
+    }
+    let toast = toast(&request.headers);
     let has_toast = toast.is_some();
     let frame = Frame {
         toast,
         ..Frame::new("Sign in")
     };
-    let page = Page::new(frame).with(form("", &return_to, false));
+    // Some browsers drop a secure cookie of a server without TLS.
+    let notice = has_signed_in.then(|| {
+        Notice::warning("Your browser did not keep the cookie").hint(Some(
+            "Start the server with --tls on, or use another browser.",
+        ))
+    });
+    let page = Page::new(frame).with_some(notice);
+    let page = page.with(form("", &return_to, false));
     let providers = providers(&app, &return_to).await?;
     let page = page.with_some((!providers.is_empty()).then_some(providers));
     let links = links(&app);
@@ -70,7 +84,7 @@ async fn show(
 /// Returns links to the identity providers of the organization of the server. Those of other
 /// organizations have links of their own, because a page must not list the organizations.
 async fn providers(app: &App, return_to: &str) -> Result<Vec<Action>, Problem> {
-    let target = is_own_path(return_to).then_some(return_to);
+    let target = Some(target(return_to));
     let providers = app.services().identity_providers.list().await?.into_iter();
     let enabled = providers.filter(|provider| provider.settings.is_enabled);
     let links = enabled.map(|provider| {
@@ -79,6 +93,16 @@ async fn providers(app: &App, return_to: &str) -> Result<Vec<Action>, Problem> {
         Action::link(label, with_query(&path, &[("return_to", target)]))
     });
     Ok(links.collect())
+}
+
+/// Returns the page to which a sign-in leads. A path of another server would lead the person to a
+/// page that imitates this one.
+fn target(return_to: &str) -> &str {
+    if is_own_path(return_to) {
+        return_to
+    } else {
+        "/"
+    }
 }
 
 /// Returns links for people who cannot sign in.
@@ -105,9 +129,12 @@ async fn submit(
     let body = SignInBody::new(sent.email.clone(), sent.password, code.clone());
     match sign_in_person(&app, &visitor, body).await {
         Ok(new) => {
-            // A path of another server would lead the person to a page that imitates this one.
-            let is_own = is_own_path(&sent.return_to);
-            let mut response = see_other(if is_own { &sent.return_to } else { "/" });
+            // The next page tells whether the browser has kept the cookie.
+            let values = [
+                ("return_to", Some(target(&sent.return_to))),
+                ("signed_in", Some("true")),
+            ];
+            let mut response = see_other(&with_query("/sign-in", &values));
             cookies::set_new(&mut response, &new);
             Ok(response)
         }
@@ -137,7 +164,25 @@ async fn sign_out(State(app): State<App>, context: PageContext) -> PageReply {
     let signed_in = context.person().signed_in();
     let ended = app.accounts().end_session(signed_in, &signed_in.session.id);
     ended.await?;
-    let mut response = see_other("/sign-in");
+    let logout_url = match &signed_in.session.provider {
+        None => None,
+        Some(provider) => app.oidc().logout_url(provider).await,
+    };
+    let mut response = match logout_url {
+        None => see_other("/sign-in"),
+        // Browsers follow no redirect of a form to another server, as the policy of pages says.
+        Some(url) => html(&signed_out(&url)),
+    };
     cookies::clear_session(&mut response);
     Ok(response)
+}
+
+/// Returns the page for a person who is still signed in at an identity provider.
+fn signed_out(url: &str) -> Page {
+    Page::new(Frame::new("You have signed out"))
+        .with("You are still signed in at the identity provider.")
+        .with(vec![
+            Action::link("Sign out there too", url),
+            Action::link("Sign in again", "/sign-in"),
+        ])
 }

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use super::context::PageContext;
 use super::form::PageForm;
 use super::list::{given, role_field, with_query, words};
+use super::names::Names;
 use super::pages::Pages;
 use super::reply::{PageReply, done, html};
 use crate::api::paths::{StrictPath, not_found};
@@ -40,6 +41,7 @@ struct TokenForm {
     name: String,
     role: String,
     /// The chosen permissions, in lines.
+    #[serde(rename = "permissions[]")]
     permissions: Option<String>,
     days: String,
 }
@@ -66,8 +68,10 @@ async fn list(context: PageContext) -> PageReply {
         .text("Programs use the interface of the server with a token.");
     let mut tokens = services.tokens.list().await?;
     tokens.reverse();
+    let creators = tokens.iter().map(|token| token.created_by.as_str());
+    let names = Names::of(&context, creators).await?;
     for token in tokens {
-        table.row(row(&context, token, now));
+        table.row(row(&context, token, now, &names));
     }
     let mut page = context.page("API tokens");
     if context.may(P::ManageTokens) {
@@ -76,7 +80,7 @@ async fn list(context: PageContext) -> PageReply {
     Ok(html(&page.with(table)))
 }
 
-fn row(context: &PageContext, token: ApiToken, now: DateTime<Utc>) -> Vec<Cell> {
+fn row(context: &PageContext, token: ApiToken, now: DateTime<Utc>, names: &Names) -> Vec<Cell> {
     let is_valid = token.is_valid_at(now);
     let state = match token.revoked_at {
         Some(_) => Cell::badge(Tone::Danger, "Revoked"),
@@ -95,7 +99,7 @@ fn row(context: &PageContext, token: ApiToken, now: DateTime<Utc>) -> Vec<Cell> 
         Cell::text(token.name),
         state,
         Cell::text(token.scopes.names().join(", ")),
-        Cell::code(token.created_by),
+        names.cell(&token.created_by),
         Cell::Time(token.created_at),
         token.last_used_on.map_or(Cell::Empty, Cell::Date),
         Cell::time(token.expires_at),
@@ -136,7 +140,7 @@ fn form(context: &PageContext, sent: &TokenForm) -> Form {
     .help("All permissions of the role, also those that later versions add.");
     let permissions = Field::new(
         Kind::Choices(choices.collect()),
-        "permissions",
+        "permissions[]",
         "Permissions",
     )
     .help("Besides the role, or in place of one.");

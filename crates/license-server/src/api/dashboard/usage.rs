@@ -11,12 +11,13 @@ use serde::Deserialize;
 
 use super::context::PageContext;
 use super::form::PageForm;
+use super::list::with_query;
 use super::pages::Pages;
 use super::reply::{PageReply, done, html};
 use super::seat_charts::{
     choices, chosen_pool, day, day_field, held, instants, pool_field, without_a_seat,
 };
-use super::seats::{segment, with_query};
+use super::seats::segment;
 use crate::api::pages::{PageQuery, StrictQuery};
 use crate::api::problem::Problem;
 use crate::domain::Permission;
@@ -217,18 +218,28 @@ async fn reports(context: &PageContext, query: &UsageQuery) -> Result<Table, Pro
         ]);
     }
     table.empty = EmptyState::new("No usage reports")
-        .text("Machines send them with `license usage-report --submit`, or people import them.");
+        .text("Programs record what they use, and machines send it with their license.");
     let export = Action::download("Export", "/api/v1/usage-reports/export");
     table.actions = vec![export];
     if context.may(Permission::ManageUsage) {
         let delete = Action::dialog("Delete", "/usage/delete-reports").danger();
         table.actions.push(delete);
     }
-    table.first = query.reports.as_ref().map(|_| USAGE.to_owned());
-    table.next = found
-        .next
-        .map(|next| with_query(USAGE, &[("reports", next.as_str())]));
+    table.first = query.reports.as_ref().map(|_| path_at(query, None));
+    table.next = found.next.map(|next| path_at(query, Some(next.as_str())));
     Ok(table)
+}
+
+/// Returns the path of the page with this position in the list of reports.
+fn path_at(query: &UsageQuery, reports: Option<&str>) -> String {
+    let values = [
+        ("pool", query.pool.as_deref()),
+        ("time", query.time.as_deref()),
+        ("from", query.from.as_deref()),
+        ("through", query.through.as_deref()),
+        ("reports", reports),
+    ];
+    with_query(USAGE, &values)
 }
 
 /// The reports to delete.

@@ -15,6 +15,7 @@ use self::deliveries::DeliveryQuery;
 use super::context::PageContext;
 use super::form::PageForm;
 use super::list::words;
+use super::names::Names;
 use super::pages::Pages;
 use super::reply::{PageReply, done, html};
 use crate::api::pages::StrictQuery;
@@ -198,12 +199,13 @@ async fn show(
         }
         page = page.action(Action::dialog("Delete", format!("{target}/delete")).danger());
     }
+    let names = Names::of(&context, [webhook.created_by.as_str()]).await?;
     let facts = Facts::new()
         .fact("URL", Cell::code(webhook.url.expose()))
         .fact("State", state(&webhook))
         .fact("Events", Cell::text(webhook.events.to_string()))
         .fact("Description", Cell::text(webhook.description.clone()))
-        .fact("Created by", Cell::code(webhook.created_by.clone()))
+        .fact("Created by", names.cell(&webhook.created_by))
         .fact("Created", Cell::Time(webhook.created_at))
         .fact("Failing since", Cell::time(webhook.failing_since))
         .fact(

@@ -1,6 +1,8 @@
 //! Pages: sign in with a form, forms and their tokens, errors, and who may open what.
 
+mod billing;
 mod licenses;
+mod metering;
 mod people;
 mod seats;
 
@@ -15,8 +17,8 @@ use super::people::PASSWORD;
 use super::{TestApi, clock, sqlite};
 use crate::clock::ManualClock;
 use crate::domain::{Role, TenantId};
-use crate::services::ServerRole;
 use crate::services::tests::people;
+use crate::services::{BillingSetup, ServerRole};
 
 /// A server with pages.
 pub(super) struct Dashboard {
@@ -91,6 +93,18 @@ impl Dashboard {
         }
     }
 
+    /// Starts a vendor's server with a payment provider.
+    pub(super) async fn start_selling(role: ServerRole, billing: BillingSetup) -> Self {
+        let (directory, clock) = (tempfile::tempdir().unwrap(), clock());
+        let store = sqlite(&directory, &clock);
+        let api = TestApi::start_selling(store, &clock, role, billing).await;
+        Self {
+            api,
+            clock,
+            _directory: directory,
+        }
+    }
+
     /// Creates an account with a role in the organization of the server, and signs it in.
     pub(super) async fn sign_in(&self, role: Role) -> PageBrowser {
         let email = format!("{}@example.com", role.as_str().replace('_', "-"));
@@ -104,11 +118,12 @@ impl Dashboard {
         let visitor = PageBrowser::default();
         let fields = [("email", email), ("password", PASSWORD), ("return_to", "/")];
         let answer = self.submit(&visitor, "/sign-in", &fields).await;
-        assert_eq!(answer.expect_redirect(), "/");
         let browser = PageBrowser {
             cookies: answer.cookies(),
             csrf_token: String::new(),
         };
+        let kept = self.open(&browser, answer.expect_redirect()).await;
+        assert_eq!(kept.expect_redirect(), "/");
         let overview = self.open(&browser, "/").await.expect(200);
         PageBrowser {
             csrf_token: overview.hidden("csrf_token"),
@@ -236,7 +251,16 @@ async fn a_sign_in_leads_to_a_path_of_this_server_only() {
         let answer = dashboard
             .submit(&PageBrowser::default(), "/sign-in", &fields)
             .await;
-        assert_eq!(answer.expect_redirect(), expected);
+        let browser = PageBrowser {
+            cookies: answer.cookies(),
+            csrf_token: String::new(),
+        };
+        let path = answer.expect_redirect();
+        let kept = dashboard.open(&browser, path).await;
+        assert_eq!(kept.expect_redirect(), expected);
+        // A browser that drops the cookie gets an explanation.
+        let dropped = dashboard.open(&PageBrowser::default(), path).await;
+        dropped.expect(200).shows("did not keep the cookie");
     }
 }
 

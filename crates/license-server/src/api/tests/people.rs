@@ -7,7 +7,7 @@ mod invited;
 mod organization;
 mod tokens;
 mod trail;
-mod usage;
+pub(super) mod usage;
 
 use std::sync::Arc;
 

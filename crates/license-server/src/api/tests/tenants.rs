@@ -17,11 +17,15 @@ use crate::domain::{
     Role, TenantId,
 };
 use crate::services::tests::administration::report;
+use crate::services::tests::billing::TestStripe;
 use crate::services::tests::floating::{acquire_request, session};
 use crate::services::tests::installation::list;
+use crate::services::tests::metering::{entries, report as metering_report};
 use crate::services::tests::telemetry::{batch, event};
 use crate::services::tests::{activations, id, token, validation, vendor};
-use crate::services::{AcquireRequest, ServerRole, ValidateRequest, VendorConfig};
+use crate::services::{
+    AcquireRequest, ServerRole, Services, UsageAdjustment, ValidateRequest, VendorConfig,
+};
 use crate::store::postgres::{PostgresConfig, PostgresStore};
 
 /// Gives the site licenses, seats, a queue, an activation request, reports and a revocation list.
@@ -83,8 +87,11 @@ async fn use_site(api: &TestApi) -> Resources {
     let nonce = Nonce::from_random([1; 16]).to_string();
     let token = format!("tok_owner_{}", services.tenant());
     let [webhook, delivery] = use_webhook(services).await;
+    let anomaly = use_meters(services, &pool).await;
     let texts = [
         &pool,
+        &anomaly,
+        "an outage",
         &nonce,
         &token,
         &member,
@@ -94,7 +101,7 @@ async fn use_site(api: &TestApi) -> Resources {
         "user2",
         "user6",
         "ACME Ltd",
-        "commands_per_day",
+        "\"usage_report\":",
         "1.4.2",
         "Login of ACME",
         "license-admins",
@@ -117,10 +124,38 @@ async fn use_site(api: &TestApi) -> Resources {
             ("user", Some(user(1))),
             ("group", Some(group.to_string())),
             ("webhook", Some(webhook)),
+            // Only a vendor's server has a payment provider.
+            ("price", None),
+            ("subscription", None),
+            ("customer", None),
             ("delivery", Some(delivery)),
+            ("anomaly", Some(anomaly)),
+            ("sending", None),
         ],
         texts,
     }
+}
+
+/// Gives a tenant usage and an anomaly. Returns the id of the anomaly.
+async fn use_meters(services: &Services, pool: &str) -> String {
+    let order = UsageAdjustment {
+        customer: pool.to_owned(),
+        meter: "commands".to_owned(),
+        day: services.now().date_naive(),
+        quantity: 7,
+        reason: "an outage".to_owned(),
+    };
+    let adjusted = services.metering.adjust(&Actor::Console, &order);
+    adjusted.await.unwrap();
+    // Two reports of one machine contradict each other.
+    for used in [3, 4] {
+        let entries = entries(1, &[("2027-01-15", 1, used)]);
+        let text = metering_report(&entries, true);
+        services.usage.submit(id(1), &text).await.unwrap();
+    }
+    let page = PageRequest::first();
+    let found = services.anomalies.list(None, &page).await.unwrap();
+    found.items[0].id.clone()
 }
 
 /// Gives the site a member and an invitation, and returns their ids.
@@ -237,7 +272,10 @@ async fn a_second_tenant_neither_sees_nor_changes_the_ledger_of_a_vendor() {
     LedgerFile::new(&ledger).prepare().unwrap();
     let key = vendor();
     let role = ServerRole::Vendor(Box::new(VendorConfig { ledger, key }));
-    let api = TestApi::start(sqlite(&directory, &clock), &clock, role).await;
+    let stripe = TestStripe::start();
+    let store = sqlite(&directory, &clock);
+    let api = TestApi::start_selling(store, &clock, role, stripe.setup()).await;
+    stripe.sell(api.tenants.own()).await;
     let first = api.tenants.own().tenant().clone();
     let issuer = api.token(&first, "license_manager").await;
     let path = "/api/v1/licenses/issue";
@@ -260,6 +298,9 @@ async fn a_second_tenant_neither_sees_nor_changes_the_ledger_of_a_vendor() {
             token.clone(),
             "ACME Ltd".to_owned(),
             "user1".to_owned(),
+            "sub_1".to_owned(),
+            "Globex".to_owned(),
+            "price_team".to_owned(),
         ],
         ids: vec![
             ("license", Some(license.clone())),
@@ -274,7 +315,12 @@ async fn a_second_tenant_neither_sees_nor_changes_the_ledger_of_a_vendor() {
             ("user", Some("user1@acme.example".to_owned())),
             ("group", None),
             ("webhook", Some(webhook)),
+            ("price", Some("price_team".to_owned())),
+            ("subscription", Some("sub_1".to_owned())),
+            ("customer", Some("cus_1".to_owned())),
             ("delivery", Some(delivery)),
+            ("anomaly", None),
+            ("sending", None),
         ],
     };
     api.walk(&resources).await;

@@ -58,7 +58,12 @@ fn unknown() -> Vec<(&'static str, String)> {
         ("user", "nobody@acme.example".to_owned()),
         ("group", GroupId::from_random([200; 16]).to_string()),
         ("webhook", "whk_00000000000000000000000000000000".to_owned()),
+        ("price", "price_unknown".to_owned()),
+        ("subscription", "sub_unknown".to_owned()),
+        ("customer", "cus_unknown".to_owned()),
         ("delivery", format!("msg_{}", "0".repeat(32))),
+        ("anomaly", format!("anm_{}", "0".repeat(32))),
+        ("sending", format!("mtr_{}", "0".repeat(32))),
     ]
 }
 
@@ -121,6 +126,23 @@ fn input(operation: &Operation) -> (&'static str, Option<Value>) {
             order(json!({"since": "2027-01-01T00:00:00Z"}))
         }
         ("POST", path) if path.starts_with("/api/v1/webhooks/") => ("", None),
+        ("POST", "/api/v1/usage/customers/{pool}/adjustments") => order(json!({
+            "meter": "commands", "day": "2027-01-15", "quantity": 5, "reason": "a test",
+        })),
+        ("PUT", "/api/v1/usage/customers/{pool}/anchor") => order(json!({"day": "2027-01-10"})),
+        ("POST", "/api/v1/usage/sendings/{sending}/decision") => {
+            order(json!({"state": "sent", "reason": "a test"}))
+        }
+        ("POST", "/api/v1/anomalies/{anomaly}/dismiss") => order(json!({"note": "a test"})),
+        ("PUT", "/api/v1/billing/plans/{price}") => order(json!({"tier": "team", "seats": 2})),
+        ("POST", "/api/v1/billing/checkout") => order(json!({
+            "price": "price_team", "success_url": "https://vendor.example/ok",
+            "cancel_url": "https://vendor.example/",
+        })),
+        ("POST", "/api/v1/billing/portal") => order(json!({
+            "customer": "cus_1", "return_url": "https://vendor.example/",
+        })),
+        ("POST", "/api/v1/billing/reconcile") => ("", None),
         ("DELETE", ORGANIZATION) => order(json!({ "organization": second().as_str() })),
         ("DELETE", "/api/v1/usage-reports") => ("?through=1000", None),
         ("GET" | "DELETE", _) => ("", None),

@@ -38,6 +38,8 @@ async fn restart(server: &TestServer, roots: Arc<dyn TrustRoots>, number: usize)
         telemetry_days: 400,
         people: super::people(None),
         webhooks: std::sync::Arc::default(),
+        metering: std::sync::Arc::default(),
+        billing: None,
     });
     services.await.unwrap()
 }

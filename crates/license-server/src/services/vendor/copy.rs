@@ -7,7 +7,8 @@
 use std::sync::{Arc, PoisonError};
 
 use license_core::claims::Status;
-use license_core::{Unverified, with_causes};
+use license_core::usage::{UsageEntry, UsageHash};
+use license_core::{LicenseId, Unverified, with_causes};
 use license_issuer::ledger::sqlite::SqliteLedger;
 use license_issuer::ledger::{LedgerEntry, LedgerEntryKind, LedgerReader};
 use license_issuer::records::{ISSUED_BY, ISSUED_FROM};
@@ -16,8 +17,11 @@ use serde_json::{Value, json};
 use super::ledger::{LedgerVersion, VendorLedger};
 use super::lists;
 use super::refusals::ledger_refused;
-use crate::domain::{Actor, LedgerCopy, LedgerPosition, LicenseRecord, NewAuditEntry, Refusal};
+use crate::domain::{
+    Actor, LedgerCopy, LedgerPosition, LicenseRecord, NewAuditEntry, Refusal, UsageFact,
+};
 use crate::services::licenses;
+use crate::services::metering;
 use crate::services::site::Site;
 
 /// The number of entries that are copied in one transaction.
@@ -158,6 +162,14 @@ fn read_chunk(ledger: &SqliteLedger, from: Option<&LedgerPosition>) -> Result<Ch
     })
 }
 
+/// Adds the reason of a license, if the ledger has one.
+fn with_reason(mut details: Value, entry: &LedgerEntry) -> Value {
+    if let (Some(reason), Some(members)) = (entry.member("reason"), details.as_object_mut()) {
+        members.insert("reason".to_owned(), reason.into());
+    }
+    details
+}
+
 /// Stores the content of entries.
 struct Copier<'a> {
     site: &'a Site,
@@ -171,6 +183,7 @@ impl Copier<'_> {
         let mut copy = LedgerCopy {
             licenses: Vec::new(),
             audits: Vec::new(),
+            facts: self.facts(&chunk.entries).await?,
             position,
         };
         let mut statements = 0;
@@ -217,6 +230,30 @@ impl Copier<'_> {
         Ok(has_changed)
     }
 
+    /// Returns what entries record about usage. `keygen` records imported reports and activations.
+    async fn facts(&self, entries: &[LedgerEntry]) -> Result<Vec<UsageFact>, Refusal> {
+        if self.site.metering.meters.is_empty() {
+            return Ok(Vec::new());
+        }
+        let start = self.site.metering_start().await?;
+        let days = metering::recorded_days(start, self.site.wall());
+        let facts = entries
+            .iter()
+            .flat_map(|entry| match LedgerEntryKind::parse(&entry.kind) {
+                Some(LedgerEntryKind::Usage) => {
+                    let hash = UsageHash::from_entry(&entry.artifact);
+                    let usage = UsageEntry::parse(&entry.artifact);
+                    usage.map_or_else(
+                        |_| Vec::new(),
+                        |usage| metering::of_entry(&usage, hash, &days),
+                    )
+                }
+                Some(LedgerEntryKind::Activation) => activation(entry).into_iter().collect(),
+                _ => Vec::new(),
+            });
+        Ok(facts.filter(|fact| days.contains(&fact.day)).collect())
+    }
+
     /// Returns the record of a recorded license, unless it is for another product or does not
     /// verify.
     async fn license(
@@ -251,6 +288,7 @@ impl Copier<'_> {
             "expires_at": end.map(|end| license_core::time::rfc3339(end).to_string()),
             "supersedes": license.supersedes().last().map(|id| id.as_str()),
         });
+        let details = with_reason(details, entry);
         let audit = self.audit("license.issue", entry, details);
         Ok(Some((record, audit)))
     }
@@ -279,4 +317,11 @@ impl Copier<'_> {
         let audit = || self.site.audit(&actor, action, subject, details);
         self.is_audited.then(audit)
     }
+}
+
+/// Returns the fact of a recorded activation.
+fn activation(entry: &LedgerEntry) -> Option<UsageFact> {
+    let license = LicenseId::parse(&entry.subject)?;
+    let (nonce, at) = (entry.member("nonce")?, entry.time("issued_at")?);
+    Some(metering::of_activation(license, &nonce, at))
 }

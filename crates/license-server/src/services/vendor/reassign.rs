@@ -64,8 +64,11 @@ fn replaced(
 ) -> Result<(Vec<String>, Option<String>), Refusal> {
     let (from, to) = (order.from.trim(), order.to.trim());
     if users.is_empty() {
-        return Err(bad_request("the license is not limited to named users")
-            .hint("issue a license with `users`"));
+        let detail = "the license is not limited to named users";
+        return Err(
+            Refusal::new(RefusalKind::Conflict, ServerCode::NoNamedUsers, detail)
+                .hint("issue a license with `users`"),
+        );
     }
     if to.is_empty() {
         return Err(bad_request("`to` is empty").values("the name of a user", "an empty text"));
@@ -152,6 +155,6 @@ mod tests {
             assert_eq!(replace(from, to).unwrap_err().code, "BAD_REQUEST");
         }
         let order = ReassignOrder::default();
-        assert_eq!(replaced(&[], &order).unwrap_err().code, "BAD_REQUEST");
+        assert_eq!(replaced(&[], &order).unwrap_err().code, "NO_NAMED_USERS");
     }
 }

@@ -104,6 +104,7 @@ pub(super) struct Previous {
 }
 
 impl Previous {
+    /// Finds a license that is neither revoked nor replaced.
     pub(super) fn find(id: &LicenseId, context: &OrderContext<'_, '_>) -> Result<Self, Refusal> {
         let ledger = context.ledger.ok_or_else(|| not_found(id))?;
         let row = ledger.license(id.as_str(), context.now);
@@ -134,6 +135,7 @@ impl Previous {
         Ok(Self { license })
     }
 
+    /// Returns the draft of a successor with the same content.
     pub(super) fn successor(
         &self,
         matrix: &FeatureMatrix,

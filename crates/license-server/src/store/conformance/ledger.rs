@@ -14,6 +14,7 @@ pub(super) async fn check(store: &dyn ServerStore) {
             .map(|number| (license(*number, *number, &[]), Some(audit("license.issue"))))
             .collect(),
         audits: vec![audit("license.revoke")],
+        facts: Vec::new(),
         position: LedgerPosition {
             seq,
             hash: vec![7; 32],

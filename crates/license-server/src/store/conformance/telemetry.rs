@@ -8,7 +8,8 @@ use license_core::telemetry::{
 
 use super::sample::tenant;
 use crate::domain::{
-    PageRequest, TelemetryDeletion, TelemetryOutcome, TelemetryRange, TelemetryRecord, TenantId,
+    PageRequest, TelemetryDeletion, TelemetryDimension, TelemetryOutcome, TelemetryRange,
+    TelemetryRecord, TenantId,
 };
 use crate::store::{ServerStore, ServerStoreError};
 
@@ -16,6 +17,7 @@ pub(super) async fn check(store: &dyn ServerStore) {
     an_event_counts_once_and_sums_have_their_groups(store).await;
     only_the_secret_deletes_and_a_late_batch_stores_nothing(store).await;
     old_days_are_forgotten(store).await;
+    a_summary_shows_no_value_of_few_installations(store).await;
 }
 
 fn day(text: &str) -> TelemetryDay {
@@ -63,6 +65,7 @@ fn all() -> TelemetryRange {
     TelemetryRange {
         from: day("1970-01-01"),
         through: day("9999-12-31"),
+        least: 1,
     }
 }
 
@@ -134,11 +137,81 @@ async fn an_event_counts_once_and_sums_have_their_groups(store: &dyn ServerStore
     let range = TelemetryRange {
         from: day("2027-03-02"),
         through: day("2027-03-02"),
+        least: 1,
     };
     let page = store.telemetry(&own, range, &limit(100)).await.unwrap();
     assert_eq!(page.items.len(), 4);
     let page = store.telemetry(&other, all(), &limit(100)).await.unwrap();
     assert!(page.items.is_empty());
+    // The second day has one installation only.
+    let range = TelemetryRange { least: 2, ..all() };
+    let page = store.telemetry(&own, range, &limit(100)).await.unwrap();
+    let days: Vec<_> = page.items.iter().map(|row| row.day.as_str()).collect();
+    assert_eq!(days, ["2027-03-01"; 4]);
+}
+
+/// Sends one event of an installation on a day with a version and an operating system.
+async fn send(store: &dyn ServerStore, tenant: &TenantId, number: u8, version: &str, os: &str) {
+    let event = TelemetryEvent {
+        version: Some(version.parse().unwrap()),
+        os: os.to_owned(),
+        ..event(number, "2027-03-01")
+    };
+    let stored = store.store_telemetry(tenant, record(number, vec![event]));
+    stored.await.unwrap();
+}
+
+async fn a_summary_shows_no_value_of_few_installations(store: &dyn ServerStore) {
+    let (own, other) = (tenant(), tenant());
+    for (number, version, os) in [
+        (11, "2.0.0", "linux"),
+        (12, "2.0.0", "linux"),
+        (13, "2.0.0", "macos"),
+        (14, "1.9.0", "linux"),
+        (15, "1.8.0", "linux"),
+        (16, "1.7.0", "linux"),
+    ] {
+        send(store, &own, number, version, os).await;
+    }
+    let product = FeatureMatrix::built_in().product();
+    let shares = async |tenant, dimension, least, limit, cursor| {
+        let range = TelemetryRange { least, ..all() };
+        let page = PageRequest::new(cursor, Some(limit));
+        let found = store.telemetry_summary(tenant, product, range, dimension, &page);
+        let found = found.await.unwrap();
+        let items = found.items.into_iter();
+        let items: Vec<_> = items
+            .map(|share| (share.value, share.installations, share.used, share.refused))
+            .collect();
+        (items, found.next)
+    };
+    let row = |value: &str, installations, used, refused| {
+        (value.to_owned(), installations, used, refused)
+    };
+    let (version, os) = (TelemetryDimension::Version, TelemetryDimension::Os);
+    let (found, _) = shares(&own, version, 3, 100, None).await;
+    assert_eq!(found, [row("(others)", 3, 3, 0), row("2.0.0", 3, 3, 0)]);
+    // One installation with macOS is too few, also as `(others)`.
+    let (found, _) = shares(&own, os, 2, 100, None).await;
+    assert_eq!(found, [row("linux", 5, 5, 0)]);
+    let quota = TelemetryDimension::Quota;
+    let (found, _) = shares(&own, quota, 6, 100, None).await;
+    assert_eq!(found, [row("exports", 6, 18, 6)]);
+    assert_eq!(shares(&own, quota, 7, 100, None).await.0, []);
+    assert_eq!(shares(&other, quota, 1, 100, None).await.0, []);
+    let (all, _) = shares(&own, version, 1, 100, None).await;
+    assert_eq!(all.len(), 4);
+    let (first, next) = shares(&own, version, 1, 3, None).await;
+    let (rest, end) = shares(&own, version, 1, 3, next).await;
+    assert_eq!(([first, rest].concat(), end), (all, None));
+    for dimension in TelemetryDimension::ALL {
+        let name = dimension.as_str();
+        assert_eq!(TelemetryDimension::parse(name), Some(dimension));
+        assert!(
+            !shares(&own, dimension, 1, 100, None).await.0.is_empty(),
+            "{name}"
+        );
+    }
 }
 
 async fn only_the_secret_deletes_and_a_late_batch_stores_nothing(store: &dyn ServerStore) {

@@ -2,7 +2,7 @@
 
 use super::queries::query;
 use super::transaction::Transaction;
-use super::{audit, licenses, tenants};
+use super::{audit, licenses, metering, tenants};
 use crate::domain::{LedgerCopy, LedgerPosition};
 use crate::store::ServerStoreError;
 
@@ -34,6 +34,7 @@ pub(super) async fn copy(db: &Transaction, copy: &LedgerCopy) -> Result<usize, S
     if count > 0 {
         tenants::content_changed(db).await?;
     }
+    metering::record(db, &copy.facts).await?;
     let LedgerPosition { seq, hash } = &copy.position;
     db.execute(query!("ledger_position_put"), &[&db.tenant(), seq, hash])
         .await?;

@@ -128,12 +128,12 @@ pub(super) async fn search(
 ) -> Result<Page<LicenseRecord>, ServerStoreError> {
     let words = words(db, selection).await?;
     let start = SortPosition::start(selection, page)?;
-    let candidates = match words.candidates() {
-        Candidates::All => "",
+    let source = match words.candidates {
+        Candidates::All => "license_terms",
         Candidates::Words => query!("license_candidates_words"),
         Candidates::Names => query!("license_candidates_names"),
     };
-    let sql = license_search::sql(query!("license_search"), selection, "", candidates);
+    let sql = license_search::sql(query!("license_search"), selection, source);
     let (tenant, limit, ranges) = (db.tenant(), excess(page), selection.ranges());
     let key: &(dyn ToSql + Sync) = match &start.key {
         SortKey::Text(text) => text,
@@ -158,6 +158,7 @@ pub(super) async fn search(
                 &words.words,
                 &words.names,
                 &limit,
+                &words.candidate_word,
             ],
         )
         .await?;

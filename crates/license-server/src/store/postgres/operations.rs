@@ -2,12 +2,15 @@
 
 mod accounts;
 mod administration;
+mod anomalies;
+mod billing;
 mod groups;
 mod identities;
 mod ledger;
 mod licenses;
 mod machines;
 mod members;
+mod metering;
 mod named_users;
 mod seat_history;
 mod seats;

@@ -7,7 +7,7 @@ use crate::store::ServerStoreError;
 
 /// The migrations. Each migration creates version N from version N-1. A released migration never
 /// changes.
-pub(super) const MIGRATIONS: [&str; 9] = [
+pub(super) const MIGRATIONS: [&str; 11] = [
     include_str!("migrations/001-first.sql"),
     include_str!("migrations/002-roles.sql"),
     include_str!("migrations/003-people.sql"),
@@ -17,10 +17,12 @@ pub(super) const MIGRATIONS: [&str; 9] = [
     include_str!("migrations/007-deletion.sql"),
     include_str!("migrations/008-license-search.sql"),
     include_str!("migrations/009-seat-history.sql"),
+    include_str!("migrations/010-billing.sql"),
+    include_str!("migrations/011-metering.sql"),
 ];
 
 /// The version that the last migration creates.
-pub(super) const SUPPORTED: i64 = 9;
+pub(super) const SUPPORTED: i64 = 11;
 
 /// The advisory lock of migrations and of other maintenance: the id of the databases of servers.
 pub(super) const ADVISORY_LOCK: i64 = 0x4C69_6353;

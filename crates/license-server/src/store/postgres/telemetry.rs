@@ -1,16 +1,18 @@
 //! Telemetry.
 
+use license_core::ProductCode;
 use license_core::ids::Commitment;
 use license_core::telemetry::{TelemetryDay, TelemetryId};
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 
 use super::queries::query;
 use super::tenants;
 use super::transaction::Transaction;
 use super::values::{after_number, count, excess, number, read_all};
 use crate::domain::{
-    Page, PageRequest, TelemetryDeletion, TelemetryOutcome, TelemetryRange, TelemetryRecord,
-    TelemetryRow, TelemetrySize,
+    Page, PageRequest, TelemetryDeletion, TelemetryDimension, TelemetryOutcome, TelemetryRange,
+    TelemetryRecord, TelemetryRow, TelemetryShare, TelemetrySize,
 };
 use crate::store::ServerStoreError;
 
@@ -131,13 +133,57 @@ pub(super) async fn page(
     let rows = db
         .query(
             query!("telemetry_page"),
-            &[&db.tenant(), &from, &through, &excess(page), &before],
+            &[
+                &db.tenant(),
+                &from,
+                &through,
+                &excess(page),
+                &before,
+                &i64::from(range.least),
+            ],
         )
         .await?;
-    let rows = read_all(&rows, read)?;
+    Ok(numbered(read_all(&rows, read)?, page, before))
+}
+
+/// Returns a page of rows whose cursor is the number of rows before it.
+fn numbered<T>(rows: Vec<T>, page: &PageRequest, before: i64) -> Page<T> {
     let limit = i64::try_from(page.limit()).unwrap_or(i64::MAX);
     let next = before.saturating_add(limit).to_string();
-    Ok(Page::from_excess(rows, page.limit(), |_| next.clone()))
+    Page::from_excess(rows, page.limit(), |_| next.clone())
+}
+
+/// Returns the installations of a product by day and value.
+pub(super) async fn summary(
+    db: &Transaction,
+    product: ProductCode,
+    (range, dimension): (TelemetryRange, TelemetryDimension),
+    page: &PageRequest,
+) -> Result<Page<TelemetryShare>, ServerStoreError> {
+    let before = after_number(page)?.max(0);
+    let (from, through) = (range.from.to_string(), range.through.to_string());
+    let values: [&(dyn ToSql + Sync); 8] = [
+        &db.tenant(),
+        &from,
+        &through,
+        &product.as_str(),
+        &dimension.as_str(),
+        &i64::from(range.least),
+        &excess(page),
+        &before,
+    ];
+    let rows = db.query(query!("telemetry_summary"), &values).await?;
+    let rows = read_all(&rows, |row| {
+        let count = |column: usize| number("telemetry_events", row.try_get(column)?);
+        Ok(TelemetryShare {
+            day: row.try_get(0)?,
+            value: row.try_get(1)?,
+            installations: count(2)?,
+            used: count(3)?,
+            refused: count(4)?,
+        })
+    })?;
+    Ok(numbered(rows, page, before))
 }
 
 fn read(row: &Row) -> Result<TelemetryRow, ServerStoreError> {

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::queries::query;
-use super::{audit, licenses};
+use super::{audit, licenses, metering};
 use crate::domain::{LedgerCopy, LedgerPosition, TenantId};
 use crate::store::ServerStoreError;
 
@@ -42,6 +42,7 @@ pub(super) fn copy(
     if count > 0 {
         licenses::content_changed(db, tenant)?;
     }
+    metering::record(db, tenant, &copy.facts)?;
     let LedgerPosition { seq, hash } = &copy.position;
     db.prepare_cached(query!("ledger_position_put"))?
         .execute(params![tenant.as_str(), seq, hash])?;

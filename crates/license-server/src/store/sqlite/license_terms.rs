@@ -119,15 +119,21 @@ pub(super) fn search(
 ) -> Result<Page<LicenseRecord>, ServerStoreError> {
     let words = words(db, tenant, selection)?;
     let start = SortPosition::start(selection, page)?;
-    let (index, candidates) = match (words.candidates(), selection.order) {
-        (Candidates::Words, _) => ("NOT INDEXED", query!("license_candidates_words")),
-        (Candidates::Names, _) => ("NOT INDEXED", query!("license_candidates_names")),
-        (Candidates::All, LicenseOrdering::Installed) => ("NOT INDEXED", ""),
-        (Candidates::All, LicenseOrdering::Customer) => ("INDEXED BY license_terms_by_name", ""),
-        (Candidates::All, LicenseOrdering::Expires) => ("INDEXED BY license_terms_by_end", ""),
-        (Candidates::All, LicenseOrdering::Issued) => ("INDEXED BY license_terms_by_issue", ""),
+    let source = match (words.candidates, selection.order) {
+        (Candidates::Words, _) => query!("license_candidates_words"),
+        (Candidates::Names, _) => query!("license_candidates_names"),
+        (Candidates::All, LicenseOrdering::Installed) => "license_terms NOT INDEXED",
+        (Candidates::All, LicenseOrdering::Customer) => {
+            "license_terms INDEXED BY license_terms_by_name"
+        }
+        (Candidates::All, LicenseOrdering::Expires) => {
+            "license_terms INDEXED BY license_terms_by_end"
+        }
+        (Candidates::All, LicenseOrdering::Issued) => {
+            "license_terms INDEXED BY license_terms_by_issue"
+        }
     };
-    let sql = license_search::sql(query!("license_search"), selection, index, candidates);
+    let sql = license_search::sql(query!("license_search"), selection, source);
     let ranges = selection.ranges();
     let key = match start.key {
         SortKey::Text(text) => Value::Text(text),
@@ -149,6 +155,7 @@ pub(super) fn search(
         array(&words.words),
         array(&words.names),
         excess(page),
+        words.candidate_word,
     ];
     let rows = collect(&mut db.prepare_cached(&sql)?, values, positioned)?;
     Ok(license_search::page(rows, selection, page))

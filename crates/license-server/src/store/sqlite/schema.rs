@@ -8,7 +8,7 @@ use crate::store::ServerStoreError;
 
 /// The migrations. Each migration creates version N from version N-1, in one transaction. A
 /// released migration never changes.
-pub(super) const MIGRATIONS: [&str; 13] = [
+pub(super) const MIGRATIONS: [&str; 15] = [
     include_str!("migrations/001-first.sql"),
     include_str!("migrations/002-ledger.sql"),
     include_str!("migrations/003-telemetry.sql"),
@@ -21,11 +21,13 @@ pub(super) const MIGRATIONS: [&str; 13] = [
     include_str!("migrations/010-deletion.sql"),
     include_str!("migrations/011-license-search.sql"),
     include_str!("migrations/012-seat-history.sql"),
-    include_str!("migrations/013-layout.sql"),
+    include_str!("migrations/013-billing.sql"),
+    include_str!("migrations/014-metering.sql"),
+    include_str!("migrations/015-layout.sql"),
 ];
 
 /// The version that the last migration creates.
-pub(super) const SUPPORTED: i64 = 13;
+pub(super) const SUPPORTED: i64 = 15;
 
 /// The id that distinguishes the databases of servers (`PRAGMA application_id`).
 pub(super) const APPLICATION_ID: i64 = 0x4C69_6353;

@@ -1,5 +1,6 @@
 //! Telemetry.
 
+use license_core::ProductCode;
 use license_core::ids::Commitment;
 use license_core::telemetry::{TelemetryDay, TelemetryId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -7,8 +8,8 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::queries::query;
 use super::values::{after_number, collect, excess, number};
 use crate::domain::{
-    Page, PageRequest, TelemetryDeletion, TelemetryOutcome, TelemetryRange, TelemetryRecord,
-    TelemetryRow, TelemetrySize, TenantId,
+    Page, PageRequest, TelemetryDeletion, TelemetryDimension, TelemetryOutcome, TelemetryRange,
+    TelemetryRecord, TelemetryRow, TelemetryShare, TelemetrySize, TenantId,
 };
 use crate::store::ServerStoreError;
 
@@ -112,12 +113,57 @@ pub(super) fn page(
 ) -> Result<Page<TelemetryRow>, ServerStoreError> {
     let before = after_number(page)?.max(0);
     let (from, through) = (range.from.to_string(), range.through.to_string());
-    let values = params![tenant.as_str(), from, through, excess(page), before];
+    let values = params![
+        tenant.as_str(),
+        from,
+        through,
+        excess(page),
+        before,
+        range.least
+    ];
     let mut statement = db.prepare_cached(query!("telemetry_page"))?;
     let rows = collect(&mut statement, values, read)?;
+    Ok(numbered(rows, page, before))
+}
+
+/// Returns a page of rows whose cursor is the number of rows before it.
+fn numbered<T>(rows: Vec<T>, page: &PageRequest, before: i64) -> Page<T> {
     let limit = i64::try_from(page.limit()).unwrap_or(i64::MAX);
     let next = before.saturating_add(limit).to_string();
-    Ok(Page::from_excess(rows, page.limit(), |_| next.clone()))
+    Page::from_excess(rows, page.limit(), |_| next.clone())
+}
+
+/// Returns the installations of a product by day and value.
+pub(super) fn summary(
+    db: &Connection,
+    tenant: &TenantId,
+    product: ProductCode,
+    (range, dimension): (TelemetryRange, TelemetryDimension),
+    page: &PageRequest,
+) -> Result<Page<TelemetryShare>, ServerStoreError> {
+    let before = after_number(page)?.max(0);
+    let values = params![
+        tenant.as_str(),
+        range.from.to_string(),
+        range.through.to_string(),
+        product.as_str(),
+        dimension.as_str(),
+        range.least,
+        excess(page),
+        before,
+    ];
+    let mut statement = db.prepare_cached(query!("telemetry_summary"))?;
+    let rows = collect(&mut statement, values, |row| {
+        let count = |column| number("telemetry_events", row.get(column)?);
+        Ok(TelemetryShare {
+            day: row.get(0)?,
+            value: row.get(1)?,
+            installations: count(2)?,
+            used: count(3)?,
+            refused: count(4)?,
+        })
+    })?;
+    Ok(numbered(rows, page, before))
 }
 
 fn read(row: &Row<'_>) -> Result<TelemetryRow, ServerStoreError> {

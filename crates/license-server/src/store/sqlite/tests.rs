@@ -1,6 +1,7 @@
 mod crash;
 mod deletion;
 mod opening;
+mod plans;
 mod pools;
 
 use std::path::Path;

@@ -1,6 +1,6 @@
 //! The state of a license as a person reads it.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use license_core::{License, time};
 use license_dashboard::{Cell, Tone};
 
@@ -40,7 +40,11 @@ fn words(
         };
     }
     if is_superseded {
-        return named(Tone::Neutral, "Active, replaced");
+        let text = last(license.expires_at()).map_or_else(
+            || "Renewed, valid".to_owned(),
+            |day| format!("Renewed, valid through {day}"),
+        );
+        return (Tone::Neutral, text);
     }
     match license.expires_at() {
         Some(end) if end <= time::saturating_add(now, SOON) => {
@@ -58,9 +62,10 @@ fn words(
 
 /// Returns the last day of a license, or *never*.
 pub(super) fn last_day(end: Option<DateTime<Utc>>) -> Cell {
-    let Some(end) = end else {
-        return Cell::text("Never");
-    };
-    let last = time::saturating_sub(end, TimeDelta::seconds(1));
-    Cell::Date(last.date_naive())
+    last(end).map_or(Cell::text("Never"), Cell::Date)
+}
+
+/// Returns the last day of a license. A perpetual license has none.
+pub(super) fn last(end: Option<DateTime<Utc>>) -> Option<NaiveDate> {
+    end.map(|end| time::saturating_sub(end, TimeDelta::seconds(1)).date_naive())
 }

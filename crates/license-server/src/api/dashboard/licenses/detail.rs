@@ -7,7 +7,7 @@ use license_dashboard::{
     Action, Cell, Column, Disclosure, EmptyState, Facts, Figure, Notice, Page, Table, Tone,
 };
 
-use super::badges::{badge, last_day};
+use super::badges::{badge, last, last_day};
 use crate::api::dashboard::context::PageContext;
 use crate::api::dashboard::pages::Pages;
 use crate::api::dashboard::reply::{PageReply, html};
@@ -42,7 +42,7 @@ async fn show(context: PageContext, StrictPath(path): StrictPath<String>) -> Pag
         .with(state(services, &found))
         .with(terms(&context, services, &found));
     let page = if found.chain.len() > 1 {
-        page.with(chain(&found))
+        page.with(chain(services, &found))
     } else {
         page
     };
@@ -83,13 +83,23 @@ fn actions(page: Page, context: &PageContext, found: &LicenseExplanation) -> Pag
 /// Returns the state of the license, with the rule that decides.
 fn state(services: &Services, found: &LicenseExplanation) -> Notice {
     let (license, state) = (&found.license.license, found.state);
+    let day = last(license.expires_at());
     if state.is_valid && !state.is_grace {
-        let end = license.expires_at();
-        let text = end.map_or("It never ends.".to_owned(), |end| {
-            let last = license_core::time::saturating_sub(end, chrono::TimeDelta::seconds(1));
-            format!("Its last day is {}.", last.date_naive())
+        let is_renewed = found.license.record.is_superseded;
+        let title = match is_renewed {
+            true => "The license is active, and renewed",
+            false => "The license is active",
+        };
+        let text = day.map_or("It never ends.".to_owned(), |day| {
+            format!("Its last day is {day}.")
         });
-        return Notice::good("The license is active").text(text);
+        return Notice::good(title).text(text);
+    }
+    if state.code == "NOT_YET_VALID" {
+        let start = license.not_before().map(|start| start.date_naive());
+        let start = start.map(|day| format!("The license starts on {day}"));
+        let title = start.unwrap_or("The license starts later".to_owned());
+        return Notice::new(Tone::Neutral, title).code(state.code);
     }
     let decisive = found.rules.iter().find(|rule| {
         let code = rule.result.outcome.code();
@@ -186,32 +196,33 @@ fn terms(context: &PageContext, services: &Services, found: &LicenseExplanation)
 }
 
 /// Returns the licenses that replace each other.
-fn chain(found: &LicenseExplanation) -> Table {
+fn chain(services: &Services, found: &LicenseExplanation) -> Table {
     let columns = vec![
         Column::text("License"),
-        Column::text("Replaces"),
         Column::text("State"),
+        Column::text("First day"),
+        Column::text("Last day"),
         Column::text("On this server since"),
     ];
     let mut table = Table::new("Renewals and upgrades", columns);
-    for record in &found.chain {
-        let is_this = record.id == found.license.record.id;
+    let now = services.now();
+    for one in &found.chain {
+        let (record, license) = (&one.record, &one.license);
         let id = record.id.to_string();
+        let is_this = record.id == found.license.record.id;
         let link = if is_this {
-            Cell::code(id)
+            let this = Cell::badge(Tone::Neutral, "This license");
+            Cell::Lines(vec![Cell::code(id), this])
         } else {
             Cell::link(format!("/licenses/{id}"), id)
         };
-        let replaced = record.supersedes.last();
-        let state = match (is_this, record.is_superseded) {
-            (true, _) => Cell::badge(Tone::Neutral, "This license"),
-            (false, true) => Cell::badge(Tone::Neutral, "Replaced"),
-            (false, false) => Cell::badge(Tone::Good, "Newest"),
-        };
+        let state = services.licenses.state(license);
+        let starts = license.not_before().or(license.issued_at());
         table.row(vec![
             link,
-            replaced.map_or(Cell::Empty, |id| Cell::code(id.to_string())),
-            state,
+            badge(license, state, record.is_superseded, now),
+            starts.map_or(Cell::Empty, |at| Cell::Date(at.date_naive())),
+            last_day(license.expires_at()),
             Cell::Time(record.installed_at),
         ]);
     }

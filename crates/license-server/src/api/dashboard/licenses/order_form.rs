@@ -24,7 +24,9 @@ pub(super) struct IssueForm {
     seats: String,
     devices: String,
     quotas: String,
+    #[serde(rename = "add_features[]")]
     add_features: String,
+    #[serde(rename = "remove_features[]")]
     remove_features: String,
     users: String,
     machines: String,
@@ -47,7 +49,9 @@ pub(super) struct RenewForm {
     seats: String,
     devices: String,
     quotas: String,
+    #[serde(rename = "add_features[]")]
     add_features: String,
+    #[serde(rename = "remove_features[]")]
     remove_features: String,
     refresh: Option<String>,
     accept_loss: Option<String>,
@@ -62,7 +66,9 @@ pub(super) struct UpgradeForm {
     seats: String,
     devices: String,
     quotas: String,
+    #[serde(rename = "add_features[]")]
     add_features: String,
+    #[serde(rename = "remove_features[]")]
     remove_features: String,
     refresh: Option<String>,
     reissue: Option<String>,
@@ -188,10 +194,11 @@ impl OrderForm for IssueForm {
         let start = Field::new(Kind::Date, "not_before", "First day");
         let company = Field::text("company", "Short code of the company")
             .help("2 to 16 characters of A–Z and 0–9.");
+        let form = counts(form, &self.seats, &self.devices);
         let form = form
+            .group("Start and company")
             .field(start.value(&self.not_before).help("The default is today."))
             .field(company.value(&self.company));
-        let form = counts(form, &self.seats, &self.devices);
         let users = Field::new(Kind::Lines, "users", "Named users")
             .help("One in a line. Without names, every user may use the license.");
         let machines = Field::new(Kind::Lines, "machines", "Machines").help(
@@ -200,6 +207,7 @@ impl OrderForm for IssueForm {
         let activation = Field::new(Kind::Check, "activation", "Each machine must be activated");
         let offline = Field::new(Kind::Check, "offline", "Works without check-ins");
         let form = form
+            .group("Users and machines")
             .field(users.value(&self.users))
             .field(machines.value(&self.machines))
             .field(activation.value(checked(self.activation.is_some())))
@@ -218,7 +226,8 @@ impl OrderForm for IssueForm {
             "Request of the customer’s server",
         )
         .help("The file server.request. Without it, the license is for this server.");
-        form.field(maintenance(&self.maintenance_until))
+        form.group("Versions and the server of the customer")
+            .field(maintenance(&self.maintenance_until))
             .field(version.value(&self.max_version))
             .field(request.value(&self.server_request))
     }
@@ -240,7 +249,8 @@ impl OrderForm for RenewForm {
             maintenance_until: text(&self.maintenance_until),
             changes: change_fields!(self).changes()?,
             server_request: None,
-            accept_loss: self.accept_loss.is_some(),
+            // A preview shows the losses, and the order needs the consent.
+            accept_loss: dry_run || self.accept_loss.is_some(),
             dry_run,
         })
     }
@@ -253,9 +263,10 @@ impl OrderForm for RenewForm {
             &self.days,
             self.perpetual.is_some(),
         );
-        let form = form.field(maintenance(&self.maintenance_until));
-        let form = change_fields!(self).fields(form, matrix);
-        form.field(accept_loss(self.accept_loss.is_some()))
+        let form = form
+            .field(maintenance(&self.maintenance_until))
+            .field(accept_loss(self.accept_loss.is_some()));
+        change_fields!(self).fields(form, matrix)
     }
 }
 
@@ -273,19 +284,21 @@ impl OrderForm for UpgradeForm {
             changes: change_fields!(self).changes()?,
             reissue: self.reissue.is_some(),
             server_request: None,
-            accept_loss: self.accept_loss.is_some(),
+            // A preview shows the losses, and the order needs the consent.
+            accept_loss: dry_run || self.accept_loss.is_some(),
             dry_run,
         })
     }
 
     fn fields(&self, form: Form, matrix: &FeatureMatrix) -> Form {
         let tier = Field::new(Kind::Choice(tiers(matrix, true)), "tier", "Tier");
-        let form = form.field(tier.value(&self.tier));
-        let form = change_fields!(self).fields(form, matrix);
         let reissue = Field::new(Kind::Check, "reissue", "Issue again without changes")
             .help("Such as with the current key of this server.");
-        form.field(reissue.value(checked(self.reissue.is_some())))
+        let form = form
+            .field(tier.value(&self.tier))
             .field(accept_loss(self.accept_loss.is_some()))
+            .field(reissue.value(checked(self.reissue.is_some())));
+        change_fields!(self).fields(form, matrix)
     }
 }
 
@@ -330,17 +343,17 @@ impl ChangeFields<'_> {
     }
 
     fn fields(&self, form: Form, matrix: &FeatureMatrix) -> Form {
+        let refresh = Field::new(Kind::Check, "refresh", "Add what the tier has now")
+            .help("The license then also gets what was added to the tier since it was issued.");
         let form = counts(form, self.seats, self.devices);
-        let form = content(
+        let form = form.field(refresh.value(checked(self.refresh)));
+        content(
             form,
             matrix,
             self.quotas,
             self.add_features,
             self.remove_features,
-        );
-        let refresh = Field::new(Kind::Check, "refresh", "Add what the tier has now")
-            .help("The license then also gets what was added to the tier since it was issued.");
-        form.field(refresh.value(checked(self.refresh)))
+        )
     }
 }
 
@@ -368,17 +381,22 @@ fn content(form: Form, matrix: &FeatureMatrix, quotas: &str, add: &str, remove: 
         "One in a line, such as name=100 or name=unlimited. The product has: {}.",
         names.join(", ")
     ));
-    let features = matrix.features();
-    let names: Vec<_> = features.iter().map(|(name, _)| *name).collect();
-    let added = Field::new(Kind::Lines, "add_features", "Additional features");
-    let added = added.help(format!(
-        "One in a line. The product has: {}.",
-        names.join(", ")
-    ));
-    let removed = Field::new(Kind::Lines, "remove_features", "Features to leave out");
-    form.field(limits.value(quotas))
-        .field(added.value(add))
-        .field(removed.value(remove))
+    let chosen = |value: &str| {
+        let chosen = items(value);
+        let features = matrix.features().into_iter().map(|(name, tier)| {
+            let is_chosen = chosen.iter().any(|item| item == name);
+            (name.to_owned(), format!("{name} ({tier})"), is_chosen)
+        });
+        Kind::Choices(features.collect())
+    };
+    let added = Field::new(chosen(add), "add_features[]", "Additional features")
+        .help("The tier in parentheses is the lowest one that has the feature.");
+    let removed = Field::new(chosen(remove), "remove_features[]", "Features to leave out");
+    form.group("Quotas")
+        .field(limits.value(quotas))
+        .group("Features")
+        .field(added)
+        .field(removed)
 }
 
 fn maintenance(value: &str) -> Field {

@@ -1,7 +1,7 @@
 //! Orders of licenses on a vendor's server: issue, renew, upgrade and reassign.
 
 use axum::routing::{get, post};
-use license_core::LicenseId;
+use license_core::{Code, LicenseId};
 use license_dashboard::{Form, Notice, Page};
 use sha2::{Digest, Sha256};
 
@@ -245,6 +245,13 @@ fn ordered<F: OrderForm>(
         }
         Err(problem) => {
             let form = final_form(form, context, path)?;
+            let problem = if problem.refusal().code == Code::Loss.as_str() {
+                problem.hint(
+                    "correct the order, or check “The customer may lose what the preview lists”",
+                )
+            } else {
+                problem
+            };
             Ok(context.refused(page, form, &problem))
         }
     }

@@ -286,15 +286,34 @@ async fn a_license_is_changed_by_forms_with_a_preview() {
     let page = dashboard
         .open(&browser, &format!("/licenses/{fourth}"))
         .await;
-    page.expect(200).shows("Renewals and upgrades");
+    let page = page.expect(200);
+    page.shows("Renewals and upgrades");
+    page.shows("The license starts on");
+    page.shows("Renewed, valid through");
 
-    // A loss is refused until the person accepts it.
+    // A preview shows a loss, and the order is refused until the person accepts it.
     let path = format!("/licenses/{fourth}/upgrade");
     let form = dashboard.open(&browser, &path).await.expect(200);
     let request = form.hidden("request");
-    let fields = [("request", request.as_str()), ("seats", "6")];
-    let answer = dashboard.submit(&browser, &path, &fields).await;
-    answer.expect(409).shows("LOSS");
+    let feature = license_core::FeatureMatrix::built_in().features()[0].0;
+    let fields = [
+        ("request", request.as_str()),
+        ("seats", "6"),
+        ("add_features[]", feature),
+        ("add_features[]", feature),
+    ];
+    let preview = format!("{path}/preview");
+    let answer = dashboard
+        .submit(&browser, &preview, &fields)
+        .await
+        .expect(200);
+    answer.shows("Loses");
+    answer.shows(&format!("value=\"{feature}\" checked"));
+    let answer = dashboard.submit(&browser, &path, &fields).await.expect(409);
+    answer.shows("LOSS");
+    answer.shows("check “The customer may lose");
+    let accepted = [&fields[..], &[("accept_loss", "true")]].concat();
+    issued(&dashboard.submit(&browser, &path, &accepted).await);
     // A license that was replaced cannot be changed again.
     let path = format!("/licenses/{first}/renew/preview");
     let answer = dashboard.submit(&browser, &path, &fields[..1]).await;

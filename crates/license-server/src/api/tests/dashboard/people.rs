@@ -4,6 +4,7 @@ mod access;
 mod account;
 mod forms;
 mod links;
+mod users;
 
 use super::*;
 use crate::domain::AccountId;
@@ -52,8 +53,8 @@ impl Dashboard {
         let token = [
             ("name", "helpdesk <b>"),
             ("role", "auditor"),
-            ("permissions", "seats:manage"),
-            ("permissions", "people:manage"),
+            ("permissions[]", "seats:manage"),
+            ("permissions[]", "people:manage"),
             ("days", "30"),
         ];
         let token = self.submit(owner, "/tokens/new", &token).await;

@@ -5,11 +5,10 @@ use license_core::policy::{NAMED_USERS, Quota};
 use super::*;
 use crate::services::tests::floating::{acquire_request, session};
 use crate::services::tests::{id, token, validation};
-use crate::services::{AcquireRequest, ValidateRequest};
+use crate::services::{AcquireRequest, Services, ValidateRequest};
 
 /// Gives the site a license for two users, and a seat and a machine to each of them.
-async fn use_license(people: &PeopleApi, users: [&str; 2]) {
-    let services = people.api.tenants.own();
+pub(in crate::api::tests) async fn use_license(services: &Services, users: [&str; 2]) {
     let license = token(1, |draft| {
         draft.set_quota(NAMED_USERS, Quota::Limit(2)).unwrap();
     });
@@ -49,7 +48,11 @@ async fn a_person_sees_the_own_machines_and_seats_only() {
     ] {
         people.create(&tenant, email, Role::Member).await;
     }
-    use_license(&people, ["ANN@example.com", "bob@example.com"]).await;
+    use_license(
+        people.api.tenants.own(),
+        ["ANN@example.com", "bob@example.com"],
+    )
+    .await;
     for (email, machine) in [
         ("ann@example.com", "mach_1111"),
         ("bob@example.com", "mach_2222"),
@@ -102,7 +105,11 @@ async fn a_session_of_an_administrator_of_a_group_passes_to_its_group() {
     let bob = people
         .create(&people.site(), "bob@example.com", Role::Member)
         .await;
-    use_license(&people, ["bob@example.com", "carl@example.com"]).await;
+    use_license(
+        people.api.tenants.own(),
+        ["bob@example.com", "carl@example.com"],
+    )
+    .await;
     let (groups, console) = (&people.api.tenants.own().groups, &Actor::Console);
     let design = groups.create(console, "Design").await.unwrap().id;
     let sales = groups.create(console, "Sales").await.unwrap().id;

@@ -1,12 +1,13 @@
 //! Telemetry.
 
 use async_trait::async_trait;
+use license_core::ProductCode;
 use license_core::ids::Commitment;
 use license_core::telemetry::{TelemetryDay, TelemetryId};
 
 use crate::domain::{
-    Page, PageRequest, TelemetryDeletion, TelemetryOutcome, TelemetryRange, TelemetryRecord,
-    TelemetryRow, TelemetrySize, TenantId,
+    Page, PageRequest, TelemetryDeletion, TelemetryDimension, TelemetryOutcome, TelemetryRange,
+    TelemetryRecord, TelemetryRow, TelemetryShare, TelemetrySize, TenantId,
 };
 use crate::store::postgres::{PostgresStore, telemetry};
 use crate::store::{ServerStoreError, TelemetryStore};
@@ -43,6 +44,19 @@ impl TelemetryStore for PostgresStore {
     ) -> Result<Page<TelemetryRow>, ServerStoreError> {
         let db = self.database.begin_read(tenant).await?;
         let result = telemetry::page(&db, range, page).await;
+        db.end(result).await
+    }
+
+    async fn telemetry_summary(
+        &self,
+        tenant: &TenantId,
+        product: ProductCode,
+        range: TelemetryRange,
+        dimension: TelemetryDimension,
+        page: &PageRequest,
+    ) -> Result<Page<TelemetryShare>, ServerStoreError> {
+        let db = self.database.begin_read(tenant).await?;
+        let result = telemetry::summary(&db, product, (range, dimension), page).await;
         db.end(result).await
     }
 

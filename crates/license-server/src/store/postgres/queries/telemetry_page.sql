@@ -27,4 +27,5 @@ SELECT day, product, version, tier, os, arch, kind, name,
   count(DISTINCT installation), sum(used)::bigint, sum(refused)::bigint
 FROM named
 GROUP BY day, product, version, tier, os, arch, kind, name
+HAVING count(DISTINCT installation) >= $6
 ORDER BY day, product, version NULLS FIRST, tier, os, arch, kind, name LIMIT $4 OFFSET $5

@@ -11,11 +11,13 @@ use license_test_services::{RedisData, RedisServer, TestDatabase};
 use self::proxy::Proxy;
 use super::{add_lease_time, config, manual_clock};
 use crate::clock::{ManualClock, SystemServerClock};
-use crate::domain::{PageRequest, PoolId, TenantId};
+use crate::domain::{Actor, PageRequest, PoolId, TenantDeletion, TenantId};
 use crate::store::conformance::{self, acquire, acquire_command, grant, instance, session};
 use crate::store::postgres::PostgresStore;
 use crate::store::redis::RedisConfig;
-use crate::store::{AdministrationStore, PoolReply, PoolRequest, SeatStore, ServerStore};
+use crate::store::{
+    AdministrationStore, MemberStore, PoolReply, PoolRequest, SeatStore, ServerStore,
+};
 
 fn pool() -> PoolId {
     PoolId::parse("pool").unwrap()
@@ -319,6 +321,37 @@ async fn a_value_that_no_node_wrote_turns_redis_off() {
     nodes.turned_on().await;
     nodes.heartbeat(1, 1, 1).await;
     assert!(nodes.is_on());
+    nodes.close().await;
+}
+
+#[tokio::test]
+async fn a_deleted_organization_has_no_key_and_no_seat_at_any_node() {
+    let Some(redis) = RedisServer::start(&[]) else {
+        return;
+    };
+    let Some(nodes) = two_nodes(&redis).await else {
+        return;
+    };
+    let tenant = conformance::tenant();
+    nodes.acquire(0, 1).await;
+    acquire(&nodes.stores[0], &tenant, &pool(), 2, 1).await;
+    let keys = |tenant: &str| redis.command(&["KEYS", &format!("ls:{{{tenant}/*")]);
+    assert!(keys(tenant.as_str()).contains(":seats") && keys("site").contains(":seats"));
+    let renewed = nodes.stores[1].apply(&tenant, heartbeat(1, 1), None).await;
+    grant(&renewed.unwrap());
+    let at = conformance::audit("").at;
+    let deleted = nodes.stores[1].delete_tenant(&tenant, &Actor::Console, None, at);
+    assert_eq!(deleted.await.unwrap(), TenantDeletion::Deleted);
+    assert_eq!(keys(tenant.as_str()), "");
+    assert!(keys("site").contains(":seats"), "another organization");
+    // The other node had the pool in memory.
+    for store in &nodes.stores {
+        let late = store.apply(&tenant, heartbeat(1, 1), None).await;
+        let is_renewed = late.is_ok_and(|reply| reply.outcome.reply.is_ok());
+        assert!(!is_renewed);
+        assert!(store.is_deleted(&tenant).await.unwrap());
+    }
+    nodes.heartbeat(0, 1, 1).await;
     nodes.close().await;
 }
 

@@ -1,12 +1,13 @@
 //! Telemetry.
 
 use async_trait::async_trait;
+use license_core::ProductCode;
 use license_core::ids::Commitment;
 use license_core::telemetry::{TelemetryDay, TelemetryId};
 
 use crate::domain::{
-    Page, PageRequest, TelemetryDeletion, TelemetryOutcome, TelemetryRange, TelemetryRecord,
-    TelemetryRow, TelemetrySize, TenantId,
+    Page, PageRequest, TelemetryDeletion, TelemetryDimension, TelemetryOutcome, TelemetryRange,
+    TelemetryRecord, TelemetryRow, TelemetryShare, TelemetrySize, TenantId,
 };
 use crate::store::sqlite::{SqliteStore, telemetry};
 use crate::store::{ServerStoreError, TelemetryStore};
@@ -46,6 +47,21 @@ impl TelemetryStore for SqliteStore {
         let page = page.clone();
         self.read(tenant, move |db, tenant| {
             telemetry::page(db, tenant, range, &page)
+        })
+        .await
+    }
+
+    async fn telemetry_summary(
+        &self,
+        tenant: &TenantId,
+        product: ProductCode,
+        range: TelemetryRange,
+        dimension: TelemetryDimension,
+        page: &PageRequest,
+    ) -> Result<Page<TelemetryShare>, ServerStoreError> {
+        let page = page.clone();
+        self.read(tenant, move |db, tenant| {
+            telemetry::summary(db, tenant, product, (range, dimension), &page)
         })
         .await
     }

@@ -18,4 +18,6 @@ WITH events AS (
 )
 SELECT day, event ->> '$.product', event ->> '$.version', event ->> '$.tier', event ->> '$.os',
   event ->> '$.arch', kind, name, count(DISTINCT installation), sum(used), sum(refused)
-FROM counts GROUP BY 1, 2, 3, 4, 5, 6, 7, 8 ORDER BY 1, 2, 3, 4, 5, 6, 7, 8 LIMIT ?4 OFFSET ?5
+FROM counts GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
+HAVING count(DISTINCT installation) >= ?6
+ORDER BY 1, 2, 3, 4, 5, 6, 7, 8 LIMIT ?4 OFFSET ?5

@@ -5,9 +5,9 @@ use std::collections::{BTreeSet, VecDeque};
 use super::*;
 use crate::domain::Permission as P;
 
-/// Returns the values of an attribute that are paths of this server.
-fn paths(html: &str, attribute: &str) -> Vec<String> {
-    let start = format!("{attribute}=\"/");
+/// Returns the paths of this server that follow a text in a page.
+fn paths(html: &str, before: &str) -> Vec<String> {
+    let start = format!("{before}=\"/");
     let values = html.split(start.as_str()).skip(1);
     let values = values.map(|rest| rest.split('"').next().unwrap());
     values
@@ -72,7 +72,12 @@ async fn each_role_opens_the_pages_of_its_permissions() {
             let answer = dashboard.open(&browser, path).await;
             let expected = if role.allows(*permission) { 200 } else { 403 };
             assert_eq!(answer.status, expected, "{role} {path}: {}", answer.html);
-            assert!(!answer.html.contains("<b>"), "{path}: {}", answer.html);
+            let is_page = !path.ends_with("/export");
+            assert!(
+                !is_page || !answer.html.contains("<b>"),
+                "{path}: {}",
+                answer.html
+            );
         }
         dashboard.open(&browser, "/account").await.expect(200);
     }
@@ -103,7 +108,7 @@ async fn each_link_and_each_button_works_for_the_role_that_sees_it() {
                     .into_iter()
                     .filter(|path| is_here(path)),
             );
-            let found = paths(&page.html, "action").into_iter();
+            let found = paths(&page.html, "method=\"post\" action").into_iter();
             actions.extend(found.filter(|path| is_here(path)));
         }
         assert!(seen.len() > 8, "{role}: {seen:?}");

@@ -189,6 +189,16 @@ async fn the_trail_is_searched_verified_and_exported() {
         page.shows(shown);
         assert!(!page.html.contains(hidden), "{query}");
     }
+    // People and things have names beside their ids.
+    let page = dashboard.open(&owner, "/audit").await.expect(200);
+    for name in [
+        "Ann",
+        "Console of the server",
+        "Research &#60;b&#62;",
+        "helpdesk &#60;b&#62;",
+    ] {
+        page.shows(name);
+    }
     for path in [
         "/audit?since=yesterday",
         "/audit?cursor=x",

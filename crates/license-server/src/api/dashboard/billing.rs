@@ -1,0 +1,267 @@
+//! Billing: subscriptions with the states of their licenses, plans, events, and links for customers.
+
+mod forms;
+
+use axum::routing::{get, post};
+use license_core::LicenseId;
+use license_dashboard::{
+    Action, Block, Cell, Column, EmptyState, Facts, Field, Form, Kind, Notice, Page, Table, Tabs,
+    Tone,
+};
+use serde::Deserialize;
+
+use super::context::PageContext;
+use super::pages::Pages;
+use super::reply::{PageReply, html};
+use crate::api::billing::{EventQuery, SubscriptionQuery};
+use crate::api::pages::StrictQuery;
+use crate::api::paths::StrictPath;
+use crate::domain::{
+    BillingEvent, BillingEventState, BillingState, BillingSubscription, Cursor, Permission as P,
+};
+
+/// Adds the pages of this module.
+pub(super) fn pages(pages: Pages) -> Pages {
+    pages
+        .page("/billing", P::ReadBilling, get(subscriptions))
+        .page(
+            "/billing/subscriptions/{subscription}",
+            P::ReadBilling,
+            get(subscription),
+        )
+        .page("/billing/events", P::ReadBilling, get(events))
+        .page("/billing/plans", P::ReadBilling, get(forms::plans))
+        .page("/billing/plans", P::ManageBilling, post(forms::put_plan))
+        .page(
+            "/billing/plans/delete",
+            P::ManageBilling,
+            get(forms::ask_deletion).post(forms::delete_plan),
+        )
+        .page(
+            "/billing/checkout",
+            P::ManageBilling,
+            get(forms::ask_checkout).post(forms::checkout),
+        )
+        .page(
+            "/billing/portal",
+            P::ManageBilling,
+            get(forms::ask_portal).post(forms::portal),
+        )
+        .page("/billing/compare", P::ManageBilling, post(forms::compare))
+}
+
+/// The number of a page in the tabs of billing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tab {
+    Subscriptions,
+    Plans,
+    Events,
+}
+
+fn tabs(current: Tab) -> Tabs {
+    Tabs::new("Billing")
+        .tab("Subscriptions", "/billing", current == Tab::Subscriptions)
+        .tab("Plans", "/billing/plans", current == Tab::Plans)
+        .tab("Events", "/billing/events", current == Tab::Events)
+}
+
+/// Returns a page of billing with its tabs. A server without a payment provider says so.
+fn page(context: &PageContext, current: Tab) -> Result<Page, crate::api::problem::Problem> {
+    let mut page = context.page("Billing").with(tabs(current));
+    if !context.services()?.billing.is_on() {
+        let notice = Notice::warning("This server has no payment provider");
+        let hint = "Set stripe_key_file and stripe_webhook_secret_file, and restart the server.";
+        page = page.with(notice.hint(Some(hint)));
+    }
+    Ok(page)
+}
+
+async fn subscriptions(
+    context: PageContext,
+    StrictQuery(query): StrictQuery<SubscriptionQuery>,
+) -> PageReply {
+    let (state, request) = (query.state()?, query.page()?);
+    let billing = &context.services()?.billing;
+    let found = billing
+        .subscriptions(state, query.customer(), &request)
+        .await?;
+    let columns = [
+        "Subscription",
+        "Customer",
+        "State",
+        "Reason",
+        "Until",
+        "License",
+    ];
+    let mut table = Table::new("Subscriptions", columns.map(Column::text).to_vec());
+    for one in &found.items {
+        table.row(vec![
+            Cell::link(format!("/billing/subscriptions/{}", one.id), &one.id),
+            Cell::code(&one.customer),
+            state_cell(one.state),
+            Cell::text(reason(one)),
+            Cell::time(one.until),
+            license_cell(one.license.as_ref()),
+        ]);
+    }
+    table.empty = EmptyState::new("There is no subscription")
+        .text("A subscription is shown after its first event, or after a comparison.");
+    let states = BillingState::ALL.iter().map(|state| state.as_str());
+    let states = choices(states);
+    let field = Field::new(Kind::Choice(states), "state", "State");
+    let field = field.value(state.map_or("", BillingState::as_str));
+    table.filter = Some(Form::new("/billing", "Filter").field(field));
+    let name = state.map_or("", BillingState::as_str);
+    table.first = request
+        .after
+        .is_some()
+        .then(|| format!("/billing?state={name}"));
+    table.next = next_page("/billing", name, found.next.as_ref());
+    let mut page = page(&context, Tab::Subscriptions)?;
+    if context.may(P::ManageBilling) {
+        page = page
+            .action(Action::link("Create a checkout link", "/billing/checkout").primary())
+            .action(Action::post(
+                "Compare with the provider",
+                "/billing/compare",
+            ));
+    }
+    Ok(html(&page.with(table)))
+}
+
+async fn subscription(context: PageContext, StrictPath(id): StrictPath<String>) -> PageReply {
+    let billing = &context.services()?.billing;
+    let found = billing.subscription(&id).await?;
+    let customer = billing.customer(&found.customer).await?;
+    let title = format!("Subscription {}", found.id);
+    let mut page = context.page_below(("Billing", "/billing"), title);
+    if context.may(P::ManageBilling) {
+        let path = format!("/billing/portal?customer={}", found.customer);
+        page = page.action(Action::link("Create a link to the customer portal", path));
+    }
+    if let Some(fault) = &found.fault {
+        let notice = Notice::warning("The license does not follow the subscription");
+        page = page.with(notice.text(fault));
+    }
+    let license = Facts::new()
+        .title("License")
+        .fact("State", state_cell(found.state))
+        .fact("Reason", Cell::text(reason(&found)))
+        .fact("Until", Cell::time(found.until))
+        .fact("License", license_cell(found.license.as_ref()))
+        .fact("Tier", Cell::optional(found.tier.as_deref()))
+        .fact(
+            "Seats",
+            Cell::optional(found.seats.map(|seats| seats.to_string())),
+        );
+    let payments = Facts::new()
+        .title("At the provider")
+        .fact("Provider", Cell::text(&found.provider))
+        .fact(
+            "Status",
+            Cell::text(found.status.as_str().replace('_', " ")),
+        )
+        .fact("Period start", Cell::time(Some(found.period_start)))
+        .fact("Period end", Cell::time(Some(found.period_end)))
+        .fact("Ends at", Cell::time(found.cancel_at))
+        .fact("Created", Cell::time(Some(found.created_at)))
+        .fact("Compared", Cell::time(Some(found.checked_at)));
+    let customer = Facts::new()
+        .title("Customer")
+        .fact("Id", Cell::code(&customer.id))
+        .fact("Name", Cell::optional(customer.name.as_deref()))
+        .fact("E-mail address", Cell::optional(customer.email.as_deref()));
+    Ok(html(&page.with(license).with(payments).with(customer)))
+}
+
+async fn events(context: PageContext, StrictQuery(query): StrictQuery<EventQuery>) -> PageReply {
+    let (state, request) = (query.state()?, query.page()?);
+    let found = context.services()?.billing.events(state, &request).await?;
+    let columns = ["Event", "Kind", "State", "Received", "Subscription", "Note"];
+    let mut table = Table::new("Events", columns.map(Column::text).to_vec());
+    for one in &found.items {
+        table.row(event_row(one));
+    }
+    table.empty = EmptyState::new("There is no event");
+    let states = BillingEventState::ALL.iter().map(|state| state.as_str());
+    let field = Field::new(Kind::Choice(choices(states)), "state", "State");
+    let name = state.map_or("", BillingEventState::as_str);
+    table.filter = Some(Form::new("/billing/events", "Filter").field(field.value(name)));
+    let first = format!("/billing/events?state={name}");
+    table.first = request.after.is_some().then_some(first);
+    table.next = next_page("/billing/events", name, found.next.as_ref());
+    Ok(html(&page(&context, Tab::Events)?.with(table)))
+}
+
+fn event_row(found: &BillingEvent) -> Vec<Cell> {
+    let (tone, state) = match found.state {
+        BillingEventState::Waiting => (Tone::Warning, "waiting"),
+        BillingEventState::Applied => (Tone::Good, "applied"),
+        BillingEventState::Ignored => (Tone::Neutral, "ignored"),
+    };
+    let subscription = found.subscription.as_deref();
+    vec![
+        Cell::code(&found.event.id),
+        Cell::text(&found.event.kind),
+        Cell::badge(tone, state),
+        Cell::time(Some(found.event.received_at)),
+        subscription.map_or(Cell::Empty, |id| {
+            Cell::link(format!("/billing/subscriptions/{id}"), id)
+        }),
+        Cell::optional(found.note.as_deref()),
+    ]
+}
+
+fn state_cell(state: BillingState) -> Cell {
+    let tone = match state {
+        BillingState::Active => Tone::Good,
+        BillingState::InGrace | BillingState::Pending => Tone::Warning,
+        BillingState::Suspended | BillingState::Revoked => Tone::Danger,
+        BillingState::Ended => Tone::Neutral,
+    };
+    Cell::badge(tone, state.as_str().replace('_', " "))
+}
+
+fn reason(found: &BillingSubscription) -> String {
+    found.reason.as_str().replace('_', " ")
+}
+
+fn license_cell(id: Option<&LicenseId>) -> Cell {
+    id.map_or(Cell::Empty, |id| {
+        Cell::link(format!("/licenses/{id}"), id.as_str())
+    })
+}
+
+/// Returns the choices of a filter.
+fn choices(names: impl Iterator<Item = &'static str>) -> Vec<(String, String)> {
+    let names = names.map(|name| (name.to_owned(), name.replace('_', " ")));
+    std::iter::once((String::new(), "All".to_owned()))
+        .chain(names)
+        .collect()
+}
+
+/// Returns the path of the next page. A cursor of billing is an id, which needs no escapes.
+fn next_page(path: &str, state: &str, next: Option<&Cursor>) -> Option<String> {
+    next.map(|cursor| format!("{path}?state={state}&cursor={cursor}"))
+}
+
+/// A link for a customer, which is shown once.
+fn link_block(link: &crate::billing::PaymentLink) -> Block {
+    license_dashboard::Code::new("Link for the customer", &link.url).into()
+}
+
+/// The query of a page about a customer.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CustomerQuery {
+    #[serde(default)]
+    customer: String,
+}
+
+/// The query of a page about a price.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PriceQuery {
+    #[serde(default)]
+    price: String,
+}

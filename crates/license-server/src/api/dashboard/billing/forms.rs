@@ -1,0 +1,331 @@
+//! Forms of billing: plans, and links for customers.
+
+use license_dashboard::{Action, Cell, Column, EmptyState, Field, Form, Kind, Notice, Page, Table};
+use serde::Deserialize;
+
+use super::{CustomerQuery, PriceQuery, Tab, link_block, page};
+use crate::api::dashboard::context::PageContext;
+use crate::api::dashboard::form::PageForm;
+use crate::api::dashboard::reply::{PageReply, done, html};
+use crate::api::pages::StrictQuery;
+use crate::api::problem::Problem;
+use crate::domain::{Permission as P, Refusal, RefusalKind, ServerCode};
+use crate::services::{CheckoutRequest, PlanOrder, PortalRequest};
+
+const PLANS: &str = "/billing/plans";
+
+pub(super) async fn plans(context: PageContext) -> PageReply {
+    let page = plans_page(&context).await?;
+    let page = if context.may(P::ManageBilling) {
+        page.with(plan_form(&PlanForm::default()))
+    } else {
+        page
+    };
+    Ok(html(&page))
+}
+
+async fn plans_page(context: &PageContext) -> Result<Page, Problem> {
+    let plans = context.services()?.billing.plans().await?;
+    let mut columns = ["Price", "Tier", "Seats a unit", "Features"]
+        .map(Column::text)
+        .to_vec();
+    let may_manage = context.may(P::ManageBilling);
+    if may_manage {
+        columns.push(Column::text("Actions"));
+    }
+    let mut table = Table::new("Plans", columns);
+    for plan in &plans {
+        let mut cells = vec![
+            Cell::code(&plan.price),
+            Cell::optional(plan.tier.as_deref()),
+            Cell::Number(plan.seats.into()),
+            Cell::text(plan.features.join(", ")),
+        ];
+        if may_manage {
+            let path = format!("{PLANS}/delete?price={}", plan.price);
+            cells.push(Cell::Actions(vec![Action::dialog("Delete", path).danger()]));
+        }
+        table.row(cells);
+    }
+    table.empty = EmptyState::new("No price has a plan")
+        .text("A plan states the license that a price of the provider buys.");
+    Ok(page(context, Tab::Plans)?.with(table))
+}
+
+/// A plan. The fields are texts, so that the form can show them again.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PlanForm {
+    price: String,
+    tier: String,
+    seats: String,
+    features: String,
+}
+
+fn plan_form(values: &PlanForm) -> Form {
+    Form::new(PLANS, "Store the plan")
+        .title("Store a plan")
+        .field(
+            Field::text("price", "Price")
+                .value(&values.price)
+                .help("The id at the provider, such as price_1AbC.")
+                .max_length(255)
+                .required(),
+        )
+        .field(
+            Field::text("tier", "Tier")
+                .value(&values.tier)
+                .help("Without a tier, the price is an addition to another one.")
+                .max_length(32),
+        )
+        .field(
+            Field::new(Kind::Number, "seats", "Seats a unit")
+                .value(&values.seats)
+                .help("0 or nothing: the price does not count seats."),
+        )
+        .field(
+            Field::text("features", "Features")
+                .value(&values.features)
+                .help("Names in addition to those of the tier, separated by commas."),
+        )
+}
+
+pub(super) async fn put_plan(
+    context: PageContext,
+    PageForm(sent): PageForm<PlanForm>,
+) -> PageReply {
+    match store(&context, &sent).await {
+        Ok(()) => Ok(done(PLANS, "The plan is stored")),
+        Err(problem) => {
+            let page = plans_page(&context).await?;
+            Ok(context.refused(page, plan_form(&sent), &problem))
+        }
+    }
+}
+
+async fn store(context: &PageContext, sent: &PlanForm) -> Result<(), Problem> {
+    let features = sent.features.split(',').map(str::trim);
+    let features = features.filter(|name| !name.is_empty());
+    let tier = Some(sent.tier.trim()).filter(|tier| !tier.is_empty());
+    let order = PlanOrder {
+        tier: tier.map(str::to_owned),
+        seats: number("seats", &sent.seats)?.unwrap_or_default(),
+        features: features.map(str::to_owned).collect(),
+    };
+    let billing = &context.services()?.billing;
+    let stored = billing.put_plan(context.actor()?, sent.price.trim(), order);
+    stored.await?;
+    Ok(())
+}
+
+/// Parses a number that may be missing.
+fn number(name: &str, text: &str) -> Result<Option<u32>, Problem> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let number = text.parse().map_err(|_| {
+        let detail = format!("{name}: the value is not a number");
+        Refusal::new(RefusalKind::BadRequest, ServerCode::BadRequest, detail)
+            .values("a whole number", "another text")
+    })?;
+    Ok(Some(number))
+}
+
+pub(super) async fn ask_deletion(
+    context: PageContext,
+    StrictQuery(query): StrictQuery<PriceQuery>,
+) -> PageReply {
+    let page = context.page_below(("Plans", PLANS), "Delete a plan");
+    let text = format!("Subscriptions to {} will have no plan.", query.price);
+    let notice = Notice::warning(text).text("Licenses stay as they are.");
+    let form = Form::new("/billing/plans/delete", "Delete the plan")
+        .hidden("price", query.price)
+        .danger()
+        .cancel(PLANS);
+    Ok(html(&page.with(notice).with(form)))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DeletionForm {
+    price: String,
+}
+
+pub(super) async fn delete_plan(
+    context: PageContext,
+    PageForm(sent): PageForm<DeletionForm>,
+) -> PageReply {
+    let billing = &context.services()?.billing;
+    billing.delete_plan(context.actor()?, &sent.price).await?;
+    Ok(done(PLANS, "The plan is deleted"))
+}
+
+/// A request for a checkout link.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CheckoutForm {
+    price: String,
+    quantity: String,
+    email: String,
+    trial_days: String,
+    success_url: String,
+    cancel_url: String,
+}
+
+fn checkout_page(context: &PageContext) -> Page {
+    context.page_below(("Billing", "/billing"), "Create a checkout link")
+}
+
+fn checkout_form(values: &CheckoutForm) -> Form {
+    Form::new("/billing/checkout", "Create the link")
+        .field(
+            Field::text("price", "Price")
+                .value(&values.price)
+                .help("A price with a plan.")
+                .max_length(255)
+                .required(),
+        )
+        .field(
+            Field::new(Kind::Number, "quantity", "Quantity")
+                .value(&values.quantity)
+                .required(),
+        )
+        .field(
+            Field::new(Kind::Email, "email", "E-mail address of the customer").value(&values.email),
+        )
+        .field(
+            Field::new(Kind::Number, "trial_days", "Days of the trial")
+                .value(&values.trial_days)
+                .help("Nothing: the customer pays at once."),
+        )
+        .field(
+            Field::text("success_url", "Page after a success")
+                .value(&values.success_url)
+                .max_length(2048)
+                .required(),
+        )
+        .field(
+            Field::text("cancel_url", "Page after going back")
+                .value(&values.cancel_url)
+                .max_length(2048)
+                .required(),
+        )
+        .cancel("/billing")
+}
+
+pub(super) async fn ask_checkout(context: PageContext) -> PageReply {
+    let values = CheckoutForm {
+        quantity: "1".to_owned(),
+        ..CheckoutForm::default()
+    };
+    Ok(html(&checkout_page(&context).with(checkout_form(&values))))
+}
+
+pub(super) async fn checkout(
+    context: PageContext,
+    PageForm(sent): PageForm<CheckoutForm>,
+) -> PageReply {
+    let page = checkout_page(&context);
+    match create_checkout(&context, &sent).await {
+        Ok(link) => {
+            let notice = Notice::good("The link is created")
+                .text("Anyone with the link can use it. Send it to the customer only.");
+            Ok(html(&page.with(notice).with(link_block(&link))))
+        }
+        Err(problem) => Ok(context.refused(page, checkout_form(&sent), &problem)),
+    }
+}
+
+async fn create_checkout(
+    context: &PageContext,
+    sent: &CheckoutForm,
+) -> Result<crate::billing::PaymentLink, Problem> {
+    let email = Some(sent.email.trim()).filter(|email| !email.is_empty());
+    let request = CheckoutRequest {
+        price: sent.price.trim().to_owned(),
+        quantity: number("quantity", &sent.quantity)?.unwrap_or(1),
+        customer: None,
+        email: email.map(str::to_owned),
+        trial_days: number("trial_days", &sent.trial_days)?,
+        success_url: sent.success_url.trim().to_owned(),
+        cancel_url: sent.cancel_url.trim().to_owned(),
+    };
+    let billing = &context.services()?.billing;
+    Ok(billing.checkout(context.actor()?, request, None).await?)
+}
+
+/// A request for a link to the customer portal.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PortalForm {
+    customer: String,
+    return_url: String,
+}
+
+fn portal_page(context: &PageContext) -> Page {
+    let title = "Create a link to the customer portal";
+    context.page_below(("Billing", "/billing"), title)
+}
+
+fn portal_form(values: &PortalForm) -> Form {
+    Form::new("/billing/portal", "Create the link")
+        .field(
+            Field::text("customer", "Customer")
+                .value(&values.customer)
+                .help("The id at the provider, such as cus_1AbC.")
+                .max_length(255)
+                .required(),
+        )
+        .field(
+            Field::text("return_url", "Page to which the customer returns")
+                .value(&values.return_url)
+                .max_length(2048)
+                .required(),
+        )
+        .cancel("/billing")
+}
+
+pub(super) async fn ask_portal(
+    context: PageContext,
+    StrictQuery(query): StrictQuery<CustomerQuery>,
+) -> PageReply {
+    let values = PortalForm {
+        customer: query.customer,
+        return_url: String::new(),
+    };
+    Ok(html(&portal_page(&context).with(portal_form(&values))))
+}
+
+pub(super) async fn portal(
+    context: PageContext,
+    PageForm(sent): PageForm<PortalForm>,
+) -> PageReply {
+    let request = PortalRequest {
+        customer: sent.customer.trim().to_owned(),
+        return_url: sent.return_url.trim().to_owned(),
+    };
+    let billing = &context.services()?.billing;
+    let page = portal_page(&context);
+    match billing.portal(context.actor()?, request, None).await {
+        Ok(link) => {
+            let notice = Notice::good("The link is created")
+                .text("Anyone with the link can use it. Send it to the customer only.");
+            Ok(html(&page.with(notice).with(link_block(&link))))
+        }
+        Err(refusal) => Ok(context.refused(page, portal_form(&sent), &refusal.into())),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NoFields {}
+
+pub(super) async fn compare(context: PageContext, PageForm(_): PageForm<NoFields>) -> PageReply {
+    let report = context.services()?.billing.reconcile().await?;
+    let message = format!(
+        "{} events were missed, and {} subscriptions are compared now",
+        report.missed_events, report.subscriptions
+    );
+    Ok(done("/billing", &message))
+}

@@ -1,0 +1,124 @@
+//! Names beside ids, such as that of the person who made a change.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use license_dashboard::Cell;
+
+use super::context::PageContext;
+use crate::api::problem::Problem;
+use crate::domain::{GroupId, Permission as P, RefusalKind};
+use crate::services::Services;
+
+/// The names of ids that a page shows. An id of something that was deleted has none.
+pub(super) struct Names(BTreeMap<String, String>);
+
+impl Names {
+    /// Looks the names of ids up, such as `account:acc_…`, `tok_…` or the id of a license, as far
+    /// as the person may know them. Other texts have none.
+    ///
+    /// # Errors
+    ///
+    /// Returns a problem if the store cannot be read.
+    pub(super) async fn of(
+        context: &PageContext,
+        texts: impl IntoIterator<Item = &str>,
+    ) -> Result<Self, Problem> {
+        let texts: BTreeSet<&str> = texts.into_iter().collect();
+        let services = context.services()?;
+        let mut names = lists(context, services, &texts).await?;
+        for text in texts {
+            if let Some(name) = one(context, services, text).await? {
+                names.insert(text.to_owned(), name);
+            }
+        }
+        Ok(Self(names))
+    }
+
+    /// Returns the name of an id.
+    pub(super) fn get(&self, text: &str) -> Option<&str> {
+        self.0.get(text).map(String::as_str)
+    }
+
+    /// Returns the name of an id with the id below it, or the id.
+    pub(super) fn cell(&self, text: &str) -> Cell {
+        match self.get(text) {
+            Some(name) => Cell::Lines(vec![Cell::text(name), Cell::code(text)]),
+            None => Cell::code(text),
+        }
+    }
+}
+
+/// Returns the id in the text of an originator, or the text.
+fn id_of(text: &str) -> &str {
+    let id = text.strip_prefix("account:");
+    let id = id.or_else(|| text.strip_prefix("token:"));
+    let id = id.or_else(|| text.strip_prefix("license:"));
+    id.unwrap_or(text)
+}
+
+/// Returns the names of API tokens, webhooks and identity providers, whose lists are short. Each
+/// list is read once, if a text needs it.
+async fn lists(
+    context: &PageContext,
+    services: &Services,
+    texts: &BTreeSet<&str>,
+) -> Result<BTreeMap<String, String>, Problem> {
+    let needs = |prefix: &str| texts.iter().any(|text| id_of(text).starts_with(prefix));
+    let mut known = BTreeMap::new();
+    if needs("tok_") && context.may(P::ReadTokens) {
+        let tokens = services.tokens.list().await?.into_iter();
+        known.extend(tokens.map(|token| (token.id, token.name)));
+    }
+    if needs("whk_") && context.may(P::ReadWebhooks) {
+        let webhooks = services.webhooks.list().await?.into_iter();
+        known.extend(webhooks.map(|webhook| (webhook.id, webhook.url.origin().to_owned())));
+    }
+    if needs("idp_") && context.may(P::ReadSettings) {
+        let providers = services.identity_providers.list().await?.into_iter();
+        known.extend(providers.map(|provider| (provider.id, provider.settings.name)));
+    }
+    let named = texts.iter().filter_map(|text| {
+        let name = known.get(id_of(text))?;
+        Some(((*text).to_owned(), name.clone()))
+    });
+    Ok(named.collect())
+}
+
+/// Returns the name of a member, a group or a license.
+async fn one(
+    context: &PageContext,
+    services: &Services,
+    text: &str,
+) -> Result<Option<String>, Problem> {
+    let id = id_of(text);
+    let found = if id.starts_with("acc_") && context.may(P::ReadPeople) {
+        let found = services.members.get(id).await;
+        found.map(|member| member.name)
+    } else if let Some(group) = GroupId::parse(id).filter(|_| context.may(P::ReadPeople)) {
+        services.groups.get(&group).await.map(|group| group.name)
+    } else if let Ok(license) = id.parse().map_err(drop)
+        && context.may(P::ReadLicenses)
+    {
+        let found = services.licenses.get(&license).await;
+        found.map(|license| license.record.customer)
+    } else {
+        return Ok(fixed(text).map(str::to_owned));
+    };
+    match found {
+        Ok(name) => Ok(Some(name)),
+        Err(refusal) if refusal.kind == RefusalKind::Internal => Err(refusal.into()),
+        // The member, the group or the license no longer exists.
+        Err(_) => Ok(None),
+    }
+}
+
+/// Returns the name of an originator that is not a person.
+fn fixed(text: &str) -> Option<&'static str> {
+    Some(match text {
+        "console" => "Console of the server",
+        "setup" => "One-time link",
+        "server" => "The server",
+        "ledger" => "Another program with the ledger",
+        _ => return None,
+    })
+}

@@ -1,0 +1,124 @@
+//! The end of a lease by an administrator.
+
+use license_core::chrono::TimeDelta;
+use license_core::session::SessionId;
+use license_core::time::humanize;
+use license_dashboard::{Field, Form, Kind, Page as Html};
+use license_seats::Seq;
+use serde::Deserialize;
+
+use super::path_of;
+use crate::api::dashboard::context::PageContext;
+use crate::api::dashboard::form::PageForm;
+use crate::api::dashboard::reply::{PageReply, done, html};
+use crate::api::pages::StrictQuery;
+use crate::api::paths::{StrictPath, not_found};
+use crate::api::pools::{end_mode, pool, reason};
+use crate::api::problem::Problem;
+use crate::api::seats::session;
+use crate::domain::PoolId;
+use crate::services::EndReply;
+
+/// The lease that an administrator saw.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EndQuery {
+    seq: Option<String>,
+}
+
+/// The form that ends a lease.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EndForm {
+    mode: String,
+    reason: String,
+    seq: String,
+}
+
+pub(super) async fn confirm(
+    context: PageContext,
+    StrictPath((path, of_session)): StrictPath<(String, String)>,
+    StrictQuery(query): StrictQuery<EndQuery>,
+) -> PageReply {
+    let (pool, session) = (pool(&path)?, session(&of_session)?);
+    context.services()?.pools.get(&pool).await?;
+    let seq = query.seq.unwrap_or_default();
+    let page = end_page(&context, &pool);
+    Ok(html(&page.with(end_form(&pool, session, &seq))))
+}
+
+pub(super) async fn submit(
+    context: PageContext,
+    StrictPath((path, of_session)): StrictPath<(String, String)>,
+    PageForm(sent): PageForm<EndForm>,
+) -> PageReply {
+    let (pool, session) = (pool(&path)?, session(&of_session)?);
+    match end(&context, &pool, session, &sent).await {
+        Ok(reply) => Ok(done(&path_of(&pool), &ended(&reply))),
+        Err(problem) => {
+            let form = end_form(&pool, session, &sent.seq);
+            Ok(context.refused(end_page(&context, &pool), form, &problem))
+        }
+    }
+}
+
+async fn end(
+    context: &PageContext,
+    pool: &PoolId,
+    session: SessionId,
+    sent: &EndForm,
+) -> Result<EndReply, Problem> {
+    let (mode, reason) = (end_mode(&sent.mode)?, reason(&sent.reason)?);
+    let seq = match sent.seq.as_str() {
+        "" => None,
+        seq => Some(Seq(seq.parse().map_err(|_| not_found("lease"))?)),
+    };
+    let (services, actor) = (context.services()?, context.actor()?);
+    let ended = services.pools.end(actor, pool, session, seq, mode, &reason);
+    Ok(ended.await?)
+}
+
+/// Returns the message about a lease that was ended.
+fn ended(reply: &EndReply) -> String {
+    let free = match reply.free_in.num_seconds() {
+        ..=0 => "The seat is free.".to_owned(),
+        _ => format!("The seat is free in {}.", humanize(reply.free_in)),
+    };
+    match reply.overlap.filter(|overlap| *overlap > TimeDelta::zero()) {
+        None => free,
+        Some(overlap) => {
+            let overlap = humanize(overlap);
+            format!("{free} The session before may still use it for up to {overlap}.")
+        }
+    }
+}
+
+fn end_page(context: &PageContext, pool: &PoolId) -> Html {
+    context.page_below(("Pool", &path_of(pool)), "End the use of a seat")
+}
+
+fn end_form(pool: &PoolId, session: SessionId, seq: &str) -> Form {
+    let base = path_of(pool);
+    let modes = [
+        (
+            "soft",
+            "After its lifetime: the session can finish its work",
+        ),
+        (
+            "hard",
+            "At once: the seat is free, and the session stops when it notices",
+        ),
+    ];
+    let modes = modes.map(|(value, label)| (value.to_owned(), label.to_owned()));
+    let mode = Field::new(Kind::Choice(modes.to_vec()), "mode", "When it ends").required();
+    let reason = Field::text("reason", "Reason")
+        .help("The person at the machine and the audit trail see it.")
+        .max_length(200)
+        .required();
+    Form::new(format!("{base}/leases/{session}/end"), "End the use")
+        .danger()
+        .hidden("seq", seq)
+        .field(mode)
+        .field(reason)
+        .cancel(base)
+}

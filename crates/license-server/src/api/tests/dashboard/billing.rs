@@ -1,0 +1,201 @@
+//! Pages of billing.
+
+use license_issuer::ledger::Ledger;
+use license_issuer::ledger::sqlite::LedgerFile;
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::Dashboard;
+use crate::domain::Role;
+use crate::services::tests::billing::TestStripe;
+use crate::services::tests::vendor;
+use crate::services::{ServerRole, VendorConfig};
+
+/// A vendor's server with a plan and a subscription.
+struct Shop {
+    dashboard: Dashboard,
+    stripe: TestStripe,
+    _directory: TempDir,
+}
+
+impl Shop {
+    async fn start() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let ledger = directory.path().join("ledger.db");
+        LedgerFile::new(&ledger).prepare().unwrap();
+        let key = vendor();
+        let role = ServerRole::Vendor(Box::new(VendorConfig { ledger, key }));
+        let stripe = TestStripe::start();
+        let dashboard = Dashboard::start_selling(role, stripe.setup()).await;
+        stripe.double.put(json!({
+            "id": "cus_1", "object": "customer", "name": "<b>Globex</b>", "created": 1,
+        }));
+        stripe.sell(dashboard.api.tenants.own()).await;
+        Self {
+            dashboard,
+            stripe,
+            _directory: directory,
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_role_sees_its_part_of_billing() {
+    let shop = Shop::start().await;
+    let forms = [
+        "/billing/checkout",
+        "/billing/portal",
+        "/billing/plans/delete",
+    ];
+    let lists = [
+        "/billing",
+        "/billing?state=active",
+        "/billing?state=",
+        "/billing/plans",
+        "/billing/events",
+        "/billing/events?state=applied",
+        "/billing/subscriptions/sub_1",
+    ];
+    for role in Role::ALL {
+        let browser = shop.dashboard.sign_in(role).await;
+        let reads = role.allows(crate::domain::Permission::ReadBilling);
+        let manages = role.allows(crate::domain::Permission::ManageBilling);
+        for (paths, may) in [(&lists[..], reads), (&forms[..], manages)] {
+            for path in paths {
+                let answer = shop.dashboard.open(&browser, path).await;
+                let expected = if may { 200 } else { 403 };
+                assert_eq!(answer.status, expected, "{role} {path}");
+            }
+        }
+        let overview = shop.dashboard.open(&browser, "/").await;
+        assert_eq!(overview.html.contains("href=\"/billing\""), reads, "{role}");
+        if reads {
+            let list = shop.dashboard.open(&browser, "/billing").await;
+            assert_eq!(list.html.contains("/billing/checkout"), manages, "{role}");
+            let plans = shop.dashboard.open(&browser, "/billing/plans").await;
+            assert_eq!(plans.html.contains("Store the plan"), manages, "{role}");
+        }
+        if !manages {
+            for path in ["/billing/plans", "/billing/compare", "/billing/checkout"] {
+                let answer = shop.dashboard.submit(&browser, path, &[]).await;
+                assert_eq!(answer.status, 403, "{role} {path}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_subscription_is_shown_with_its_customer_and_unknown_ones_are_not() {
+    let shop = Shop::start().await;
+    let browser = shop.dashboard.sign_in(Role::Billing).await;
+    let list = shop.dashboard.open(&browser, "/billing").await.expect(200);
+    list.shows("sub_1");
+    let path = "/billing/subscriptions/sub_1";
+    let page = shop.dashboard.open(&browser, path).await.expect(200);
+    page.shows("TEAM");
+    assert!(!page.html.contains("<b>Globex"), "{}", page.html);
+    page.shows("Globex");
+    for path in [
+        "/billing/subscriptions/sub_2",
+        "/billing/subscriptions/%2e%2e",
+    ] {
+        let answer = shop.dashboard.open(&browser, path).await;
+        assert_eq!(answer.status, 404, "{path}");
+    }
+    let answer = shop.dashboard.open(&browser, "/billing?state=rich").await;
+    assert_eq!(answer.status, 400);
+}
+
+#[tokio::test]
+async fn plans_are_stored_and_deleted_with_forms() {
+    let shop = Shop::start().await;
+    let browser = shop.dashboard.sign_in(Role::Billing).await;
+    let plan = |price, tier, seats| {
+        [
+            ("price", price),
+            ("tier", tier),
+            ("seats", seats),
+            ("features", "beta_access, sso"),
+        ]
+    };
+    let path = "/billing/plans";
+    let fields = plan("price_pro", "pro", "3");
+    let stored = shop.dashboard.submit(&browser, path, &fields).await;
+    assert_eq!(stored.expect_redirect(), path);
+    let page = shop.dashboard.open(&browser, path).await.expect(200);
+    page.shows("price_pro");
+    page.shows("beta_access, sso");
+    for (price, tier, seats) in [
+        ("price_pro", "gold", "1"),
+        ("a/b", "pro", "1"),
+        ("price_pro", "pro", "many"),
+        ("price_pro", "pro", "-1"),
+    ] {
+        let fields = plan(price, tier, seats);
+        let refused = shop.dashboard.submit(&browser, path, &fields).await;
+        let refused = refused.expect(400);
+        refused.shows("BAD_REQUEST");
+        refused.shows(&format!("value=\"{tier}\""));
+    }
+    let delete = "/billing/plans/delete";
+    let fields = [("price", "price_pro")];
+    let deleted = shop.dashboard.submit(&browser, delete, &fields).await;
+    assert_eq!(deleted.expect_redirect(), path);
+    let again = shop.dashboard.submit(&browser, delete, &fields).await;
+    assert_eq!(again.status, 404);
+}
+
+#[tokio::test]
+async fn a_link_for_a_customer_is_shown_once() {
+    let shop = Shop::start().await;
+    let browser = shop.dashboard.sign_in(Role::Billing).await;
+    let url = "https://checkout.stripe.com/c/pay/cs_1";
+    let session = json!({ "id": "cs_1", "url": url });
+    shop.stripe.double.answer("/v1/checkout/sessions", session);
+    let fields = |price, quantity| {
+        [
+            ("price", price),
+            ("quantity", quantity),
+            ("email", "ann@example.com"),
+            ("trial_days", ""),
+            ("success_url", "https://vendor.example/ok"),
+            ("cancel_url", "https://vendor.example/"),
+        ]
+    };
+    let path = "/billing/checkout";
+    let sent = fields("price_team", "5");
+    let created = shop.dashboard.submit(&browser, path, &sent).await;
+    created.expect(200).shows(url);
+    for (price, quantity) in [
+        ("price_unknown", "5"),
+        ("price_team", "0"),
+        ("price_team", "x"),
+    ] {
+        let refused = shop
+            .dashboard
+            .submit(&browser, path, &fields(price, quantity))
+            .await
+            .expect(400);
+        refused.shows("value=\"https://vendor.example/ok\"");
+        assert!(!refused.html.contains(url));
+    }
+    let portal = "https://billing.stripe.com/p/session/1";
+    let session = json!({ "id": "bps_1", "url": portal });
+    shop.stripe
+        .double
+        .answer("/v1/billing_portal/sessions", session);
+    let page = "/billing/portal?customer=cus_1";
+    let page = shop.dashboard.open(&browser, page).await.expect(200);
+    page.shows("value=\"cus_1\"");
+    let fields = [
+        ("customer", "cus_1"),
+        ("return_url", "https://vendor.example/"),
+    ];
+    let created = shop
+        .dashboard
+        .submit(&browser, "/billing/portal", &fields)
+        .await;
+    created.expect(200).shows(portal);
+    let compared = shop.dashboard.submit(&browser, "/billing/compare", &[]);
+    assert_eq!(compared.await.expect_redirect(), "/billing");
+}

@@ -1,0 +1,13 @@
+//! Payment providers behind one trait, and Stripe.
+//!
+//! A provider answers questions about subscriptions. It decides nothing: the module
+//! [`domain`](crate::domain) does.
+
+pub(crate) mod provider;
+pub(crate) mod stripe;
+
+pub use provider::{
+    BillingProvider, CheckoutOrder, EventFault, EventSubject, InvoiceLine, InvoiceOrder,
+    PaymentLink, PortalOrder, ProviderError, ProviderPage, UsageReport,
+};
+pub use stripe::{Stripe, StripeSettings, WebhookKey};

@@ -1,0 +1,295 @@
+//! Stripe.
+
+mod forms;
+mod http;
+mod objects;
+mod read;
+mod signature;
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use zeroize::Zeroizing;
+
+use self::forms::Form;
+use self::http::StripeHttp;
+use self::objects::{
+    ChargeJson, DisputeJson, EventJson, IdJson, InvoiceJson, LinkJson, ListJson, SubscriptionJson,
+    parse,
+};
+use super::provider::{
+    BillingProvider, CheckoutOrder, EventFault, EventSubject, InvoiceOrder, PaymentLink,
+    PortalOrder, ProviderError, ProviderPage, UsageReport,
+};
+use crate::domain::{NewBillingEvent, ProviderInvoice, ProviderSubscription, is_provider_id};
+
+pub use signature::WebhookKey;
+
+/// The name of the provider.
+pub(crate) const NAME: &str = "stripe";
+
+/// The version of the interface in which requests are made and answers read. Events can have
+/// another version, because only ids are read from them.
+const API_VERSION: &str = "2025-02-24.acacia";
+
+/// The number of items of a page of a list, which is the largest that Stripe accepts.
+const PAGE: &str = "100";
+
+/// The number of the newest invoices of a subscription that are read.
+const INVOICES: &str = "50";
+
+/// The access to an account of Stripe.
+pub struct StripeSettings {
+    /// The secret or restricted key, such as `sk_test_…`.
+    pub key: Zeroizing<String>,
+    /// The secrets of the webhook. There are two while they are changed.
+    pub webhook_keys: Vec<WebhookKey>,
+    /// The URL of the interface without a path, such as `https://api.stripe.com`.
+    pub api_url: String,
+}
+
+/// Omits the key.
+impl fmt::Debug for StripeSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StripeSettings")
+            .field("api_url", &self.api_url)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An account of Stripe.
+#[derive(Debug)]
+pub struct Stripe {
+    http: StripeHttp,
+    is_live: bool,
+    webhook_keys: Vec<WebhookKey>,
+}
+
+impl Stripe {
+    /// Creates the client. Sends nothing.
+    pub fn new(settings: StripeSettings) -> Self {
+        Self {
+            is_live: settings.key.contains("_live_"),
+            http: StripeHttp::new(settings.key, &settings.api_url),
+            webhook_keys: settings.webhook_keys,
+        }
+    }
+
+    /// Returns the charge of an invoice's payment with what was taken back.
+    fn taken_back(&self, charge: &ChargeJson) -> Result<(i64, i64), ProviderError> {
+        if !charge.disputed {
+            return Ok((0, 0));
+        }
+        let Some(id) = charge.dispute.as_ref().map(IdJson::id) else {
+            return Ok((0, 0));
+        };
+        let found = self.http.get(&["disputes", id], &Form::default())?;
+        let Some(body) = found else { return Ok((0, 0)) };
+        let dispute: DisputeJson = parse("dispute", &body)?;
+        Ok(match dispute.status.as_str() {
+            "needs_response" | "under_review" => (dispute.amount, 0),
+            "lost" => (0, dispute.amount),
+            // Inquiries (`warning_…`) move no money, and a won dispute returns it.
+            _ => (0, 0),
+        })
+    }
+
+    /// Returns an invoice with its disputes.
+    fn read_invoice(&self, invoice: InvoiceJson) -> Result<Option<ProviderInvoice>, ProviderError> {
+        let taken_back = match invoice.charge.as_ref().and_then(IdJson::object) {
+            Some(charge) => self.taken_back(charge)?,
+            None => (0, 0),
+        };
+        read::invoice(invoice, taken_back)
+    }
+
+    /// Returns the id of the subscription of an invoice.
+    fn subscription_of_invoice(&self, id: &str) -> Result<Option<String>, ProviderError> {
+        let found = self.http.get(&["invoices", id], &Form::default())?;
+        let Some(body) = found else { return Ok(None) };
+        let invoice: InvoiceJson = parse("invoice", &body)?;
+        Ok(invoice.subscription_id())
+    }
+
+    /// Returns the id of the subscription whose invoice a charge paid.
+    fn subscription_of_charge(&self, id: &str) -> Result<Option<String>, ProviderError> {
+        let found = self.http.get(&["charges", id], &Form::default())?;
+        let Some(body) = found else { return Ok(None) };
+        let charge: ChargeJson = parse("charge", &body)?;
+        match charge.invoice.as_ref().map(IdJson::id) {
+            Some(invoice) => self.subscription_of_invoice(invoice),
+            None => Ok(None),
+        }
+    }
+
+    /// Reads all invoices of a subscription.
+    fn invoices(&self, subscription: &str) -> Result<Vec<ProviderInvoice>, ProviderError> {
+        let mut query = Form::default();
+        query.add("subscription", subscription);
+        query.add("limit", INVOICES);
+        query.add("expand[]", "data.charge");
+        let Some(body) = self.http.get(&["invoices"], &query)? else {
+            return Ok(Vec::new());
+        };
+        let list: ListJson<InvoiceJson> = parse("list of invoices", &body)?;
+        let mut invoices = Vec::new();
+        for invoice in list.data {
+            invoices.extend(self.read_invoice(invoice)?);
+        }
+        Ok(invoices)
+    }
+}
+
+impl BillingProvider for Stripe {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn is_live(&self) -> bool {
+        self.is_live
+    }
+
+    fn receive(
+        &self,
+        signature: Option<&str>,
+        body: &[u8],
+        now: DateTime<Utc>,
+    ) -> Result<NewBillingEvent, EventFault> {
+        signature::verify(&self.webhook_keys, signature, body, now)?;
+        read::event(body, now).ok_or(EventFault::NotAnEvent)
+    }
+
+    fn subject(&self, event: &NewBillingEvent) -> Result<EventSubject, ProviderError> {
+        let Ok(parsed) = parse::<EventJson>("event", &event.body) else {
+            return Ok(EventSubject::Nothing("the body has another form"));
+        };
+        let object = parsed.data.object;
+        let found = match object.object.as_deref() {
+            Some("subscription") => object.id.clone(),
+            Some("checkout.session") => object.subscription_id(),
+            Some("customer") => {
+                let id = object.id.filter(|id| is_provider_id(id));
+                let nothing = EventSubject::Nothing("the event names no customer");
+                return Ok(id.map_or(nothing, EventSubject::Customer));
+            }
+            Some("invoice") => match (object.subscription_id(), &object.id) {
+                (None, Some(id)) if is_provider_id(id) => self.subscription_of_invoice(id)?,
+                (found, _) => found,
+            },
+            Some("charge") => match &object.id {
+                Some(id) if is_provider_id(id) => self.subscription_of_charge(id)?,
+                _ => None,
+            },
+            Some("dispute" | "refund") => match object.charge.as_ref().map(IdJson::id) {
+                Some(id) if is_provider_id(id) => self.subscription_of_charge(id)?,
+                _ => None,
+            },
+            _ => return Ok(EventSubject::Nothing("the server does not use this kind")),
+        };
+        Ok(match found.filter(|id| is_provider_id(id)) {
+            Some(id) => EventSubject::Subscription(id),
+            None => EventSubject::Nothing("the event concerns no subscription"),
+        })
+    }
+
+    fn subscription(&self, id: &str) -> Result<Option<ProviderSubscription>, ProviderError> {
+        let mut query = Form::default();
+        query.add("expand[]", "customer");
+        let Some(body) = self.http.get(&["subscriptions", id], &query)? else {
+            return Ok(None);
+        };
+        let subscription: SubscriptionJson = parse("subscription", &body)?;
+        let invoices = self.invoices(id)?;
+        read::subscription(subscription, invoices).map(Some)
+    }
+
+    fn invoice(&self, id: &str) -> Result<Option<ProviderInvoice>, ProviderError> {
+        let mut query = Form::default();
+        query.add("expand[]", "charge");
+        let Some(body) = self.http.get(&["invoices", id], &query)? else {
+            return Ok(None);
+        };
+        self.read_invoice(parse("invoice", &body)?)
+    }
+
+    fn subscriptions(&self, after: Option<&str>) -> Result<ProviderPage<String>, ProviderError> {
+        let mut query = Form::default();
+        query.add("status", "all");
+        query.add("limit", PAGE);
+        query.add_some("starting_after", after);
+        let Some(body) = self.http.get(&["subscriptions"], &query)? else {
+            return Err(read::malformed("list of subscriptions", "no list"));
+        };
+        let list: ListJson<objects::NamedJson> = parse("list of subscriptions", &body)?;
+        let items: Vec<String> = list.data.into_iter().map(|item| item.id).collect();
+        let next = items.last().filter(|_| list.has_more).cloned();
+        Ok(ProviderPage { items, next })
+    }
+
+    fn events_since(
+        &self,
+        since: DateTime<Utc>,
+        after: Option<&str>,
+        now: DateTime<Utc>,
+    ) -> Result<ProviderPage<NewBillingEvent>, ProviderError> {
+        let mut query = Form::default();
+        query.add("created[gte]", &since.timestamp().to_string());
+        query.add("limit", PAGE);
+        query.add_some("starting_after", after);
+        let Some(body) = self.http.get(&["events"], &query)? else {
+            return Err(read::malformed("list of events", "no list"));
+        };
+        let list: ListJson<serde_json::Value> = parse("list of events", &body)?;
+        let events = list.data.iter().map(|event| {
+            read::event(event.to_string().as_bytes(), now)
+                .ok_or_else(|| read::malformed("list of events", "another object"))
+        });
+        let items: Vec<NewBillingEvent> = events.collect::<Result<_, _>>()?;
+        let last = items.last().map(|event| event.id.clone());
+        let next = last.filter(|_| list.has_more);
+        Ok(ProviderPage { items, next })
+    }
+
+    fn checkout(&self, order: &CheckoutOrder, key: &str) -> Result<PaymentLink, ProviderError> {
+        let body = self
+            .http
+            .post(&["checkout", "sessions"], &forms::checkout(order), key)?;
+        read::link(parse::<LinkJson>("checkout session", &body)?)
+    }
+
+    fn portal(&self, order: &PortalOrder, key: &str) -> Result<PaymentLink, ProviderError> {
+        let body = self
+            .http
+            .post(&["billing_portal", "sessions"], &forms::portal(order), key)?;
+        read::link(parse::<LinkJson>("portal session", &body)?)
+    }
+
+    fn report_usage(&self, usage: &UsageReport) -> Result<(), ProviderError> {
+        let form = forms::usage(usage);
+        let key = format!("usage:{}", usage.identifier);
+        self.http.post(&["billing", "meter_events"], &form, &key)?;
+        Ok(())
+    }
+
+    fn create_invoice(&self, order: &InvoiceOrder, key: &str) -> Result<String, ProviderError> {
+        let form = forms::invoice(order);
+        let body = self
+            .http
+            .post(&["invoices"], &form, &format!("{key}:invoice"))?;
+        let invoice: objects::NamedJson = parse("invoice", &body)?;
+        let id = Some(invoice.id).filter(|id| is_provider_id(id));
+        let id = id.ok_or_else(|| read::malformed("invoice", "no id"))?;
+        for (number, line) in order.lines.iter().enumerate() {
+            let form = forms::invoice_line(order, line, &id);
+            self.http
+                .post(&["invoiceitems"], &form, &format!("{key}:line{number}"))?;
+        }
+        let finalize = ["invoices", id.as_str(), "finalize"];
+        self.http
+            .post(&finalize, &Form::default(), &format!("{key}:finalize"))?;
+        Ok(id)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

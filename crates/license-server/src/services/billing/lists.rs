@@ -1,0 +1,82 @@
+//! Lists of subscriptions, customers and events.
+
+use super::BillingService;
+use crate::domain::{
+    BillingCustomer, BillingEvent, BillingEventState, BillingState, BillingSubscription, Page,
+    PageRequest, Refusal, RefusalKind, ServerCode,
+};
+
+impl BillingService {
+    /// Returns subscriptions in a state and of a customer, by id.
+    ///
+    /// # Errors
+    ///
+    /// Returns a refusal if the store cannot be read.
+    pub async fn subscriptions(
+        &self,
+        state: Option<BillingState>,
+        customer: Option<&str>,
+        page: &PageRequest,
+    ) -> Result<Page<BillingSubscription>, Refusal> {
+        let provider = self.provider_name();
+        let (store, tenant) = (&self.site.store, &self.site.tenant);
+        let found = store.billing_subscriptions(tenant, provider, state, customer, page);
+        Ok(found.await?)
+    }
+
+    /// Returns a subscription.
+    ///
+    /// # Errors
+    ///
+    /// Returns `NOT_FOUND` if the server does not know it.
+    pub async fn subscription(&self, id: &str) -> Result<BillingSubscription, Refusal> {
+        let provider = self.provider_name();
+        let (store, tenant) = (&self.site.store, &self.site.tenant);
+        let found = store.billing_subscription(tenant, provider, id).await?;
+        found.ok_or_else(|| not_found("subscription"))
+    }
+
+    /// Returns customers, by id.
+    ///
+    /// # Errors
+    ///
+    /// Returns a refusal if the store cannot be read.
+    pub async fn customers(&self, page: &PageRequest) -> Result<Page<BillingCustomer>, Refusal> {
+        let provider = self.provider_name();
+        let (store, tenant) = (&self.site.store, &self.site.tenant);
+        Ok(store.billing_customers(tenant, provider, page).await?)
+    }
+
+    /// Returns a customer.
+    ///
+    /// # Errors
+    ///
+    /// Returns `NOT_FOUND` if the server does not know the customer.
+    pub async fn customer(&self, id: &str) -> Result<BillingCustomer, Refusal> {
+        let provider = self.provider_name();
+        let (store, tenant) = (&self.site.store, &self.site.tenant);
+        let found = store.billing_customer(tenant, provider, id).await?;
+        found.ok_or_else(|| not_found("customer"))
+    }
+
+    /// Returns events, by id from the last one.
+    ///
+    /// # Errors
+    ///
+    /// Returns a refusal if the store cannot be read.
+    pub async fn events(
+        &self,
+        state: Option<BillingEventState>,
+        page: &PageRequest,
+    ) -> Result<Page<BillingEvent>, Refusal> {
+        let provider = self.provider_name();
+        let (store, tenant) = (&self.site.store, &self.site.tenant);
+        Ok(store.billing_events(tenant, provider, state, page).await?)
+    }
+}
+
+fn not_found(what: &str) -> Refusal {
+    let detail = format!("the server does not know the {what}");
+    Refusal::new(RefusalKind::NotFound, ServerCode::NotFound, detail)
+        .hint("a new one is known after its first event; `license-server billing reconcile` asks the provider")
+}

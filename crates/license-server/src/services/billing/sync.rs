@@ -1,0 +1,466 @@
+//! The work of the background: brings the licenses of subscriptions to the state of their payments.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use license_core::LicenseId;
+use sha2::{Digest, Sha256};
+
+use super::{BillingService, BillingSetup, ask};
+use crate::billing::{EventSubject, ProviderError};
+use crate::domain::{
+    BillingEvent, BillingEventState, BillingReason, BillingSubscription, Entitlement, EventOutcome,
+    LicenseStep, PageRequest, PlannedTerms, ProviderSubscription, Refusal, RefusalKind,
+};
+use crate::services::vendor::RequestId;
+use crate::services::vendor::subscriptions::{self, LedgerLicense, SubscribedLicense};
+
+/// The number of events that are read at a time.
+const EVENTS_AT_ONCE: usize = 100;
+
+/// The largest number of steps of a license: to reinstate it and to replace it.
+const MAX_STEPS: usize = 4;
+
+/// How often a row that another change came before is written again.
+const MAX_CONFLICTS: usize = 5;
+
+/// The longest note of an event, in characters.
+const MAX_NOTE: usize = 200;
+
+/// Why an event is processed again later.
+enum Delay {
+    Provider(ProviderError),
+    Server(Refusal),
+}
+
+impl From<ProviderError> for Delay {
+    fn from(error: ProviderError) -> Self {
+        Self::Provider(error)
+    }
+}
+
+impl From<Refusal> for Delay {
+    fn from(refusal: Refusal) -> Self {
+        Self::Server(refusal)
+    }
+}
+
+impl From<crate::store::ServerStoreError> for Delay {
+    fn from(error: crate::store::ServerStoreError) -> Self {
+        Self::Server(error.into())
+    }
+}
+
+impl Delay {
+    fn note(&self) -> String {
+        match self {
+            Self::Provider(error) => error.to_string(),
+            Self::Server(refusal) => refusal.to_string(),
+        }
+    }
+}
+
+/// A subscription with what follows from it.
+struct Target<'a> {
+    found: &'a ProviderSubscription,
+    entitlement: Entitlement,
+    terms: Option<PlannedTerms>,
+    /// Why there are no terms.
+    fault: Option<String>,
+}
+
+impl BillingService {
+    /// Processes the events that are due, and compares with the provider once a day. Returns the
+    /// number of processed events. The server calls it once a second and after each event.
+    ///
+    /// # Errors
+    ///
+    /// Returns a refusal if the store cannot be used. An event whose processing fails waits.
+    pub async fn work(&self) -> Result<usize, Refusal> {
+        let Some(setup) = &self.setup else {
+            return Ok(0);
+        };
+        if let Err(refusal) = self.reconcile_daily().await
+            && let Some(repeated) = crate::log_limit::pass("billing")
+        {
+            let Refusal { code, detail, .. } = refusal;
+            tracing::warn!(
+                code,
+                detail,
+                repeated,
+                "the payment provider is compared later"
+            );
+        }
+        self.process(setup).await
+    }
+
+    /// Processes the events that are due.
+    async fn process(&self, setup: &BillingSetup) -> Result<usize, Refusal> {
+        let mut processed = 0;
+        loop {
+            let (store, tenant) = (&self.site.store, &self.site.tenant);
+            let now = self.site.wall();
+            let due = store.due_billing_events(tenant, now, EVENTS_AT_ONCE);
+            let due = due.await?;
+            if due.is_empty() {
+                return Ok(processed);
+            }
+            processed += due.len();
+            // Several events of a subscription need one comparison.
+            let mut groups: BTreeMap<String, Vec<BillingEvent>> = BTreeMap::new();
+            for event in due {
+                if let Some(id) = self.subject(setup, &event).await? {
+                    groups.entry(id).or_default().push(event);
+                }
+            }
+            for (id, events) in groups {
+                let outcome = self.sync(setup, &id).await;
+                for event in events {
+                    let outcome = self.outcome(&event, &id, outcome.as_ref());
+                    self.finish(&event, outcome).await?;
+                }
+            }
+        }
+    }
+
+    /// Returns the subscription that an event concerns. An event without one is finished.
+    async fn subject(
+        &self,
+        setup: &BillingSetup,
+        event: &BillingEvent,
+    ) -> Result<Option<String>, Refusal> {
+        let ignored = |note: &str| EventOutcome {
+            state: BillingEventState::Ignored,
+            subscription: None,
+            next_at: None,
+            note: Some(note.to_owned()),
+        };
+        let new = event.event.clone();
+        if new.is_live != setup.provider.is_live() {
+            let outcome = ignored("the event is of the other mode, test or live");
+            self.finish(event, outcome).await?;
+            return Ok(None);
+        }
+        let outcome = match ask(setup, move |provider| provider.subject(&new)).await {
+            Ok(EventSubject::Subscription(id)) => return Ok(Some(id)),
+            Ok(EventSubject::Customer(id)) => self.compare_customer(setup, &id).await?,
+            Ok(EventSubject::Nothing(note)) => ignored(note),
+            Err(error) if !error.is_temporary() => ignored(&error.to_string()),
+            Err(error) => self.later(event, None, &error.to_string()),
+        };
+        self.finish(event, outcome).await?;
+        Ok(None)
+    }
+
+    /// Queues comparisons of the subscriptions of a customer, which also bring its name.
+    async fn compare_customer(
+        &self,
+        setup: &BillingSetup,
+        customer: &str,
+    ) -> Result<EventOutcome, Refusal> {
+        let (mut next, now) = (None, self.site.wall());
+        loop {
+            let page = PageRequest::new(next, Some(PageRequest::MAX_LIMIT));
+            let found = self.subscriptions(None, Some(customer), &page).await?;
+            for subscription in &found.items {
+                self.queue_check(setup, &subscription.id, now).await?;
+            }
+            next = found.next;
+            if next.is_none() {
+                break;
+            }
+        }
+        Ok(EventOutcome {
+            state: BillingEventState::Applied,
+            subscription: None,
+            next_at: None,
+            note: None,
+        })
+    }
+
+    fn outcome(
+        &self,
+        event: &BillingEvent,
+        subscription: &str,
+        result: Result<&Option<String>, &Delay>,
+    ) -> EventOutcome {
+        match result {
+            Ok(note) => EventOutcome {
+                state: BillingEventState::Applied,
+                subscription: Some(subscription.to_owned()),
+                next_at: None,
+                note: note.clone(),
+            },
+            Err(delay) => self.later(event, Some(subscription), &delay.note()),
+        }
+    }
+
+    /// Returns the outcome of an event that is processed again: after 2 seconds, then twice as long
+    /// each time, up to an hour.
+    fn later(&self, event: &BillingEvent, subscription: Option<&str>, note: &str) -> EventOutcome {
+        if let Some(repeated) = crate::log_limit::pass("billing event") {
+            let id = &event.event.id;
+            tracing::warn!(event = id, note, repeated, "an event is processed later");
+        }
+        let seconds = 2_i64
+            .saturating_pow(event.attempts.saturating_add(1))
+            .min(3600);
+        let next_at =
+            license_core::time::saturating_add(self.site.wall(), TimeDelta::seconds(seconds));
+        EventOutcome {
+            state: BillingEventState::Waiting,
+            subscription: subscription.map(str::to_owned),
+            next_at: Some(next_at),
+            note: Some(shortened(note)),
+        }
+    }
+
+    async fn finish(&self, event: &BillingEvent, outcome: EventOutcome) -> Result<(), Refusal> {
+        let (store, tenant) = (&self.site.store, &self.site.tenant);
+        let (provider, id) = (&event.event.provider, &event.event.id);
+        Ok(store
+            .finish_billing_event(tenant, provider, id, outcome)
+            .await?)
+    }
+
+    /// Asks the provider for the state of a subscription, and brings its license to this state.
+    /// Returns why the license does not follow.
+    async fn sync(&self, setup: &BillingSetup, id: &str) -> Result<Option<String>, Delay> {
+        let (store, tenant) = (&self.site.store, &self.site.tenant);
+        let name = setup.provider.name();
+        for _ in 0..MAX_CONFLICTS {
+            let row = store.billing_subscription(tenant, name, id).await?;
+            let asked = id.to_owned();
+            let found = ask(setup, move |provider| provider.subscription(&asked)).await?;
+            let Some(found) = found else {
+                return Ok(Some(
+                    "the provider does not know the subscription".to_owned(),
+                ));
+            };
+            let plans = store.billing_plans(tenant, name).await?;
+            let target = self.target(setup, &found, &plans);
+            let (license, fault) = self.step(setup, &target, row.as_ref()).await?;
+            let changed = self.row(setup, &target, row.as_ref(), license, fault);
+            if self
+                .store(setup, row.as_ref(), &target, changed.clone())
+                .await?
+            {
+                return Ok(changed.fault);
+            }
+        }
+        let detail = "the subscription changes too often";
+        Err(Delay::Server(Refusal::new(
+            RefusalKind::Unavailable,
+            crate::domain::ServerCode::Busy,
+            detail,
+        )))
+    }
+
+    fn target<'a>(
+        &self,
+        setup: &BillingSetup,
+        found: &'a ProviderSubscription,
+        plans: &[crate::domain::BillingPlan],
+    ) -> Target<'a> {
+        let entitlement = Entitlement::new(found, setup.grace, self.site.wall());
+        let (terms, fault) = match PlannedTerms::new(&found.items, plans) {
+            Ok(terms) => (Some(terms), None),
+            Err(unmapped) => (None, Some(unmapped.to_string())),
+        };
+        Target {
+            found,
+            entitlement,
+            terms,
+            fault,
+        }
+    }
+
+    /// Changes the license until it is as it should be. Returns the newest license, and why it is
+    /// not as it should be.
+    async fn step(
+        &self,
+        setup: &BillingSetup,
+        target: &Target<'_>,
+        row: Option<&BillingSubscription>,
+    ) -> Result<(Option<LedgerLicense>, Option<String>), Delay> {
+        let actor = Self::actor(setup);
+        let mut id = row.and_then(|row| row.license.clone());
+        for _ in 0..MAX_STEPS {
+            let license = match &id {
+                Some(id) => subscriptions::newest(&self.site, id, &actor).await?,
+                None => None,
+            };
+            if let (Some(id), None) = (&id, &license) {
+                // The ledger was replaced by an older one.
+                return Ok((None, Some(subscriptions::missing(id).to_string())));
+            }
+            let terms = target.terms.as_ref();
+            let current = license
+                .as_ref()
+                .map(|license| license.current(terms, &self.site.matrix));
+            let now = self.site.wall();
+            let step = LicenseStep::next(&target.entitlement, terms, current.as_ref(), now);
+            let Some(step) = step else {
+                return Ok((license, None));
+            };
+            match self.apply(setup, target, step, license.as_ref()).await {
+                Ok(next) => id = Some(next),
+                Err(refusal) if is_temporary(&refusal) => return Err(refusal.into()),
+                Err(refusal) => return Ok((license, Some(refusal.to_string()))),
+            }
+        }
+        Ok((None, Some("the license needs too many steps".to_owned())))
+    }
+
+    /// Makes a step. Returns the id of the license afterwards.
+    async fn apply(
+        &self,
+        setup: &BillingSetup,
+        target: &Target<'_>,
+        step: LicenseStep,
+        license: Option<&LedgerLicense>,
+    ) -> Result<LicenseId, Refusal> {
+        let (site, actor) = (&self.site, Self::actor(setup));
+        let reason = format!("subscription {}", target.entitlement.reason);
+        let id = license.map(|license| license.license.id().clone());
+        match (step, id) {
+            (LicenseStep::Issue { until }, _) => {
+                let content = target.content(setup, Some(until))?;
+                let request = request_id(&["issue", setup.provider.name(), &target.found.id]);
+                subscriptions::issue(site, &actor, content, request).await
+            }
+            (LicenseStep::Replace { until }, Some(id)) => {
+                let content = target.content(setup, until)?;
+                let end = until.map_or_else(String::new, |until| until.timestamp().to_string());
+                let terms = format!("{:?}", content.terms);
+                let request = request_id(&["replace", id.as_str(), &end, &terms]);
+                subscriptions::replace(site, &actor, &id, content, request).await
+            }
+            (LicenseStep::Revoke, Some(id)) => {
+                subscriptions::hold(site, &actor, &id, reason).await?;
+                Ok(id)
+            }
+            (LicenseStep::Reinstate, Some(id)) => {
+                subscriptions::release(site, &actor, &id, reason).await?;
+                Ok(id)
+            }
+            (_, None) => Err(no_license()),
+        }
+    }
+
+    /// Returns the new row of a subscription.
+    fn row(
+        &self,
+        setup: &BillingSetup,
+        target: &Target<'_>,
+        row: Option<&BillingSubscription>,
+        license: Option<LedgerLicense>,
+        fault: Option<String>,
+    ) -> BillingSubscription {
+        let (found, now) = (target.found, self.site.wall());
+        let terms = target.terms.as_ref();
+        let blocked = license
+            .as_ref()
+            .filter(|license| {
+                license.is_revoked && !license.is_held && target.entitlement.is_valid()
+            })
+            .map(|_| "a person has revoked the license".to_owned());
+        let former = row.and_then(|row| row.license.clone());
+        BillingSubscription {
+            provider: setup.provider.name().to_owned(),
+            id: found.id.clone(),
+            customer: found.customer.id.clone(),
+            status: found.status,
+            state: target.entitlement.state,
+            reason: target.entitlement.reason,
+            until: target.entitlement.until,
+            tier: terms.map(|terms| terms.tier.clone()),
+            seats: terms.and_then(|terms| terms.seats),
+            is_held: license.as_ref().is_some_and(|license| license.is_held),
+            license: license
+                .map(|license| license.license.id().clone())
+                .or(former),
+            period_start: found.period_start,
+            period_end: found.period_end,
+            cancel_at: found.cancel_at,
+            created_at: found.created_at,
+            changed_at: now,
+            checked_at: now,
+            fault: fault.or(blocked).or_else(|| target.fault.clone()),
+            version: row.map_or(0, |row| row.version),
+        }
+    }
+
+    /// Stores a row. Returns whether no other change came first.
+    async fn store(
+        &self,
+        setup: &BillingSetup,
+        row: Option<&BillingSubscription>,
+        target: &Target<'_>,
+        mut changed: BillingSubscription,
+    ) -> Result<bool, Delay> {
+        let has_changed = row.is_none_or(|row| changed.differs_from(row));
+        if let (Some(row), false) = (row, has_changed) {
+            changed.changed_at = row.changed_at;
+        }
+        let audit = has_changed.then(|| {
+            let (actor, details) = (Self::actor(setup), changed.audited());
+            let id = changed.id.clone();
+            self.site.audit(&actor, "subscription.change", id, details)
+        });
+        let (store, tenant) = (&self.site.store, &self.site.tenant);
+        let customer = target.found.customer.clone();
+        let stored = store.put_billing_subscription(tenant, customer, changed, audit);
+        Ok(stored.await?)
+    }
+}
+
+impl Target<'_> {
+    /// Returns the content of the license.
+    fn content(
+        &self,
+        setup: &BillingSetup,
+        until: Option<DateTime<Utc>>,
+    ) -> Result<SubscribedLicense, Refusal> {
+        let (provider, id) = (setup.provider.name(), &self.found.id);
+        let reason: BillingReason = self.entitlement.reason;
+        Ok(SubscribedLicense {
+            customer: self.found.customer.license_name().to_owned(),
+            terms: self.terms.clone().ok_or_else(no_license)?,
+            until,
+            reason: format!("{provider} {id}: {reason}"),
+        })
+    }
+}
+
+fn no_license() -> Refusal {
+    let code = crate::domain::ServerCode::NotFound;
+    Refusal::new(
+        RefusalKind::Internal,
+        code,
+        "the subscription has no license",
+    )
+}
+
+/// Returns whether a change can succeed later.
+fn is_temporary(refusal: &Refusal) -> bool {
+    matches!(
+        refusal.kind,
+        RefusalKind::Unavailable | RefusalKind::Internal
+    ) || refusal.code == "WRONG_CLOCK"
+}
+
+/// Returns the number of a step, so that a repetition has one effect.
+fn request_id(parts: &[&str]) -> RequestId {
+    let mut hash = Sha256::new();
+    hash.update(b"license-server-billing-step-v1");
+    for part in parts {
+        hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    RequestId(hash.finalize().into())
+}
+
+fn shortened(note: &str) -> String {
+    note.chars().take(MAX_NOTE).collect()
+}

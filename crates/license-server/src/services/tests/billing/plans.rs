@@ -1,0 +1,169 @@
+//! Plans, and pages for customers.
+
+use serde_json::json;
+
+use super::Shop;
+use crate::domain::{Actor, RefusalKind};
+use crate::services::{CheckoutRequest, PlanOrder, PortalRequest};
+
+#[tokio::test]
+async fn a_price_without_a_plan_buys_nothing_until_it_has_one() {
+    let shop = Shop::start("2027-01-15T09:00:00Z").await;
+    shop.stripe.invoice("sub_1", 1, "paid", &json!({}));
+    shop.stripe.subscription("sub_1", |object| {
+        object["items"]["data"][0]["price"]["id"] = json!("price_new");
+    });
+    let row = shop.notify("sub_1").await;
+    assert_eq!(row.fault.as_deref(), Some("price price_new has no plan"));
+    assert_eq!(row.license, None);
+    let order = PlanOrder {
+        tier: Some("pro".to_owned()),
+        ..PlanOrder::default()
+    };
+    let stored = shop
+        .services
+        .billing
+        .put_plan(&Actor::Console, "price_new", order);
+    assert_eq!(stored.await.unwrap().tier.as_deref(), Some("PRO"));
+    let row = shop.notify("sub_1").await;
+    assert_eq!(row.fault, None);
+    assert!(row.license.is_some());
+    for (price, order) in [
+        ("price_1", PlanOrder::default()),
+        (
+            "a/b",
+            PlanOrder {
+                seats: 1,
+                ..PlanOrder::default()
+            },
+        ),
+        (
+            "price_1",
+            PlanOrder {
+                tier: Some("gold".to_owned()),
+                ..PlanOrder::default()
+            },
+        ),
+        (
+            "price_1",
+            PlanOrder {
+                features: vec!["Not a name".to_owned()],
+                ..PlanOrder::default()
+            },
+        ),
+    ] {
+        let refused = shop
+            .services
+            .billing
+            .put_plan(&Actor::Console, price, order)
+            .await;
+        assert_eq!(refused.unwrap_err().code, "BAD_REQUEST", "{price}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_for_a_customer_is_created_and_recorded_without_its_url() {
+    let shop = Shop::start("2027-01-15T09:00:00Z").await;
+    let (double, billing) = (&shop.stripe.double, &shop.services.billing);
+    let url = "https://checkout.stripe.com/c/pay/cs_1#secret";
+    double.answer("/v1/checkout/sessions", json!({ "id": "cs_1", "url": url }));
+    let request = CheckoutRequest {
+        price: "price_team".to_owned(),
+        quantity: 3,
+        success_url: "https://vendor.example/ok".to_owned(),
+        cancel_url: "https://vendor.example/".to_owned(),
+        ..CheckoutRequest::default()
+    };
+    let link = billing
+        .checkout(&Actor::Console, request.clone(), None)
+        .await;
+    assert_eq!(link.unwrap().url, url);
+    let audited = shop.audited().await;
+    let text = format!("{audited:?}");
+    assert!(
+        text.contains("billing.checkout") && !text.contains("secret"),
+        "{text}"
+    );
+    for (name, bad) in [
+        (
+            "price",
+            CheckoutRequest {
+                price: "price_unknown".to_owned(),
+                ..request.clone()
+            },
+        ),
+        (
+            "price",
+            CheckoutRequest {
+                price: "a b".to_owned(),
+                ..request.clone()
+            },
+        ),
+        (
+            "quantity",
+            CheckoutRequest {
+                quantity: 0,
+                ..request.clone()
+            },
+        ),
+        (
+            "trial_days",
+            CheckoutRequest {
+                trial_days: Some(731),
+                ..request.clone()
+            },
+        ),
+        (
+            "customer",
+            CheckoutRequest {
+                customer: Some("../x".to_owned()),
+                ..request.clone()
+            },
+        ),
+        (
+            "email",
+            CheckoutRequest {
+                email: Some("ann".to_owned()),
+                ..request.clone()
+            },
+        ),
+        (
+            "success_url",
+            CheckoutRequest {
+                success_url: "javascript:x".to_owned(),
+                ..request.clone()
+            },
+        ),
+        (
+            "cancel_url",
+            CheckoutRequest {
+                cancel_url: "https://".to_owned(),
+                ..request.clone()
+            },
+        ),
+    ] {
+        let refused = billing
+            .checkout(&Actor::Console, bad, None)
+            .await
+            .unwrap_err();
+        assert_eq!(refused.code, "BAD_REQUEST", "{name}");
+        assert!(refused.detail.contains(name), "{name}: {refused}");
+    }
+    double.fail(
+        "/v1/billing_portal/sessions",
+        400,
+        json!({ "error": { "code": "resource_missing" } }),
+    );
+    let portal = PortalRequest {
+        customer: "cus_unknown".to_owned(),
+        return_url: "https://vendor.example/".to_owned(),
+    };
+    let refused = billing
+        .portal(&Actor::Console, portal, None)
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (refused.kind, refused.code),
+        (RefusalKind::Conflict, "BILLING_REFUSED")
+    );
+}

@@ -1,0 +1,2 @@
+SELECT id, kind, license, seen, threshold, first_at, last_at, state, dismissed_at, dismissed_by, note
+FROM anomalies WHERE tenant = $1 AND license = $2 AND kind = $3 ORDER BY id DESC LIMIT 1

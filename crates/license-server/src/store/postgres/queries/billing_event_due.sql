@@ -1,0 +1,5 @@
+SELECT id, kind, api_version, is_live, created_at, received_at, body, state, subscription, attempts,
+  next_at, note, provider
+FROM billing_events
+WHERE tenant = $1 AND next_at <= $2
+ORDER BY next_at, id LIMIT $3

@@ -1,0 +1,4 @@
+SELECT id, kind, api_version, is_live, created_at, received_at, body, state, subscription, attempts,
+  next_at, note, provider
+FROM billing_events
+WHERE tenant = $1 AND provider = $2 AND id = $3

@@ -1,0 +1,2 @@
+SELECT customer, anchor, closed_until, first_day, changes, settled FROM usage_customers
+WHERE tenant = $1 AND customer = $2

@@ -1,0 +1,1 @@
+DELETE FROM usage_notices WHERE tenant = $1 AND period < $2

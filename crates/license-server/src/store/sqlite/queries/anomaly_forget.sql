@@ -1,0 +1,1 @@
+DELETE FROM anomalies WHERE tenant = ?1 AND last_at < ?2

@@ -1,0 +1,1 @@
+SELECT reconciled_at FROM billing_marks WHERE tenant = ?1 AND provider = ?2

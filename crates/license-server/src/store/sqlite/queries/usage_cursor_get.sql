@@ -1,0 +1,1 @@
+SELECT counted_until FROM usage_cursors WHERE tenant = ?1

@@ -1,0 +1,1 @@
+SELECT started_on FROM usage_cursors WHERE tenant = ?1

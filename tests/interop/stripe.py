@@ -1,0 +1,182 @@
+"""Runs localstripe on a free port of the loopback interface, and prints its URL.
+
+localstripe has no webhook endpoints, Checkout, customer portal, disputes, pauses and meter events.
+This script adds them with the answers that Stripe documents, so that each command of
+`docs/billing.md` runs.
+"""
+
+import asyncio
+import json
+import os
+import sys
+import threading
+import time
+
+from aiohttp import web
+from localstripe import resources, server, webhooks
+
+# localstripe writes its objects to a file that all its processes share.
+resources.store.dump_to_disk = lambda: None
+
+
+def json_reply(body):
+    return web.json_response(body)
+
+
+async def form(request):
+    return server.unflatten_data(await request.post())
+
+
+async def webhook_endpoint(request):
+    """Registers an endpoint. Stripe creates its secret."""
+    data = await form(request)
+    secret = "whsec_" + "0123456789abcdef" * 2
+    identifier = "we_" + resources.random_id(14)
+    webhooks.register_webhook(identifier, data["url"], secret, None)
+    return json_reply(
+        {
+            "id": identifier,
+            "object": "webhook_endpoint",
+            "api_version": data.get("api_version"),
+            "enabled_events": data["enabled_events"],
+            "livemode": False,
+            "secret": secret,
+            "status": "enabled",
+            "url": data["url"],
+        }
+    )
+
+
+async def checkout(request):
+    data = await form(request)
+    resources.Plan._api_retrieve(data["line_items"][0]["price"])
+    identifier = "cs_test_" + resources.random_id(14)
+    return json_reply(
+        {
+            "id": identifier,
+            "object": "checkout.session",
+            "expires_at": int(time.time()) + 86400,
+            "livemode": False,
+            "mode": data["mode"],
+            "status": "open",
+            "url": "https://checkout.stripe.com/c/pay/" + identifier,
+        }
+    )
+
+
+async def portal(request):
+    data = await form(request)
+    resources.Customer._api_retrieve(data["customer"])
+    identifier = "bps_" + resources.random_id(14)
+    return json_reply(
+        {
+            "id": identifier,
+            "object": "billing_portal.session",
+            "customer": data["customer"],
+            "livemode": False,
+            "return_url": data["return_url"],
+            "url": "https://billing.stripe.com/p/session/test_" + identifier,
+        }
+    )
+
+
+async def dispute(request):
+    """Opens a dispute about a charge, or changes its status."""
+    charge = resources.Charge._api_retrieve(request.match_info["charge"])
+    status = (await form(request))["status"]
+    identifier = "dp_" + charge.id
+    charge.disputed, charge.dispute = True, identifier
+    disputes[identifier] = {
+        "id": identifier,
+        "object": "dispute",
+        "amount": charge.amount,
+        "charge": charge.id,
+        "livemode": False,
+        "status": status,
+    }
+    await send("charge.dispute.updated", disputes[identifier])
+    return json_reply(disputes[identifier])
+
+
+async def retrieve_dispute(request):
+    return json_reply(disputes[request.match_info["id"]])
+
+
+async def pause(request):
+    """Changes members of a subscription that localstripe does not change by itself."""
+    subscription = resources.Subscription._api_retrieve(request.match_info["id"])
+    for name, value in json.loads(await request.text()).items():
+        setattr(subscription, name, value)
+    webhooks.schedule_webhook(resources.Event("customer.subscription.updated", subscription))
+    return json_reply(subscription._export())
+
+
+async def meter_event(request):
+    """Counts an amount once by its identifier, as Stripe does. Answers can be held back."""
+    data = await form(request)
+    identifier = data["identifier"]
+    requests.append(identifier)
+    meter_events.setdefault(identifier, dict(data))
+    if held["count"] > 0:
+        held["count"] -= 1
+        await asyncio.sleep(3600)
+    return json_reply({"object": "billing.meter_event", "livemode": False, **data})
+
+
+async def recorded_meter_events(request):
+    return json_reply({"events": list(meter_events.values()), "requests": requests})
+
+
+async def hold_meter_events(request):
+    """Lets the next requests wait for their answer, after their amounts are counted."""
+    held["count"] = int((await form(request))["count"])
+    return json_reply(held)
+
+
+class Exported:
+    """An object that localstripe does not have, for an event."""
+
+    def __init__(self, body):
+        self.body = body
+
+    def _export(self):
+        return self.body
+
+
+async def send(kind, body):
+    webhooks.schedule_webhook(resources.Event(kind, Exported(body)))
+
+
+def end_with_the_test():
+    sys.stdin.read()
+    os._exit(0)
+
+
+disputes = {}
+meter_events, requests, held = {}, [], {"count": 0}
+
+
+async def main():
+    # The process does not outlive a killed test.
+    threading.Thread(target=end_with_the_test, daemon=True).start()
+    # The routes of localstripe match names of one part only, so these do not hide any.
+    router = server.app.router
+    router.add_post("/v1/webhook_endpoints", webhook_endpoint)
+    router.add_post("/v1/checkout/sessions", checkout)
+    router.add_post("/v1/billing_portal/sessions", portal)
+    router.add_get("/v1/disputes/{id}", retrieve_dispute)
+    router.add_post("/v1/billing/meter_events", meter_event)
+    router.add_get("/_config/meter_events", recorded_meter_events)
+    router.add_post("/_config/meter_events/hold", hold_meter_events)
+    router.add_post("/_config/disputes/{charge}", dispute)
+    router.add_post("/_config/subscriptions/{id}", pause)
+    runner = web.AppRunner(server.app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    port = site._server.sockets[0].getsockname()[1]
+    print(f"http://127.0.0.1:{port}", flush=True)
+    await asyncio.Event().wait()
+
+
+asyncio.run(main())
