@@ -16,10 +16,6 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// database.
 const LOG_PAGES: i64 = 4 * 1024;
 
-/// The size of the page cache of a connection that writes, in KiB. A batch changes pages of many
-/// licenses, and SQLite would allocate pages above the size for each batch again.
-const WRITER_CACHE_KIB: i64 = 16 * 1024;
-
 /// The number of prepared statements that a connection keeps, which is more than there are queries.
 const STATEMENTS: usize = 128;
 
@@ -61,10 +57,6 @@ fn set_pragmas(db: &Connection, access: Access) -> Result<(), rusqlite::Error> {
     db.pragma_update(None, "foreign_keys", true)?;
     db.pragma_update(None, "trusted_schema", false)?;
     db.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
-    if access != Access::Read {
-        // A negative number is a size in KiB.
-        db.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
-    }
     db.pragma_update(None, "query_only", access == Access::Read)
 }
 

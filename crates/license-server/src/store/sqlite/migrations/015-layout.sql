@@ -43,6 +43,3 @@ CREATE INDEX superseded_licenses_by_successor ON superseded_licenses (tenant, su
 INSERT INTO superseded_licenses (tenant, license, successor)
 SELECT tenant, license, successor FROM replaced_licenses;
 DROP TABLE replaced_licenses;
-
--- Only a license with too many machines needed this index, and each use of a machine changed it.
-DROP INDEX machines_by_last_use;
