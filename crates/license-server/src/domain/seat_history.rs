@@ -210,6 +210,33 @@ impl SeatHistoryBatch {
             .saturating_add(demand)
     }
 
+    /// Returns the batch in pieces of at most `rows` rows.
+    pub fn pieces(self, rows: usize) -> Vec<Self> {
+        let mut pieces = Vec::new();
+        let mut piece = Self::default();
+        let mut close_full = |piece: &mut Self| {
+            if piece.len() >= rows {
+                pieces.push(std::mem::take(piece));
+            }
+        };
+        for (key, sums) in self.hours {
+            piece.hours.insert(key, sums);
+            close_full(&mut piece);
+        }
+        for (key, count) in self.denials {
+            piece.denials.insert(key, count);
+            close_full(&mut piece);
+        }
+        for (key, demand) in self.demand {
+            piece.demand.insert(key, demand);
+            close_full(&mut piece);
+        }
+        if !piece.is_empty() {
+            pieces.push(piece);
+        }
+        pieces
+    }
+
     /// Adds another batch.
     pub fn merge(&mut self, other: Self) {
         for (key, sums) in other.hours {
@@ -264,6 +291,35 @@ mod tests {
         assert_eq!(hour.day().date().to_string(), "2027-01-15");
         assert_eq!(hour.day().first_hour().start(), at("2027-01-15T00:00:00Z"));
         assert_eq!(HistoryDay::of(hour.day().date()), hour.day());
+    }
+
+    #[test]
+    fn a_batch_is_the_sum_of_its_pieces() {
+        let mut batch = SeatHistoryBatch::default();
+        for number in 0..7 {
+            let pool = PoolId::parse(&format!("pool-{number}")).unwrap();
+            let scope = SeatScope::Pool(pool.clone());
+            let sums = SeatSums {
+                granted: 1,
+                ..SeatSums::default()
+            };
+            batch.hours.insert((scope.clone(), HistoryHour(1)), sums);
+            batch.denials.insert((scope, HistoryHour(1), "NO_SEAT"), 2);
+            let demand = SeatDemand {
+                granted: 3,
+                ..SeatDemand::default()
+            };
+            batch.demand.insert((pool, HistoryDay(0), 4), demand);
+        }
+        let pieces = batch.clone().pieces(4);
+        let lengths: Vec<_> = pieces.iter().map(SeatHistoryBatch::len).collect();
+        assert_eq!(lengths, [4, 4, 4, 4, 4, 1]);
+        let mut whole = SeatHistoryBatch::default();
+        for piece in pieces {
+            whole.merge(piece);
+        }
+        assert_eq!(whole, batch);
+        assert!(SeatHistoryBatch::default().pieces(4).is_empty());
     }
 
     #[test]

@@ -23,6 +23,9 @@ use crate::domain::{
 /// After how many ticks the history is stored.
 const STORE_TICKS: u64 = 5;
 
+/// The largest number of rows that are stored together, so that acquires do not wait for long.
+const ROWS_OF_PIECE: usize = 500;
+
 /// After how many ticks old rows are deleted.
 const FORGET_TICKS: u64 = 60 * 60;
 
@@ -192,16 +195,23 @@ impl SeatHistoryService {
     ///
     /// Returns a refusal if the store cannot be written. The next call tries again.
     pub(crate) async fn store(&self) -> Result<(), Refusal> {
-        let batch = self.site.seat_history.take();
-        if batch.is_empty() {
-            return Ok(());
-        }
         let (store, tenant) = (&self.site.store, &self.site.tenant);
-        let stored = store.add_seat_history(tenant, batch.clone()).await;
-        if stored.is_err() {
-            self.site.seat_history.put_back(batch);
+        let mut pieces = self
+            .site
+            .seat_history
+            .take()
+            .pieces(ROWS_OF_PIECE)
+            .into_iter();
+        while let Some(piece) = pieces.next() {
+            let stored = store.add_seat_history(tenant, piece.clone()).await;
+            if let Err(error) = stored {
+                for piece in std::iter::once(piece).chain(pieces) {
+                    self.site.seat_history.put_back(piece);
+                }
+                return Err(error.into());
+            }
         }
-        Ok(stored?)
+        Ok(())
     }
 
     /// Returns the history of a pool, or of all pools. The last seconds can be missing.

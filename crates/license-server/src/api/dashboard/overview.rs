@@ -250,7 +250,6 @@ async fn with_own_seats(
 
 fn ending_licenses(ending: &EndingLicenses) -> Table {
     let columns = vec![
-        Column::text("License"),
         Column::text("Customer"),
         Column::text("Product"),
         Column::text("Expires"),
@@ -260,8 +259,10 @@ fn ending_licenses(ending: &EndingLicenses) -> Table {
     for license in ending.licenses.iter().take(MAX_ENDING) {
         let id = license.id.to_string();
         table.row(vec![
-            Cell::link(format!("/licenses/{}", segment(&id)), id),
-            Cell::text(license.customer.clone()),
+            Cell::link(
+                format!("/licenses/{}", segment(&id)),
+                license.customer.clone(),
+            ),
             Cell::code(license.product.clone()),
             Cell::Time(license.expires_at),
             Cell::Time(license.ends_at),
