@@ -156,6 +156,8 @@ class Person:
         ).last
         for name, value in fields.items():
             field = form.locator(f"[name={name}]").first
+            if not field.is_visible():
+                form.locator(f"details:not([open]):has([name={name}]) > summary").first.click()
             if field.evaluate("field => field.tagName") == "SELECT":
                 field.select_option(value)
             elif field.get_attribute("type") == "checkbox":

@@ -76,7 +76,7 @@ def script(suite):
         person.check(upgraded != license, "an upgrade is a license of its own")
         change(person, "Renew", ["Globex Corporation"], days="365")
         person.open(license)
-        person.sees("Replaced")
+        person.sees("renewed")
         find(person, "Globex", "superseded", 1)
         other = issue(person, "Initech")
         revoke(person, other, "not paid")
