@@ -26,7 +26,7 @@ pub(super) async fn check(store: &dyn ServerStore) {
     usage_that_is_no_longer_needed_is_deleted(store).await;
 }
 
-/// Returns the time of the clock of the stores.
+/// Returns the time of the computer. The clock of the store may show another one.
 fn now() -> DateTime<Utc> {
     SystemServerClock.wall()
 }
@@ -216,8 +216,9 @@ async fn activations_and_the_ledger_count_once(store: &dyn ServerStore) {
     };
     store.copy_ledger(&own, copy).await.unwrap();
     assert_eq!(count().await, 2);
-    let found = sums(store, &own, 1).await;
-    assert_eq!(found[0], ("2027-01-15".to_owned(), "quota", 6, 6, 0));
+    let mut found = sums(store, &own, 1).await;
+    found.retain(|(_, kind, ..)| *kind == "quota");
+    assert_eq!(found, [("2027-01-15".to_owned(), "quota", 6, 6, 0)]);
 }
 
 async fn seats_count_with_the_most_of_each_hour(store: &dyn ServerStore) {

@@ -1,6 +1,6 @@
 //! The outbox of amounts for the billing provider.
 
-use super::{audit, customer, fact, former_states, install, now, sending, settlement, tenant};
+use super::{audit, customer, fact, former_states, install, pool, sending, settlement, tenant};
 use crate::domain::{
     PageRequest, SendingResult, SendingState, TenantId, UsageSending, UsageSettlement,
 };
@@ -28,7 +28,8 @@ async fn outbox(store: &dyn ServerStore) -> TenantId {
 async fn an_amount_is_sent_until_it_is_recorded_or_uncertain(store: &dyn ServerStore) {
     let (own, other) = (outbox(store).await, tenant());
     // The store queued the amounts at the time of its own clock.
-    let start = now() + chrono::TimeDelta::seconds(1);
+    let queued = store.sendings_of(&own, &pool(1)).await.unwrap();
+    let start = queued[0].queued_at;
     let minute = chrono::TimeDelta::minutes(1);
     let claim = async |tenant: &TenantId, after: chrono::TimeDelta, limit| {
         let now = start + after;
