@@ -299,8 +299,8 @@ async fn a_license_is_changed_by_forms_with_a_preview() {
     let fields = [
         ("request", request.as_str()),
         ("seats", "6"),
-        ("add_features", feature),
-        ("add_features", feature),
+        ("add_features[]", feature),
+        ("add_features[]", feature),
     ];
     let preview = format!("{path}/preview");
     let answer = dashboard
