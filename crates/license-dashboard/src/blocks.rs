@@ -2,37 +2,14 @@
 
 use askama::Template;
 
-use crate::cell::{Action, Cell};
+use crate::cell::Action;
 use crate::chart::Chart;
+use crate::context::{Context, rendered};
+use crate::facts::Facts;
 use crate::form::Form;
-use crate::page::Context;
+use crate::notice::Notice;
 use crate::table::Table;
-
-/// The meaning of a color. The text beside it has the same meaning.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Tone {
-    /// Without a meaning.
-    #[default]
-    Neutral,
-    /// Everything is as it should be.
-    Good,
-    /// Something needs attention soon.
-    Warning,
-    /// Something needs attention now.
-    Danger,
-}
-
-impl Tone {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Neutral => "neutral",
-            Self::Good => "good",
-            Self::Warning => "warning",
-            Self::Danger => "danger",
-        }
-    }
-}
+use crate::tiles::Tiles;
 
 /// A part of a page.
 #[derive(Clone, Debug)]
@@ -75,8 +52,8 @@ impl Block {
         match self {
             Self::Heading(heading) => heading.render(context),
             Self::Text(text) => rendered(&ParagraphTemplate { text }),
-            Self::Notice(notice) => rendered(&NoticeTemplate { notice }),
-            Self::Tiles(tiles) => rendered(&TilesTemplate { tiles }),
+            Self::Notice(notice) => notice.render(),
+            Self::Tiles(tiles) => tiles.render(),
             Self::Facts(facts) => facts.render(context),
             Self::Table(table) => table.render(context),
             Self::Form(form) => form.render(context),
@@ -143,11 +120,6 @@ impl From<String> for Block {
     }
 }
 
-/// Renders a template. The templates of this crate cannot fail, because they write to a string.
-fn rendered(template: &impl Template) -> String {
-    template.render().unwrap_or_default()
-}
-
 fn all(blocks: &[Block], context: &Context<'_>) -> String {
     blocks.iter().map(|block| block.render(context)).collect()
 }
@@ -188,211 +160,9 @@ impl Heading {
     }
 }
 
-/// A message.
-#[derive(Clone, Debug)]
-pub struct Notice {
-    tone: Tone,
-    title: String,
-    text: Option<String>,
-    hint: Option<String>,
-    code: Option<String>,
-}
-
-impl Notice {
-    /// Creates a message of a tone.
-    pub fn new(tone: Tone, title: impl Into<String>) -> Self {
-        Self {
-            tone,
-            title: title.into(),
-            text: None,
-            hint: None,
-            code: None,
-        }
-    }
-
-    /// Creates a message that everything is as it should be.
-    pub fn good(title: impl Into<String>) -> Self {
-        Self::new(Tone::Good, title)
-    }
-
-    /// Creates a message about something that needs attention soon.
-    pub fn warning(title: impl Into<String>) -> Self {
-        Self::new(Tone::Warning, title)
-    }
-
-    /// Creates a message about something that went wrong.
-    pub fn danger(title: impl Into<String>) -> Self {
-        Self::new(Tone::Danger, title)
-    }
-
-    /// Adds a sentence.
-    #[must_use]
-    pub fn text(mut self, text: impl Into<String>) -> Self {
-        self.text = Some(text.into());
-        self
-    }
-
-    /// Adds the next step of the person.
-    #[must_use]
-    pub fn hint(mut self, hint: Option<impl Into<String>>) -> Self {
-        self.hint = hint.map(Into::into);
-        self
-    }
-
-    /// Adds a reason code.
-    #[must_use]
-    pub fn code(mut self, code: impl Into<String>) -> Self {
-        self.code = Some(code.into());
-        self
-    }
-
-    fn role(&self) -> &'static str {
-        if self.tone == Tone::Danger {
-            "alert"
-        } else {
-            "status"
-        }
-    }
-}
-
-/// A number at a glance.
-#[derive(Clone, Debug)]
-pub struct Tile {
-    label: String,
-    value: String,
-    detail: Option<String>,
-    href: Option<String>,
-    tone: Tone,
-}
-
-impl Tile {
-    /// Creates a tile.
-    pub fn new(label: impl Into<String>, value: impl Into<String>) -> Self {
-        Self {
-            label: label.into(),
-            value: value.into(),
-            detail: None,
-            href: None,
-            tone: Tone::Neutral,
-        }
-    }
-
-    /// Adds a short explanation below the value.
-    #[must_use]
-    pub fn detail(mut self, detail: impl Into<String>) -> Self {
-        self.detail = Some(detail.into());
-        self
-    }
-
-    /// Makes the tile a link.
-    #[must_use]
-    pub fn href(mut self, href: impl Into<String>) -> Self {
-        self.href = Some(href.into());
-        self
-    }
-
-    /// Sets the meaning of the color.
-    #[must_use]
-    pub fn tone(mut self, tone: Tone) -> Self {
-        self.tone = tone;
-        self
-    }
-}
-
-/// Numbers at a glance.
-#[derive(Clone, Debug)]
-pub struct Tiles(pub Vec<Tile>);
-
 /// A form in one line that chooses what the page shows. It is sent with `GET`.
 #[derive(Clone, Debug)]
 pub struct Filter(pub Form);
-
-/// Names and values.
-#[derive(Clone, Debug)]
-pub struct Facts {
-    title: Option<String>,
-    facts: Vec<(String, Cell)>,
-}
-
-impl Facts {
-    /// Creates an empty list.
-    pub fn new() -> Self {
-        Self {
-            title: None,
-            facts: Vec::new(),
-        }
-    }
-
-    /// Adds a title.
-    #[must_use]
-    pub fn title(mut self, title: impl Into<String>) -> Self {
-        self.title = Some(title.into());
-        self
-    }
-
-    /// Adds a name and its value.
-    #[must_use]
-    pub fn fact(mut self, name: impl Into<String>, value: Cell) -> Self {
-        self.facts.push((name.into(), value));
-        self
-    }
-
-    fn render(&self, context: &Context<'_>) -> String {
-        let facts = self.facts.iter();
-        let facts = facts.map(|(name, value)| (name.as_str(), value.render(context, false)));
-        rendered(&FactsTemplate {
-            title: self.title.as_deref(),
-            facts: facts.collect(),
-        })
-    }
-}
-
-impl Default for Facts {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-/// What a list says without items.
-#[derive(Clone, Debug)]
-pub struct EmptyState {
-    title: String,
-    text: Option<String>,
-    action: Option<Action>,
-}
-
-impl EmptyState {
-    /// Creates a message.
-    pub fn new(title: impl Into<String>) -> Self {
-        Self {
-            title: title.into(),
-            text: None,
-            action: None,
-        }
-    }
-
-    /// Adds a sentence.
-    #[must_use]
-    pub fn text(mut self, text: impl Into<String>) -> Self {
-        self.text = Some(text.into());
-        self
-    }
-
-    /// Adds the first step.
-    #[must_use]
-    pub fn action(mut self, action: Action) -> Self {
-        self.action = Some(action);
-        self
-    }
-
-    pub(crate) fn render(&self, context: &Context<'_>) -> String {
-        let action = self.action.as_ref().map(|action| action.render(context));
-        rendered(&EmptyTemplate {
-            empty: self,
-            action,
-        })
-    }
-}
 
 /// Links to the parts of a subject.
 #[derive(Clone, Debug)]
@@ -530,36 +300,6 @@ struct HeadingTemplate<'a> {
 #[template(source = "<p><bdi>{{ text }}</bdi></p>", ext = "html")]
 struct ParagraphTemplate<'a> {
     text: &'a str,
-}
-
-/// HTML of a message.
-#[derive(Template)]
-#[template(path = "notice.html")]
-struct NoticeTemplate<'a> {
-    notice: &'a Notice,
-}
-
-/// HTML of numbers at a glance.
-#[derive(Template)]
-#[template(path = "tiles.html")]
-struct TilesTemplate<'a> {
-    tiles: &'a Tiles,
-}
-
-/// HTML of names and values.
-#[derive(Template)]
-#[template(path = "facts.html")]
-struct FactsTemplate<'a> {
-    title: Option<&'a str>,
-    facts: Vec<(&'a str, String)>,
-}
-
-/// HTML of a list without items.
-#[derive(Template)]
-#[template(path = "empty.html")]
-struct EmptyTemplate<'a> {
-    empty: &'a EmptyState,
-    action: Option<String>,
 }
 
 /// HTML of links to the parts of a subject.

@@ -3,9 +3,9 @@
 use askama::Template;
 use chrono::{DateTime, NaiveDate, Utc};
 
-use crate::Tone;
-use crate::page::Context;
+use crate::context::Context;
 use crate::text;
+use crate::tone::Tone;
 
 /// A value in a table or in a list of facts.
 #[derive(Clone, Debug)]

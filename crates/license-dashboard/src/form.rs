@@ -3,7 +3,7 @@
 use askama::Template;
 
 use crate::cell::Action;
-use crate::page::Context;
+use crate::context::Context;
 
 /// The kind of a field.
 #[derive(Clone, Debug)]

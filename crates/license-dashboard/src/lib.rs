@@ -28,22 +28,30 @@ mod assets;
 mod blocks;
 mod cell;
 mod chart;
+mod context;
+mod empty;
+mod facts;
 mod form;
 mod frame;
+mod notice;
 mod page;
 mod qr;
 mod table;
 mod text;
+mod tiles;
+mod tone;
 
 pub use assets::{Asset, POLICY};
-pub use blocks::{
-    Block, Code, Disclosure, EmptyState, Facts, Figure, Filter, Heading, Notice, Section, Tabs,
-    Tile, Tiles, Tone,
-};
+pub use blocks::{Block, Code, Disclosure, Figure, Filter, Heading, Section, Tabs};
 pub use cell::{Action, ActionStyle, Cell};
 pub use chart::{Chart, Series, SeriesStyle};
+pub use empty::EmptyState;
+pub use facts::Facts;
 pub use form::{Field, Form, Kind};
 pub use frame::{Frame, NavigationGroup, NavigationItem, Viewer};
+pub use notice::Notice;
 pub use page::Page;
 pub use qr::qr_code;
 pub use table::{Column, Table};
+pub use tiles::{Tile, Tiles};
+pub use tone::Tone;

@@ -5,13 +5,8 @@ use askama::Template;
 use crate::assets::Asset;
 use crate::blocks::Block;
 use crate::cell::Action;
+use crate::context::Context;
 use crate::frame::Frame;
-
-/// What all blocks of a page need.
-pub(crate) struct Context<'a> {
-    /// The token that each form sends.
-    pub(crate) csrf_token: &'a str,
-}
 
 /// A page.
 #[derive(Clone, Debug)]

@@ -2,10 +2,10 @@
 
 use askama::Template;
 
-use crate::blocks::EmptyState;
 use crate::cell::{Action, Cell};
+use crate::context::Context;
+use crate::empty::EmptyState;
 use crate::form::Form;
-use crate::page::Context;
 
 /// A column of a table.
 #[derive(Clone, Debug)]

@@ -4,8 +4,6 @@
 //! states who may open it, and its handler gets a [`PageContext`]. Handlers call the services that
 //! the API calls, and return blocks of the crate `license-dashboard`.
 
-#![allow(dead_code, reason = "pages that use the rest follow")]
-
 mod account;
 mod anomalies;
 mod audit;

@@ -1,0 +1,14 @@
+//! What all blocks of a page need to render themselves.
+
+use askama::Template;
+
+/// What all blocks of a page need.
+pub(crate) struct Context<'a> {
+    /// The token that each form sends.
+    pub(crate) csrf_token: &'a str,
+}
+
+/// Renders a template. The templates of this crate cannot fail, because they write to a string.
+pub(crate) fn rendered(template: &impl Template) -> String {
+    template.render().unwrap_or_default()
+}
