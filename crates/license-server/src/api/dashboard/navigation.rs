@@ -17,7 +17,6 @@ struct Entry {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Servers {
     All,
-    Site,
     Vendor,
 }
 
@@ -98,7 +97,6 @@ pub(super) fn navigation(
     let is_shown = |entry: &&Entry| {
         let is_here = match entry.servers {
             Servers::All => true,
-            Servers::Site => !is_vendor,
             Servers::Vendor => is_vendor,
         };
         is_here
