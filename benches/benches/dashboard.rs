@@ -9,6 +9,7 @@
 //! - `-- --licenses 1000 --seats 100` creates fewer licenses and seats.
 #![allow(missing_docs, reason = "a benchmark is not a library")]
 #![allow(
+    clippy::indexing_slicing,
     clippy::print_stdout,
     clippy::unwrap_used,
     reason = "a benchmark prints, and panics if its setup fails"
