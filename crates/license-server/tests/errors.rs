@@ -2,7 +2,8 @@
 
 use std::error::Error;
 
-use license_server::domain::{AuditFault, AuditLineError, MeterFileError};
+use license_server::billing::{EventFault, ProviderError};
+use license_server::domain::{AuditFault, AuditLineError, MeterFileError, UnmappedPrice};
 use license_server::store::redis::RedisStoreError;
 use license_server::store::{PostgresError, ServerStoreError};
 
@@ -12,8 +13,11 @@ fn assert_error<E: Error + Send + Sync + 'static>() {}
 fn every_error_can_be_sent_to_another_thread_and_be_the_source_of_another_error() {
     assert_error::<AuditFault>();
     assert_error::<AuditLineError>();
+    assert_error::<EventFault>();
     assert_error::<MeterFileError>();
     assert_error::<PostgresError>();
+    assert_error::<ProviderError>();
     assert_error::<RedisStoreError>();
     assert_error::<ServerStoreError>();
+    assert_error::<UnmappedPrice>();
 }

@@ -25,6 +25,7 @@ const LEDGER_STATUS: [&str; 4] = ["EXPIRED", "FUTURE", "REVOKED", "SUPERSEDED"];
 
 /// Literals in capitals that are not reason codes.
 const NOT_CODES: &[&str] = &[
+    "ABOVE",
     "ADDRESS",
     "AFS",
     "APPDATA",
@@ -42,6 +43,7 @@ const NOT_CODES: &[&str] = &[
     "CLAIM",
     "COLUMNS",
     "COMMIT",
+    "CORRECTIONS",
     "CREATED",
     "CRITICAL",
     "CUSTOMER",
@@ -78,6 +80,7 @@ const NOT_CODES: &[&str] = &[
     "HOME",
     "HOURS",
     "ID",
+    "INCLUDED",
     "INFO",
     "INTEGER",
     "INVALID_ARGUMENT",
@@ -97,6 +100,7 @@ const NOT_CODES: &[&str] = &[
     "LOGNAME",
     "LOST",
     "MACHINE_ID",
+    "METER",
     "MODE",
     "NAME",
     "NAMES",
@@ -145,6 +149,7 @@ const NOT_CODES: &[&str] = &[
     "SCOPES",
     "SEATS",
     "SECONDS",
+    "SENT",
     "SERVER",
     "SERVICE_DISABLED",
     "SETTING",
@@ -168,6 +173,7 @@ const NOT_CODES: &[&str] = &[
     "UNTIL",
     "URI",
     "URL",
+    "USED",
     "USER",
     "USERNAME",
     "UTF8",

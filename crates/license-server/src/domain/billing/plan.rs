@@ -43,6 +43,7 @@ pub struct PlannedTerms {
 
 /// Items that do not state one license.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum UnmappedPrice {
     /// A price has no plan, and another item states no tier.
     #[error("price {0} has no plan")]
