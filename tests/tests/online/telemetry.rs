@@ -27,7 +27,14 @@ struct Collector {
 impl Collector {
     fn start() -> Self {
         let scratch = Scratch::new();
-        let options = ["--telemetry-days", "400", "--log", "debug"];
+        let options = [
+            "--telemetry-days",
+            "400",
+            "--telemetry-group",
+            "1",
+            "--log",
+            "debug",
+        ];
         let server = Server::start(&scratch, &options);
         let authorization = server.administrator().authorization;
         Self {
