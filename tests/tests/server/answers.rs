@@ -63,7 +63,7 @@ fn a_usage_report_needs_an_installed_license_and_a_bounded_size() {
         let path = format!("{REPORTS}{query}");
         administrator.send("DELETE", &path, &Value::Null)
     };
-    delete("").expect_problem(400, "MALFORMED");
+    delete("").expect_problem(400, "BAD_REQUEST");
     assert_eq!(delete("?through=1").expect(200)["deleted"], 1);
     assert_eq!(delete("?through=1").expect(200)["deleted"], 0);
     let audit = administrator.get("/api/v1/audit").expect(200);

@@ -112,7 +112,7 @@ fn requests_that_are_not_acceptable_are_problems_with_a_code() {
             vec![LICENSE],
             "",
             400,
-            "MALFORMED",
+            "BAD_REQUEST",
         ),
         ("DELETE", TICKET, vec![LICENSE], "", 503, "NOT_READY"),
         (
@@ -121,7 +121,7 @@ fn requests_that_are_not_acceptable_are_problems_with_a_code() {
             vec![LICENSE],
             "",
             400,
-            "MALFORMED",
+            "BAD_REQUEST",
         ),
         (
             "POST",

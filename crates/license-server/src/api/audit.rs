@@ -79,13 +79,10 @@ pub(super) struct AuditQuery {
     #[param(minimum = 1, maximum = 500)]
     limit: Option<u32>,
     /// The originator, as entries name it, such as `token:tok_…` or `account:acc_…`.
-    #[param(min_length = 1, max_length = 200)]
     actor: Option<String>,
     /// The action, such as `license.revoke`, or its beginning, such as `license.*`.
-    #[param(min_length = 1, max_length = 200)]
     action: Option<String>,
     /// The changed object, as entries name it, such as the id of a license.
-    #[param(min_length = 1, max_length = 200)]
     subject: Option<String>,
     /// The earliest time.
     since: Option<DateTime<Utc>>,

@@ -125,13 +125,10 @@ impl From<MachineRecord> for MachineBody {
 #[serde(deny_unknown_fields)]
 pub(super) struct LicenseQuery {
     /// The beginnings of words in the name of the customer or company.
-    #[param(max_length = 200)]
     customer: Option<String>,
     /// The beginnings of words of the customer, the company and the users, an id, or a key.
-    #[param(max_length = 200)]
     text: Option<String>,
     /// The tier.
-    #[param(max_length = 100)]
     tier: Option<String>,
     /// `active`, `future`, `expired`, `superseded` or `revoked`.
     status: Option<String>,
@@ -265,7 +262,6 @@ pub(super) async fn machines(
 pub(super) struct MachineQuery {
     /// The beginning of the digest of a machine. Without it, the machines are sorted by their latest
     /// use, the newest first.
-    #[param(max_length = 200)]
     machine: Option<String>,
     /// The `next` of the page before.
     #[param(min_length = 1, max_length = 256)]

@@ -120,7 +120,7 @@ fn each_role_refuses_the_work_of_the_other() {
         .post(ISSUE, &order("ACME Ltd"))
         .expect_problem(409, "WRONG_ROLE");
     let search = administrator.get("/api/v1/licenses?customer=ACME");
-    search.expect_problem(409, "WRONG_ROLE");
+    search.expect(200);
     let refused = server.post(telemetry::PATH, &events);
     refused.expect_problem(409, "NO_TELEMETRY");
 }

@@ -330,7 +330,6 @@ pub(in crate::api) struct SubscriptionQuery {
     /// `pending`, `active`, `in_grace`, `suspended`, `ended` or `revoked`.
     state: Option<String>,
     /// The id of a customer at the provider.
-    #[param(min_length = 1, max_length = 255)]
     customer: Option<String>,
     /// The `next` of the page before.
     #[param(min_length = 1, max_length = 256)]
