@@ -279,7 +279,9 @@ fn the_program_and_its_documents_have_the_vendors_name() {
         };
         // The pages of commands in a group are named `GROUP-COMMAND`.
         let words: Vec<&str> = match command.split_once('-') {
-            Some((group @ ("config" | "seat" | "telemetry"), command)) => vec![group, command],
+            Some((group @ ("config" | "seat" | "telemetry" | "trial"), command)) => {
+                vec![group, command]
+            }
             _ => vec![command],
         };
         let help = photon(&machine, &[&words[..], &["--help"]].concat()).expect_code(0);
