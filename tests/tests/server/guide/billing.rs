@@ -14,7 +14,7 @@ use super::document::Guide;
 use super::operator::Operator;
 
 /// How long the test waits for what an event changes. localstripe sends events after a second.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// The script that runs localstripe, in a process of its own. It ends with its standard input.
 pub(super) struct Localstripe {
