@@ -366,7 +366,15 @@ fn a_deletion_that_a_server_has_not_confirmed_is_repeated() {
     );
     // A new installation does not forget the old one.
     turn_on(&client);
-    let server = Server::start(&scratch, &["--telemetry-days", "400", "--listen", &address]);
+    let options = [
+        "--telemetry-days",
+        "400",
+        "--telemetry-group",
+        "1",
+        "--listen",
+        &address,
+    ];
+    let server = Server::start(&scratch, &options);
     let collector = Collector {
         scratch,
         server,
