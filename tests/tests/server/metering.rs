@@ -72,7 +72,7 @@ fn a_file_of_meters_that_does_not_fit_the_product_is_refused_before_the_start() 
             license_server(&scratch).args(["--meters-file", "meters.toml", "run"]),
         ] {
             let outcome = arguments.run().expect_code(3);
-            assert!(outcome.stderr.contains(expected), "{outcome:?}");
+            assert!(outcome.all_output().contains(expected), "{outcome:?}");
         }
     }
     std::fs::remove_file(scratch.path().join("meters.toml")).unwrap();
