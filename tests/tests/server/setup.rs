@@ -9,7 +9,7 @@ fn the_link_creates_one_administrator() {
     let scratch = Scratch::new();
     let server = Server::start(&scratch, &[]);
     let link = server.start["setup_url"].as_str().unwrap();
-    let page = server.send("GET", link, &[], "");
+    let page = server.send("GET", link, &[("accept", "text/html")], "");
     assert_eq!(
         (page.status, page.header("content-type")),
         (200, "text/html; charset=utf-8")
@@ -22,7 +22,7 @@ fn the_link_creates_one_administrator() {
     let secret = link.rsplit_once('/').unwrap().1;
     let again = server.post("/api/v1/setup", &json!({"secret": secret, "name": "thief"}));
     assert!((400..500).contains(&again.status), "{again:?}");
-    let page = server.send("GET", link, &[], "");
+    let page = server.send("GET", link, &[("accept", "text/html")], "");
     assert!(
         (400..500).contains(&page.status) && page.body.contains("<h1>"),
         "{page:?}"

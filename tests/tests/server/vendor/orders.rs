@@ -84,7 +84,7 @@ fn an_order_that_is_not_acceptable_says_what_was_expected() {
         ("quotas", json!({"devices": -2}), "out of range"),
         ("add_features", json!(["Not A Name"]), ""),
         ("grace_hours", json!(1), "offline"),
-        ("machines", json!(["x"]), "machines: "),
+        ("machines", json!(["x"]), "not a machine of this product"),
         ("max_version", json!("three"), "`max_version`"),
         ("not_before", json!("tomorrow"), "`not_before`"),
         ("server_request", json!("x"), "`server_request`"),
