@@ -136,7 +136,8 @@ impl BillingService {
         id: &str,
         now: DateTime<Utc>,
     ) -> Result<bool, Refusal> {
-        let event_id = format!("check_{}_{id}", now.timestamp());
+        // Two comparisons within a second are two, because the provider can have changed in between.
+        let event_id = format!("check_{}_{id}", now.timestamp_micros());
         let body = json!({
             "id": event_id, "object": "event", "type": NewBillingEvent::COMPARISON, "created": now.timestamp(),
             "data": { "object": { "object": "subscription", "id": id } },
