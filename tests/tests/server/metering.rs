@@ -64,7 +64,7 @@ fn a_file_of_meters_that_does_not_fit_the_product_is_refused_before_the_start() 
         ),
         ("PRO = 100000\n", "", "none for PRO"),
         ("overage = \"bill\"", "overage = \"stop\"", "`bill`"),
-        ("[[meters]]", "[[meter]]", "unknown field"),
+        ("[[meters]]", "[[meter]]", "duplicate key"),
     ] {
         scratch.write("meters.toml", meters().replacen(from, to, 1));
         let outcome = check().run().expect_code(3);
