@@ -50,7 +50,7 @@ impl BillingService {
     /// answer. A repetition continues.
     pub async fn reconcile(&self) -> Result<ReconcileReport, Refusal> {
         let setup = self.setup()?;
-        let now = self.site.wall();
+        let (now, run) = (self.site.wall(), self.site.next_id_of("check")?);
         let mut report = ReconcileReport {
             missed_events: self.store_missed_events(setup, now).await?,
             subscriptions: 0,
@@ -64,7 +64,7 @@ impl BillingService {
             let page = page.await.map_err(|error| not_answered(&error))?;
             for id in page.items {
                 if !self.is_over(setup, &id, now).await? {
-                    report.subscriptions += u64::from(self.queue_check(setup, &id, now).await?);
+                    report.subscriptions += u64::from(self.queue_check(setup, &id, &run).await?);
                 }
             }
             match page.next {
@@ -77,7 +77,7 @@ impl BillingService {
         let name = setup.provider.name();
         let unchecked = store.unchecked_billing_subscriptions(tenant, name, now, 10_000);
         for id in unchecked.await? {
-            report.subscriptions += u64::from(self.queue_check(setup, &id, now).await?);
+            report.subscriptions += u64::from(self.queue_check(setup, &id, &run).await?);
         }
         store.set_billing_mark(tenant, name, now).await?;
         self.received.notify_one();
@@ -129,15 +129,15 @@ impl BillingService {
         }))
     }
 
-    /// Queues the comparison of a subscription, once a second at most. Returns whether it is new.
+    /// Queues the comparison of a subscription, once for each run. Returns whether it is new. Two runs
+    /// within a second are two comparisons, because the provider can have changed in between.
     pub(super) async fn queue_check(
         &self,
         setup: &BillingSetup,
         id: &str,
-        now: DateTime<Utc>,
+        run: &str,
     ) -> Result<bool, Refusal> {
-        // Two comparisons within a second are two, because the provider can have changed in between.
-        let event_id = format!("check_{}_{id}", now.timestamp_micros());
+        let (now, event_id) = (self.site.wall(), format!("{run}_{id}"));
         let body = json!({
             "id": event_id, "object": "event", "type": NewBillingEvent::COMPARISON, "created": now.timestamp(),
             "data": { "object": { "object": "subscription", "id": id } },

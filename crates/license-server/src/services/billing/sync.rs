@@ -158,12 +158,12 @@ impl BillingService {
         setup: &BillingSetup,
         customer: &str,
     ) -> Result<EventOutcome, Refusal> {
-        let (mut next, now) = (None, self.site.wall());
+        let (mut next, run) = (None, self.site.next_id_of("check")?);
         loop {
             let page = PageRequest::new(next, Some(PageRequest::MAX_LIMIT));
             let found = self.subscriptions(None, Some(customer), &page).await?;
             for subscription in &found.items {
-                self.queue_check(setup, &subscription.id, now).await?;
+                self.queue_check(setup, &subscription.id, &run).await?;
             }
             next = found.next;
             if next.is_none() {

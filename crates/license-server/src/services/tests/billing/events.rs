@@ -91,6 +91,14 @@ async fn what_events_have_missed_is_found_once_a_day() {
     assert_eq!((report.missed_events, report.subscriptions), (0, 1));
     billing.work().await.unwrap();
     assert_eq!(shop.license("sub_1", now()).await, Some(team(7, END_1)));
+    // A second request in the same second finds what has changed since.
+    stripe.subscription("sub_1", |object| {
+        object["items"]["data"][0]["quantity"] = json!(8)
+    });
+    let report = billing.reconcile().await.unwrap();
+    assert_eq!((report.missed_events, report.subscriptions), (0, 1));
+    billing.work().await.unwrap();
+    assert_eq!(shop.license("sub_1", now()).await, Some(team(8, END_1)));
     stripe.double.set_down(true);
     let refused = billing.reconcile().await.unwrap_err();
     assert_eq!(
