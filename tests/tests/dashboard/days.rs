@@ -1,4 +1,4 @@
-//! What people do in a day, with and without scripts.
+//! The day of an administrator and of a vendor, with and without scripts.
 
 use license_tests::{Run, tools, words};
 use serde_json::{Value, json};

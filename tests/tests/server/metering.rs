@@ -68,13 +68,19 @@ fn a_file_of_meters_that_does_not_fit_the_product_is_refused_before_the_start() 
     ] {
         scratch.write("meters.toml", meters().replacen(from, to, 1));
         let outcome = check().run().expect_code(3);
-        // Long messages are wrapped at words.
+        // The command also prints the settings, and wraps long messages at words.
         let output = outcome.all_output();
         let output = output.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(output.contains("error: MALFORMED: "), "{output}");
         assert!(output.contains(expected), "{output}");
+        let run = license_server(&scratch).args(["--meters-file", "meters.toml", "run"]);
+        let failure = run.run().expect_failure(3);
+        assert_eq!(failure.code, "MALFORMED", "{failure:?}");
+        assert!(failure.message.contains(expected), "{failure:?}");
     }
     std::fs::remove_file(scratch.path().join("meters.toml")).unwrap();
-    check().run().expect_code(4);
+    let missing = check().run().expect_code(4);
+    assert!(missing.stderr.contains("IO: "), "{missing:?}");
 }
 
 #[test]

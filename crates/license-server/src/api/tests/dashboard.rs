@@ -24,7 +24,6 @@ use crate::services::{BillingSetup, ServerRole};
 /// A server with pages.
 pub(super) struct Dashboard {
     pub(super) api: TestApi,
-    #[allow(dead_code, reason = "tests of further pages use it")]
     pub(super) clock: Arc<ManualClock>,
     _directory: TempDir,
 }
