@@ -64,8 +64,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for PageForm<T> {
         let fields = joined(fields);
         let text = serde_urlencoded::to_string(fields).unwrap_or_default();
         let form = serde_urlencoded::from_str(&text);
-        form.map(Self).map_err(|error| {
-            Problem::malformed(format!("the form is not acceptable: {error}"))
+        // The error can repeat a name of any length.
+        form.map(Self).map_err(|_| {
+            Problem::malformed("the form has an unknown, missing or repeated field")
                 .hint("open the page again, and send its form")
         })
     }
