@@ -1,8 +1,8 @@
-//! What all blocks of a page need to render themselves.
+//! The context in which the blocks of a page are rendered.
 
 use askama::Template;
 
-/// What all blocks of a page need.
+/// The values that all blocks of a page use.
 pub(crate) struct Context<'a> {
     /// The token that each form sends.
     pub(crate) csrf_token: &'a str,

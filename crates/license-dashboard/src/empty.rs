@@ -1,11 +1,11 @@
-//! What a list says without items.
+//! The message of a list without items.
 
 use askama::Template;
 
 use crate::cell::Action;
 use crate::context::{Context, rendered};
 
-/// What a list says without items.
+/// The message of a list without items.
 #[derive(Clone, Debug)]
 pub struct EmptyState {
     title: String,

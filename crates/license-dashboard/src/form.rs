@@ -124,7 +124,7 @@ impl Field {
         self
     }
 
-    /// Tells the browser and password managers what the field is for, such as `username`.
+    /// States the purpose of the field for browsers and password managers, such as `username`.
     #[must_use]
     pub fn autocomplete(mut self, purpose: &'static str) -> Self {
         self.autocomplete = Some(purpose);

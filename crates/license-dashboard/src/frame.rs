@@ -1,4 +1,4 @@
-//! What surrounds the blocks of a page.
+//! The frame of a page: title, navigation and person.
 
 /// A link of the navigation.
 #[derive(Clone, Debug)]
@@ -31,7 +31,7 @@ pub struct Viewer {
     pub role: String,
 }
 
-/// What surrounds the blocks of a page.
+/// The title, the navigation and the person of a page.
 #[derive(Clone, Debug, Default)]
 pub struct Frame {
     /// The title of the page.
@@ -48,7 +48,7 @@ pub struct Frame {
     pub toast: Option<String>,
     /// The path of the events that say that the page has changed.
     pub events: Option<String>,
-    /// The name of the product, as it stands in the navigation.
+    /// The name of the product, as the navigation shows it.
     pub product: String,
 }
 

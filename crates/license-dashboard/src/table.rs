@@ -60,7 +60,7 @@ pub struct Table {
     caption: String,
     columns: Vec<Column>,
     rows: Vec<Vec<Cell>>,
-    /// What the table says without rows.
+    /// The message of a table without rows.
     pub empty: EmptyState,
     /// The fields that filter the list. They are sent with `GET`.
     pub filter: Option<Form>,

@@ -193,7 +193,7 @@ pub struct Services {
     pub pools: PoolService,
     /// The history of floating seats.
     pub seat_history: SeatHistoryService,
-    /// What an administrator needs to see first.
+    /// The overview for administrators.
     pub overview: OverviewService,
     /// Activations.
     pub activations: ActivationService,

@@ -39,7 +39,7 @@ const MAX_STREAMS_OF_CALLER: usize = 16;
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
-/// Tells proxies such as nginx not to wait for the end of a stream.
+/// Makes proxies such as nginx forward a stream before its end.
 const UNBUFFERED: (HeaderName, HeaderValue) = (
     HeaderName::from_static("x-accel-buffering"),
     HeaderValue::from_static("no"),

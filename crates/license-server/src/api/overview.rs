@@ -1,4 +1,4 @@
-//! What an administrator needs to see first.
+//! The overview for administrators.
 
 use axum::extract::State;
 use axum::http::HeaderMap;

@@ -130,7 +130,7 @@ impl Routes {
     }
 }
 
-/// What builds the documentation of routes.
+/// Builds the documentation of routes.
 #[derive(Clone, Default)]
 pub(super) struct Documents(Vec<Documentation>);
 
@@ -143,7 +143,7 @@ impl Documents {
     }
 }
 
-/// What the documentation of routes declares, which is read when it is needed first.
+/// A declaration in the documentation of routes, which is read at its first use.
 pub(super) struct Declared<T> {
     documents: Documents,
     read: fn(&OpenApi) -> T,

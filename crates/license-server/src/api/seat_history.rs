@@ -52,7 +52,7 @@ impl HistoryQuery {
     }
 }
 
-/// What happened in a step of a history.
+/// The sums of a step of a history.
 #[derive(Serialize, ToSchema)]
 #[schema(as = SeatHistoryItem)]
 pub(super) struct HistoryItemBody {
@@ -207,7 +207,7 @@ pub(super) struct PlanStepBody {
     without_a_seat: u64,
 }
 
-/// What is needed to decide on the number of seats of a pool.
+/// The figures for a decision on the number of seats of a pool.
 #[derive(Serialize, ToSchema)]
 #[schema(as = SeatPlan)]
 pub(super) struct PlanBody {

@@ -106,7 +106,7 @@ pub struct ProviderPage<T> {
     pub next: Option<String>,
 }
 
-/// What an event concerns.
+/// The subject of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EventSubject {
     /// A subscription, by id.
@@ -145,7 +145,7 @@ pub struct PortalOrder {
     pub return_url: String,
 }
 
-/// A page of a provider for one customer. Whoever has the URL can use it, so it is a secret.
+/// A page of a provider for one customer. Anyone with the URL can use it, so it is a secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PaymentLink {
     /// The id at the provider.

@@ -37,7 +37,7 @@ impl AnomalyKind {
 /// The state of an anomaly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AnomalyState {
-    /// Nobody has looked at the anomaly.
+    /// The anomaly waits for a person.
     Open,
     /// A person has dismissed the anomaly.
     Dismissed,
@@ -129,7 +129,7 @@ impl Anomaly {
     }
 }
 
-/// What an observation means for the latest anomaly of its kind and license.
+/// The effect of an observation on the latest anomaly of its kind and license.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AnomalyFollowUp {
     /// The observation belongs to the anomaly.

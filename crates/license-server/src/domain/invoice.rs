@@ -108,7 +108,7 @@ pub struct Invoice {
     pub entity: String,
     /// The year of the number, and the number in this year.
     pub number: Option<(u32, u32)>,
-    /// What is invoiced, and to whom.
+    /// The lines of the invoice, and its customer.
     pub content: InvoiceContent,
     /// The legal entity as it was when the invoice was issued.
     pub seller: Option<LegalEntity>,

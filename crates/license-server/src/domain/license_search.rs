@@ -25,7 +25,7 @@ const MAX_WORD: usize = 48;
 /// The longest name by which licenses are sorted, in characters.
 const MAX_SORTED: usize = 40;
 
-/// The time in milliseconds that stands for "never".
+/// The time in milliseconds that means "never".
 const NEVER: i64 = i64::MAX;
 
 /// The terms of a license by which it is found and sorted. Times are milliseconds since 1970.

@@ -66,7 +66,7 @@ impl HistoryDay {
     }
 }
 
-/// What happened in a pool, or in all pools, during an hour or a longer time.
+/// The sums of a pool, or of all pools, for an hour or a longer time.
 ///
 /// The sums of different servers and of different hours can be added in any order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -184,7 +184,7 @@ impl SeatScope {
     }
 }
 
-/// What servers add to the history.
+/// The sums that a server adds to the history.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SeatHistoryBatch {
     /// The sums of hours.

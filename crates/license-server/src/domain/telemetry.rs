@@ -59,7 +59,7 @@ pub struct TelemetryRange {
     pub least: u32,
 }
 
-/// What a summary of telemetry distinguishes.
+/// The dimension of a summary of telemetry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TelemetryDimension {
     /// The version of the application.

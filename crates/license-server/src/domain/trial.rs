@@ -222,7 +222,7 @@ fn before(end: DateTime<Utc>, days: u32) -> DateTime<Utc> {
 pub enum TrialClaim {
     /// The trial is the caller's: its license can be issued, or was issued before.
     Granted(Box<Trial>),
-    /// Nobody asked for the trial, or the request has ended.
+    /// There is no request for the trial, or it has ended.
     Unknown,
     /// Another trial has the same customer, address or machine.
     Used,

@@ -35,7 +35,7 @@ pub struct InvoiceSettings {
 pub struct NewInvoice {
     /// The code of the legal entity.
     pub entity: String,
-    /// What is invoiced, and to whom.
+    /// The lines of the invoice, and its customer.
     pub content: InvoiceContent,
     /// The license that the customer gets.
     pub order: Option<InvoiceOrder>,

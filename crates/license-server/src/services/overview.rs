@@ -1,4 +1,4 @@
-//! What an administrator needs to see first: seats, licenses that end soon, and the health of the
+//! The overview for administrators: seats, licenses that end soon, and the health of the
 //! server.
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -126,9 +126,12 @@ impl OverviewService {
         let sum = |seats: fn(&PoolStatus) -> u32| -> u64 {
             pools.items.iter().map(|pool| u64::from(seats(pool))).sum()
         };
-        let limited = |pool: &PoolStatus| match pool.is_unlimited {
-            true => 0,
-            false => pool.usage.capacity,
+        let limited = |pool: &PoolStatus| {
+            if pool.is_unlimited {
+                0
+            } else {
+                pool.usage.capacity
+            }
         };
         let is_full = |pool: &PoolStatus| {
             let taken = pool.usage.held.saturating_add(pool.usage.offered);

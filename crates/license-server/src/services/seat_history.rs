@@ -83,14 +83,14 @@ pub struct HistoryRange {
     pub step: HistoryStep,
 }
 
-/// What happened in a step of a history.
+/// The sums of a step of a history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HistoryItem {
     /// The start of the step.
     pub start: DateTime<Utc>,
     /// The part of the step that has passed.
     pub passed: TimeDelta,
-    /// The sums. A step in which nothing happened has none of them.
+    /// The sums. A step without events has no sums.
     pub sums: SeatSums,
     /// The denials by reason code.
     pub denials: BTreeMap<String, u64>,

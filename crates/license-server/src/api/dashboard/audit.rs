@@ -204,7 +204,7 @@ async fn verify(context: PageContext) -> PageReply {
     );
     let page = context.page_below(AUDIT, "Verification").with(notice);
     let page = page.with(facts).with(
-        "A person with the database at hand can replace the whole trail. Export it regularly, and \
+        "A person who can write to the database can replace the whole trail. Export it regularly, and \
          verify the exports against each other.",
     );
     Ok(html(&page))

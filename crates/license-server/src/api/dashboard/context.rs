@@ -1,4 +1,4 @@
-//! What the handler of a page knows about the person and the request.
+//! The person who opens a page, and the request, for its handler.
 
 use std::sync::Arc;
 

@@ -33,7 +33,7 @@ pub(super) fn pages(pages: Pages) -> Pages {
     pages.page(PLANNING, Permission::ReadSeats, get(show))
 }
 
-/// What the page shows.
+/// The query of the page.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PlanningQuery {
@@ -62,7 +62,10 @@ async fn show(context: PageContext, StrictQuery(query): StrictQuery<PlanningQuer
         .field(day_field("through", "Last day", Some(plan.through)));
     let page = page.with(Filter(filter)).with(tiles(&plan));
     let page = if plan.requests().requests() == 0 {
-        let notice = Notice::new(Tone::Neutral, "Nobody asked for a seat in this time");
+        let notice = Notice::new(
+            Tone::Neutral,
+            "There were no requests for a seat in this time",
+        );
         page.with(notice)
     } else {
         page.with(answer(&plan))

@@ -291,7 +291,7 @@ fn fields(policy: &PolicyForm) -> Vec<(Field, String, String)> {
         required(number(
             "max_queue",
             "Longest queue",
-            "With 0, nobody can wait.",
+            "With 0, the queue is closed.",
             &policy.max_queue,
         )),
         (
@@ -314,7 +314,7 @@ fn fields(policy: &PolicyForm) -> Vec<(Field, String, String)> {
         number(
             "max_borrow_days",
             "Longest loan in days",
-            "With 0, nobody can borrow a seat.",
+            "With 0, seats cannot be borrowed.",
             &policy.max_borrow_days,
         ),
         required(number(

@@ -129,7 +129,7 @@ async fn submit(
     let body = SignInBody::new(sent.email.clone(), sent.password, code.clone());
     match sign_in_person(&app, &visitor, body).await {
         Ok(new) => {
-            // The next page tells whether the browser has kept the cookie.
+            // The next page finds out whether the browser has kept the cookie.
             let values = [
                 ("return_to", Some(target(&sent.return_to))),
                 ("signed_in", Some("true")),

@@ -39,7 +39,7 @@ pub(super) fn pages(pages: Pages) -> Pages {
     )
 }
 
-/// What the page shows.
+/// The query of the page.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct UsageQuery {

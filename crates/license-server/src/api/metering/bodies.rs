@@ -67,7 +67,7 @@ impl From<MeteredCustomer> for MeteredCustomerBody {
     }
 }
 
-/// What a customer has used in a period.
+/// The usage of a customer in a period.
 #[derive(Serialize, ToSchema)]
 #[schema(as = UsageSummary)]
 pub(in crate::api) struct SummaryBody {
@@ -209,7 +209,7 @@ impl From<UsageSending> for SendingBody {
     }
 }
 
-/// What a person has found out about an amount.
+/// The finding of a person about an amount.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum Decision {

@@ -30,7 +30,7 @@ names! {
     }
 }
 
-/// What happens to invoices while their collection is paused.
+/// The treatment of invoices while their collection is paused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pause {
     /// Invoices are void, because the vendor does not provide the service.

@@ -101,7 +101,7 @@ impl InvoiceChange {
             }
             Self::Void => {
                 changed.state = InvoiceState::Void;
-                // What the customer has cannot be undone without a credit note.
+                // An issued license cannot be undone without a credit note.
                 invoice.is_open() && invoice.license.is_none()
             }
             Self::Credit { note, .. } => {

@@ -1,4 +1,4 @@
-//! What is invoiced, and to whom.
+//! The lines and the customer of an invoice.
 
 use serde::{Deserialize, Serialize};
 

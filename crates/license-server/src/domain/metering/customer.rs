@@ -58,7 +58,7 @@ impl BilledCustomer {
     }
 }
 
-/// What follows from the facts of a customer. It is stored as a whole, and only if the customer has
+/// The result of settling the facts of a customer. It is stored as a whole, and only if the customer has
 /// not been settled meanwhile.
 #[derive(Clone, Debug)]
 pub struct UsageSettlement {

@@ -43,7 +43,7 @@ pub struct UsageFact {
     pub license: LicenseId,
     /// The kind.
     pub kind: FactKind,
-    /// What identifies the fact: the chain and number of an entry, the nonce of an activation, the
+    /// The identity of the fact: the chain and number of an entry, the nonce of an activation, the
     /// hour of seats, or the id of an adjustment.
     pub source: String,
     /// The quota, or the meter of an adjustment. Empty for the other kinds.
@@ -52,7 +52,7 @@ pub struct UsageFact {
     pub day: NaiveDate,
     /// The amount. Only an adjustment can be negative.
     pub quantity: i64,
-    /// What the source said, as a digest. Two facts that differ in it contradict each other.
+    /// The digest of the content. Two facts that differ in it contradict each other.
     pub digest: String,
     /// Whether meters sum the fact. A machine that was restored from a backup states that it may
     /// count again what it has counted before, so its entry is kept and not summed.

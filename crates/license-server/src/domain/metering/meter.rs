@@ -7,7 +7,7 @@ use license_core::Tier;
 
 use super::{FactKind, UsageDay};
 
-/// What a meter sums.
+/// The source of a meter.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum MeterSource {
     /// The used amount of a quota, from usage reports.
@@ -54,7 +54,7 @@ impl fmt::Display for MeterSource {
     }
 }
 
-/// What happens when a customer uses more than the included amount. It never stops a program.
+/// The policy for use above the included amount. It never stops a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum OveragePolicy {
     /// The amount is only recorded.
@@ -89,9 +89,9 @@ impl OveragePolicy {
 pub struct Meter {
     /// The name: letters a to z, digits and `_`.
     pub name: String,
-    /// What the meter sums.
+    /// The source of the amounts.
     pub source: MeterSource,
-    /// What a person reads as the unit, such as `commands`.
+    /// The name of the unit for people, such as `commands`.
     pub unit: String,
     /// The policy for amounts above the included one.
     pub overage: OveragePolicy,

@@ -1,4 +1,4 @@
-//! What follows from the facts of a customer: closed amounts, corrections, sendings and notices.
+//! Settlement of the facts of a customer: closed amounts, corrections, sendings and notices.
 //!
 //! A settlement is computed from the facts alone, so it can be computed again at any time, by any
 //! server, with the same result. The store accepts one of several that start from the same state.

@@ -1,4 +1,4 @@
-//! What a customer has used in a period, as the vendor and the customer see it.
+//! The usage of a customer in a period, as the vendor and the customer see it.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use license_core::{LicenseId, Tier, time};
@@ -32,7 +32,7 @@ impl PeriodState {
     }
 }
 
-/// What a customer has used in a period.
+/// The usage of a customer in a period.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UsageSummary {
     /// The pool of the licenses of the customer.

@@ -216,7 +216,7 @@ impl Shop {
     }
 }
 
-/// What a customer has.
+/// The license of a customer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Observed {
     tier: String,

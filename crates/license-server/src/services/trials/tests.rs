@@ -449,14 +449,13 @@ async fn an_interrupted_start_is_completed_with_the_same_license() {
             .reserve_trial(&site.tenant, trial.clone())
             .await;
         assert!(matches!(claim.unwrap(), TrialClaim::Granted(_)));
-        let recorded = match is_recorded {
-            false => None,
-            true => {
-                let request = RequestId(Sha256::digest(format!("trial {}", trial.id)).into());
-                let (actor, user) = (Actor::Server, &trial.user);
-                let issued = vendor::issue_trial(site, &actor, user, false, request);
-                Some(issued.await.unwrap().id)
-            }
+        let recorded = if is_recorded {
+            let request = RequestId(Sha256::digest(format!("trial {}", trial.id)).into());
+            let (actor, user) = (Actor::Server, &trial.user);
+            let issued = vendor::issue_trial(site, &actor, user, false, request);
+            Some(issued.await.unwrap().id)
+        } else {
+            None
         };
         vendor.restart().await;
         vendor.services.trials.work().await.unwrap();

@@ -224,7 +224,7 @@ fn export_of(path: &Path) -> Result<String, Refusal> {
 }
 
 /// Refuses an import that has another license with the id of a recorded one. One of them was forged,
-/// or two ledgers gave the same id, and a client could not tell them apart.
+/// or two ledgers gave the same id, and a client could not distinguish them.
 fn refuse_contradictions(
     files: &[Vec<ImportedItem>],
     ledger: &dyn LedgerReader,

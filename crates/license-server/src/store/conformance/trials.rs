@@ -88,7 +88,7 @@ async fn a_request_is_claimed_once_and_can_be_repeated(store: &dyn ServerStore) 
     let (own, other) = (tenant(), tenant());
     let stored = store.request_trial(&own, requested(1), request("secret"), 3);
     assert!(stored.await.unwrap());
-    // Nobody sees a request that is not confirmed.
+    // A request that is not confirmed is not listed.
     let page = PageRequest::first();
     let listed = store.trials(&own, None, &page).await.unwrap();
     assert_eq!(listed.items, []);

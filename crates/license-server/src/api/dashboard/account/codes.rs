@@ -133,7 +133,7 @@ async fn show_end(context: PageContext) -> PageReply {
 
 fn end_page(context: &PageContext) -> Page {
     let page = context.page_below(ACCOUNT, "Turn one-time codes off");
-    page.with("Whoever knows the password can sign in then.")
+    page.with("The password alone is then enough to sign in.")
 }
 
 fn end_form(context: &PageContext) -> Form {

@@ -88,9 +88,10 @@ fn state(services: &Services, found: &LicenseExplanation) -> Notice {
     let day = last(license.expires_at());
     if state.is_valid && !state.is_grace {
         let is_renewed = found.license.record.is_superseded;
-        let title = match is_renewed {
-            true => "The license is active, and renewed",
-            false => "The license is active",
+        let title = if is_renewed {
+            "The license is active, and renewed"
+        } else {
+            "The license is active"
         };
         let text = day.map_or("It never ends.".to_owned(), |day| {
             format!("Its last day is {day}.")

@@ -1,4 +1,4 @@
-//! What an order would do, before it is made.
+//! Previews of orders.
 
 use license_core::time;
 use license_dashboard::{Block, Cell, Column, Facts, Notice, Table, Tone};

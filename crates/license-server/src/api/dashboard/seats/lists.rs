@@ -35,7 +35,7 @@ impl PoolLists<'_> {
         for lease in leases.items {
             table.row(self.lease(lease));
         }
-        table.empty = EmptyState::new("Nobody holds a seat");
+        table.empty = EmptyState::new("No seats are held");
         let queue = self.query.queue.as_deref();
         table.first = self.query.leases.as_ref().map(|_| self.path(None, queue));
         let next = leases.next;
@@ -90,7 +90,7 @@ impl PoolLists<'_> {
                 state,
             ]);
         }
-        table.empty = EmptyState::new("Nobody waits");
+        table.empty = EmptyState::new("The queue is empty");
         let leases = self.query.leases.as_deref();
         table.first = self.query.queue.as_ref().map(|_| self.path(leases, None));
         let next = queue.next;

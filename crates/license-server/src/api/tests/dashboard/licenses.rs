@@ -386,7 +386,7 @@ async fn a_ledger_is_exported_and_imported_into_another_one() {
         .await
         .expect(200)
         .shows("ACME Ltd");
-    // What was changed since is refused, and nothing of it is imported.
+    // A later change is refused, and no part of it is imported.
     let changed = export.replace("ACME Ltd", "ACME Inc");
     let file = [("file", changed.as_str())];
     let answer = target.submit(&owner, "/ledger/import", &file).await;

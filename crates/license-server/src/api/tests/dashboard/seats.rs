@@ -329,7 +329,7 @@ async fn planning_shows_the_requests_without_a_seat() {
     page.shows("With 4 seats, it would have been at most 3.");
     let before = "/seat-planning?from=2026-12-01&through=2026-12-31";
     let page = dashboard.open(&browser, before).await.expect(200);
-    page.shows("Nobody asked for a seat in this time");
+    page.shows("There were no requests for a seat in this time");
     let refused = dashboard
         .open(&browser, "/seat-planning?from=2027-02-01")
         .await;

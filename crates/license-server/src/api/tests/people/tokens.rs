@@ -1,4 +1,4 @@
-//! What an API token of a thief leaves behind.
+//! Traces of a stolen API token.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! What the billing provider gets.
+//! Amounts that the billing provider gets.
 
 use chrono::TimeDelta;
 use serde_json::json;
