@@ -80,7 +80,7 @@ fn a_file_of_meters_that_does_not_fit_the_product_is_refused_before_the_start() 
     }
     std::fs::remove_file(scratch.path().join("meters.toml")).unwrap();
     let missing = check().run().expect_code(4);
-    assert!(missing.stderr.contains("IO: "), "{missing:?}");
+    assert!(missing.stderr.contains("cannot read meters.toml"), "{missing:?}");
 }
 
 #[test]
