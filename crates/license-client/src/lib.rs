@@ -81,7 +81,7 @@
 //! # Features
 //!
 //! - `rsa` (default): verifies signatures in pure Rust, without a C compiler.
-//! - `aws-lc-rs`: verifies signatures with AWS-LC, about five times as fast; needs a C compiler.
+//! - `aws-lc-rs`: verifies signatures with AWS-LC, about four times as fast; needs a C compiler.
 //! - `online`: asks license servers: validation of licenses that check in, floating seats, and
 //!   telemetry if the user turns it on. TLS uses AWS-LC, so it needs a C compiler. The calls block,
 //!   and need no runtime.

@@ -89,7 +89,7 @@
 //! # Features
 //!
 //! - `rsa` (default): signatures with RustCrypto's `rsa`, in pure Rust without a C compiler.
-//! - `aws-lc-rs`: signatures with AWS-LC, about five times as fast as `rsa`. If both features are
+//! - `aws-lc-rs`: signatures with AWS-LC, about four times as fast as `rsa`. If both features are
 //!   enabled, the crate uses AWS-LC.
 //! - `issue`: issuing and signing of licenses, with either backend.
 //!

@@ -230,7 +230,7 @@ fn the_steps_of_the_guide_set_the_settings_once() {
     let guide = fs::read_to_string(programs::workspace().join("docs/vendor.md")).unwrap();
     let section = guide
         .split("\n## ")
-        .find(|section| section.starts_with("Set it once\n"));
+        .find(|section| section.starts_with("Set options once\n"));
     let blocks = section.unwrap().split("```sh\n").skip(1);
     let blocks: Vec<_> = blocks
         .map(|block| block.split("```").next().unwrap())
