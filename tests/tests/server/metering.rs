@@ -1,5 +1,7 @@
 //! Metering: the commands of `docs/metering.md`, and files of meters that do not fit.
 
+use std::time::SystemTime;
+
 use license_core::time::{from_system_time, rfc3339};
 use license_core::usage::{OpenPeriod, UsageCounts};
 use license_core::{LicenseId, ProductCode};
@@ -39,10 +41,10 @@ fn requests() -> Vec<String> {
 }
 
 /// Returns a report of a machine that has used commands today.
-fn report(license: &str, used: u64) -> String {
+fn report(license: &str, used: u64, now: SystemTime) -> String {
     let product = ProductCode::parse("CODITECT").unwrap();
     let license = LicenseId::parse(license).unwrap();
-    let now = from_system_time(std::time::SystemTime::now()).unwrap();
+    let now = from_system_time(now).unwrap();
     let mut period = OpenPeriod::new(None, [7; 16], 0);
     let counts = UsageCounts::quota_used("commands_per_day", used);
     period.add(Some(&license), &counts, now);
@@ -80,7 +82,10 @@ fn a_file_of_meters_that_does_not_fit_the_product_is_refused_before_the_start() 
     }
     std::fs::remove_file(scratch.path().join("meters.toml")).unwrap();
     let missing = check().run().expect_code(4);
-    assert!(missing.stderr.contains("cannot read meters.toml"), "{missing:?}");
+    assert!(
+        missing.stderr.contains("cannot read meters.toml"),
+        "{missing:?}"
+    );
 }
 
 #[test]
@@ -90,8 +95,9 @@ fn the_requests_of_the_guide_show_adjust_and_export_the_usage_of_a_license() {
     let server = site.start(&["--meters-file", "meters.toml"]);
     let license = site.license.claims()["jti"].as_str().unwrap().to_owned();
     let authorization = site.authorization();
+    let now = SystemTime::now();
     let submit = |used: u64| {
-        let body = json!({ "file": report(&license, used) }).to_string();
+        let body = json!({ "file": report(&license, used, now) }).to_string();
         let headers = [("authorization", authorization.as_str())];
         let answer = server.send("POST", "/api/v1/usage-reports", &headers, &body);
         answer.expect(200)
@@ -115,8 +121,7 @@ fn the_requests_of_the_guide_show_adjust_and_export_the_usage_of_a_license() {
     let token = administrator.authorization.strip_prefix("Bearer ").unwrap();
     let curlrc = "fail-with-body\nsilent\nshow-error\n";
     std::fs::write(site.scratch.home().join(".curlrc"), curlrc).unwrap();
-    let now = from_system_time(std::time::SystemTime::now()).unwrap();
-    let today = rfc3339(now).to_string()[..10].to_owned();
+    let today = rfc3339(from_system_time(now).unwrap()).to_string()[..10].to_owned();
     let follow = |script: &str| {
         // The days of the guide are not today.
         let script = script
