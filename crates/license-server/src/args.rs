@@ -64,14 +64,14 @@ LICENSE_SERVER_PEER_RATE, and a member of license-server.toml such as peer_rate:
   database                  PostgreSQL database of several servers, as
                             postgres://USER@HOST/DATABASE
   database_password_file    file with the password of the database
-  redis                     Redis beside the database, as rediss://HOST:6379/0
+  redis                     Redis for renewals, as rediss://HOST:6379/0
   redis_password_file       file with the password of Redis
   key                       key in an HSM, as pkcs11:token=TOKEN;object=NAME
   pin_file                  file with the PIN of the HSM
   pkcs11_module             PKCS#11 module of the HSM
   listen                    address and port of the server
   public_url                URL by which clients reach the server
-  tls                       auto (on outside loopback), on, or off
+  tls                       auto (on if other machines can connect), on, or off
   tls_cert, tls_key         certificate chain and its private key, in PEM
   tls_names                 names in a certificate that the server creates
   metrics_listen            address and port of the metrics, or off
@@ -138,8 +138,8 @@ LICENSE_SERVER_PEER_RATE, and a member of license-server.toml such as peer_rate:
 
 An option takes precedence over a variable, and a variable over the file. An
 empty variable counts as not set. Only variables may contain passwords. Paths
-in the file are relative to its directory. Only you and root may be able to
-change the file.
+in the file are relative to its directory. Only you and root may have write
+access to the file.
 
 Example of a file:
   listen = \"0.0.0.0:8443\"

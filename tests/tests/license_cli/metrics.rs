@@ -220,7 +220,7 @@ fn the_file_for_node_exporter_is_replaced_as_a_whole_and_readable_by_all_users()
 fn guide() -> String {
     let path = license_tests::programs::workspace().join("docs/enterprise.md");
     let text = fs::read_to_string(path).unwrap();
-    let (_, section) = text.split_once("\n## Monitoring\n").unwrap();
+    let (_, section) = text.split_once("\n## Monitor a license\n").unwrap();
     section.split("\n## ").next().unwrap().to_owned()
 }
 

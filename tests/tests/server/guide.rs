@@ -22,7 +22,7 @@ const RUN: &str = "license-server run --config license-server.toml --listen 0.0.
 /// The sections with commands. The tests below follow each of them.
 const SECTIONS: [&str; 22] = [
     "Try it out",
-    "The certificate of the vendor",
+    "Install the license",
     "Serve other machines",
     "Run as a service",
     "Administrators",
@@ -33,16 +33,16 @@ const SECTIONS: [&str; 22] = [
     "Named users",
     "Groups",
     "Logins",
-    "Clients",
+    "Set up clients",
     "Usage reports",
     "Telemetry",
     "Webhooks",
     "Settings",
-    "The key in an HSM",
+    "Keep the key in an HSM",
     "Monitoring",
     "Backup and restore",
-    "Updates of the license",
-    "Updates of the program",
+    "Update the license",
+    "Update the program",
 ];
 
 #[test]
@@ -110,7 +110,7 @@ fn the_first_start_and_the_certificate_lead_to_a_license() {
     server.stop();
     operator.write_settings("");
     operator.receive_from_vendor();
-    let output = operator.follow("The certificate of the vendor");
+    let output = operator.follow("Install the license");
     assert!(
         output.contains("ACME Ltd") && output.contains("VALID"),
         "{output}"
@@ -312,7 +312,7 @@ fn administrators_and_clients_use_the_api_with_curl() {
     );
 
     // The steps of a client share the variables of one shell.
-    let steps = Guide::read().blocks("Clients");
+    let steps = Guide::read().blocks("Set up clients");
     assert_eq!(steps.len(), 5, "{steps:?}");
     let output = operator.run(&steps.concat());
     assert!(output.contains("\"valid\":true"), "{output}");
@@ -424,16 +424,16 @@ fn a_key_in_an_hsm_serves_a_site() {
     );
     operator.run("softhsm2-util --init-token --free --label licenses --so-pin 87654321 --pin $PIN");
     operator.scratch.write_private("hsm.pin", "471147\n");
-    let settings = Guide::read().settings("The key in an HSM");
+    let settings = Guide::read().settings("Keep the key in an HSM");
     let [settings] = settings.try_into().unwrap();
     operator
         .scratch
         .write_private("license-server.toml", operator.replaced(&settings));
-    let output = operator.follow("The key in an HSM");
+    let output = operator.follow("Keep the key in an HSM");
     assert!(output.contains("kid: "), "{output}");
     assert!(!operator.data("server.key").exists());
     operator.receive_from_vendor();
-    let issue = Guide::read().blocks("The certificate of the vendor")[1].clone();
+    let issue = Guide::read().blocks("Install the license")[1].clone();
     operator.run(&issue);
     operator.run("license-server install --config license-server.toml trust.jwks acme.lic");
     let status = operator.run("license-server status --config license-server.toml");
@@ -492,10 +492,10 @@ fn backups_and_updates_follow_the_guide() {
     for file in ["renewal.lic", "revocations.lic"] {
         operator.scratch.write(file, vendor.read(file));
     }
-    let blocks = Guide::read().blocks("Updates of the license");
+    let blocks = Guide::read().blocks("Update the license");
     let [install, remove] = blocks.try_into().unwrap();
     operator.run(&install);
-    let status = operator.follow("Updates of the program");
+    let status = operator.follow("Update the program");
     assert!(status.contains("REVOKED"), "{status}");
     assert!(backup.join("before-update/server.db").exists());
     if tools::curl().is_none() {

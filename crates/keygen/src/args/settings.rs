@@ -41,7 +41,7 @@ An empty variable counts as not set.
 if the file names a key, its `passphrase_file` and `alg` do not apply to --key.
 
 Paths in the file are relative to the directory of the file. The file contains no passphrase. \
-Nobody except you and root may have write access to it.
+Only you and root may have write access to it.
 
 Example of a file:
   key = \"keys/vendor.key\"

@@ -305,13 +305,14 @@ pub(crate) struct Wait {
     pub(crate) online: OnlineArgs,
 }
 
-/// Returns the list of the settings with their variables and values.
+/// Returns the list of the settings with their variables, purposes and values.
 fn settings_help() -> String {
     let product = env!("BUILD_PRODUCT_CODE");
     let all = OnlineSetting::ALL.iter();
     let lines = all.map(|setting| {
-        let (variable, expected) = (setting.variable(product), setting.expected());
-        format!("  {setting} ({variable})\n      {expected}\n")
+        let (variable, purpose) = (setting.variable(product), setting.purpose());
+        let expected = setting.expected();
+        format!("  {setting} ({variable})\n      {purpose}: {expected}\n")
     });
     format!(
         "Settings, with their variables and values:\n{}\nA variable takes precedence over the file \

@@ -128,6 +128,30 @@ impl OnlineSetting {
         matches!(self, Self::EnrollmentToken)
     }
 
+    /// Returns what the setting is for.
+    ///
+    /// ```
+    /// use license_client::OnlineSetting;
+    ///
+    /// assert_eq!(OnlineSetting::ServerUrl.purpose(), "license servers, in the order of preference");
+    /// ```
+    pub const fn purpose(self) -> &'static str {
+        match self {
+            Self::ServerUrl => "license servers, in the order of preference",
+            Self::CaFile => "certificates of the trusted authorities",
+            Self::ClientCertificate => "certificate of this client, for servers that require one",
+            Self::ClientKey => "private key of the client certificate",
+            Self::ConnectTimeout => "time limit for a connection",
+            Self::Timeout => "time limit for a request to all servers together",
+            Self::EnrollmentToken => "secret that some servers require before they lend seats",
+            Self::AllowHttp => "whether a server on another machine may be reached without TLS",
+            Self::ForbidTelemetry => "whether telemetry cannot be turned on",
+            Self::LoginIssuer => "OpenID provider at which users log in",
+            Self::LoginClientId => "id of this program at the OpenID provider",
+            Self::LoginScopes => "scopes of a login",
+        }
+    }
+
     /// Returns a description of the accepted values.
     ///
     /// ```
