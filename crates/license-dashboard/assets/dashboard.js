@@ -118,13 +118,22 @@ if (path) {
     clearInterval(timer);
     timer = setInterval(refresh, seconds * 1000);
   };
-  poll(15);
-  if (window.EventSource) {
-    const events = new EventSource(path);
+  // A browser opens six connections to a host, so a hidden page keeps none.
+  let events = null;
+  const watch = () => {
+    events?.close();
+    events = null;
+    poll(15);
+    if (document.hidden || !window.EventSource) return;
+    events = new EventSource(path);
     events.addEventListener("open", () => poll(60));
     events.addEventListener("change", refresh);
     events.addEventListener("error", () => poll(15));
-    addEventListener("pagehide", () => events.close());
-  }
-  document.addEventListener("visibilitychange", refresh);
+  };
+  watch();
+  addEventListener("pagehide", () => events?.close());
+  document.addEventListener("visibilitychange", () => {
+    watch();
+    refresh();
+  });
 }

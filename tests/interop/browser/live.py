@@ -1,5 +1,5 @@
 """The page of a pool shows a new holder of a seat without a reload: with the events of the server, and
-by polling if a proxy blocks them.
+by polling if a proxy blocks them. A page that is hidden keeps no connection for events.
 
 Settings: `url` of a server with one pool, the `email` of an account, and `seats` with requests.
 """
@@ -27,10 +27,25 @@ def watch(suite, person, number, wait=None):
     person.check(person.page.evaluate("() => document.isTheSame"), "the page was loaded again")
 
 
+HIDE = """() => {
+    Object.defineProperty(document, 'hidden', { get: () => true });
+    document.dispatchEvent(new Event('visibilitychange'));
+}"""
+
+
+def open_many(person):
+    """Opens more live pages than a browser opens connections, and hides each of them."""
+    for _ in range(8):
+        page = person.context.new_page()
+        page.goto("/seats")
+        page.evaluate(HIDE)
+
+
 def script(suite):
     url, email = suite.settings["url"], suite.settings["email"]
     with suite.person(url) as person:
         person.sign_in(email)
+        open_many(person)
         watch(suite, person, 0)
     with suite.person(url) as person:
         person.ignored = "net::ERR_FAILED"

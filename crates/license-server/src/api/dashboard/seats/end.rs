@@ -82,15 +82,29 @@ async fn end(
 fn ended(reply: &EndReply) -> String {
     let free = match reply.free_in.num_seconds() {
         ..=0 => "The seat is free.".to_owned(),
-        _ => format!("The seat is free in {}.", humanize(reply.free_in)),
+        _ => format!("The seat is free in {}.", rounded_up(reply.free_in)),
     };
     match reply.overlap.filter(|overlap| *overlap > TimeDelta::zero()) {
         None => free,
         Some(overlap) => {
-            let overlap = humanize(overlap);
+            let overlap = rounded_up(overlap);
             format!("{free} The session before may still use it for up to {overlap}.")
         }
     }
+}
+
+/// Returns a duration in the unit of [`humanize`], but rounded up: the text is an upper bound.
+fn rounded_up(duration: TimeDelta) -> String {
+    // Each unit begins at its bound. The second value is a millisecond less than the unit.
+    let units = [
+        (TimeDelta::days(2), 86_399_999),
+        (TimeDelta::hours(1), 3_599_999),
+        (TimeDelta::minutes(1), 59_999),
+    ];
+    let unit = units.iter().find(|(bound, _)| duration >= *bound);
+    let rest = TimeDelta::milliseconds(unit.map_or(999, |(_, rest)| *rest));
+    let most = duration.checked_add(&rest);
+    humanize(most.unwrap_or(duration)).to_string()
 }
 
 fn end_page(context: &PageContext, pool: &PoolId) -> Html {
@@ -121,4 +135,30 @@ fn end_form(pool: &PoolId, session: SessionId, seq: &str) -> Form {
         .field(mode)
         .field(reason)
         .cancel(base)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_until_a_seat_is_free_is_never_stated_too_short() {
+        let texts = [
+            (1, "1 second"),
+            (59_001, "1 minute"),
+            (60_000, "1 minute"),
+            (112_227, "2 minutes"),
+            (3_600_001, "2 hours"),
+            (172_800_001, "3 days"),
+        ];
+        for (milliseconds, text) in texts {
+            assert_eq!(rounded_up(TimeDelta::milliseconds(milliseconds)), text);
+        }
+        let reply = EndReply {
+            free_in: TimeDelta::zero(),
+            overlap: Some(TimeDelta::milliseconds(112_227)),
+        };
+        let stated = "The seat is free. The session before may still use it for up to 2 minutes.";
+        assert_eq!(ended(&reply), stated);
+    }
 }
