@@ -23,6 +23,7 @@ mod metrics;
 mod migrate;
 mod monitoring;
 mod nodes;
+mod objects;
 mod openapi;
 mod raw;
 mod seats;
