@@ -140,7 +140,7 @@ impl Heading {
         }
     }
 
-    /// Adds an action beside the heading.
+    /// Adds an action next to the heading.
     #[must_use]
     pub fn action(mut self, action: Action) -> Self {
         self.actions.push(action);

@@ -251,7 +251,7 @@ setting_args! {
     /// File with the password of the database
     #[arg(hide = true)]
     database_password_file: "FILE";
-    /// Redis beside the PostgreSQL database, as rediss://HOST:6379/0
+    /// Redis for renewals, next to PostgreSQL, as rediss://HOST:6379/0
     #[arg(hide = true)]
     redis: "URL";
     /// File with the password of Redis

@@ -379,8 +379,8 @@ impl Services {
         vendor::refresh(&self.site).await
     }
 
-    /// Does the work of trials and invoices: reminders, and ends. The server calls it once a minute,
-    /// apart from [`tick`](Self::tick), because it can wait for a mail server.
+    /// Does the work of trials and invoices: reminders, and ends. The server calls it once a
+    /// minute, apart from [`tick`](Self::tick), because it can wait for a mail server.
     ///
     /// # Errors
     ///

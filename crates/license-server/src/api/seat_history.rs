@@ -197,7 +197,7 @@ pub(super) struct PlanQuery {
     through: Option<NaiveDate>,
 }
 
-/// A number of seats, and the requests that would have found none of them free.
+/// A number of seats, and the requests that would have found all of them in use.
 #[derive(Serialize, ToSchema)]
 #[schema(as = SeatPlanStep)]
 pub(super) struct PlanStepBody {

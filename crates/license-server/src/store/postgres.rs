@@ -95,8 +95,8 @@ impl PostgresStore {
     /// # Errors
     ///
     /// Returns [`ServerStoreError::Unreachable`] if no connection can be established,
-    /// [`ServerStoreError::Setting`] if the database or the role has a setting with which the server
-    /// does not work, [`ServerStoreError::Redis`] if Redis has one, and
+    /// [`ServerStoreError::Setting`] if the database or the role has a setting with which the
+    /// server does not work, [`ServerStoreError::Redis`] if Redis has one, and
     /// [`ServerStoreError::Newer`] if a newer program has created the tables.
     pub async fn open(
         config: &PostgresConfig,

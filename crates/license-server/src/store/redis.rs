@@ -1,4 +1,4 @@
-//! Redis beside PostgreSQL: heartbeats without a transaction, and shared validation tokens.
+//! Redis in addition to PostgreSQL: heartbeats without a transaction, and shared validation tokens.
 //!
 //! Redis never decides about seats. It answers heartbeats that have no other effect than to extend
 //! their leases. For all other commands, a server reserves the pool in Redis inside its transaction

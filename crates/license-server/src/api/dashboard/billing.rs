@@ -1,4 +1,5 @@
-//! Billing: subscriptions with the states of their licenses, plans, events, and links for customers.
+//! Billing: subscriptions with the states of their licenses, plans, events, and links for
+//! customers.
 
 mod forms;
 

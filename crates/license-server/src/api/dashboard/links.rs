@@ -213,8 +213,8 @@ fn link_is_sent(title: &str) -> Response {
     html(&page(title).with(notice).with(actions))
 }
 
-/// Returns the person who has signed in, if there is one. The form comes from a page of this server,
-/// so it needs no token of the session. A session that has ended does not matter.
+/// Returns the person who has signed in, if there is one. The form comes from a page of this
+/// server, so it needs no token of the session. A session that has ended does not matter.
 pub(super) async fn signed_in(app: &App, request: &Parts) -> Option<Person> {
     let peer = request.extensions.get::<Peer>().copied();
     let found = person(app, &Method::GET, &request.headers, peer).await;

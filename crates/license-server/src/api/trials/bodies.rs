@@ -126,7 +126,7 @@ pub(in crate::api) struct TrialBody {
     customer: String,
     /// The machine, or null if the trial is for any machine, or 90 days after it was closed.
     machine: Option<String>,
-    /// Whether an administrator permitted the trial beside another one.
+    /// Whether an administrator permitted the trial in addition to another one.
     is_exception: bool,
     /// The originator: `request`, an account or an API token.
     started_by: String,

@@ -147,7 +147,7 @@ fn check_groups(settings: &ProviderSettings) -> Result<(), Refusal> {
         has_role,
         "roles",
         expected,
-        "none, so that nobody could sign in",
+        "no role, so that no person could sign in",
     )
 }
 

@@ -126,7 +126,7 @@ async fn a_person_starts_one_trial_with_a_link() {
     let secret = mail.secret();
     assert!(mail.text.contains("license trial confirm"), "{}", mail.text);
     let none = trials.list(None, &PageRequest::first()).await.unwrap();
-    assert_eq!(none.items, [], "nobody has confirmed the address");
+    assert_eq!(none.items, [], "the address is not confirmed");
     let wrong = trials.confirm("wrong", None).await.unwrap_err();
     assert_eq!(wrong.code, "LINK_ENDED");
 

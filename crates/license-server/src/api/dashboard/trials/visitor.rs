@@ -1,5 +1,5 @@
-//! The pages of the links in mails about trials. The secret is in the fragment of the address, which
-//! browsers do not send. A form sends it.
+//! The pages of the links in mails about trials. The secret is in the fragment of the address,
+//! which browsers do not send. A form sends it.
 
 use axum::extract::State;
 use axum::routing::get;

@@ -233,8 +233,9 @@ impl<'a> Batch<'a> {
         Ok(())
     }
 
-    /// Takes over the renewals that are outside the database, as far as Redis answers, for questions
-    /// about the pool. They need no reservation, because no renewal makes a lease shorter.
+    /// Takes over the renewals that are outside the database, as far as Redis answers, for
+    /// questions about the pool. They need no reservation, because no renewal makes a lease
+    /// shorter.
     async fn look_up_renewals(&mut self) {
         if self.row.redis_epoch != 0 {
             let leases: Vec<_> = self.pool.leases().cloned().collect();
@@ -351,8 +352,8 @@ impl<'a> Batch<'a> {
         Ok(())
     }
 
-    /// Writes the changes. The number of the last event and the end of the audit trail lock a row of
-    /// the tenant, so they come last.
+    /// Writes the changes. The number of the last event and the end of the audit trail lock a row
+    /// of the tenant, so they come last.
     async fn write(&mut self) -> Result<(), ServerStoreError> {
         if !self.has_commands {
             return Ok(());
