@@ -15,7 +15,7 @@ use crate::mail::tests::Sink;
 use crate::services::tests::floating::acquire_request;
 use crate::services::tests::{config, people, vendor as vendor_key};
 use crate::services::{
-    AcquireReply, AcquireRequest, MailQueue, ServerRole, Services, VendorConfig,
+    AcquireReply, AcquireRequest, IssueOrder, MailQueue, ServerRole, Services, VendorConfig,
 };
 use crate::store::ServerStore;
 use crate::store::sqlite::SqliteStore;
