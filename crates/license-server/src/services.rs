@@ -105,7 +105,7 @@ pub use signer::ServerSigner;
 pub use telemetry::{TelemetryReceipt, TelemetryService};
 pub use tenants::{OrganizationDeletion, TenantServices};
 pub use tokens::{NewToken, TokenService};
-pub use trials::{ChangedTrial, NewTrial, StartedTrial, TrialService, TrialSettings};
+pub use trials::{ChangedTrial, IssuedTrial, NewTrial, TrialService, TrialSettings};
 pub use trust::TrustService;
 pub use usage::{UsageReceipt, UsageService};
 pub use validate::{ValidateReply, ValidateRequest, ValidateService};

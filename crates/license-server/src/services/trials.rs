@@ -59,7 +59,7 @@ pub struct NewTrial {
 
 /// A trial whose license was issued.
 #[derive(Clone, Debug)]
-pub struct StartedTrial {
+pub struct IssuedTrial {
     /// The trial.
     pub trial: Trial,
     /// The license file.
@@ -122,7 +122,7 @@ impl TrialService {
         &self,
         secret: &str,
         address: Option<IpAddr>,
-    ) -> Result<StartedTrial, Refusal> {
+    ) -> Result<IssuedTrial, Refusal> {
         self.require_open()?;
         let (site, digest) = (&self.site, SecretDigest::new(secret));
         let claim = site.store.claim_trial(&site.tenant, digest, site.wall());
@@ -142,7 +142,7 @@ impl TrialService {
         person: &SignedIn,
         customer: String,
         machine: String,
-    ) -> Result<StartedTrial, Refusal> {
+    ) -> Result<IssuedTrial, Refusal> {
         self.require_open()?;
         let account = &person.account;
         let email = account
@@ -173,7 +173,7 @@ impl TrialService {
         actor: &Actor,
         new: NewTrial,
         is_exception: bool,
-    ) -> Result<StartedTrial, Refusal> {
+    ) -> Result<IssuedTrial, Refusal> {
         vendor::ledger(&self.site)?;
         self.reserve(&new, is_exception, actor).await
     }
@@ -183,7 +183,7 @@ impl TrialService {
         new: &NewTrial,
         is_exception: bool,
         actor: &Actor,
-    ) -> Result<StartedTrial, Refusal> {
+    ) -> Result<IssuedTrial, Refusal> {
         let trial = self.new_trial(new, TrialState::Issuing, actor.to_string())?;
         let trial = Trial {
             is_exception,
@@ -231,12 +231,12 @@ impl TrialService {
     ///
     /// The id of the trial is the number of the order in the ledger. A server that is killed after
     /// the ledger has the license, and before the database has it, therefore finds it again.
-    async fn complete(&self, trial: Trial, actor: &Actor) -> Result<StartedTrial, Refusal> {
+    async fn complete(&self, trial: Trial, actor: &Actor) -> Result<IssuedTrial, Refusal> {
         let site = &self.site;
         if let Some(license) = &trial.license {
             let license = trial.paid.as_ref().unwrap_or(license);
             let file = vendor::file(site, license).await?;
-            return Ok(StartedTrial { trial, file });
+            return Ok(IssuedTrial { trial, file });
         }
         let request = RequestId(Sha256::digest(format!("trial {}", trial.id)).into());
         let (user, is_exception) = (&trial.user, trial.is_exception);
@@ -264,12 +264,12 @@ impl TrialService {
         match started.await? {
             Some(trial) => {
                 mails::started(site, &trial, &file);
-                Ok(StartedTrial { trial, file })
+                Ok(IssuedTrial { trial, file })
             }
             // Another request has started the trial meanwhile.
             None => {
                 let trial = self.get(&trial.id).await?;
-                Ok(StartedTrial { trial, file })
+                Ok(IssuedTrial { trial, file })
             }
         }
     }

@@ -56,7 +56,7 @@ impl Vendor {
     }
 
     /// Starts a trial, and reads its mail.
-    pub(crate) async fn trial(&mut self, customer: &str) -> StartedTrial {
+    pub(crate) async fn trial(&mut self, customer: &str) -> IssuedTrial {
         let trials = &self.services.trials;
         let started = trials.start(&Actor::Console, new(customer), false).await;
         let mail = self.sink.next().await;
