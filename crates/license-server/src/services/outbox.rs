@@ -16,7 +16,7 @@ use tracing::warn;
 use super::metering::checked_reason;
 use super::people::not_found;
 use super::site::Site;
-use crate::billing::{BillingProvider, ProviderError, UsageReport};
+use crate::billing::{BillingProvider, MeteredUsage, ProviderError};
 use crate::domain::{
     Actor, Page, PageRequest, Refusal, RefusalKind, SendingResult, SendingState, ServerCode,
     UsageSending,
@@ -102,7 +102,7 @@ impl OutboxService {
             let reason = "the customer has no subscription any more".to_owned();
             return Ok(Err(ProviderError::Refused(reason)));
         };
-        let usage = UsageReport {
+        let usage = MeteredUsage {
             meter: sending.event.clone(),
             customer: billed.id,
             amount: sending.quantity,
