@@ -43,7 +43,7 @@ pub(super) enum Renewals {
 }
 
 pub(super) struct RedisRenewals {
-    renewals: redis::Renewals,
+    renewals: redis::LeaseRenewals,
     tokens: RedisTokens,
     database: Database,
     clock: Arc<dyn ServerClock>,

@@ -32,7 +32,7 @@ pub(super) async fn run(
 ) -> Result<Vec<PoolAnswer>, ServerStoreError> {
     let former = known.take();
     let transaction = context.database.begin(&key.0).await?;
-    let batch = Batch::open(context, &transaction, key, former, works).await;
+    let batch = PoolBatch::open(context, &transaction, key, former, works).await;
     let ran = match batch {
         Ok(Some(mut batch)) => batch.run(works).await.map(|answers| (batch, answers)),
         Ok(None) => {
@@ -86,7 +86,7 @@ fn nothing(work: &PoolWork) -> PoolAnswer {
 }
 
 /// A batch whose pool is locked.
-struct Batch<'a> {
+struct PoolBatch<'a> {
     context: &'a PoolContext,
     db: &'a Transaction,
     key: &'a PoolKey,
@@ -117,7 +117,7 @@ struct Batch<'a> {
     must_commit: bool,
 }
 
-impl<'a> Batch<'a> {
+impl<'a> PoolBatch<'a> {
     /// Locks the row of the pool, reads the lease clock, and brings the pool in memory up to date.
     /// Returns `None` if the pool has no rows and no command needs them.
     async fn open(
