@@ -180,7 +180,7 @@ async fn a_refusal_that_may_pass_is_repeated_and_another_one_is_not() {
     let mut sink = Sink::start(&[450, 250, 550, 450, 450, 450]).await;
     let (transport, from) = prepare(&sink.config()).unwrap();
     let (_, receiver) = mpsc::channel(1);
-    let worker = Worker {
+    let worker = MailWorker {
         transport,
         from,
         receiver,
