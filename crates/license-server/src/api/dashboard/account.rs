@@ -42,7 +42,7 @@ const ACCOUNT: (&str, &str) = ("Account", "/account");
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct NameForm {
+struct AccountNameForm {
     name: String,
 }
 
@@ -219,7 +219,7 @@ fn name_form(name: &str) -> Form {
 async fn rename(
     State(app): State<App>,
     context: PageContext,
-    PageForm(sent): PageForm<NameForm>,
+    PageForm(sent): PageForm<AccountNameForm>,
 ) -> PageReply {
     let renamed = app
         .accounts()

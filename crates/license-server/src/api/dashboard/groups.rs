@@ -43,7 +43,7 @@ const GROUPS: (&str, &str) = ("Groups", "/groups");
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct NameForm {
+struct GroupNameForm {
     name: String,
 }
 
@@ -90,7 +90,7 @@ fn name_form(path: &str, submit: &str, name: &str, cancel: &str) -> Form {
         .cancel(cancel)
 }
 
-async fn create(context: PageContext, PageForm(sent): PageForm<NameForm>) -> PageReply {
+async fn create(context: PageContext, PageForm(sent): PageForm<GroupNameForm>) -> PageReply {
     let groups = &context.services()?.groups;
     match groups.create(context.actor()?, &sent.name).await {
         Ok(group) => Ok(done(&path(&group), "The group is created.")),
@@ -158,7 +158,7 @@ async fn show_name(context: PageContext, StrictPath(id): StrictPath<String>) -> 
 async fn rename(
     context: PageContext,
     StrictPath(id): StrictPath<String>,
-    PageForm(sent): PageForm<NameForm>,
+    PageForm(sent): PageForm<GroupNameForm>,
 ) -> PageReply {
     let group = find(&context, &id).await?;
     let groups = &context.services()?.groups;

@@ -73,7 +73,7 @@ struct InvitationForm {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct TokenForm {
+struct LinkTokenForm {
     token: String,
 }
 
@@ -291,7 +291,7 @@ async fn email_change() -> Response {
 async fn confirm_email(
     State(app): State<App>,
     visitor: Visitor,
-    PageForm(sent): PageForm<TokenForm>,
+    PageForm(sent): PageForm<LinkTokenForm>,
 ) -> PageReply {
     app.limit_visitor(&visitor)?;
     let token = secret(&sent.token);

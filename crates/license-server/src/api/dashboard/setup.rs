@@ -38,7 +38,7 @@ struct AccountForm {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct TokenForm {
+struct FirstTokenForm {
     name: String,
 }
 
@@ -101,7 +101,7 @@ async fn create_token(
     State(app): State<App>,
     Extension(peer): Extension<Peer>,
     StrictPath(secret): StrictPath<String>,
-    PageForm(sent): PageForm<TokenForm>,
+    PageForm(sent): PageForm<FirstTokenForm>,
 ) -> PageReply {
     let created = async {
         let (name, setup) = (token_name(&sent.name)?, &app.services().setup);

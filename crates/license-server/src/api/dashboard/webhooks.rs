@@ -11,7 +11,7 @@ use license_dashboard::{
 };
 use serde::Deserialize;
 
-use self::deliveries::DeliveryQuery;
+use self::deliveries::DeliveryListQuery;
 use super::context::PageContext;
 use super::form::PageForm;
 use super::list::words;
@@ -182,7 +182,7 @@ fn secret(context: &PageContext, title: &str, new: NewWebhook) -> Response {
 async fn show(
     context: PageContext,
     StrictPath(id): StrictPath<String>,
-    StrictQuery(query): StrictQuery<DeliveryQuery>,
+    StrictQuery(query): StrictQuery<DeliveryListQuery>,
 ) -> PageReply {
     let webhook = context.services()?.webhooks.get(&id).await?;
     let deliveries = deliveries::table(&context, &webhook, &query).await?;

@@ -28,7 +28,7 @@ pub(super) fn pages(pages: Pages) -> Pages {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct CodeForm {
+struct TotpForm {
     totp: String,
 }
 
@@ -90,7 +90,7 @@ fn confirm_form() -> Form {
 async fn confirm(
     State(app): State<App>,
     context: PageContext,
-    PageForm(sent): PageForm<CodeForm>,
+    PageForm(sent): PageForm<TotpForm>,
 ) -> PageReply {
     let person = context.person();
     let confirmed = async {

@@ -48,7 +48,7 @@ pub(super) fn pages(pages: Pages) -> Pages {
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct ReasonForm {
+struct EndingForm {
     reason: String,
     with_successors: Option<String>,
     accept_rivals: Option<String>,
@@ -71,7 +71,7 @@ fn check(name: &'static str, label: &'static str, value: Option<&String>) -> Fie
     Field::new(Kind::Check, name, label).value(value)
 }
 
-fn revoke_form(id: &LicenseId, sent: &ReasonForm) -> Form {
+fn revoke_form(id: &LicenseId, sent: &EndingForm) -> Form {
     let path = format!("/licenses/{id}/revoke");
     let label = "Also revoke the licenses that replace it";
     Form::new(&path, "Revoke")
@@ -89,7 +89,7 @@ fn revoke_form(id: &LicenseId, sent: &ReasonForm) -> Form {
         .danger()
 }
 
-fn reinstate_form(id: &LicenseId, sent: &ReasonForm) -> Form {
+fn reinstate_form(id: &LicenseId, sent: &EndingForm) -> Form {
     let path = format!("/licenses/{id}/reinstate");
     let successors = "Also reinstate the licenses that replace it";
     let rivals = "The customer may have several valid successors of one license";
@@ -121,7 +121,7 @@ fn preview_notice() -> Block {
 
 async fn show_revoke(context: PageContext, StrictPath(path): StrictPath<String>) -> PageReply {
     let id = license(&path)?;
-    let form = revoke_form(&id, &ReasonForm::default());
+    let form = revoke_form(&id, &EndingForm::default());
     let page = page(&context, &id, "Revoke the license").await?;
     Ok(html(&page.with(form)))
 }
@@ -129,7 +129,7 @@ async fn show_revoke(context: PageContext, StrictPath(path): StrictPath<String>)
 async fn preview_revoke(
     context: PageContext,
     StrictPath(path): StrictPath<String>,
-    PageForm(sent): PageForm<ReasonForm>,
+    PageForm(sent): PageForm<EndingForm>,
 ) -> PageReply {
     let id = license(&path)?;
     let page = page(&context, &id, "Revoke the license").await?;
@@ -154,7 +154,7 @@ async fn preview_revoke(
 async fn revoke(
     context: PageContext,
     StrictPath(path): StrictPath<String>,
-    PageForm(sent): PageForm<ReasonForm>,
+    PageForm(sent): PageForm<EndingForm>,
 ) -> PageReply {
     let id = license(&path)?;
     let page = page(&context, &id, "Revoke the license").await?;
@@ -170,7 +170,7 @@ async fn revoke(
 async fn send_revoke(
     context: &PageContext,
     id: &LicenseId,
-    sent: &ReasonForm,
+    sent: &EndingForm,
     dry_run: bool,
 ) -> Result<crate::services::RevocationResult, Problem> {
     let order = RevokeOrder {
@@ -184,7 +184,7 @@ async fn send_revoke(
 
 async fn show_reinstate(context: PageContext, StrictPath(path): StrictPath<String>) -> PageReply {
     let id = license(&path)?;
-    let form = reinstate_form(&id, &ReasonForm::default());
+    let form = reinstate_form(&id, &EndingForm::default());
     let page = page(&context, &id, "Reinstate the license").await?;
     Ok(html(&page.with(form)))
 }
@@ -192,7 +192,7 @@ async fn show_reinstate(context: PageContext, StrictPath(path): StrictPath<Strin
 async fn preview_reinstate(
     context: PageContext,
     StrictPath(path): StrictPath<String>,
-    PageForm(sent): PageForm<ReasonForm>,
+    PageForm(sent): PageForm<EndingForm>,
 ) -> PageReply {
     let id = license(&path)?;
     let page = page(&context, &id, "Reinstate the license").await?;
@@ -216,7 +216,7 @@ async fn preview_reinstate(
 async fn reinstate(
     context: PageContext,
     StrictPath(path): StrictPath<String>,
-    PageForm(sent): PageForm<ReasonForm>,
+    PageForm(sent): PageForm<EndingForm>,
 ) -> PageReply {
     let id = license(&path)?;
     let page = page(&context, &id, "Reinstate the license").await?;
@@ -232,7 +232,7 @@ async fn reinstate(
 async fn send_reinstate(
     context: &PageContext,
     id: &LicenseId,
-    sent: &ReasonForm,
+    sent: &EndingForm,
     dry_run: bool,
 ) -> Result<crate::services::ReinstatementResult, Problem> {
     let order = ReinstateOrder {

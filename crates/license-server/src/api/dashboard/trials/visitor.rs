@@ -24,7 +24,7 @@ pub(super) fn pages(pages: Pages) -> Pages {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct CodeForm {
+struct TrialCodeForm {
     code: String,
 }
 
@@ -45,7 +45,7 @@ async fn open() -> PageReply {
 async fn confirm(
     State(app): State<App>,
     visitor: Visitor,
-    PageForm(sent): PageForm<CodeForm>,
+    PageForm(sent): PageForm<TrialCodeForm>,
 ) -> PageReply {
     let started = async {
         app.limit_visitor(&visitor)?;
@@ -82,7 +82,7 @@ async fn reminders() -> PageReply {
 async fn stop(
     State(app): State<App>,
     visitor: Visitor,
-    PageForm(sent): PageForm<CodeForm>,
+    PageForm(sent): PageForm<TrialCodeForm>,
 ) -> PageReply {
     let stopped = async {
         app.limit_visitor(&visitor)?;
