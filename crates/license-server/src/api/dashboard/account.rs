@@ -12,7 +12,7 @@ use license_dashboard::{
 use serde::Deserialize;
 
 use super::context::PageContext;
-use super::form::PageForm;
+use super::form::{NoFields, PageForm};
 use super::list::role_cell;
 use super::pages::Pages;
 use super::reply::{PageReply, done, html, see_other};
@@ -62,10 +62,6 @@ impl From<ProofForm> for Reauthentication {
         }
     }
 }
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NoFields {}
 
 /// Adds the fields for the credentials that a person gives again.
 fn proof(form: Form, context: &PageContext) -> Form {

@@ -10,7 +10,7 @@ use license_dashboard::{Action, Cell, Column, EmptyState, Facts, Field, Form, Pa
 use serde::Deserialize;
 
 use super::context::PageContext;
-use super::form::PageForm;
+use super::form::{NoFields, PageForm};
 use super::list::next;
 use super::pages::Pages;
 use super::reply::{PageReply, done, html};
@@ -46,10 +46,6 @@ const GROUPS: (&str, &str) = ("Groups", "/groups");
 struct GroupNameForm {
     name: String,
 }
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NoFields {}
 
 async fn list(context: PageContext, StrictQuery(query): StrictQuery<PageQuery>) -> PageReply {
     let (caller, page) = (context.caller()?, query.request()?);

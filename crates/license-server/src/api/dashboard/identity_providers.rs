@@ -5,11 +5,10 @@ mod form;
 use axum::extract::State;
 use axum::routing::get;
 use license_dashboard::{Action, Cell, Code, Column, EmptyState, Facts, Form, Page, Table, Tone};
-use serde::Deserialize;
 
 use self::form::{ProviderForm, provider_form};
 use super::context::PageContext;
-use super::form::PageForm;
+use super::form::{NoFields, PageForm};
 use super::list::{role_label, switch};
 use super::pages::Pages;
 use super::reply::{PageReply, done, html};
@@ -41,10 +40,6 @@ pub(super) fn pages(pages: Pages) -> Pages {
 }
 
 const PROVIDERS: (&str, &str) = ("Identity providers", "/identity-providers");
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NoFields {}
 
 fn path(provider: &IdentityProvider) -> String {
     format!("/identity-providers/{}", provider.id)

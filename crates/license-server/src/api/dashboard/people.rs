@@ -10,7 +10,7 @@ use license_dashboard::{
 use serde::Deserialize;
 
 use super::context::PageContext;
-use super::form::PageForm;
+use super::form::{NoFields, PageForm};
 use super::list::{covers, next, role_cell, role_field, role_label};
 use super::names::Names;
 use super::pages::Pages;
@@ -70,10 +70,6 @@ struct InviteForm {
 struct RoleForm {
     role: String,
 }
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NoFields {}
 
 async fn list(context: PageContext, StrictQuery(query): StrictQuery<PageQuery>) -> PageReply {
     let services = context.services()?;

@@ -10,7 +10,7 @@ use license_dashboard::{
 use serde::Deserialize;
 
 use super::context::PageContext;
-use super::form::PageForm;
+use super::form::{NoFields, PageForm};
 use super::list::{given, role_field, with_query, words};
 use super::names::Names;
 use super::pages::Pages;
@@ -45,10 +45,6 @@ struct TokenForm {
     permissions: Option<String>,
     days: String,
 }
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NoFields {}
 
 async fn list(context: PageContext) -> PageReply {
     let services = context.services()?;

@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use self::deliveries::DeliveryListQuery;
 use super::context::PageContext;
-use super::form::PageForm;
+use super::form::{NoFields, PageForm};
 use super::list::words;
 use super::names::Names;
 use super::pages::Pages;
@@ -62,10 +62,6 @@ struct WebhookForm {
     description: String,
     enabled: Option<String>,
 }
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NoFields {}
 
 fn path(webhook: &str) -> String {
     format!("/webhooks/{webhook}")

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::name;
 use crate::api::dashboard::context::PageContext;
-use crate::api::dashboard::form::PageForm;
+use crate::api::dashboard::form::{NoFields, PageForm};
 use crate::api::dashboard::reply::{PageReply, done, html};
 use crate::api::invoices::invoice;
 use crate::api::paths::StrictPath;
@@ -110,10 +110,6 @@ type Path = StrictPath<String>;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct EmptyForm {}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(super) struct InvoiceReasonForm {
     reason: String,
 }
@@ -128,7 +124,7 @@ pub(super) struct PaymentForm {
 pub(super) async fn delete(
     context: PageContext,
     StrictPath(path): Path,
-    PageForm(EmptyForm {}): PageForm<EmptyForm>,
+    PageForm(NoFields {}): PageForm<NoFields>,
 ) -> PageReply {
     let invoices = &context.services()?.invoices;
     invoices.delete(context.actor()?, &invoice(&path)?).await?;
@@ -145,7 +141,7 @@ pub(super) async fn issuing(context: PageContext, StrictPath(path): Path) -> Pag
 pub(super) async fn issue(
     context: PageContext,
     StrictPath(path): Path,
-    PageForm(EmptyForm {}): PageForm<EmptyForm>,
+    PageForm(NoFields {}): PageForm<NoFields>,
 ) -> PageReply {
     let invoice = found(&context, &path).await?;
     let invoices = &context.services()?.invoices;
