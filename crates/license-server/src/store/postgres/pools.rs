@@ -16,9 +16,10 @@ use super::database::Database;
 use super::lease_clock::ClockKeeper;
 use super::renewals::Renewals;
 use crate::clock::ServerClock;
-use crate::domain::{NewAuditEntry, PoolId, TenantId};
+use crate::domain::NewAuditEntry;
 use crate::log_limit;
 use crate::observer::Observer;
+use crate::store::pool::PoolKey;
 use crate::store::redis::FoldCursor;
 use crate::store::{PoolReply, PoolRequest, PoolView, ServerStoreError};
 
@@ -27,9 +28,6 @@ const MAX_BATCH: usize = 512;
 
 /// How long a pool stays in memory without a command.
 const IDLE: Duration = Duration::from_secs(60);
-
-/// The identity of a pool.
-pub(super) type PoolKey = (TenantId, PoolId);
 
 /// The parts that the tasks of all pools share.
 pub(super) struct PoolContext {

@@ -9,9 +9,9 @@ use license_seats::{
     SeatCommand, SeatEventKind, Seq, TicketId,
 };
 
-use super::{KnownPool, PoolAnswer, PoolContext, PoolKey, PoolWork};
+use super::{KnownPool, PoolAnswer, PoolContext, PoolWork};
 use crate::domain::NewAuditEntry;
-use crate::store::pool::former_lease;
+use crate::store::pool::{PoolKey, former_lease};
 use crate::store::postgres::changes::{self, LoggedBatch, MergedChanges};
 use crate::store::postgres::events::NewEvents;
 use crate::store::postgres::lease_clock::{self, Reading};
