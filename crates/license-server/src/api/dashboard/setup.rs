@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::routing::get;
-use license_dashboard::{Action, Code, Field, Form, Frame, Kind, Page};
+use license_dashboard::{Action, CodeBlock, Field, Form, Frame, Kind, Page};
 use serde::Deserialize;
 
 use super::context::refused;
@@ -112,7 +112,7 @@ async fn create_token(
         Ok(new) => {
             let page = Page::new(Frame::new("The administrator is created"))
                 .with("The token is shown once. Store it in a password manager.")
-                .with(Code::new("API token", new.secret))
+                .with(CodeBlock::new("API token", new.secret))
                 .with("Programs send it in the header `Authorization: Bearer`.");
             Ok((StatusCode::CREATED, html(&page)).into_response())
         }

@@ -5,7 +5,7 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use license_core::chrono::{DateTime, Utc};
 use license_dashboard::{
-    Action, Cell, Code, Column, EmptyState, Field, Form, Kind, Page, Table, Tone,
+    Action, Cell, CodeBlock, Column, EmptyState, Field, Form, Kind, Page, Table, Tone,
 };
 use serde::Deserialize;
 
@@ -161,7 +161,7 @@ async fn create(context: PageContext, PageForm(sent): PageForm<TokenForm>) -> Pa
             let page = context
                 .page_below(TOKENS, "The token is created")
                 .with("The token is shown once. Store it in a password manager.")
-                .with(Code::new("API token", new.secret))
+                .with(CodeBlock::new("API token", new.secret))
                 .with("Programs send it in the header Authorization, after the word Bearer.");
             Ok((StatusCode::CREATED, html(&page)).into_response())
         }

@@ -6,8 +6,8 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use license_dashboard::{
-    Action, Cell, Code, Column, Disclosure, EmptyState, Facts, Field, Form, Kind, Notice, Page,
-    Table, Tone,
+    Action, Cell, CodeBlock, Column, Disclosure, EmptyState, Facts, Field, Form, Kind, Notice,
+    Page, Table, Tone,
 };
 use serde::Deserialize;
 
@@ -170,7 +170,7 @@ fn secret(context: &PageContext, title: &str, new: NewWebhook) -> Response {
     let page = context
         .page_below(WEBHOOKS, title)
         .with("The receiver verifies deliveries with this secret. It is shown once.")
-        .with(Code::new("Secret", new.secret.to_string()))
+        .with(CodeBlock::new("Secret", new.secret.to_string()))
         .with(vec![Action::link("Go to the webhook", target)]);
     (StatusCode::CREATED, html(&page)).into_response()
 }

@@ -3,7 +3,7 @@
 
 use axum::extract::State;
 use axum::routing::get;
-use license_dashboard::{Action, Code, Field, Form, Frame, Notice, Page};
+use license_dashboard::{Action, CodeBlock, Field, Form, Frame, Notice, Page};
 use serde::Deserialize;
 
 use crate::api::App;
@@ -60,7 +60,7 @@ async fn confirm(
                     "You also get the license by mail. Save these lines as license.lic, and \
                      install them with `license install license.lic`.",
                 ))
-                .with(Code::new("License file", started.file)),
+                .with(CodeBlock::new("License file", started.file)),
         )),
         Err(problem) => {
             let form = form("/trial", "Start the trial");
