@@ -2,8 +2,8 @@
 //!
 //!     cargo bench -p license-benches --bench dashboard
 //!
-//! The pages are those that an owner reaches by links from the first page: one of each kind. Each is
-//! requested 100 times, one request after the other.
+//! The pages are those that an owner reaches by links from the first page: one of each kind. Each
+//! is requested 100 times, one request after the other.
 //!
 //! - `-- WORD` measures only the pages whose paths contain the word.
 //! - `-- --licenses 1000 --seats 100` creates fewer licenses and seats.

@@ -18,7 +18,7 @@ const TICK: Duration = Duration::from_millis(50);
 /// queue, and the request to leave it.
 const PATIENCE: Duration = Duration::from_secs(7);
 
-/// The calls that run in their own threads. A forked child process has none of these threads.
+/// The calls that run in their own threads. A forked child process has no such thread.
 static RUNNING: Mutex<Running> = Mutex::new(Running {
     process: 0,
     calls: 0,

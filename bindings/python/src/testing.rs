@@ -329,7 +329,8 @@ impl PyTestMachine {
     }
 
     /// Installs a validation of the license, which is the answer to a check-in. ``status`` is
-    /// ``active``, ``suspended``, ``canceled``, ``revoked`` or another status of ``docs/format.md``.
+    /// ``active``, ``suspended``, ``canceled``, ``revoked`` or another status of
+    /// ``docs/format.md``.
     #[pyo3(signature = (license, /, *, status = "active"))]
     fn validate(&self, license: &Bound<'_, PyLicense>, status: &str) -> PyResult<()> {
         let parsed = Status::parse(status);

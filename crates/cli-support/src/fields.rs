@@ -1,6 +1,6 @@
 //! Labeled values, one below the other.
 
-use crate::cell::{Cell, paint};
+use crate::styled_text::{StyledText, paint};
 use crate::wrap::{display_width, wrap};
 
 /// The number of spaces in front of the labels.
@@ -29,7 +29,7 @@ const MIN_VALUE: usize = 20;
 pub struct Fields {
     indent: usize,
     min_label: usize,
-    fields: Vec<(Cell, Cell)>,
+    fields: Vec<(StyledText, StyledText)>,
 }
 
 impl Default for Fields {
@@ -64,7 +64,7 @@ impl Fields {
     }
 
     /// Adds a field. A field with an empty label continues the one above it.
-    pub fn add(&mut self, label: impl Into<Cell>, value: impl Into<Cell>) {
+    pub fn add(&mut self, label: impl Into<StyledText>, value: impl Into<StyledText>) {
         self.fields.push((label.into(), value.into()));
     }
 
@@ -134,8 +134,8 @@ mod tests {
     fn styles_and_wide_characters_do_not_disturb_the_alignment() {
         let mut fields = Fields::new().min_label_width(6);
         fields.add(
-            Cell::new(Meaning::Heading, "東京"),
-            Cell::new(Meaning::Bad, "a b"),
+            StyledText::new(Meaning::Heading, "東京"),
+            StyledText::new(Meaning::Bad, "a b"),
         );
         fields.add("x", "y");
         let (label, value) = (Meaning::Heading.paint("東京"), Meaning::Bad.paint("a b"));

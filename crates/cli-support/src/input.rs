@@ -80,14 +80,14 @@ impl Source {
 
     /// Reads text of at most `cap` bytes, or the text of the only QR code in a picture.
     ///
-    /// If the text is longer, `larger` returns the actual limit, based on the first `cap + 1` bytes.
-    /// Without the feature `pictures`, a picture is refused.
+    /// If the text is longer, `larger` returns the actual limit, based on the first `cap + 1`
+    /// bytes. Without the feature `pictures`, a picture is refused.
     ///
     /// # Errors
     ///
     /// Returns the errors of [`read_text`](Self::read_text). Returns `MALFORMED` if a picture has
-    /// another format than PNG and JPEG, is damaged or too large, or does not contain exactly one QR
-    /// code that can be read.
+    /// another format than PNG and JPEG, is damaged or too large, or does not contain exactly one
+    /// QR code that can be read.
     pub fn read_text_or_picture<E: fmt::Display>(
         &self,
         cap: usize,

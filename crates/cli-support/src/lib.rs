@@ -4,7 +4,7 @@
 //! |---|---|
 //! | end a program | [`Exit`], [`Failure`] |
 //! | print | [`Terminal`], which owns standard output; [`escape()`] for untrusted text |
-//! | lay out output | [`Table`], [`Fields`], [`Cell`], [`wrap()`], [`write_outline`] |
+//! | lay out output | [`TextTable`], [`Fields`], [`StyledText`], [`wrap()`], [`write_outline`] |
 //! | write counts | [`plural`], [`times`] |
 //! | use the terminal | [`Screen`]: columns, symbols and bars; [`Meaning`]: colors |
 //! | show progress | [`Progress`], on a terminal only |
@@ -19,9 +19,9 @@
 //! | check a process | [`may_be_running`] |
 //!
 //! ```
-//! use license_cli_support::{Column, Table, closest, escape, plural};
+//! use license_cli_support::{TextColumn, TextTable, closest, escape, plural};
 //!
-//! let mut table = Table::new([Column::new("NAME"), Column::new("LIMIT")]);
+//! let mut table = TextTable::new([TextColumn::new("NAME"), TextColumn::new("LIMIT")]);
 //! table.row(["agents", "52"]);
 //! table.row(["users", "none"]);
 //! // The header has a style, which `Terminal` removes if colors are disabled.
@@ -36,7 +36,6 @@
 //!
 //! The crate does not depend on the license crates.
 
-mod cell;
 mod destination;
 mod escape;
 mod exit;
@@ -57,12 +56,12 @@ mod qr;
 mod screen;
 #[cfg(feature = "settings")]
 mod settings;
+mod styled_text;
 mod suggest;
 mod table;
 mod text;
 mod wrap;
 
-pub use cell::Cell;
 pub use clap_complete::Shell;
 pub use destination::{Audience, Destination, OutputFile, Overwrite};
 pub use escape::{escape, may_be_pasted_key, may_be_pasted_path, shell_word, show_name, show_path};
@@ -83,8 +82,9 @@ pub use settings::{
     InsecurePlace, Origin, SettingValue, SettingsEntry, SettingsFile, SettingsFormat, SettingsPath,
     unknown_variables,
 };
+pub use styled_text::StyledText;
 pub use suggest::{closest, is_misspelled, is_similar};
-pub use table::{Column, Table};
+pub use table::{TextColumn, TextTable};
 pub use text::{plural, times};
 pub use wrap::wrap;
 

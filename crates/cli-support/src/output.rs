@@ -215,7 +215,8 @@ impl Terminal {
         self.print_message(&warning_line(code, text));
     }
 
-    /// Prints a failure: an error and a hint on standard error, or a JSON object on standard output.
+    /// Prints a failure: an error and a hint on standard error, or a JSON object on standard
+    /// output.
     pub fn failure(&self, failure: &Failure) {
         let is_printed = self.json && self.json(&failure.to_json()).is_ok();
         if !is_printed {

@@ -49,8 +49,8 @@ impl QrCode {
     /// # Errors
     ///
     /// Returns `TOO_LONG` for a text that does not fit at level L. At most [`MAX_QR_BYTES`] bytes
-    /// fit, or more if the text consists of capital letters and digits. Digits need the least space,
-    /// also after a prefix in capital letters.
+    /// fit, or more if the text consists of capital letters and digits. Digits need the least
+    /// space, also after a prefix in capital letters.
     pub fn new(text: &str) -> Result<Self, Failure> {
         let segments = segments(text);
         let encode = |correction| qrcodegen::QrCode::encode_segments(&segments, correction);

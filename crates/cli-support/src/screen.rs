@@ -5,8 +5,8 @@ use std::io::{self, IsTerminal};
 
 use terminal_size::{Height, Width, terminal_size_of};
 
-use crate::cell::Cell;
 use crate::meaning::Meaning;
+use crate::styled_text::StyledText;
 use crate::wrap::wrap_message;
 
 /// The number of columns of a bar.
@@ -130,7 +130,7 @@ impl Screen {
 
     /// Returns the mark in front of a line with this meaning, or `None` for a file or pipe.
     #[must_use]
-    pub fn mark(&self, meaning: Meaning) -> Option<Cell> {
+    pub fn mark(&self, meaning: Meaning) -> Option<StyledText> {
         self.size?;
         let mark = match meaning {
             Meaning::Good => self.symbol("✓", "+"),
@@ -138,13 +138,13 @@ impl Screen {
             Meaning::Bad => self.symbol("✗", "x"),
             Meaning::Dim | Meaning::Heading => "-",
         };
-        Some(Cell::new(meaning, mark))
+        Some(StyledText::new(meaning, mark))
     }
 
     /// Returns a line that states a result, with the mark of its meaning on a terminal.
     #[must_use]
     pub fn verdict(&self, meaning: Meaning, text: &str) -> String {
-        let text = Cell::new(meaning, text);
+        let text = StyledText::new(meaning, text);
         match self.mark(meaning) {
             Some(mark) => mark.and(" ").and(text).painted(),
             None => text.painted(),
@@ -162,12 +162,12 @@ impl Screen {
     ///
     /// The bar is empty only if the part is 0, and full only if the part is the whole or more.
     #[must_use]
-    pub fn bar(&self, part: u64, whole: u64, meaning: Meaning) -> Option<Cell> {
+    pub fn bar(&self, part: u64, whole: u64, meaning: Meaning) -> Option<StyledText> {
         self.size?;
         let filled = filled(part, whole);
         let rest = usize::from(BAR).saturating_sub(filled);
-        let filled = Cell::new(meaning, &self.symbol("█", "#").repeat(filled));
-        let rest = Cell::new(Meaning::Dim, &self.symbol("░", ".").repeat(rest));
+        let filled = StyledText::new(meaning, &self.symbol("█", "#").repeat(filled));
+        let rest = StyledText::new(Meaning::Dim, &self.symbol("░", ".").repeat(rest));
         Some(filled.and(rest))
     }
 }

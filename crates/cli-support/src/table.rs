@@ -3,9 +3,9 @@
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Width};
 
-use crate::cell::{Cell, paint};
 use crate::fields::Fields;
 use crate::meaning::Meaning;
+use crate::styled_text::{StyledText, paint};
 use crate::wrap::display_width;
 
 /// The number of spaces between two columns.
@@ -14,9 +14,9 @@ const GAP: u16 = 2;
 /// The minimum width of wrapped cells. Narrower cells are hard to read.
 const MIN_WRAPPED: usize = 12;
 
-/// A column of a [`Table`].
+/// A column of a [`TextTable`].
 #[derive(Debug, Clone)]
-pub struct Column {
+pub struct TextColumn {
     title: String,
     gap: u16,
     min_width: Option<u16>,
@@ -24,7 +24,7 @@ pub struct Column {
     is_right_aligned: bool,
 }
 
-impl Column {
+impl TextColumn {
     /// Creates a left-aligned column that is followed by two spaces.
     #[must_use]
     pub fn new(title: impl Into<String>) -> Self {
@@ -69,38 +69,38 @@ impl Column {
 /// Rows of text in aligned columns.
 ///
 /// ```
-/// use license_cli_support::{Cell, Column, Meaning, Table};
+/// use license_cli_support::{Meaning, StyledText, TextColumn, TextTable};
 ///
-/// let mut table = Table::new([Column::new("KEY"), Column::new("CUSTOMER")]);
+/// let mut table = TextTable::new([TextColumn::new("KEY"), TextColumn::new("CUSTOMER")]);
 /// table.row(["LIC-7Q2F", "ACME Ltd"]);
-/// table.row([Cell::from("LIC-9W1X"), Cell::new(Meaning::Dim, "unknown")]);
+/// table.row([StyledText::from("LIC-9W1X"), StyledText::new(Meaning::Dim, "unknown")]);
 /// let text = table.to_text(None);
 /// assert!(text.contains("\nLIC-7Q2F  ACME Ltd\n"));
 /// ```
 #[derive(Debug, Clone)]
-pub struct Table {
-    columns: Vec<Column>,
+pub struct TextTable {
+    columns: Vec<TextColumn>,
     rows: Vec<TableRow>,
 }
 
 #[derive(Debug, Clone)]
 struct TableRow {
-    cells: Vec<Cell>,
+    cells: Vec<StyledText>,
     /// Whether the cells are the titles of the following rows.
     is_header: bool,
 }
 
-impl Table {
+impl TextTable {
     /// Creates a table without rows. The table has a header unless all titles are empty.
     #[must_use]
-    pub fn new(columns: impl IntoIterator<Item = Column>) -> Self {
+    pub fn new(columns: impl IntoIterator<Item = TextColumn>) -> Self {
         let columns = columns.into_iter().collect();
         let rows = Vec::new();
         Self { columns, rows }
     }
 
     /// Adds a row.
-    pub fn row<C: Into<Cell>>(&mut self, cells: impl IntoIterator<Item = C>) {
+    pub fn row<C: Into<StyledText>>(&mut self, cells: impl IntoIterator<Item = C>) {
         let cells = cells.into_iter().map(Into::into).collect();
         let is_header = false;
         self.rows.push(TableRow { cells, is_header });
@@ -109,7 +109,7 @@ impl Table {
     /// Begins a section with its own titles, below an empty line. The columns stay the same.
     pub fn section(&mut self, titles: impl IntoIterator<Item = String>) {
         let titles = titles.into_iter();
-        let titles = titles.map(|title| Cell::new(Meaning::Heading, &title));
+        let titles = titles.map(|title| StyledText::new(Meaning::Heading, &title));
         self.rows.push(TableRow {
             cells: titles.collect(),
             is_header: true,
@@ -190,9 +190,9 @@ impl Table {
     fn least_widths(&self) -> impl Iterator<Item = u16> {
         let last = self.columns.len().saturating_sub(1);
         self.columns.iter().enumerate().map(move |(index, column)| {
-            let title = Cell::from(column.title.as_str());
+            let title = StyledText::from(column.title.as_str());
             let cells = self.rows.iter().filter_map(|row| row.cells.get(index));
-            let cells = cells.chain([&title]).map(Cell::marked);
+            let cells = cells.chain([&title]).map(StyledText::marked);
             let least = cells.map(|cell| {
                 if column.never_wraps {
                     display_width(cell)
@@ -225,10 +225,10 @@ impl Table {
         records.join("\n\n")
     }
 
-    fn titles(&self) -> Vec<Cell> {
+    fn titles(&self) -> Vec<StyledText> {
         let titles = self.columns.iter().map(|column| column.title.as_str());
         titles
-            .map(|title| Cell::new(Meaning::Heading, title))
+            .map(|title| StyledText::new(Meaning::Heading, title))
             .collect()
     }
 
@@ -236,13 +236,13 @@ impl Table {
         let mut table = comfy_table::Table::new();
         table.load_style(NOTHING);
         if self.has_header() {
-            table.set_header(self.titles().iter().map(Cell::marked));
+            table.set_header(self.titles().iter().map(StyledText::marked));
         }
         for row in &self.rows {
             if row.is_header {
                 table.add_row([""; 0]);
             }
-            table.add_row(row.cells.iter().map(Cell::marked));
+            table.add_row(row.cells.iter().map(StyledText::marked));
         }
         table
     }
@@ -259,17 +259,17 @@ fn least_width(cell: &str) -> usize {
 mod tests {
     use super::*;
 
-    fn plain(table: &Table, columns: Option<usize>) -> String {
+    fn plain(table: &TextTable, columns: Option<usize>) -> String {
         anstream::adapter::strip_str(&table.to_text(columns)).to_string()
     }
 
-    fn sample() -> Table {
+    fn sample() -> TextTable {
         let columns = [
-            Column::new("ID").without_wrapping(),
-            Column::new("N"),
-            Column::new("NAME"),
+            TextColumn::new("ID").without_wrapping(),
+            TextColumn::new("N"),
+            TextColumn::new("NAME"),
         ];
-        let mut table = Table::new(columns);
+        let mut table = TextTable::new(columns);
         table.row(["0190-aaaa-bbbb", "7", "a name of several words"]);
         table.row(["0191-cccc-dddd", "12", "b"]);
         table
@@ -292,7 +292,10 @@ mod tests {
 
     #[test]
     fn no_word_is_broken_at_any_width() {
-        let mut table = Table::new([Column::new("PATH"), Column::new("STATE OF THE FILE")]);
+        let mut table = TextTable::new([
+            TextColumn::new("PATH"),
+            TextColumn::new("STATE OF THE FILE"),
+        ]);
         table.row(["/var/lib/licenses/acme.lic", "not readable by this user"]);
         table.row(["東京 大阪 京都", "in effect"]);
         for columns in 0..100 {
@@ -309,13 +312,18 @@ mod tests {
 
     #[test]
     fn styles_do_not_disturb_the_columns() {
-        let mut table = Table::new([
-            Column::new("A"),
-            Column::new("N").right_aligned(),
-            Column::new("C"),
+        let mut table = TextTable::new([
+            TextColumn::new("A"),
+            TextColumn::new("N").right_aligned(),
+            TextColumn::new("C"),
         ]);
-        let row =
-            |meaning, number: &str| [Cell::new(meaning, "some words"), number.into(), "c".into()];
+        let row = |meaning, number: &str| {
+            [
+                StyledText::new(meaning, "some words"),
+                number.into(),
+                "c".into(),
+            ]
+        };
         table.row(row(Meaning::Good, "7"));
         table.row(row(Meaning::Bad, "1200"));
         let expected = "A              N  C\nsome words     7  c\nsome words  1200  c";
@@ -344,9 +352,14 @@ mod tests {
 
     #[test]
     fn a_column_has_at_least_the_minimum_width_and_the_width_of_its_content() {
-        let columns = |least| [Column::new("A").min_width(least), Column::new("B").gap(1)];
+        let columns = |least| {
+            [
+                TextColumn::new("A").min_width(least),
+                TextColumn::new("B").gap(1),
+            ]
+        };
         let text = |least| {
-            let mut table = Table::new(columns(least));
+            let mut table = TextTable::new(columns(least));
             table.row(["cell", "x"]);
             plain(&table, None)
         };
@@ -356,7 +369,7 @@ mod tests {
 
     #[test]
     fn a_section_has_its_own_titles() {
-        let mut table = Table::new([Column::new("FEATURE"), Column::new("HERE")]);
+        let mut table = TextTable::new([TextColumn::new("FEATURE"), TextColumn::new("HERE")]);
         table.row(["sso", "granted"]);
         table.section(["QUOTA".to_owned(), "HERE".to_owned()]);
         table.row(["agents", "52"]);
@@ -368,7 +381,7 @@ mod tests {
 
     #[test]
     fn cells_are_escaped_and_empty_titles_print_no_header() {
-        let mut table = Table::new([Column::new(""), Column::new("")]);
+        let mut table = TextTable::new([TextColumn::new(""), TextColumn::new("")]);
         table.row(["a\nb", "\u{1b}[2J"]);
         assert_eq!(table.to_text(None), r"a\u{a}b  \u{1b}[2J");
     }

@@ -190,8 +190,8 @@ impl Settings {
         })
     }
 
-    /// Returns a key other than the one that signs, such as a new key. Only the PKCS#11 module comes
-    /// from the settings.
+    /// Returns a key other than the one that signs, such as a new key. Only the PKCS#11 module
+    /// comes from the settings.
     pub(crate) fn other_key(&self, location: KeyLocation, options: &KeyArgs) -> KeyChoice {
         KeyChoice {
             location: SettingValue::option(location),

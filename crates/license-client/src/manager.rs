@@ -173,8 +173,8 @@ impl LicenseManager {
     /// [`replaced_license`](Self::replaced_license) change the directory of the administrator in
     /// place of the state directory of the user, by the same rules. All users can read the new
     /// files. The directory contains no state: validation tokens and activations are stored in the
-    /// license file. [`deactivate_for_all_users`](Self::deactivate_for_all_users) ends an activation
-    /// there.
+    /// license file. [`deactivate_for_all_users`](Self::deactivate_for_all_users) ends an
+    /// activation there.
     ///
     /// ```
     /// use license_client::{FeatureMatrix, InstallationError, LicenseManager};

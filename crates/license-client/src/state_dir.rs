@@ -256,8 +256,8 @@ impl StateDir {
         UnsafeDirectory::in_error(&error).map(UnsafeDirectory::to_string)
     }
 
-    /// Opens the directory for changes if it exists. Otherwise, checks that this user may create it,
-    /// and returns `None`. Changes nothing.
+    /// Opens the directory for changes if it exists. Otherwise, checks that this user may create
+    /// it, and returns `None`. Changes nothing.
     pub(crate) fn open_for_check(&self) -> io::Result<Option<WritableDirectory>> {
         match self.open_existing() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {

@@ -270,8 +270,8 @@ impl Store {
         self.paths_of(|name| is_quarantined(name, LOCK))
     }
 
-    /// Returns the files that a user may have meant as a license or keys, although no file with such
-    /// a name is read, sorted by path. Returns no files if the directory contains a license.
+    /// Returns the files that a user may have meant as a license or keys, although no file with
+    /// such a name is read, sorted by path. Returns no files if the directory contains a license.
     ///
     /// ```
     /// # let scratch = tempfile::tempdir()?;

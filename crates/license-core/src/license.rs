@@ -273,8 +273,8 @@ impl License {
         self.claims().serial
     }
 
-    /// Returns whether `newer` continues this license without a gap: it replaces this license at its
-    /// end or before, and ends later. A perpetual license needs no continuation.
+    /// Returns whether `newer` continues this license without a gap: it replaces this license at
+    /// its end or before, and ends later. A perpetual license needs no continuation.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }

@@ -11,7 +11,7 @@ mod trial;
 
 pub use error::ProductFileError;
 pub use tier_policy::TierPolicy;
-pub use trial::Trial;
+pub use trial::TrialPolicy;
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -68,7 +68,7 @@ pub struct FeatureMatrix {
     tiers: Vec<TierPolicy>,
     base: TierPolicy,
     enterprise: Option<TierPolicy>,
-    trial: Option<Trial>,
+    trial: Option<TrialPolicy>,
     user_cool_down: TimeDelta,
     seats_quota: Option<Box<str>>,
     devices_quota: Option<Box<str>>,
@@ -256,7 +256,7 @@ impl FeatureMatrix {
     ///     println!("{} for {} days", trial.tier, trial.length.num_days());
     /// }
     /// ```
-    pub fn trial(&self) -> Option<Trial> {
+    pub fn trial(&self) -> Option<TrialPolicy> {
         self.trial
     }
 

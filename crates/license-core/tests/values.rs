@@ -24,7 +24,7 @@ use license_core::key::{
 };
 use license_core::license::ValidationSigner;
 use license_core::machine::{ComponentKind, Fingerprint, Machine, MachineDigest};
-use license_core::matrix::Trial;
+use license_core::matrix::TrialPolicy;
 use license_core::policy::{CheckIn, Quota, Renewal, UsageType};
 use license_core::requests::{MachineRequest, MachineRequestKind};
 use license_core::session::RootReason;
@@ -268,7 +268,7 @@ fn conditions_round_trip_within_their_bounds() {
         ("tier", json!("pro")),
         ("x", json!(1)),
     ];
-    check_object::<Trial>(&trial, &wrong);
+    check_object::<TrialPolicy>(&trial, &wrong);
 }
 
 #[test]

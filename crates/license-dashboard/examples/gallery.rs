@@ -6,9 +6,9 @@
 #![allow(clippy::print_stdout, reason = "the output of the program")]
 
 use license_dashboard::{
-    Action, Cell, Chart, Code, Column, Disclosure, EmptyState, Facts, Field, Form, Frame, Heading,
-    Kind, NavigationGroup, NavigationItem, Notice, Page, Section, Series, SeriesStyle, Table, Tabs,
-    Tile, Tiles, Tone, Viewer,
+    Action, Cell, Chart, CodeBlock, Column, Disclosure, EmptyState, Facts, Field, Form, Frame,
+    Heading, Kind, NavigationGroup, NavigationItem, Notice, Page, Section, Series, SeriesStyle,
+    Table, Tabs, Tile, Tiles, Tone, Viewer,
 };
 
 fn main() {
@@ -46,7 +46,7 @@ fn page() -> Page {
         .with(Section::new("seats").with(table()))
         .with(Table::new("No rows", vec![Column::text("Name")]))
         .with(form())
-        .with(Code::new("API token, shown once", "lsv_0123456789"))
+        .with(CodeBlock::new("API token, shown once", "lsv_0123456789"))
         .with(Disclosure::new("Every claim").with("exp, iat, iss"))
         .with(vec![
             Action::post("End", "/end").danger(),

@@ -34,7 +34,7 @@ pub enum Block {
     /// Links to the parts of a subject.
     Tabs(Tabs),
     /// A text of programs that can be copied.
-    Code(Code),
+    CodeBlock(CodeBlock),
     /// A picture.
     Figure(Figure),
     /// A chart over time.
@@ -59,7 +59,7 @@ impl Block {
             Self::Form(form) => form.render(context),
             Self::Filter(Filter(form)) => form.render_filter(),
             Self::Tabs(tabs) => rendered(&TabsTemplate { tabs }),
-            Self::Code(code) => rendered(&CodeTemplate { code }),
+            Self::CodeBlock(code) => rendered(&CodeTemplate { code }),
             Self::Figure(figure) => rendered(&FigureTemplate { figure }),
             Self::Chart(chart) => chart.render(),
             Self::Disclosure(disclosure) => disclosure.render(context),
@@ -85,7 +85,7 @@ macro_rules! blocks {
 }
 
 blocks!(
-    Heading, Notice, Tiles, Facts, Form, Filter, Tabs, Code, Figure, Disclosure, Section
+    Heading, Notice, Tiles, Facts, Form, Filter, Tabs, CodeBlock, Figure, Disclosure, Section
 );
 
 impl From<Table> for Block {
@@ -140,7 +140,7 @@ impl Heading {
         }
     }
 
-    /// Adds an action beside the heading.
+    /// Adds an action next to the heading.
     #[must_use]
     pub fn action(mut self, action: Action) -> Self {
         self.actions.push(action);
@@ -191,12 +191,12 @@ impl Tabs {
 
 /// A text of programs that can be copied, such as a secret that is shown once.
 #[derive(Clone, Debug)]
-pub struct Code {
+pub struct CodeBlock {
     label: String,
     text: String,
 }
 
-impl Code {
+impl CodeBlock {
     /// Creates a text with a name.
     pub fn new(label: impl Into<String>, text: impl Into<String>) -> Self {
         Self {
@@ -313,7 +313,7 @@ struct TabsTemplate<'a> {
 #[derive(Template)]
 #[template(path = "code.html")]
 struct CodeTemplate<'a> {
-    code: &'a Code,
+    code: &'a CodeBlock,
 }
 
 /// HTML of a picture.

@@ -1,4 +1,4 @@
-//! Values in tables and lists of facts, and the actions beside them.
+//! Values in tables and lists of facts, and their actions.
 
 use askama::Template;
 use chrono::{DateTime, NaiveDate, Utc};

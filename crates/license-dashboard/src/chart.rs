@@ -1,4 +1,4 @@
-//! Charts over time, as inline SVG with a table beside it.
+//! Charts over time, as inline SVG, each with a table of its values.
 
 use std::fmt::Write as _;
 
@@ -193,8 +193,8 @@ impl Chart {
         shapes
     }
 
-    /// Returns the points of a line, in parts without unknown values. Each value lasts for the whole
-    /// width of its point.
+    /// Returns the points of a line, in parts without unknown values. Each value lasts for the
+    /// whole width of its point.
     fn runs(&self, series: &Series, scale: &Scale) -> Vec<Vec<(f64, f64)>> {
         let slot = self.slot_width();
         let mut runs: Vec<Vec<(f64, f64)>> = Vec::new();

@@ -1,4 +1,4 @@
-//! Forms with messages beside their fields.
+//! Forms with a message at each field that was refused.
 
 use askama::Template;
 
@@ -138,8 +138,8 @@ impl Field {
         self
     }
 
-    /// Takes the value from the fragment of the URL, which browsers do not send. Without JavaScript,
-    /// the person pastes the text after `#`.
+    /// Takes the value from the fragment of the URL, which browsers do not send. Without
+    /// JavaScript, the person pastes the text after `#`.
     #[must_use]
     pub fn from_fragment(mut self) -> Self {
         self.from_fragment = true;

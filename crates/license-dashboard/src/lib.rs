@@ -42,7 +42,7 @@ mod tiles;
 mod tone;
 
 pub use assets::{Asset, POLICY};
-pub use blocks::{Block, Code, Disclosure, Figure, Filter, Heading, Section, Tabs};
+pub use blocks::{Block, CodeBlock, Disclosure, Figure, Filter, Heading, Section, Tabs};
 pub use cell::{Action, ActionStyle, Cell};
 pub use chart::{Chart, Series, SeriesStyle};
 pub use empty::EmptyState;

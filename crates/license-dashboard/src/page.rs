@@ -26,7 +26,7 @@ impl Page {
         }
     }
 
-    /// Adds an action beside the title.
+    /// Adds an action next to the title.
     #[must_use]
     pub fn action(mut self, action: Action) -> Self {
         self.actions.push(action);

@@ -1,6 +1,6 @@
 //! The meanings of colors.
 
-/// The meaning of a color. The text beside it has the same meaning.
+/// The meaning of a color. The colored text has the same meaning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Tone {

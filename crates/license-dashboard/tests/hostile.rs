@@ -6,9 +6,9 @@
 )]
 
 use license_dashboard::{
-    Action, Cell, Chart, Code, Column, Disclosure, EmptyState, Facts, Field, Filter, Form, Frame,
-    Heading, Kind, NavigationGroup, NavigationItem, Notice, Page, Section, Series, SeriesStyle,
-    Table, Tabs, Tile, Tiles, Tone, Viewer,
+    Action, Cell, Chart, CodeBlock, Column, Disclosure, EmptyState, Facts, Field, Filter, Form,
+    Frame, Heading, Kind, NavigationGroup, NavigationItem, Notice, Page, Section, Series,
+    SeriesStyle, Table, Tabs, Tile, Tiles, Tone, Viewer,
 };
 
 const HOSTILE: &str = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>&\u{202e}";
@@ -89,7 +89,7 @@ fn page(text: &str) -> String {
         )
         .with(Filter(form.clone()))
         .with(form)
-        .with(Code::new(text, text))
+        .with(CodeBlock::new(text, text))
         .with(Disclosure::new(text).with(text))
         .render()
 }

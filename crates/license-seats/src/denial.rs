@@ -57,7 +57,8 @@ pub struct SeatHolder {
 pub enum DenialReason {
     /// All seats that the session may use are held or offered.
     NoSeat,
-    /// A seat may be free, but the number of different users who hold seats has reached its maximum.
+    /// A seat may be free, but the number of different users who hold seats has reached its
+    /// maximum.
     UserLimit {
         /// The maximum number of users.
         max_users: u32,

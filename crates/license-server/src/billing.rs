@@ -7,7 +7,7 @@ pub(crate) mod provider;
 pub(crate) mod stripe;
 
 pub use provider::{
-    BillingProvider, CheckoutOrder, EventFault, EventSubject, InvoiceLine, InvoiceOrder,
-    PaymentLink, PortalOrder, ProviderError, ProviderPage, UsageReport,
+    BillingProvider, CheckoutOrder, EventFault, EventSubject, MeteredUsage, PaymentLink,
+    PortalOrder, ProviderError, ProviderInvoiceLine, ProviderInvoiceOrder, ProviderPage,
 };
 pub use stripe::{Stripe, StripeSettings, WebhookKey};

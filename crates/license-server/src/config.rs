@@ -40,7 +40,7 @@ pub(crate) struct Config {
     pub(crate) options: String,
     /// The PostgreSQL database. `None`: SQLite in the data directory.
     pub(crate) database: Option<ServiceConfig>,
-    /// Redis beside the PostgreSQL database.
+    /// Redis for renewals, in addition to the PostgreSQL database.
     pub(crate) redis: Option<ServiceConfig>,
     /// The key of the server in an HSM. `None`: a file in the data directory.
     pub(crate) key: Option<TokenKey>,
@@ -180,7 +180,7 @@ impl Config {
         let vendor = reader.vendor()?;
         if vendor.is_some() && database.is_some() {
             let message = "expected the settings ledger or database, found both: a vendor's server \
-                           keeps its database beside the ledger";
+                           keeps its database in the data directory";
             return Err(Failure::usage(message).hint(
                 "remove database for a vendor's server, or ledger and signing_key for a site server",
             ));

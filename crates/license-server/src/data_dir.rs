@@ -111,8 +111,8 @@ impl DataDir {
         self.path.join("server.key.new")
     }
 
-    /// Returns the path of a key that is copied from another place, before it becomes the key of the
-    /// server.
+    /// Returns the path of a key that is copied from another place, before it becomes the key of
+    /// the server.
     pub(crate) fn imported_key(&self) -> PathBuf {
         self.path.join("server.key.imported")
     }

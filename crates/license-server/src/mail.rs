@@ -30,7 +30,7 @@ const PAUSES: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(60)];
 /// A mail, and the caller that waits for its result.
 type WaitingMail = (Mail, Option<oneshot::Sender<bool>>);
 
-type Transport = AsyncSmtpTransport<Tokio1Executor>;
+type SmtpTransport = AsyncSmtpTransport<Tokio1Executor>;
 
 /// Sends mails in the background, in their order.
 pub(crate) struct Mailer {
@@ -47,7 +47,7 @@ impl Mailer {
     pub(crate) fn start(config: &MailConfig, observer: Arc<dyn Observer>) -> Result<Self, Failure> {
         let (transport, from) = prepare(config)?;
         let (sender, receiver) = mpsc::channel(MAX_WAITING);
-        let worker = Worker {
+        let worker = MailWorker {
             transport,
             from,
             receiver,
@@ -86,7 +86,7 @@ pub(crate) fn check(config: &MailConfig) -> Result<(), Failure> {
     prepare(config).map(drop)
 }
 
-fn prepare(config: &MailConfig) -> Result<(Transport, Mailbox), Failure> {
+fn prepare(config: &MailConfig) -> Result<(SmtpTransport, Mailbox), Failure> {
     let from: Mailbox = config.from.parse().map_err(|_| {
         Failure::usage(
             "mail_from: expected an address such as License server <no-reply@example.com>",
@@ -95,7 +95,7 @@ fn prepare(config: &MailConfig) -> Result<(Transport, Mailbox), Failure> {
     })?;
     let server = MailServer::new(&config.service)?;
     let name = ClientId::Domain(from.email.domain().to_owned());
-    let mut builder = Transport::builder_dangerous(server.host.as_str())
+    let mut builder = SmtpTransport::builder_dangerous(server.host.as_str())
         .port(server.port)
         .timeout(Some(TIMEOUT))
         .hello_name(name);
@@ -116,15 +116,15 @@ fn prepare(config: &MailConfig) -> Result<(Transport, Mailbox), Failure> {
     Ok((builder.build(), from))
 }
 
-struct Worker {
-    transport: Transport,
+struct MailWorker {
+    transport: SmtpTransport,
     from: Mailbox,
     receiver: mpsc::Receiver<WaitingMail>,
     observer: Arc<dyn Observer>,
     pauses: &'static [Duration],
 }
 
-impl Worker {
+impl MailWorker {
     async fn run(mut self) {
         while let Some((mail, waiting)) = self.receiver.recv().await {
             let result = self.deliver(&mail).await;

@@ -1,9 +1,9 @@
 //! Metrics in the text format of Prometheus.
 
 mod billing;
+mod pools;
 mod webhooks;
 
-use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -17,10 +17,11 @@ use prometheus::{
 pub(crate) use self::webhooks::WebhookState;
 
 use self::billing::BillingMetrics;
+use self::pools::PoolMetrics;
 use self::webhooks::WebhookMetrics;
 use crate::domain::ServerCode;
 use crate::observer::{MailResult, Observer};
-use crate::services::{PoolStatus, TickReport};
+use crate::services::TickReport;
 
 /// The bounds of durations in seconds. The promise for a validation is 100 ms.
 const BUCKETS: &[f64] = &[
@@ -66,28 +67,15 @@ pub(crate) struct Metrics {
     pub(crate) lease_tokens: IntCounter,
     lease_clock: Gauge,
     lease_clock_lag: Gauge,
-    /// Seats by pool and state, such as `held` and `late`.
-    seats: IntGaugeVec,
-    /// The end of the licenses of each pool in Unix seconds, with their days of grace.
-    license_end: IntGaugeVec,
-    /// The end of the licenses of each pool without days of grace.
-    license_expiry: IntGaugeVec,
     tls_certificate_end: IntGaugeVec,
     /// The end of the TLS certificate, for people.
     certificate_end: Mutex<Option<DateTime<Utc>>>,
+    pub(crate) pools: PoolMetrics,
     pub(crate) webhooks: WebhookMetrics,
     pub(crate) billing: BillingMetrics,
     /// A server without Redis has no value.
     redis_up: IntGaugeVec,
-    /// The pools with metrics.
-    pools: Mutex<BTreeSet<String>>,
 }
-
-/// The states of seats that have a limit only if the license has one.
-const LIMITS: [&str; 2] = ["capacity", "allowed"];
-
-/// The other states of seats.
-const STATES: [&str; 5] = ["held", "late", "borrowed", "queued", "overage"];
 
 /// The results of logins.
 const LOGIN_RESULTS: [&str; 5] = [
@@ -183,6 +171,7 @@ impl Metrics {
             provider_sign_ins.with_label_values(&[result]).reset();
         }
         Ok(Self {
+            pools: PoolMetrics::new(&registry)?,
             webhooks: WebhookMetrics::new(&registry)?,
             billing: BillingMetrics::new(&registry)?,
             requests: counters(
@@ -248,17 +237,6 @@ impl Metrics {
                 "license_lease_clock_lag_seconds",
                 "How far the lease clock is behind the time since the start.",
             )?,
-            seats: gauges("license_seats", "Seats by state.", &["pool", "state"])?,
-            license_end: gauges(
-                "license_end_timestamp_seconds",
-                "The end of the licenses of each pool, with their days of grace.",
-                &["pool"],
-            )?,
-            license_expiry: gauges(
-                "license_expiry_timestamp_seconds",
-                "The end of the licenses of each pool, without their days of grace.",
-                &["pool"],
-            )?,
             tls_certificate_end: gauges(
                 "license_tls_certificate_end_timestamp_seconds",
                 "The end of the TLS certificate.",
@@ -266,7 +244,6 @@ impl Metrics {
             )?,
             redis_up: gauges("license_redis_up", "Whether Redis answers renewals.", &[])?,
             certificate_end: Mutex::default(),
-            pools: Mutex::default(),
             registry,
         })
     }
@@ -310,61 +287,6 @@ impl Metrics {
     pub(crate) fn certificate_end(&self) -> Option<DateTime<Utc>> {
         let end = self.certificate_end.lock();
         *end.unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Removes the metrics of all other pools.
-    pub(crate) fn retain_pools(&self, names: BTreeSet<String>) {
-        let mut known = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
-        for gone in known.difference(&names) {
-            // The limits and the end can be missing.
-            for state in STATES.into_iter().chain(LIMITS) {
-                let _ = self.seats.remove_label_values(&[gone, state]);
-            }
-            for gauge in [&self.license_end, &self.license_expiry] {
-                let _ = gauge.remove_label_values(&[gone]);
-            }
-        }
-        *known = names;
-    }
-
-    /// Publishes the seats of a pool.
-    pub(crate) fn pool(&self, pool: &PoolStatus) {
-        let name = pool.pool.as_str();
-        let set = |state: &str, count: u32| {
-            let gauge = self.seats.with_label_values(&[name, state]);
-            gauge.set(count.into());
-        };
-        let usage = &pool.usage;
-        for (state, limit) in LIMITS.into_iter().zip([usage.capacity, usage.allowed]) {
-            if pool.is_unlimited {
-                // A license can become unlimited. The limit is missing otherwise.
-                let _ = self.seats.remove_label_values(&[name, state]);
-            } else {
-                set(state, limit);
-            }
-        }
-        let counts = [
-            usage.held,
-            usage.late,
-            usage.borrowed,
-            usage.waiting,
-            usage.over(),
-        ];
-        for (state, count) in STATES.into_iter().zip(counts) {
-            set(state, count);
-        }
-        let ends = [
-            (&self.license_end, pool.ends_at),
-            (&self.license_expiry, pool.expires_at),
-        ];
-        for (gauge, end) in ends {
-            match end {
-                Some(end) => gauge.with_label_values(&[name]).set(end.timestamp()),
-                None => {
-                    let _ = gauge.remove_label_values(&[name]);
-                }
-            }
-        }
     }
 
     /// Returns the metrics as text.

@@ -204,7 +204,7 @@ impl OidcService {
         let request = sign_ins.prepare(provider, (person, admission), account, session);
         if !is_admitted {
             sign_ins.withdraw(request).await?;
-            let detail = "none of your groups at the identity provider has a role on this server";
+            let detail = "your groups at the identity provider have no role on this server";
             return Err(no_role(detail));
         }
         let session = request.session.clone();

@@ -426,12 +426,12 @@ impl PoolPublisher {
             return;
         };
         for pool in &found.items {
-            metrics.pool(pool);
+            metrics.pools.publish(pool);
             self.names.insert(pool.pool.as_str().to_owned());
         }
         self.after = found.next.filter(|_| self.names.len() < MAX_POOLS);
         if self.after.is_none() {
-            metrics.retain_pools(std::mem::take(&mut self.names));
+            metrics.pools.retain(std::mem::take(&mut self.names));
         }
     }
 }

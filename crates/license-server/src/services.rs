@@ -105,7 +105,7 @@ pub use signer::ServerSigner;
 pub use telemetry::{TelemetryReceipt, TelemetryService};
 pub use tenants::{OrganizationDeletion, TenantServices};
 pub use tokens::{NewToken, TokenService};
-pub use trials::{ChangedTrial, NewTrial, StartedTrial, TrialService, TrialSettings};
+pub use trials::{ChangedTrial, IssuedTrial, NewTrial, TrialService, TrialSettings};
 pub use trust::TrustService;
 pub use usage::{UsageReceipt, UsageService};
 pub use validate::{ValidateReply, ValidateRequest, ValidateService};
@@ -379,8 +379,8 @@ impl Services {
         vendor::refresh(&self.site).await
     }
 
-    /// Does the work of trials and invoices: reminders, and ends. The server calls it once a minute,
-    /// apart from [`tick`](Self::tick), because it can wait for a mail server.
+    /// Does the work of trials and invoices: reminders, and ends. The server calls it once a
+    /// minute, apart from [`tick`](Self::tick), because it can wait for a mail server.
     ///
     /// # Errors
     ///

@@ -1,5 +1,5 @@
-//! The vendor's public keys, the product file and the file with the meters, which the operator gives
-//! the server.
+//! The vendor's public keys, the product file and the file with the meters, which the operator
+//! gives the server.
 
 use std::path::{Path, PathBuf};
 

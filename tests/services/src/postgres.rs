@@ -52,8 +52,8 @@ const SETTINGS: [&str; 5] = [
 const PORTS: usize = 10;
 
 impl PostgresServer {
-    /// Creates and starts a cluster. Returns `None`, and prints that the running test is skipped, if
-    /// PostgreSQL is missing.
+    /// Creates and starts a cluster. Returns `None`, and prints that the running test is skipped,
+    /// if PostgreSQL is missing.
     ///
     /// # Panics
     ///

@@ -100,7 +100,7 @@ impl Service {
         command.stdin(Stdio::null()).stdout(log).stderr(errors);
         let child = command.spawn();
         let child = child.unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
-        self.tell_watcher(child.id());
+        self.report_to_watcher(child.id());
         self.child = Some(child);
     }
 
@@ -135,7 +135,7 @@ impl Service {
     pub(crate) fn wait(&mut self) {
         let mut child = self.child.take().expect("the service was started");
         child.wait().expect("a child can be waited for");
-        self.tell_watcher(0);
+        self.report_to_watcher(0);
     }
 
     /// Stops the program and the processes that it started, until they are resumed.
@@ -181,8 +181,8 @@ impl Service {
         Pid::from_child(self.child.as_ref().expect("the service was started"))
     }
 
-    /// Returns the processes that the program started. Where the system does not list them, they end
-    /// when they notice the end of the program.
+    /// Returns the processes that the program started. Where the system does not list them, they
+    /// end when they notice the end of the program.
     fn children(&self) -> Vec<Pid> {
         let pid = self.pid().as_raw_nonzero();
         let list = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
@@ -193,10 +193,10 @@ impl Service {
     }
 
     /// Tells the watcher which process to end; 0 means no process.
-    fn tell_watcher(&mut self, process: u32) {
+    fn report_to_watcher(&mut self, process: u32) {
         let pipe = self.watcher.stdin.as_mut();
-        let told = writeln!(pipe.expect("the watcher has a pipe"), "{process}");
-        told.expect("the watcher runs");
+        let written = writeln!(pipe.expect("the watcher has a pipe"), "{process}");
+        written.expect("the watcher runs");
     }
 }
 

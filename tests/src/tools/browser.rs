@@ -21,8 +21,8 @@ pub struct Browser {
     axe: PathBuf,
 }
 
-/// Finds Chromium, Playwright and axe, and starts Chromium. All tests of a process share the browser.
-/// Each script has windows and cookies of its own. The browser ends with the process.
+/// Finds Chromium, Playwright and axe, and starts Chromium. All tests of a process share the
+/// browser. Each script has windows and cookies of its own. The browser ends with the process.
 pub fn browser() -> Option<&'static Browser> {
     static BROWSER: OnceLock<Option<Browser>> = OnceLock::new();
     let chromium = chromium()?;
@@ -39,7 +39,8 @@ pub fn browser() -> Option<&'static Browser> {
 }
 
 impl Browser {
-    /// Runs a script in `tests/interop/browser`, which gets the settings as JSON. Returns its output.
+    /// Runs a script in `tests/interop/browser`, which gets the settings as JSON. Returns its
+    /// output.
     ///
     /// # Panics
     ///

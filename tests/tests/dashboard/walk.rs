@@ -1,5 +1,5 @@
-//! A walk over all pages as each role, on servers whose names contain markup, text in two directions
-//! and long words.
+//! A walk over all pages as each role, on servers whose names contain markup, text in two
+//! directions and long words.
 
 use license_tests::server::{Administrator, Server};
 use license_tests::tools;

@@ -183,7 +183,7 @@ fn paths(text: &str) -> Vec<String> {
     quoted.filter(is_path).map(str::to_owned).collect()
 }
 
-/// Returns whether a path exists. `*` stands for any part of the last name.
+/// Returns whether a path exists. `*` matches any part of the last name.
 fn exists(path: &str) -> bool {
     let root = programs::workspace();
     let Some((start, end)) = path.split_once('*') else {

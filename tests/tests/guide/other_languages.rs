@@ -66,7 +66,7 @@ fn a_program_in_another_language_asks_the_program_license() {
             assert!(stderr.contains(reason), "expected {reason}, found {stderr}");
         }
     };
-    // `license` explains why it cannot tell.
+    // `license` explains why there is no answer.
     let relative = runs(&machine, python, node).map(|run| run.env("CODITECT_HOME", "relative"));
     refused(relative, "CODITECT_HOME: expected an absolute path");
     write_programs(&machine, go, Path::new("/nonexistent/license"));

@@ -350,7 +350,7 @@ impl Case {
         let Answer { code, message, .. } = answer;
         let is_refused = !message.is_null();
         let agrees = match self.file.split_once('/').unwrap().0 {
-            // A license stands beside the input, and was not signed with each trusted key.
+            // The input comes with a license, which was not signed with each trusted key.
             "revocations" | "trust" | "validations" if self.expected == "VALID" => {
                 !is_refused || self.file.starts_with("trust/") && code == "UNTRUSTED_KEY"
             }

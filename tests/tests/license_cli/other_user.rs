@@ -171,8 +171,8 @@ fn root_copies_no_file_through_a_link_with_the_name_of_the_undo_directory() {
     };
     let secret = user.machine.write("secret", "of root");
     set_mode(&secret, 0o600);
-    // A file is restored with a hard link, or with a copy if it is on another file system. A program
-    // that followed the symbolic link `.undo` would therefore copy the file.
+    // A file is restored with a hard link, or with a copy if it is on another file system. A
+    // program that followed the symbolic link `.undo` would therefore copy the file.
     let other = tempfile::tempdir_in("/dev/shm").unwrap();
     symlink(&secret, other.path().join("license.lic")).unwrap();
     fs::create_dir(user.state()).unwrap();

@@ -304,7 +304,7 @@ fn databases_of_several_servers_need_each_other() {
                 "--signing-key",
                 "vendor.key",
             ],
-            "a vendor's server keeps its database beside the ledger",
+            "a vendor's server keeps its database in the data directory",
         ),
     ] {
         let refused = check(&scratch, &["--json"]).args(arguments).run();

@@ -90,7 +90,8 @@ fn servers_follow_a_promoted_standby_which_has_what_was_replicated_synchronously
             let again = session.acquire(server, false).expect(200);
             assert_eq!(again["seq"], *seq);
         }
-        // The lost lease is not renewed, and nobody gets its seat while its holder may use it.
+        // The lost lease is not renewed, and no other session gets its seat while its holder may
+        // use it.
         late.heartbeat(server, &seq)
             .expect_problem(409, "LEASE_LOST");
         for session in [&late, &site.session(6)] {

@@ -2,9 +2,9 @@
 
 use clap::{Command, Error};
 
-use crate::cell::Cell;
 use crate::fields::Fields;
 use crate::meaning::Meaning;
+use crate::styled_text::StyledText;
 use crate::wrap::wrap;
 
 /// The width of the help if it is not printed on a terminal, as clap has it.
@@ -127,7 +127,7 @@ fn list(commands: &[&Command], width: usize, columns: usize) -> Option<String> {
     let mut fields = Fields::new().min_label_width(width);
     for command in commands.iter().filter(|command| !command.is_hide_set()) {
         let about = command.get_about().map(ToString::to_string);
-        let name = Cell::new(Meaning::Heading, command.get_name());
+        let name = StyledText::new(Meaning::Heading, command.get_name());
         fields.add(name, about.unwrap_or_default());
     }
     (!fields.is_empty()).then(|| fields.to_text(Some(columns)))

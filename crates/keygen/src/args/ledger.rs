@@ -45,7 +45,8 @@ pub(crate) enum LedgerCommand {
     List(List),
     /// Show all entries about a license, signing key or machine
     Show {
-        /// License file (or -), license id or key, activation id or nonce, key id, or machine digest
+        /// License file (or -), license id or key, activation id or nonce, key id, or machine
+        /// digest
         #[arg(value_name = "SUBJECT", allow_hyphen_values = true)] // of a key id
         subject: Source,
     },

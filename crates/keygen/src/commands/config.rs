@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use license_cli_support::{
-    Column, Failure, Origin, SettingValue, SettingsPath, Table, Terminal, show_path,
+    Failure, Origin, SettingValue, SettingsPath, Terminal, TextColumn, TextTable, show_path,
 };
 use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::signer::KeyLocation;
@@ -95,10 +95,10 @@ impl SettingsReport {
     }
 
     fn to_text(&self, file: &SettingsPath, terminal: &Terminal) -> String {
-        let mut table = Table::new([
-            Column::new("SETTING").without_wrapping(),
-            Column::new("VALUE"),
-            Column::new("FROM"),
+        let mut table = TextTable::new([
+            TextColumn::new("SETTING").without_wrapping(),
+            TextColumn::new("VALUE"),
+            TextColumn::new("FROM"),
         ]);
         for (setting, row) in &self.rows {
             let default = || default_text(*setting).to_owned();

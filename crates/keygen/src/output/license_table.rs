@@ -1,6 +1,6 @@
 //! Tables of licenses, with the customer first and the id last.
 
-use license_cli_support::{Cell, Column, Meaning, Table};
+use license_cli_support::{Meaning, StyledText, TextColumn, TextTable};
 
 /// Width of the column of customers up to which names are not wrapped.
 const CUSTOMER_WIDTH: u16 = 20;
@@ -10,23 +10,26 @@ const CUSTOMER_WIDTH: u16 = 20;
 /// On a terminal that is too narrow for one line, the id of a license is below its customer. Ids
 /// and keys are never split, because users copy them.
 pub(crate) struct LicenseTable {
-    columns: Vec<Column>,
+    columns: Vec<TextColumn>,
     id_title: &'static str,
     rows: Vec<LicenseRow>,
 }
 
 struct LicenseRow {
-    customer: Cell,
-    cells: Vec<Cell>,
+    customer: StyledText,
+    cells: Vec<StyledText>,
     id: String,
 }
 
 impl LicenseTable {
     /// Creates a table with these columns between those of the customer and the id.
-    pub(crate) fn new(columns: impl IntoIterator<Item = Column>, id_title: &'static str) -> Self {
+    pub(crate) fn new(
+        columns: impl IntoIterator<Item = TextColumn>,
+        id_title: &'static str,
+    ) -> Self {
         let columns = columns.into_iter();
         Self {
-            columns: columns.map(Column::without_wrapping).collect(),
+            columns: columns.map(TextColumn::without_wrapping).collect(),
             id_title,
             rows: Vec::new(),
         }
@@ -35,8 +38,8 @@ impl LicenseTable {
     /// Adds a license.
     pub(crate) fn row(
         &mut self,
-        customer: impl Into<Cell>,
-        cells: impl IntoIterator<Item = Cell>,
+        customer: impl Into<StyledText>,
+        cells: impl IntoIterator<Item = StyledText>,
         id: &str,
     ) {
         self.rows.push(LicenseRow {
@@ -70,27 +73,27 @@ impl LicenseTable {
         table.to_text(terminal_columns)
     }
 
-    fn in_one_line(&self) -> Table {
-        let columns = [Column::new("CUSTOMER")].into_iter();
-        let id = Column::new(self.id_title).without_wrapping();
-        let mut table = Table::new(columns.chain(self.columns.iter().cloned()).chain([id]));
+    fn in_one_line(&self) -> TextTable {
+        let columns = [TextColumn::new("CUSTOMER")].into_iter();
+        let id = TextColumn::new(self.id_title).without_wrapping();
+        let mut table = TextTable::new(columns.chain(self.columns.iter().cloned()).chain([id]));
         for row in &self.rows {
             let cells = [row.customer.clone()].into_iter();
-            let id = Cell::from(&row.id);
+            let id = StyledText::from(&row.id);
             table.row(cells.chain(row.cells.iter().cloned()).chain([id]));
         }
         table
     }
 
-    fn in_two_lines(&self) -> Table {
+    fn in_two_lines(&self) -> TextTable {
         let title = format!("CUSTOMER, {}", self.id_title);
-        let columns = [Column::new(title)].into_iter();
-        let mut table = Table::new(columns.chain(self.columns.iter().cloned()));
+        let columns = [TextColumn::new(title)].into_iter();
+        let mut table = TextTable::new(columns.chain(self.columns.iter().cloned()));
         for row in &self.rows {
             let cells = [row.customer.clone()].into_iter();
             table.row(cells.chain(row.cells.iter().cloned()));
-            let id = Cell::from("  ").and(Cell::new(Meaning::Dim, &row.id));
-            let others = self.columns.iter().map(|_| Cell::default());
+            let id = StyledText::from("  ").and(StyledText::new(Meaning::Dim, &row.id));
+            let others = self.columns.iter().map(|_| StyledText::default());
             table.row([id].into_iter().chain(others));
         }
         table
@@ -102,9 +105,13 @@ mod tests {
     use super::*;
 
     fn sample() -> LicenseTable {
-        let mut table = LicenseTable::new([Column::new("TIER")], "LICENSE");
-        table.row("ACME Ltd", [Cell::from("PRO")], "0190aaaa-bbbb-cccc");
-        table.row("A company with a long name", [Cell::from("ENT")], "KEY-1");
+        let mut table = LicenseTable::new([TextColumn::new("TIER")], "LICENSE");
+        table.row("ACME Ltd", [StyledText::from("PRO")], "0190aaaa-bbbb-cccc");
+        table.row(
+            "A company with a long name",
+            [StyledText::from("ENT")],
+            "KEY-1",
+        );
         table
     }
 
@@ -132,10 +139,10 @@ mod tests {
 
     #[test]
     fn a_long_name_without_spaces_is_not_in_one_line_with_the_id() {
-        let mut table = LicenseTable::new([Column::new("TIER")], "LICENSE");
+        let mut table = LicenseTable::new([TextColumn::new("TIER")], "LICENSE");
         table.row(
             "東京精密機械製作所開発部",
-            [Cell::from("PRO")],
+            [StyledText::from("PRO")],
             "0190aaaa-bbbb-cccc",
         );
         assert!(table.fits(Some(24 + 2 + 4 + 2 + 18)));

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use license_cli_support::{Cell, Column, Exit, Failure, Meaning, Screen, Table, Terminal};
+use license_cli_support::{
+    Exit, Failure, Meaning, Screen, StyledText, Terminal, TextColumn, TextTable,
+};
 use license_core::evaluate::{Evidence, FeatureDecision, Outcome};
 use license_core::policy::Quota;
 use license_core::{Decision, FeatureMatrix};
@@ -75,15 +77,15 @@ fn to_text(
     let names: Vec<_> = tiers.map(|tier| tier.label().to_owned()).collect();
     let tiers = names
         .iter()
-        .map(|name| Column::new(name).without_wrapping());
-    let mut columns = vec![Column::new("FEATURE").without_wrapping()];
+        .map(|name| TextColumn::new(name).without_wrapping());
+    let mut columns = vec![TextColumn::new("FEATURE").without_wrapping()];
     columns.extend(tiers);
-    columns.push(Column::new("HERE"));
-    let mut table = Table::new(columns);
+    columns.push(TextColumn::new("HERE"));
+    let mut table = TextTable::new(columns);
     for row in rows {
         let marks = row.tiers.iter().map(|has| mark(*has, screen));
         let feature = labeled(&row.feature, matrix.feature_label(&row.feature));
-        let feature = [Cell::from(feature)].into_iter();
+        let feature = [StyledText::from(feature)].into_iter();
         table.row(feature.chain(marks).chain([here(row, decision)]));
     }
     let titles = [String::from("QUOTA")]
@@ -96,7 +98,12 @@ fn to_text(
         let tiers = tiers.map(|tier| quota(tier.entitlements().quota(name), screen));
         let here = quota(decision.quota(name), screen);
         let name = labeled(name, matrix.quota_label(name));
-        table.row([Cell::from(name)].into_iter().chain(tiers).chain([here]));
+        table.row(
+            [StyledText::from(name)]
+                .into_iter()
+                .chain(tiers)
+                .chain([here]),
+        );
     }
     table.to_text(screen.columns())
 }
@@ -111,20 +118,20 @@ fn labeled(name: &str, label: &str) -> String {
 }
 
 /// Returns the mark of a feature below a tier.
-fn mark(has: bool, screen: Screen) -> Cell {
+fn mark(has: bool, screen: Screen) -> StyledText {
     if has {
-        Cell::new(Meaning::Good, screen.symbol("✓", "x"))
+        StyledText::new(Meaning::Good, screen.symbol("✓", "x"))
     } else {
-        Cell::new(Meaning::Dim, screen.symbol("·", "-"))
+        StyledText::new(Meaning::Dim, screen.symbol("·", "-"))
     }
 }
 
 /// Returns the limit of a quota.
-fn quota(limit: Option<Quota>, screen: Screen) -> Cell {
+fn quota(limit: Option<Quota>, screen: Screen) -> StyledText {
     match limit {
-        None => Cell::new(Meaning::Dim, screen.symbol("·", "-")),
-        Some(Quota::Unlimited) => Cell::from(screen.symbol("∞", "unlimited")),
-        Some(Quota::Limit(limit)) => Cell::from(limit.to_string()),
+        None => StyledText::new(Meaning::Dim, screen.symbol("·", "-")),
+        Some(Quota::Unlimited) => StyledText::from(screen.symbol("∞", "unlimited")),
+        Some(Quota::Limit(limit)) => StyledText::from(limit.to_string()),
     }
 }
 
@@ -136,9 +143,9 @@ fn quota_names<'a>(decision: &'a Decision, matrix: &'a FeatureMatrix) -> BTreeSe
     of_tiers.chain(own).map(|(name, _)| name).collect()
 }
 
-fn here(row: &FeatureRow, decision: &Decision) -> Cell {
+fn here(row: &FeatureRow, decision: &Decision) -> StyledText {
     if row.answer.granted {
-        return Cell::new(Meaning::Good, "granted");
+        return StyledText::new(Meaning::Good, "granted");
     }
     let reason = match (&row.answer.evidence, decision.outcome()) {
         (
@@ -156,7 +163,7 @@ fn here(row: &FeatureRow, decision: &Decision) -> Cell {
         }
         _ => "not in any tier".to_owned(),
     };
-    Cell::from(format!("no: {reason}"))
+    StyledText::from(format!("no: {reason}"))
 }
 
 fn matrix_json(rows: &[FeatureRow], matrix: &FeatureMatrix) -> Value {

@@ -20,8 +20,8 @@ impl LicenseInput {
     ///
     /// # Errors
     ///
-    /// Returns a failure if the input cannot be read or is too large, or if it is neither text nor a
-    /// picture with a QR code.
+    /// Returns a failure if the input cannot be read or is too large, or if it is neither text nor
+    /// a picture with a QR code.
     pub(crate) fn read(argument: &OsStr) -> Result<Self, Failure> {
         if let Some(input) = argument.to_str().and_then(Self::from_literal) {
             return Ok(input);

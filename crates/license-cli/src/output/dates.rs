@@ -1,13 +1,13 @@
 //! The dates of a license as text.
 
-use license_cli_support::{Cell, Meaning, Screen};
+use license_cli_support::{Meaning, Screen, StyledText};
 use license_core::chrono::{DateTime, TimeDelta, Utc};
 use license_core::evaluate::{Evidence, Outcome, Warning};
 use license_core::time::rfc3339;
 use license_core::{Code, Decision, License, time};
 
 /// Returns a bar of the elapsed part of the term, for a terminal.
-pub(crate) fn term(license: &License, decision: &Decision, screen: Screen) -> Option<Cell> {
+pub(crate) fn term(license: &License, decision: &Decision, screen: Screen) -> Option<StyledText> {
     let start = license.not_before().or(license.issued_at())?;
     let (end, now) = (license.expires_at()?, decision.evaluated_at());
     let seconds = |duration: TimeDelta| u64::try_from(duration.num_seconds()).unwrap_or_default();

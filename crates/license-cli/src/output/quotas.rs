@@ -1,6 +1,6 @@
 //! The use of quotas as a table and as JSON.
 
-use license_cli_support::{Cell, Column, Meaning, Screen, Table};
+use license_cli_support::{Meaning, Screen, StyledText, TextColumn, TextTable};
 use license_core::policy::Quota;
 use license_core::state::QuotaUse;
 use serde_json::{Map, Value, json};
@@ -33,11 +33,13 @@ pub(crate) fn to_json(quotas: &[NamedQuotaUse]) -> Value {
 
 /// Returns a table of quotas, with a bar for each limit on a terminal.
 pub(crate) fn to_text(quotas: &[NamedQuotaUse], screen: Screen) -> String {
-    let mut table = Table::new([
-        Column::new("QUOTA").without_wrapping(),
-        Column::new("USED TODAY").right_aligned().without_wrapping(),
-        Column::new("LIMIT").right_aligned().without_wrapping(),
-        Column::new(""),
+    let mut table = TextTable::new([
+        TextColumn::new("QUOTA").without_wrapping(),
+        TextColumn::new("USED TODAY")
+            .right_aligned()
+            .without_wrapping(),
+        TextColumn::new("LIMIT").right_aligned().without_wrapping(),
+        TextColumn::new(""),
     ]);
     for quota in quotas {
         let bar = quota
@@ -45,7 +47,7 @@ pub(crate) fn to_text(quotas: &[NamedQuotaUse], screen: Screen) -> String {
             .as_ref()
             .and_then(|found| bar(found, screen));
         table.row([
-            Cell::from(&quota.label),
+            StyledText::from(&quota.label),
             used(quota),
             quota.limit.to_string().into(),
             bar.unwrap_or_default(),
@@ -55,14 +57,14 @@ pub(crate) fn to_text(quotas: &[NamedQuotaUse], screen: Screen) -> String {
 }
 
 /// Returns the count of today.
-fn used(quota: &NamedQuotaUse) -> Cell {
+fn used(quota: &NamedQuotaUse) -> StyledText {
     match &quota.quota_use {
         Some(found) => found.used.to_string().into(),
-        None => Cell::new(Meaning::Warning, "unreadable"),
+        None => StyledText::new(Meaning::Warning, "unreadable"),
     }
 }
 
-fn bar(quota_use: &QuotaUse, screen: Screen) -> Option<Cell> {
+fn bar(quota_use: &QuotaUse, screen: Screen) -> Option<StyledText> {
     match quota_use.limit {
         Quota::Limit(limit) => screen.bar(quota_use.used, limit, meaning(quota_use)),
         Quota::Unlimited => None,

@@ -14,10 +14,10 @@ impl ClientBuilder {
     /// the user turns it on.
     ///
     /// [`build`](Self::build) validates the license, if it needs a check-in and its last validation
-    /// is older than 24 hours. It waits for at most the time of
-    /// [`OnlineSettings::start_timeout`], by default three seconds. A server that cannot be reached,
-    /// or a setting that cannot be used, is no error of `build`: the last validation stays in
-    /// effect for the grace period of the license, and [`Client::online_status`] has the reason.
+    /// is older than 24 hours. It waits for at most the time of [`OnlineSettings::start_timeout`],
+    /// by default three seconds. A server that cannot be reached, or a setting that cannot be used,
+    /// is no error of `build`: the last validation stays in effect for the grace period of the
+    /// license, and [`Client::online_status`] has the reason.
     ///
     /// Without a configured server, nothing changes.
     ///
@@ -84,7 +84,8 @@ impl Client {
 
     /// Validates the license, if it needs a check-in and its last validation is older than 24
     /// hours. Sends [telemetry](Self::telemetry), if the user has turned it on and no attempt was
-    /// made today. A program that runs for days calls this once an hour, in a thread that may block.
+    /// made today. A program that runs for days calls this once an hour, in a thread that may
+    /// block.
     ///
     /// ```
     /// # const TRUST: &str = include_str!(concat!(

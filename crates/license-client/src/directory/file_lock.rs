@@ -114,8 +114,8 @@ impl WritableDirectory {
         }
     }
 
-    /// Checks that [`try_acquire`](Self::try_acquire) can open the file, or create or quarantine it.
-    /// Takes no lock and changes nothing.
+    /// Checks that [`try_acquire`](Self::try_acquire) can open the file, or create or quarantine
+    /// it. Takes no lock and changes nothing.
     pub(crate) fn check_lock_file(&self, name: &str) -> io::Result<()> {
         match self.handle.open_writable_file(name).and_then(regular) {
             Err(error)

@@ -111,8 +111,8 @@ impl MissingComponent {
     }
 
     /// Returns the place to which the reason applies, or `None` if there is no such place, for
-    /// example if the platform does not have the component. If several places were read, returns one
-    /// of them.
+    /// example if the platform does not have the component. If several places were read, returns
+    /// one of them.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }

@@ -58,7 +58,7 @@ impl Mounts {
 
 /// Returns the other path to a directory that is visible twice because of a bind mount.
 ///
-/// Symbolic links lead to the same project. A bind mount does not: a process cannot tell which of
+/// Symbolic links lead to the same project. A bind mount does not: a process cannot know which of
 /// the two paths is the original one. Therefore, the two paths are two projects with two sessions.
 ///
 /// Returns `None` if the directory is not in a bind mount, and on systems other than Linux.

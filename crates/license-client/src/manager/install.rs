@@ -100,10 +100,9 @@ impl LicenseManager {
     /// use license_client::license_core::VerifiedLicenses;
     /// use license_client::{Candidate, Context, Moment, Replace};
     ///
-    /// let verified = VerifiedLicenses::verify(text, trust, matrix)?;
-    /// let candidate = Candidate { verified: &verified, trust, matrix };
-    /// let context = Context::at(license_client::now());
-    /// let report = manager.check_install(&candidate, &context, Replace::UnlessWorse, Moment::Now)?;
+    /// let verified = VerifiedLicenses::verify(text, trust, matrix)?; let candidate = Candidate {
+    /// verified: &verified, trust, matrix }; let context = Context::at(license_client::now()); let
+    /// report = manager.check_install(&candidate, &context, Replace::UnlessWorse, Moment::Now)?;
     /// println!("would be installed as {}", report.path.display());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

@@ -128,8 +128,8 @@ impl LicenseManager {
     /// lock.
     ///
     /// A fault of the system is no error, because [`Self::use_quota`] then grants the use. If root
-    /// refuses to write to the directory of another user, this is no error either, because that user
-    /// can write.
+    /// refuses to write to the directory of another user, this is no error either, because that
+    /// user can write.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/examples.rs")); }

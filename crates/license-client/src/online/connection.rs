@@ -99,9 +99,10 @@ impl OnlineClient {
     /// # use license_client::{OnlineClient, OnlineSettings};
     /// # let dir = StateDir::at(scratch.path().join("state"));
     /// # let manager = LicenseManager::at(FeatureMatrix::built_in().product(), dir);
-    /// let settings = OnlineSettings::new().server("https://a.example").server("https://b.example");
-    /// let online = OnlineClient::new(&manager, &settings)?;
-    /// assert_eq!(online.servers(), ["https://a.example", "https://b.example"]);
+    /// let settings =
+    /// OnlineSettings::new().server("https://a.example").server("https://b.example"); let online =
+    /// OnlineClient::new(&manager, &settings)?; assert_eq!(online.servers(), ["https://a.example",
+    /// "https://b.example"]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn servers(&self) -> Vec<String> {

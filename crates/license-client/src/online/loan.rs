@@ -130,8 +130,8 @@ impl SeatRequest {
         (entry.stored_by, entry.ends) = (SeatOrigin::Borrow, None);
         entry.lease = grant.lease.as_str().to_owned();
         if let Err(error) = self.put(&entry) {
-            // Without an entry, no process could use or return the seat. The entry of an earlier loan
-            // is still used, so that loan is not returned.
+            // Without an entry, no process could use or return the seat. The entry of an earlier
+            // loan is still used, so that loan is not returned.
             if self.borrowed().is_ok_and(|earlier| earlier.is_none()) {
                 let _ = self.send_return(&entry, &attempt.secret);
             }

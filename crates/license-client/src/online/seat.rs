@@ -264,8 +264,8 @@ impl Seat {
         self.core.is_owner() && self.core.state().grant.is_overage
     }
 
-    /// Stops the renewals without releasing the seat, and returns its lease. The seat then ends with
-    /// its lease, unless another process renews or releases it.
+    /// Stops the renewals without releasing the seat, and returns its lease. The seat then ends
+    /// with its lease, unless another process renews or releases it.
     pub(super) fn detach(self) -> Grant {
         let grant = {
             let mut state = self.core.state();

@@ -257,8 +257,8 @@ impl SeatRequest {
     ///
     /// # Errors
     ///
-    /// Returns [`OnlineError::Problem`] with the code `NO_SEAT` if no seat is free, and other errors
-    /// if no server answers, or if the lease proves nothing.
+    /// Returns [`OnlineError::Problem`] with the code `NO_SEAT` if no seat is free, and other
+    /// errors if no server answers, or if the lease proves nothing.
     ///
     /// ```no_run
     /// # fn client() -> Result<license_client::Client, Box<dyn std::error::Error>> {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serializer};
 use super::labels::{self, FileLabel};
 use super::place::position;
 use super::table::Table;
-use super::{FeatureMatrix, ProductFileError, TierPolicy, Trial, is_feature_name};
+use super::{FeatureMatrix, ProductFileError, TierPolicy, TrialPolicy, is_feature_name};
 use crate::encoding::pasted::Position;
 use crate::encoding::quoted::{printable, quoted};
 use crate::encoding::strict_json::IntegerVisitor;
@@ -154,7 +154,7 @@ fn from_file(file: File) -> Result<FeatureMatrix, ProductFileError> {
             return Err(invalid("trial.days", TRIAL_DAYS));
         }
         let length = time::days(days);
-        Ok(Trial { tier, length })
+        Ok(TrialPolicy { tier, length })
     });
     let matrix = FeatureMatrix {
         product,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
-use super::{FeatureMatrix, TierPolicy, Trial};
+use super::{FeatureMatrix, TierPolicy, TrialPolicy};
 use crate::ids::{ProductCode, Tier};
 use crate::policy::{Quota, Renewal};
 
@@ -16,7 +16,7 @@ struct MatrixMembers<'a> {
     issuer: &'a str,
     base_tier: Tier,
     enterprise_tier: Option<Tier>,
-    trial: Option<Trial>,
+    trial: Option<TrialPolicy>,
     user_cool_down_days: i64,
     seats_quota: Option<&'a str>,
     devices_quota: Option<&'a str>,

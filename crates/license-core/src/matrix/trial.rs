@@ -9,17 +9,17 @@ use crate::ids::Tier;
 /// Tier and length of a trial license.
 ///
 /// ```
-/// use license_core::matrix::Trial;
+/// use license_core::matrix::TrialPolicy;
 /// use license_core::chrono::TimeDelta;
 ///
-/// let trial: Trial = serde_json::from_str(r#"{ "tier": "PRO", "days": 14 }"#)?;
+/// let trial: TrialPolicy = serde_json::from_str(r#"{ "tier": "PRO", "days": 14 }"#)?;
 /// assert_eq!((trial.tier.as_str(), trial.length), ("PRO", TimeDelta::days(14)));
-/// assert!(serde_json::from_str::<Trial>(r#"{ "tier": "PRO", "days": 0 }"#).is_err());
+/// assert!(serde_json::from_str::<TrialPolicy>(r#"{ "tier": "PRO", "days": 0 }"#).is_err());
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Trial {
+pub struct TrialPolicy {
     /// The tier.
     pub tier: Tier,
     /// The length in whole days, 1 to 3660 days.

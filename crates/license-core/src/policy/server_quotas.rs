@@ -12,7 +12,7 @@ pub const BORROW_SEATS: &str = "borrow_seats";
 pub const OVERAGE_SEATS: &str = "overage_seats";
 
 /// The quota with the number of users whom administrators may assign to the license. With it, only
-/// assigned users may use the license. Without it, nobody is assigned.
+/// assigned users may use the license. Without it, no user is assigned.
 pub const NAMED_USERS: &str = "named_users";
 
 /// The quota with the number of days before the place of an assigned user goes to another one.
@@ -59,7 +59,7 @@ pub fn describe_borrowing(entitlements: &Entitlements) -> Option<String> {
     }
 }
 
-/// Describes the users whom administrators may assign to a license, or returns `None` if nobody is
+/// Describes the users whom administrators may assign to a license, or returns `None` if no user is
 /// assigned.
 ///
 /// ```

@@ -7,8 +7,8 @@ use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 
 use self::bodies::{
-    CheckoutBody, CustomerBody, EventBody, LinkBody, PlanBody, PlanOrderBody, PortalBody,
-    ReceiptBody, ReconciledBody, SubscriptionBody,
+    BillingEventBody, BillingPlanBody, BillingReceiptBody, CheckoutBody, CustomerBody,
+    PaymentLinkBody, PlanOrderBody, PortalBody, ReconciledBody, SubscriptionBody,
 };
 use super::App;
 use super::body::{JsonReply, ReceivedBody, StrictJson};
@@ -32,13 +32,13 @@ const SIGNATURE: HeaderName = HeaderName::from_static("stripe-signature");
     tag = "clients",
     request_body(content = Object, content_type = "application/json"),
     params(("Stripe-Signature" = String, Header, description = "The time and the signatures")),
-    responses((status = 200, description = "The event is stored", body = ReceiptBody)),
+    responses((status = 200, description = "The event is stored", body = BillingReceiptBody)),
 )]
 pub(super) async fn receive(
     State(app): State<App>,
     headers: HeaderMap,
     Extension(ReceivedBody(body)): Extension<ReceivedBody>,
-) -> JsonReply<ReceiptBody> {
+) -> JsonReply<BillingReceiptBody> {
     let signature = headers.get(SIGNATURE).and_then(|value| value.to_str().ok());
     let receipt = app.services().billing.receive(signature, &body).await?;
     Ok(Json(receipt.into()))
@@ -50,11 +50,11 @@ pub(super) async fn receive(
     path = "/api/v1/billing/plans",
     tag = "administration",
     security(("bearer" = ["billing:read"])),
-    responses((status = 200, description = "All plans", body = PageBody<PlanBody>)),
+    responses((status = 200, description = "All plans", body = PageBody<BillingPlanBody>)),
 )]
-pub(super) async fn plans(caller: Caller) -> JsonReply<PageBody<PlanBody>> {
+pub(super) async fn plans(caller: Caller) -> JsonReply<PageBody<BillingPlanBody>> {
     let plans = caller.services().billing.plans().await?;
-    Ok(Json(PageBody::complete(plans, PlanBody::from)))
+    Ok(Json(PageBody::complete(plans, BillingPlanBody::from)))
 }
 
 /// Stores the license that a price buys.
@@ -65,13 +65,13 @@ pub(super) async fn plans(caller: Caller) -> JsonReply<PageBody<PlanBody>> {
     params(("price" = String, Path, description = "The id of the price at the provider")),
     request_body = PlanOrderBody,
     security(("bearer" = ["billing:manage"])),
-    responses((status = 200, description = "The plan", body = PlanBody)),
+    responses((status = 200, description = "The plan", body = BillingPlanBody)),
 )]
 pub(super) async fn put_plan(
     caller: Caller,
     StrictPath(price): StrictPath<String>,
     StrictJson(body): StrictJson<PlanOrderBody>,
-) -> JsonReply<PlanBody> {
+) -> JsonReply<BillingPlanBody> {
     let billing = &caller.services().billing;
     let plan = billing
         .put_plan(caller.actor(), &price, body.into())
@@ -104,13 +104,13 @@ pub(super) async fn delete_plan(
     tag = "administration",
     request_body = CheckoutBody,
     security(("bearer" = ["billing:manage"])),
-    responses((status = 201, description = "The page", body = LinkBody)),
+    responses((status = 201, description = "The page", body = PaymentLinkBody)),
 )]
 pub(super) async fn checkout(
     caller: Caller,
     request: Option<Extension<RequestId>>,
     StrictJson(body): StrictJson<CheckoutBody>,
-) -> Result<(StatusCode, Json<LinkBody>), Problem> {
+) -> Result<(StatusCode, Json<PaymentLinkBody>), Problem> {
     let id = request.map(|Extension(id)| id);
     let billing = &caller.services().billing;
     let link = billing.checkout(caller.actor(), body.into(), id).await?;
@@ -124,13 +124,13 @@ pub(super) async fn checkout(
     tag = "administration",
     request_body = PortalBody,
     security(("bearer" = ["billing:manage"])),
-    responses((status = 201, description = "The page", body = LinkBody)),
+    responses((status = 201, description = "The page", body = PaymentLinkBody)),
 )]
 pub(super) async fn portal(
     caller: Caller,
     request: Option<Extension<RequestId>>,
     StrictJson(body): StrictJson<PortalBody>,
-) -> Result<(StatusCode, Json<LinkBody>), Problem> {
+) -> Result<(StatusCode, Json<PaymentLinkBody>), Problem> {
     let id = request.map(|Extension(id)| id);
     let billing = &caller.services().billing;
     let link = billing.portal(caller.actor(), body.into(), id).await?;
@@ -217,15 +217,15 @@ pub(super) async fn customer(
     tag = "administration",
     params(EventQuery),
     security(("bearer" = ["billing:read"])),
-    responses((status = 200, description = "A page of events", body = PageBody<EventBody>)),
+    responses((status = 200, description = "A page of events", body = PageBody<BillingEventBody>)),
 )]
 pub(super) async fn events(
     caller: Caller,
     StrictQuery(query): StrictQuery<EventQuery>,
-) -> JsonReply<PageBody<EventBody>> {
+) -> JsonReply<PageBody<BillingEventBody>> {
     let (state, page) = (query.state()?, query.page()?);
     let found = caller.services().billing.events(state, &page).await?;
-    Ok(Json(PageBody::new(found, EventBody::from)))
+    Ok(Json(PageBody::new(found, BillingEventBody::from)))
 }
 
 /// Compares all subscriptions with the provider, which the server also does once a day.

@@ -2,12 +2,12 @@
 //!
 //! | route | credentials |
 //! |---|---|
-//! | administration | `Authorization: Bearer TOKEN`, or the cookie of a session, with the permission that the route declares |
+//! | administration | `Authorization: Bearer TOKEN` or a session, with a permission |
 //! | people | the cookie of a session, or none to sign in and to use a link |
 //! | seats | `Authorization: License KEY_OR_TOKEN`, and `X-Enrollment-Token` if it is configured |
 //! | acquire a seat | those of seats, and `X-Login-Token` if a login is configured |
 //! | usage reports | `Authorization: License KEY_OR_TOKEN` of an installed license |
-//! | validate, check-ins | the member `license_key` of the body, and `X-Login-Token` for a license with assigned users |
+//! | validate, check-ins | `license_key` in the body, and `X-Login-Token` for assigned users |
 //! | events of Stripe | `Stripe-Signature`, over the body |
 //! | telemetry | none to send, `X-Deletion-Secret` to delete |
 

@@ -260,8 +260,8 @@ pub(super) async fn machines(
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct MachineQuery {
-    /// The beginning of the digest of a machine. Without it, the machines are sorted by their latest
-    /// use, the newest first.
+    /// The beginning of the digest of a machine. Without it, the machines are sorted by their
+    /// latest use, the newest first.
     machine: Option<String>,
     /// The `next` of the page before.
     #[param(min_length = 1, max_length = 256)]

@@ -1,8 +1,9 @@
 //! Streams of server-sent events for people who watch the seats.
 //!
-//! Each event `change` has the whole state, as the same request without a stream returns it. Its id is a
-//! digest of the state, so a client that connects again with `Last-Event-ID` gets an event only if
-//! the state is another one. A client without streams polls the same URL with `If-None-Match`.
+//! Each event `change` has the whole state, as the same request without a stream returns it. Its id
+//! is a digest of the state, so a client that connects again with `Last-Event-ID` gets an event
+//! only if the state is another one. A client without streams polls the same URL with
+//! `If-None-Match`.
 
 use std::collections::HashMap;
 use std::convert::Infallible;

@@ -25,8 +25,8 @@ pub(super) struct ToAdministrator;
 
 /// Assigns an id to a request, and logs and counts the response.
 ///
-/// The id is always a new one, so that a client cannot write to the logs. The requests of a site's
-/// machines are so many that the successful ones are logged at the level `debug` only.
+/// The id is always a new one, so that a client cannot write to the logs. The machines of a site
+/// send many requests. Therefore, successful ones are logged at the level `debug` only.
 pub(super) async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let start = Instant::now();
     let id = Uuid::new_v4().to_string();

@@ -33,7 +33,7 @@ const INVITATIONS: NonZeroU32 = LINKS;
 const INVITATIONS_OF_TENANT: NonZeroU32 = NonZeroU32::MIN.saturating_add(999);
 
 /// The counted attempts of this server. Each kind of key has its own table: keys of a table can
-/// share a limiter, so a stranger must not choose keys beside those of people.
+/// share a limiter, so a stranger must not choose keys in the table of people.
 pub(super) struct PeopleLimits {
     attempts: RateTable,
     codes: RateTable,
@@ -59,8 +59,8 @@ impl PeopleLimits {
         }
     }
 
-    /// Counts an attempt of a program without a mark. Who has no attempts left at its network
-    /// address uses up none of the account.
+    /// Counts an attempt of a program without a mark. An attempt that the limit of the network
+    /// address refuses does not count for the account.
     fn check_stranger(&self, peer: impl Hash, account: &str) -> Result<(), Excess> {
         let counted = self.peers.check(peer);
         counted.map_err(|after| (after, "from this address"))?;
@@ -92,7 +92,7 @@ impl App {
     ) -> Result<Option<String>, Problem> {
         let known = self.known_device(visitor, email).await?;
         let limits = &self.0.people;
-        // A known device is limited by its own attempts only, so that nobody who shares its address
+        // A known device is limited by its own attempts only, so that no stranger at its address
         // can lock it out.
         let counted = match known {
             Some(mark) => {

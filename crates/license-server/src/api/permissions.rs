@@ -1,6 +1,6 @@
 //! The permissions that routes of administrators need.
 //!
-//! Each of these routes declares one permission beside its handler, in its documentation:
+//! Each of these routes declares one permission in the documentation of its handler:
 //! `security(("bearer" = ["licenses:read"]))`. The document is the only place, so that the router
 //! enforces what the document states.
 //!

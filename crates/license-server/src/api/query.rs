@@ -100,10 +100,10 @@ pub(super) fn wrong_value(rejection: &QueryRejection) -> Problem {
 
 /// Returns the name of the parameter whose value was refused.
 fn parameter(rejection: &QueryRejection) -> Option<String> {
-    type Refused = serde_path_to_error::Error<serde::de::value::Error>;
+    type RefusedParameter = serde_path_to_error::Error<serde::de::value::Error>;
     let mut cause = std::error::Error::source(rejection);
     while let Some(error) = cause {
-        if let Some(refused) = error.downcast_ref::<Refused>() {
+        if let Some(refused) = error.downcast_ref::<RefusedParameter>() {
             let path = refused.path().to_string();
             return (path != ".").then_some(path);
         }

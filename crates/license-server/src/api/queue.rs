@@ -143,8 +143,8 @@ pub(super) async fn wait(
         return Ok(events(app, request, first).into_response());
     }
     Ok(match poll(&app, request).await? {
-        Place::Seat(seat) => (StatusCode::CREATED, Json(*seat)).into_response(),
-        Place::Queue(place) => Json(place).into_response(),
+        QueuePlace::Seat(seat) => (StatusCode::CREATED, Json(*seat)).into_response(),
+        QueuePlace::Queue(place) => Json(place).into_response(),
     })
 }
 
@@ -179,7 +179,7 @@ fn ticket(text: &str) -> Result<TicketId, Problem> {
 }
 
 /// The answer to a poll.
-enum Place {
+enum QueuePlace {
     Seat(Box<SeatBody>),
     Queue(QueueBody),
 }
@@ -193,7 +193,7 @@ fn at_once(request: &PollRequest) -> PollRequest {
 }
 
 /// Claims an offered seat, or waits for one. Does not wait while the server stops.
-async fn poll(app: &App, request: PollRequest) -> Result<Place, Problem> {
+async fn poll(app: &App, request: PollRequest) -> Result<QueuePlace, Problem> {
     let seats = &app.services().seats;
     let at_once = at_once(&request);
     let reply = tokio::select! {
@@ -204,15 +204,15 @@ async fn poll(app: &App, request: PollRequest) -> Result<Place, Problem> {
         PollReply::Seat(seat) => {
             app.metrics().acquires.with_label_values(&["granted"]).inc();
             app.metrics().lease_tokens.inc();
-            Place::Seat(Box::new(seat.into()))
+            QueuePlace::Seat(Box::new(seat.into()))
         }
-        PollReply::Queued(state) => Place::Queue(state.into()),
+        PollReply::Queued(state) => QueuePlace::Queue(state.into()),
     })
 }
 
 /// The next step of a stream of events.
 enum Progress {
-    Send(Place),
+    Send(QueuePlace),
     Wait,
     End,
 }
@@ -221,7 +221,7 @@ enum Progress {
 fn events(
     app: App,
     request: PollRequest,
-    first: Place,
+    first: QueuePlace,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let start = (app, request, Progress::Send(first));
     let stream = stream::unfold(start, |(app, request, progress)| async move {
@@ -245,9 +245,9 @@ fn events(
         // The client connects again, to the server that follows.
         let is_stopping = *app.0.stopping.borrow();
         let (event, next) = match place {
-            Place::Seat(seat) => (event("seat", &seat), Progress::End),
-            Place::Queue(place) if is_stopping => (event("queue", &place), Progress::End),
-            Place::Queue(place) => (event("queue", &place), Progress::Wait),
+            QueuePlace::Seat(seat) => (event("seat", &seat), Progress::End),
+            QueuePlace::Queue(place) if is_stopping => (event("queue", &place), Progress::End),
+            QueuePlace::Queue(place) => (event("queue", &place), Progress::Wait),
         };
         Some((Ok(event), (app, request, next)))
     });

@@ -26,9 +26,9 @@ pub(super) struct Endpoint {
     pub(super) documentation: Documentation,
 }
 
-/// Returns the [`Endpoint`] of handlers that have the same path, such as
-/// `routes!(pools::policy, pools::set_policy)`. The rule `@path` of `utoipa_axum::routes!` names the
-/// documentation of a handler.
+/// Returns the [`Endpoint`] of handlers that have the same path, such as `routes!(pools::policy,
+/// pools::set_policy)`. The rule `@path` of `utoipa_axum::routes!` names the documentation of a
+/// handler.
 macro_rules! routes {
     ($first:path $(, $handler:path)* $(,)?) => {
         utoipa_axum::paste! {{

@@ -197,7 +197,7 @@ pub(super) struct PlanQuery {
     through: Option<NaiveDate>,
 }
 
-/// A number of seats, and the requests that would have found none of them free.
+/// A number of seats, and the requests that would have found all of them in use.
 #[derive(Serialize, ToSchema)]
 #[schema(as = SeatPlanStep)]
 pub(super) struct PlanStepBody {
@@ -210,7 +210,7 @@ pub(super) struct PlanStepBody {
 /// The figures for a decision on the number of seats of a pool.
 #[derive(Serialize, ToSchema)]
 #[schema(as = SeatPlan)]
-pub(super) struct PlanBody {
+pub(super) struct SeatPlanBody {
     from: NaiveDate,
     through: NaiveDate,
     /// The number of seats of the license now, or null without a limit.
@@ -238,7 +238,7 @@ pub(super) struct PlanBody {
     steps: Vec<PlanStepBody>,
 }
 
-impl From<SeatPlan> for PlanBody {
+impl From<SeatPlan> for SeatPlanBody {
     fn from(plan: SeatPlan) -> Self {
         let requests = plan.requests();
         let steps = plan.steps().into_iter();
@@ -273,7 +273,7 @@ impl From<SeatPlan> for PlanBody {
     params(("pool" = String, Path, description = "The pool"), PlanQuery),
     security(("bearer" = ["seats:read"])),
     responses(
-        (status = 200, description = "The plan", body = PlanBody),
+        (status = 200, description = "The plan", body = SeatPlanBody),
         (status = 304, description = "The plan has not changed since the ETag"),
     ),
 )]
@@ -286,5 +286,5 @@ pub(super) async fn plan(
     let pool = pool(&path)?;
     let history = &caller.services().seat_history;
     let found = history.plan(&pool, query.from, query.through).await?;
-    Ok(json_with_etag(&headers, &PlanBody::from(found)))
+    Ok(json_with_etag(&headers, &SeatPlanBody::from(found)))
 }

@@ -81,7 +81,7 @@ pub(super) async fn complete(
         }
         _ => Err(
             Problem::malformed("an account needs an e-mail address and a password")
-                .hint("send both members, or none of them for an API token"),
+                .hint("send both members, or neither for an API token"),
         ),
     }
 }

@@ -26,7 +26,7 @@ const LAST_REPORT: HeaderName = HeaderName::from_static("x-last-report");
 /// The result of a submission.
 #[derive(Serialize, ToSchema)]
 #[schema(as = UsageReceipt)]
-pub(super) struct ReceiptBody {
+pub(super) struct UsageReceiptBody {
     /// The number of new lines.
     stored: u64,
     /// The number of lines that the server had already.
@@ -90,16 +90,16 @@ pub(super) struct ReportingLicense(LicenseId);
     tag = "clients",
     request_body = FileBody,
     security(("license" = [])),
-    responses((status = 200, description = "The report is stored", body = ReceiptBody)),
+    responses((status = 200, description = "The report is stored", body = UsageReceiptBody)),
 )]
 pub(super) async fn submit(
     State(app): State<App>,
     Extension(ReportingLicense(license)): Extension<ReportingLicense>,
     StrictJson(body): StrictJson<FileBody>,
-) -> JsonReply<ReceiptBody> {
+) -> JsonReply<UsageReceiptBody> {
     let receipt = app.services().usage.submit(license, &body.file).await?;
     let count = |count| u64::try_from(count).unwrap_or(u64::MAX);
-    Ok(Json(ReceiptBody {
+    Ok(Json(UsageReceiptBody {
         stored: count(receipt.stored),
         known: count(receipt.known),
     }))

@@ -54,8 +54,8 @@ pub(crate) struct Install {
     /// Files with licenses, revocation lists, trust statements or public keys; - for standard input
     #[arg(value_name = "FILE", required = true)]
     pub(crate) files: Vec<Source>,
-    /// Only warn about each file that is missing or refused, such as in a script before the start of
-    /// the server
+    /// Only warn about each file that is missing or refused, such as in a script before the start
+    /// of the server
     #[arg(long)]
     pub(crate) warn: bool,
 }

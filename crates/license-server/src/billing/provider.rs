@@ -81,12 +81,12 @@ pub trait BillingProvider: Send + Sync {
     /// Returns an error if the provider refuses the order.
     fn portal(&self, order: &PortalOrder, key: &str) -> Result<PaymentLink, ProviderError>;
 
-    /// Reports a used amount. The provider counts each [`UsageReport::identifier`] once.
+    /// Reports a used amount. The provider counts each [`MeteredUsage::identifier`] once.
     ///
     /// # Errors
     ///
     /// Returns an error if the provider has not stored the report.
-    fn report_usage(&self, usage: &UsageReport) -> Result<(), ProviderError>;
+    fn report_usage(&self, usage: &MeteredUsage) -> Result<(), ProviderError>;
 
     /// Creates an invoice and sends it to the customer. Returns its id.
     ///
@@ -94,7 +94,11 @@ pub trait BillingProvider: Send + Sync {
     ///
     /// Returns an error if the provider refuses the order. A repetition with the same key
     /// continues where the first attempt stopped.
-    fn create_invoice(&self, order: &InvoiceOrder, key: &str) -> Result<String, ProviderError>;
+    fn create_invoice(
+        &self,
+        order: &ProviderInvoiceOrder,
+        key: &str,
+    ) -> Result<String, ProviderError>;
 }
 
 /// A part of a list of a provider.
@@ -168,7 +172,7 @@ impl std::fmt::Debug for PaymentLink {
 
 /// A used amount.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UsageReport {
+pub struct MeteredUsage {
     /// The name of the meter at the provider.
     pub meter: String,
     /// The customer at the provider.
@@ -183,11 +187,11 @@ pub struct UsageReport {
 
 /// An order for an invoice that the customer pays by transfer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InvoiceOrder {
+pub struct ProviderInvoiceOrder {
     /// The customer at the provider.
     pub customer: String,
     /// The lines, which all have one currency.
-    pub lines: Vec<InvoiceLine>,
+    pub lines: Vec<ProviderInvoiceLine>,
     /// The days until the invoice is due.
     pub net_days: u32,
     /// The number of the customer's purchase order, at most 140 characters.
@@ -196,7 +200,7 @@ pub struct InvoiceOrder {
 
 /// A line of an invoice.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InvoiceLine {
+pub struct ProviderInvoiceLine {
     /// The text.
     pub description: String,
     /// The amount of the whole line.

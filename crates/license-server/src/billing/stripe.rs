@@ -18,8 +18,8 @@ use self::objects::{
     parse,
 };
 use super::provider::{
-    BillingProvider, CheckoutOrder, EventFault, EventSubject, InvoiceOrder, PaymentLink,
-    PortalOrder, ProviderError, ProviderPage, UsageReport,
+    BillingProvider, CheckoutOrder, EventFault, EventSubject, MeteredUsage, PaymentLink,
+    PortalOrder, ProviderError, ProviderInvoiceOrder, ProviderPage,
 };
 use crate::domain::{NewBillingEvent, ProviderInvoice, ProviderSubscription, is_provider_id};
 
@@ -264,14 +264,18 @@ impl BillingProvider for Stripe {
         read::link(parse::<LinkJson>("portal session", &body)?)
     }
 
-    fn report_usage(&self, usage: &UsageReport) -> Result<(), ProviderError> {
+    fn report_usage(&self, usage: &MeteredUsage) -> Result<(), ProviderError> {
         let form = forms::usage(usage);
         let key = format!("usage:{}", usage.identifier);
         self.http.post(&["billing", "meter_events"], &form, &key)?;
         Ok(())
     }
 
-    fn create_invoice(&self, order: &InvoiceOrder, key: &str) -> Result<String, ProviderError> {
+    fn create_invoice(
+        &self,
+        order: &ProviderInvoiceOrder,
+        key: &str,
+    ) -> Result<String, ProviderError> {
         let form = forms::invoice(order);
         let body = self
             .http

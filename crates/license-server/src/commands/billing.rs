@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use license_cli_support::{Column, Failure, Table, Terminal, show_path};
+use license_cli_support::{Failure, Terminal, TextColumn, TextTable, show_path};
 use license_core::LicenseId;
 use license_core::time::rfc3339;
 use serde_json::{Value, json};
@@ -85,9 +85,9 @@ async fn plans(server: &OpenedServer, terminal: &Terminal) -> Result<(), Failure
         terminal.note("no price has a plan; `license-server billing plan PRICE` adds one");
         return Ok(());
     }
-    let mut table = Table::new([
-        Column::new("PRICE").without_wrapping(),
-        Column::new("LICENSE"),
+    let mut table = TextTable::new([
+        TextColumn::new("PRICE").without_wrapping(),
+        TextColumn::new("LICENSE"),
     ]);
     for plan in &plans {
         table.row([plan.price.clone(), content(plan)]);
@@ -138,13 +138,13 @@ async fn subscriptions(
         terminal.note("there is no subscription");
         return Ok(());
     }
-    let mut table = Table::new([
-        Column::new("SUBSCRIPTION").without_wrapping(),
-        Column::new("STATE"),
-        Column::new("REASON"),
-        Column::new("UNTIL"),
-        Column::new("LICENSE").without_wrapping(),
-        Column::new("NOTE"),
+    let mut table = TextTable::new([
+        TextColumn::new("SUBSCRIPTION").without_wrapping(),
+        TextColumn::new("STATE"),
+        TextColumn::new("REASON"),
+        TextColumn::new("UNTIL"),
+        TextColumn::new("LICENSE").without_wrapping(),
+        TextColumn::new("NOTE"),
     ]);
     for one in &found {
         let until = one.until.map(|until| rfc3339(until).to_string());

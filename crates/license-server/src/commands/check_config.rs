@@ -1,6 +1,8 @@
 //! `license-server check-config`: the settings in effect, and where each comes from.
 
-use license_cli_support::{Cell, Column, Failure, Meaning, Origin, Table, Terminal, show_path};
+use license_cli_support::{
+    Failure, Meaning, Origin, StyledText, Terminal, TextColumn, TextTable, show_path,
+};
 use serde_json::{Map, Value, json};
 
 use super::billing;
@@ -85,10 +87,10 @@ fn check_files(config: &Config, terminal: &Terminal) -> Result<(), Failure> {
 }
 
 fn to_text(settings: &Settings, data_dir: Option<&str>, terminal: &Terminal) -> String {
-    let mut table = Table::new([
-        Column::new("SETTING").without_wrapping(),
-        Column::new("VALUE"),
-        Column::new("FROM"),
+    let mut table = TextTable::new([
+        TextColumn::new("SETTING").without_wrapping(),
+        TextColumn::new("VALUE"),
+        TextColumn::new("FROM"),
     ]);
     for setting in SETTINGS {
         let value = settings.get(setting.name);
@@ -97,8 +99,8 @@ fn to_text(settings: &Settings, data_dir: Option<&str>, terminal: &Terminal) -> 
         let shown = setting.shown(&value).unwrap_or_else(|| absent.to_owned());
         let from = shown_origin(&value.origin);
         let from = match value.origin {
-            Origin::Default => Cell::new(Meaning::Dim, &from),
-            _ => Cell::from(from),
+            Origin::Default => StyledText::new(Meaning::Dim, &from),
+            _ => StyledText::from(from),
         };
         table.row([setting.name.into(), shown.into(), from]);
     }

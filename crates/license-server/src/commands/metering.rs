@@ -1,6 +1,6 @@
 //! `license-server metering`: what customers use, at the console of the server.
 
-use license_cli_support::{Audience, Column, Failure, Table, Terminal, escape};
+use license_cli_support::{Audience, Failure, Terminal, TextColumn, TextTable, escape};
 use license_core::FeatureMatrix;
 use license_core::chrono::TimeDelta;
 use serde_json::{Value, json};
@@ -92,7 +92,7 @@ fn show(summary: &UsageSummary, terminal: &Terminal) -> Result<(), Failure> {
         summary.state.as_str(),
     ));
     let columns = ["METER", "USED", "CORRECTIONS", "INCLUDED", "ABOVE", "SENT"];
-    let mut table = Table::new(columns.map(|name| Column::new(name).without_wrapping()));
+    let mut table = TextTable::new(columns.map(|name| TextColumn::new(name).without_wrapping()));
     for meter in &summary.meters {
         let included = meter.included;
         let included = included.map_or_else(|| "unlimited".to_owned(), |count| count.to_string());

@@ -4,7 +4,9 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use license_cli_support::{Cell, Column, Failure, Fields, Meaning, Table, Terminal, show_path};
+use license_cli_support::{
+    Failure, Fields, Meaning, StyledText, Terminal, TextColumn, TextTable, show_path,
+};
 use license_core::issue::Signer;
 use license_core::time::rfc3339;
 use license_issuer::files::LockError;
@@ -141,18 +143,21 @@ impl Status {
         fields.add(
             "state",
             match (&self.process, self.answers) {
-                (_, true) => Cell::new(Meaning::Good, "answers"),
-                (None, false) => Cell::new(Meaning::Bad, "does not answer"),
+                (_, true) => StyledText::new(Meaning::Good, "answers"),
+                (None, false) => StyledText::new(Meaning::Bad, "does not answer"),
                 (Some(process), false) => {
                     let text = format!(
                         "runs ({process}), but does not answer at this address; name its address with --listen"
                     );
-                    Cell::new(Meaning::Warning, &text)
+                    StyledText::new(Meaning::Warning, &text)
                 }
             },
         );
         if self.readiness.problem().is_some() {
-            fields.add("ready", Cell::new(Meaning::Bad, self.readiness.as_str()));
+            fields.add(
+                "ready",
+                StyledText::new(Meaning::Bad, self.readiness.as_str()),
+            );
         }
         if let Some(fingerprint) = &self.fingerprint {
             fields.add("certificate", fingerprint.as_str());
@@ -167,9 +172,9 @@ impl Status {
                 fields.add(
                     "Redis",
                     if redis.is_on {
-                        Cell::new(Meaning::Good, &format!("answers renewals since {since}"))
+                        StyledText::new(Meaning::Good, &format!("answers renewals since {since}"))
                     } else {
-                        Cell::new(Meaning::Warning, &format!("off since {since}"))
+                        StyledText::new(Meaning::Warning, &format!("off since {since}"))
                     },
                 );
             }
@@ -188,18 +193,18 @@ impl Status {
             );
             return text;
         }
-        let mut table = Table::new([
-            Column::new("LICENSE").without_wrapping(),
-            Column::new("CUSTOMER"),
-            Column::new("TIER"),
-            Column::new("LAST DAY"),
-            Column::new("STATE"),
+        let mut table = TextTable::new([
+            TextColumn::new("LICENSE").without_wrapping(),
+            TextColumn::new("CUSTOMER"),
+            TextColumn::new("TIER"),
+            TextColumn::new("LAST DAY"),
+            TextColumn::new("STATE"),
         ]);
         for (license, state) in &self.licenses {
             let end = last_day(&license.license);
             let tier = license.license.tier().to_string();
             let id = license.record.id.to_string();
-            let state = Cell::new(meaning(*state), state.code);
+            let state = StyledText::new(meaning(*state), state.code);
             let customer = license.record.customer.as_str();
             table.row([id.into(), customer.into(), tier.into(), end.into(), state]);
         }
@@ -212,14 +217,14 @@ impl Status {
         text
     }
 
-    fn pool_table(&self) -> Table {
-        let mut table = Table::new([
-            Column::new("POOL").without_wrapping(),
-            Column::new("SEATS"),
-            Column::new("HELD"),
-            Column::new("LATE"),
-            Column::new("BORROWED"),
-            Column::new("WAITING"),
+    fn pool_table(&self) -> TextTable {
+        let mut table = TextTable::new([
+            TextColumn::new("POOL").without_wrapping(),
+            TextColumn::new("SEATS"),
+            TextColumn::new("HELD"),
+            TextColumn::new("LATE"),
+            TextColumn::new("BORROWED"),
+            TextColumn::new("WAITING"),
         ]);
         for pool in &self.pools {
             let usage = &pool.usage;
@@ -287,13 +292,13 @@ struct DatabaseReport {
 }
 
 impl DatabaseReport {
-    fn node_table(&self) -> Table {
-        let mut table = Table::new([
-            Column::new("SERVER"),
-            Column::new("VERSION"),
-            Column::new("STARTED").without_wrapping(),
-            Column::new("LAST SEEN"),
-            Column::new("LEASE CLOCK"),
+    fn node_table(&self) -> TextTable {
+        let mut table = TextTable::new([
+            TextColumn::new("SERVER"),
+            TextColumn::new("VERSION"),
+            TextColumn::new("STARTED").without_wrapping(),
+            TextColumn::new("LAST SEEN"),
+            TextColumn::new("LEASE CLOCK"),
         ]);
         for node in &self.nodes {
             let seconds = node.seen_ago.num_seconds();
@@ -307,7 +312,7 @@ impl DatabaseReport {
                 node.name.as_str().into(),
                 node.version.as_str().into(),
                 rfc3339(node.started_at).to_string().into(),
-                Cell::new(meaning, &format!("{seconds} s ago")),
+                StyledText::new(meaning, &format!("{seconds} s ago")),
                 if node.is_owner { "advances it" } else { "" }.into(),
             ]);
         }

@@ -1,6 +1,6 @@
 //! `license-server token`: API tokens of administrators, at the console of the server.
 
-use license_cli_support::{Column, Failure, Table, Terminal};
+use license_cli_support::{Failure, Terminal, TextColumn, TextTable};
 use license_core::chrono::TimeDelta;
 use license_core::time::rfc3339;
 use serde_json::{Map, Value, json};
@@ -98,13 +98,13 @@ async fn list(server: &OpenedServer, terminal: &Terminal) -> Result<(), Failure>
         terminal.note("there is no token; `license-server token create --name NAME` creates one");
         return Ok(());
     }
-    let mut table = Table::new([
-        Column::new("ID").without_wrapping(),
-        Column::new("NAME"),
-        Column::new("SCOPES"),
-        Column::new("CREATED").without_wrapping(),
-        Column::new("LAST USED").without_wrapping(),
-        Column::new("STATE"),
+    let mut table = TextTable::new([
+        TextColumn::new("ID").without_wrapping(),
+        TextColumn::new("NAME"),
+        TextColumn::new("SCOPES"),
+        TextColumn::new("CREATED").without_wrapping(),
+        TextColumn::new("LAST USED").without_wrapping(),
+        TextColumn::new("STATE"),
     ]);
     for token in &tokens {
         let created = token.created_at.date_naive().to_string();

@@ -1,6 +1,6 @@
 //! `license-server user`: the users of licenses, at the console of the server.
 
-use license_cli_support::{Column, Failure, Table, Terminal, escape};
+use license_cli_support::{Failure, Terminal, TextColumn, TextTable, escape};
 use license_core::LicenseId;
 use license_core::time::rfc3339;
 use serde_json::{Value, json};
@@ -115,11 +115,11 @@ async fn list(server: &OpenedServer, license: &str, terminal: &Terminal) -> Resu
     if views.is_empty() {
         return Ok(());
     }
-    let mut table = Table::new([
-        Column::new("ID").without_wrapping(),
-        Column::new("E-MAIL"),
-        Column::new("ASSIGNED").without_wrapping(),
-        Column::new("STATE"),
+    let mut table = TextTable::new([
+        TextColumn::new("ID").without_wrapping(),
+        TextColumn::new("E-MAIL"),
+        TextColumn::new("ASSIGNED").without_wrapping(),
+        TextColumn::new("STATE"),
     ]);
     for view in &views {
         let assigned = view.user.assigned_at.date_naive().to_string();

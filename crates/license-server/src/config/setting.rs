@@ -47,8 +47,8 @@ impl Setting {
         format!("{PREFIX}{}", self.name.to_ascii_uppercase())
     }
 
-    /// Returns the text of a value, if there is one. Omits the parts of a URI that may contain a PIN,
-    /// and the password of a URL.
+    /// Returns the text of a value, if there is one. Omits the parts of a URI that may contain a
+    /// PIN, and the password of a URL.
     pub(crate) fn shown(&self, value: &SettingValue<String>) -> Option<String> {
         let text = &value.value;
         let is_key = matches!(self.name, "key" | "signing_key");

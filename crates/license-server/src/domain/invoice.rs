@@ -218,7 +218,7 @@ const RETRY: TimeDelta = TimeDelta::minutes(1);
 
 impl ReminderDays {
     /// Returns the reminder that is due at an instant after the due date of an invoice: the number
-    /// of days. A reminder that was missed is not sent beside a later one.
+    /// of days. A missed reminder is not sent together with a later one.
     pub fn due_after(&self, invoice: &Invoice, now: DateTime<Utc>) -> Option<u32> {
         let due_on = invoice.due_on?;
         if invoice.state != InvoiceState::Overdue {

@@ -18,7 +18,7 @@ pub struct LedgerCopy {
     pub licenses: Vec<(LicenseRecord, Option<NewAuditEntry>)>,
     /// The audit entries of other changes.
     pub audits: Vec<NewAuditEntry>,
-    /// The usage that the entries record. It is metered once, whoever reports it.
+    /// The usage that the entries record. It is metered once, also if several callers report it.
     pub facts: Vec<UsageFact>,
     /// The last of the entries.
     pub position: LedgerPosition,

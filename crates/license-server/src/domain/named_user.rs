@@ -166,7 +166,7 @@ impl NamedUserTerms {
 pub enum Assigning {
     /// The user is assigned already. Nothing changes.
     Known(NamedUser),
-    /// The user was removed, and still has the place. The cool-down goes on.
+    /// The user was removed, and still has the place. The cool-down continues.
     Restored(NamedUser),
     /// The license has a free place.
     Free,

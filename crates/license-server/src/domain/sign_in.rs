@@ -214,7 +214,7 @@ impl ProviderSignIn {
     }
 }
 
-/// Returns the wanted role, or the role of an owner if nobody else is one.
+/// Returns the wanted role, or the role of an owner if the person is the only one.
 fn kept_owner(from: Role, wanted: Role, owners: u64) -> Role {
     if from == Role::Owner && owners <= 1 {
         Role::Owner

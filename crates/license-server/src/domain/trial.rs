@@ -66,7 +66,7 @@ impl TrialState {
     }
 
     /// Returns whether the trial counts for the rule of one trial for each customer. A request that
-    /// nobody confirmed does not.
+    /// was not confirmed does not.
     pub const fn is_used(self) -> bool {
         !matches!(self, Self::Requested)
     }
@@ -191,8 +191,9 @@ impl ReminderDays {
         self.0.iter().copied()
     }
 
-    /// Returns the reminder that is due at an instant: the number of days before the end. A reminder
-    /// that was missed, such as while the server was down, is not sent beside a later one.
+    /// Returns the reminder that is due at an instant: the number of days before the end. A
+    /// reminder that was missed, such as while the server was down, is not sent together with a
+    /// later one.
     pub fn due(&self, trial: &Trial, now: DateTime<Utc>) -> Option<u32> {
         let ends_at = trial.ends_at.filter(|end| now < *end)?;
         if !trial.is_running() || trial.stopped_at.is_some() {

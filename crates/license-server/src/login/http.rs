@@ -35,11 +35,11 @@ pub(crate) enum Reach {
 pub(crate) struct ProviderHttp {
     agent: Agent,
     /// The scheme, host and port of each place that may get requests.
-    places: Arc<[Place]>,
+    places: Arc<[ProviderOrigin]>,
 }
 
 /// A scheme, and a host with its port.
-type Place = (String, String);
+type ProviderOrigin = (String, String);
 
 /// A response with any status.
 pub(crate) struct ProviderReply {
@@ -169,7 +169,7 @@ impl ProviderReply {
 }
 
 /// Returns the scheme, host and port of a URL.
-fn place(url: &str) -> Option<Place> {
+fn place(url: &str) -> Option<ProviderOrigin> {
     let uri: Uri = url.parse().ok()?;
     let authority = uri.authority()?.as_str().to_ascii_lowercase();
     let (scheme, default) = match uri.scheme_str()? {

@@ -56,7 +56,7 @@ impl Sink {
         received.expect("a mail").unwrap()
     }
 
-    /// Returns whether a mail has arrived that nobody read.
+    /// Returns whether a mail has arrived that the test has not read.
     pub(crate) fn has_mail(&mut self) -> bool {
         self.mails.try_recv().is_ok()
     }
@@ -100,7 +100,7 @@ async fn serve(
                 format!("{} recipient", refusal.unwrap_or(250))
             }
             "DATA" => {
-                writer.write_all(b"354 go on\r\n").await.unwrap();
+                writer.write_all(b"354 end with a dot\r\n").await.unwrap();
                 while let Ok(Some(line)) = lines.next_line().await
                     && line != "."
                 {
@@ -180,7 +180,7 @@ async fn a_refusal_that_may_pass_is_repeated_and_another_one_is_not() {
     let mut sink = Sink::start(&[450, 250, 550, 450, 450, 450]).await;
     let (transport, from) = prepare(&sink.config()).unwrap();
     let (_, receiver) = mpsc::channel(1);
-    let worker = Worker {
+    let worker = MailWorker {
         transport,
         from,
         receiver,

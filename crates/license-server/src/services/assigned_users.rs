@@ -19,7 +19,7 @@ const MAX_SHOWN: usize = 64;
 /// Reads the assigned users of pools, and caches them.
 #[derive(Debug)]
 pub(super) struct AssignedUsers {
-    cached: Cache<PoolId, (u64, Arc<Places>)>,
+    cached: Cache<PoolId, (u64, Arc<PlacesByUser>)>,
     /// Whether the organization has groups, with the number of the content.
     has_groups: Mutex<Option<(u64, bool)>>,
 }
@@ -33,7 +33,7 @@ impl AssignedUsers {
 }
 
 /// The places of the assigned users of a pool, from 0 in the order of their assignments.
-type Places = HashMap<EmailAddress, u64>;
+type PlacesByUser = HashMap<EmailAddress, u64>;
 
 impl Default for AssignedUsers {
     fn default() -> Self {
@@ -143,7 +143,7 @@ impl Site {
     }
 
     /// Returns the places of the assigned users of a pool.
-    async fn places(&self, pool: &PoolId) -> Result<Arc<Places>, Refusal> {
+    async fn places(&self, pool: &PoolId) -> Result<Arc<PlacesByUser>, Refusal> {
         let version = self.content().version;
         match self.assigned.cached.get(pool) {
             Some((of, places)) if of == version => return Ok(places),

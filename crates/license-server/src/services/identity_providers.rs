@@ -117,7 +117,7 @@ impl IdentityProviderService {
             let former = self.get(id).await?;
             // Otherwise, an administrator could let an owner's provider trust another issuer.
             check_permissions(caller, &former.settings)?;
-            // Otherwise, the server would send a secret that nobody can read to another issuer.
+            // Otherwise, the server would send a secret that no person can read to another issuer.
             if secret.is_none()
                 && former.secret.is_some()
                 && former.settings.issuer != settings.issuer

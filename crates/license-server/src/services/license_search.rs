@@ -95,8 +95,9 @@ impl LicenseService {
     ///
     /// # Errors
     ///
-    /// Returns `BAD_REQUEST` if a member of the search is not acceptable, `BAD_CURSOR` if the cursor
-    /// belongs to another list, and other refusals if the ledger or the store cannot be read.
+    /// Returns `BAD_REQUEST` if a member of the search is not acceptable, `BAD_CURSOR` if the
+    /// cursor belongs to another list, and other refusals if the ledger or the store cannot be
+    /// read.
     pub async fn search(
         &self,
         search: &LicenseSearch,

@@ -56,7 +56,8 @@ impl Default for MeteringSettings {
 /// The number of days for which late reports change earlier periods.
 const CORRECTED_DAYS: u64 = 400;
 
-/// The largest amount of an adjustment, and of a fact of a report: 10^12. Sums of facts fit 64 bits.
+/// The largest amount of an adjustment, and of a fact of a report: 10^12. Sums of facts fit 64
+/// bits.
 const MAX_AMOUNT: i64 = 1_000_000_000_000;
 
 /// The longest reason of an adjustment in characters.
@@ -249,8 +250,8 @@ impl MeteringService {
         }
     }
 
-    /// Refuses to move the start of a period of which amounts were queued. The start of a period that
-    /// follows a closed one never moves.
+    /// Refuses to move the start of a period of which amounts were queued. The start of a period
+    /// that follows a closed one never moves.
     async fn refuse_moved_start(&self, pool: &PoolId) -> Result<(), Refusal> {
         let (store, tenant) = (&self.site.store, &self.site.tenant);
         let customer = store.metered_customer(tenant, pool).await?;
@@ -363,8 +364,8 @@ fn sums<'a>(rows: impl Iterator<Item = &'a UsageTotal>) -> (i64, i64) {
 }
 
 impl Site {
-    /// Returns the first day that is metered. What was used before has no effect, so that nobody is
-    /// billed for it.
+    /// Returns the first day that is metered. Earlier usage has no effect, so that it is not
+    /// billed.
     pub(super) async fn metering_start(&self) -> Result<NaiveDate, Refusal> {
         let read = || self.store.usage_start(&self.tenant, self.wall());
         Ok(*self.metering_start.get_or_try_init(read).await?)

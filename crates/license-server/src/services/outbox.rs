@@ -1,9 +1,10 @@
 //! The outbox of amounts for the billing provider.
 //!
-//! An amount is queued in the transaction of its settlement, so it is queued once. It is sent with an
-//! identifier by which the provider recognizes a repetition, so a server that is killed between the
-//! answer and its record sends it again without effect. The provider forgets identifiers after a
-//! day. An amount without an answer for 23 hours is therefore not sent again until a person decides.
+//! An amount is queued in the transaction of its settlement, so it is queued once. It is sent with
+//! an identifier by which the provider recognizes a repetition, so a server that is killed between
+//! the answer and its record sends it again without effect. The provider forgets identifiers after
+//! a day. An amount without an answer for 23 hours is therefore not sent again until a person
+//! decides.
 
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use tracing::warn;
 use super::metering::checked_reason;
 use super::people::not_found;
 use super::site::Site;
-use crate::billing::{BillingProvider, ProviderError, UsageReport};
+use crate::billing::{BillingProvider, MeteredUsage, ProviderError};
 use crate::domain::{
     Actor, Page, PageRequest, Refusal, RefusalKind, SendingResult, SendingState, ServerCode,
     UsageSending,
@@ -101,7 +102,7 @@ impl OutboxService {
             let reason = "the customer has no subscription any more".to_owned();
             return Ok(Err(ProviderError::Refused(reason)));
         };
-        let usage = UsageReport {
+        let usage = MeteredUsage {
             meter: sending.event.clone(),
             customer: billed.id,
             amount: sending.quantity,
@@ -142,8 +143,8 @@ impl OutboxService {
         found.ok_or_else(|| not_found("amount"))
     }
 
-    /// Records what a person has found out about an uncertain amount: that the provider has it, that
-    /// it is sent again, or that it is dropped.
+    /// Records what a person has found out about an uncertain amount: that the provider has it,
+    /// that it is sent again, or that it is dropped.
     ///
     /// # Errors
     ///

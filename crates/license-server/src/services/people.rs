@@ -103,7 +103,7 @@ impl PeopleTools {
         &self.sealer
     }
 
-    /// Returns a new account that nobody has verified.
+    /// Returns a new account that is not verified.
     ///
     /// # Errors
     ///

@@ -218,8 +218,8 @@ impl SeatHistoryService {
     ///
     /// # Errors
     ///
-    /// Returns `NOT_FOUND` if the pool has no license, and `BAD_REQUEST` if the time is empty or has
-    /// too many steps.
+    /// Returns `NOT_FOUND` if the pool has no license, and `BAD_REQUEST` if the time is empty or
+    /// has too many steps.
     pub async fn history(
         &self,
         pool: Option<&PoolId>,

@@ -102,8 +102,8 @@ impl TenantServices {
         }))
     }
 
-    /// Returns the services of the tenant of the server, for requests of clients and for commands at
-    /// the console.
+    /// Returns the services of the tenant of the server, for requests of clients and for commands
+    /// at the console.
     pub fn own(&self) -> &Arc<Services> {
         &self.own
     }

@@ -50,8 +50,8 @@ impl TokenService {
         Self { site }
     }
 
-    /// Creates a token. It has no permission that the caller does not have. If the caller is a token
-    /// itself, the new one ends with it.
+    /// Creates a token. It has no permission that the caller does not have. If the caller is a
+    /// token itself, the new one ends with it.
     ///
     /// # Errors
     ///
@@ -172,8 +172,8 @@ pub(super) async fn authenticate(
     secret: &str,
     now: DateTime<Utc>,
 ) -> Result<Principal, Refusal> {
-    // A secret that no server has created is looked up like any other, so that the time tells
-    // nothing about it.
+    // A secret that no server has created is looked up like any other, so that the time
+    // reveals nothing about it.
     let found = store.find_token(SecretDigest::new(secret)).await?;
     let found = found.filter(|(_, token)| token.is_valid_at(now));
     let (tenant, token) = found.ok_or_else(unauthorized)?;

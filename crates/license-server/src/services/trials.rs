@@ -1,5 +1,6 @@
 //! Trials that people start on a vendor's server, and what administrators do with them.
 
+mod changes;
 pub(super) mod mails;
 mod work;
 
@@ -11,10 +12,12 @@ use license_core::time::{from_unix_seconds, saturating_add};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+pub use changes::ChangedTrial;
+
 use super::people::{bad_request, checked_name, link_ended, not_found};
 use super::site::{Site, random};
 use super::tokens::new_secret;
-use super::vendor::{self, IssueOrder, IssuedLicense, RequestId};
+use super::vendor::{self, IssuedLicense, RequestId};
 use crate::domain::{
     Actor, EmailAddress, Page, PageRequest, Refusal, RefusalKind, ReminderDays, SecretDigest,
     ServerCode, SignedIn, Trial, TrialChange, TrialClaim, TrialId, TrialState, TrialUser,
@@ -27,9 +30,6 @@ const REQUEST_VALIDITY: TimeDelta = TimeDelta::hours(24);
 
 /// The largest number of open requests of one address.
 const MAX_REQUESTS: u32 = 3;
-
-/// The largest number of days of an extension.
-const MAX_EXTENSION: u32 = 365;
 
 /// The longest reason of an administrator, in characters.
 const MAX_REASON: usize = 1000;
@@ -59,20 +59,11 @@ pub struct NewTrial {
 
 /// A trial whose license was issued.
 #[derive(Clone, Debug)]
-pub struct StartedTrial {
+pub struct IssuedTrial {
     /// The trial.
     pub trial: Trial,
     /// The license file.
     pub file: String,
-}
-
-/// A trial that was extended or converted, with its new license.
-#[derive(Clone, Debug)]
-pub struct ChangedTrial {
-    /// The trial after the change, or as it is with a dry run.
-    pub trial: Trial,
-    /// The license.
-    pub license: IssuedLicense,
 }
 
 /// Starts, extends and converts trials, and reminds their users of the end.
@@ -131,7 +122,7 @@ impl TrialService {
         &self,
         secret: &str,
         address: Option<IpAddr>,
-    ) -> Result<StartedTrial, Refusal> {
+    ) -> Result<IssuedTrial, Refusal> {
         self.require_open()?;
         let (site, digest) = (&self.site, SecretDigest::new(secret));
         let claim = site.store.claim_trial(&site.tenant, digest, site.wall());
@@ -151,7 +142,7 @@ impl TrialService {
         person: &SignedIn,
         customer: String,
         machine: String,
-    ) -> Result<StartedTrial, Refusal> {
+    ) -> Result<IssuedTrial, Refusal> {
         self.require_open()?;
         let account = &person.account;
         let email = account
@@ -182,7 +173,7 @@ impl TrialService {
         actor: &Actor,
         new: NewTrial,
         is_exception: bool,
-    ) -> Result<StartedTrial, Refusal> {
+    ) -> Result<IssuedTrial, Refusal> {
         vendor::ledger(&self.site)?;
         self.reserve(&new, is_exception, actor).await
     }
@@ -192,7 +183,7 @@ impl TrialService {
         new: &NewTrial,
         is_exception: bool,
         actor: &Actor,
-    ) -> Result<StartedTrial, Refusal> {
+    ) -> Result<IssuedTrial, Refusal> {
         let trial = self.new_trial(new, TrialState::Issuing, actor.to_string())?;
         let trial = Trial {
             is_exception,
@@ -240,12 +231,12 @@ impl TrialService {
     ///
     /// The id of the trial is the number of the order in the ledger. A server that is killed after
     /// the ledger has the license, and before the database has it, therefore finds it again.
-    async fn complete(&self, trial: Trial, actor: &Actor) -> Result<StartedTrial, Refusal> {
+    async fn complete(&self, trial: Trial, actor: &Actor) -> Result<IssuedTrial, Refusal> {
         let site = &self.site;
         if let Some(license) = &trial.license {
             let license = trial.paid.as_ref().unwrap_or(license);
             let file = vendor::file(site, license).await?;
-            return Ok(StartedTrial { trial, file });
+            return Ok(IssuedTrial { trial, file });
         }
         let request = RequestId(Sha256::digest(format!("trial {}", trial.id)).into());
         let (user, is_exception) = (&trial.user, trial.is_exception);
@@ -273,12 +264,12 @@ impl TrialService {
         match started.await? {
             Some(trial) => {
                 mails::started(site, &trial, &file);
-                Ok(StartedTrial { trial, file })
+                Ok(IssuedTrial { trial, file })
             }
             // Another request has started the trial meanwhile.
             None => {
                 let trial = self.get(&trial.id).await?;
-                Ok(StartedTrial { trial, file })
+                Ok(IssuedTrial { trial, file })
             }
         }
     }
@@ -308,73 +299,6 @@ impl TrialService {
         Ok(store.trials(tenant, state, page).await?)
     }
 
-    /// Extends a trial by a number of days, which count from its end.
-    ///
-    /// # Errors
-    ///
-    /// Returns `BAD_REQUEST` for days or a reason that are not accepted, `NOT_FOUND` for an unknown
-    /// trial, `CONVERTED` for a converted one, and the errors of the ledger.
-    pub async fn extend(
-        &self,
-        actor: &Actor,
-        id: &TrialId,
-        days: u32,
-        reason: &str,
-        request: Option<RequestId>,
-    ) -> Result<ChangedTrial, Refusal> {
-        let reason = checked_reason(reason)?;
-        if !(1..=MAX_EXTENSION).contains(&days) {
-            let expected = format!("a number from 1 to {MAX_EXTENSION}");
-            return Err(bad_request("`days` is out of range").values(expected, days));
-        }
-        let (site, trial) = (&self.site, self.get(id).await?);
-        let license = issued_license(&trial)?;
-        let extended = vendor::extend_trial(site, actor, license, days, request).await?;
-        let change = TrialChange::Extend {
-            license: extended.id.clone(),
-            ends_at: end_of(&extended),
-        };
-        let details = json!({ "reason": reason, "days": days });
-        let trial = self
-            .follow(actor, "trial.extend", id, change, details)
-            .await?;
-        mails::extended(site, &trial, extended.file.as_deref().unwrap_or_default());
-        Ok(ChangedTrial {
-            trial,
-            license: extended,
-        })
-    }
-
-    /// Converts a trial to a paid license, whose days count from the end of the trial.
-    ///
-    /// # Errors
-    ///
-    /// Returns the errors of [`extend`](Self::extend), and `BAD_REQUEST` for an order that is not
-    /// accepted.
-    pub async fn convert(
-        &self,
-        actor: &Actor,
-        id: &TrialId,
-        order: IssueOrder,
-        request: Option<RequestId>,
-    ) -> Result<ChangedTrial, Refusal> {
-        let (site, trial) = (&self.site, self.get(id).await?);
-        let is_dry_run = order.dry_run;
-        // A repetition of a request gets the license of the first one from the ledger.
-        let license = trial.license.as_ref().ok_or_else(still_issuing)?;
-        let license = vendor::convert_trial(site, actor, license, order, request).await?;
-        if is_dry_run {
-            return Ok(ChangedTrial { trial, license });
-        }
-        let change = TrialChange::Convert(license.id.clone());
-        let details = json!({});
-        let trial = self
-            .follow(actor, "trial.convert", id, change, details)
-            .await?;
-        mails::converted(site, &trial, license.file.as_deref().unwrap_or_default());
-        Ok(ChangedTrial { trial, license })
-    }
-
     /// Stops the reminders of a trial, with the code of a mail.
     ///
     /// # Errors
@@ -388,22 +312,6 @@ impl TrialService {
         self.change(&actor, "trial.stop_reminders", &id, change, json!({}))
             .await?;
         Ok(())
-    }
-
-    /// Changes a trial after its license in the ledger, and returns it. The periodic work may have
-    /// followed the ledger meanwhile.
-    async fn follow(
-        &self,
-        actor: &Actor,
-        action: &'static str,
-        id: &TrialId,
-        change: TrialChange,
-        details: Value,
-    ) -> Result<Trial, Refusal> {
-        match self.change(actor, action, id, change, details).await? {
-            Some(trial) => Ok(trial),
-            None => self.get(id).await,
-        }
     }
 
     async fn change(
@@ -442,27 +350,6 @@ fn granted(claim: TrialClaim) -> Result<Trial, Refusal> {
         TrialClaim::Unknown => Err(link_ended()),
         TrialClaim::Used => Err(vendor::trial_used()),
     }
-}
-
-/// Returns the license of a trial, unless it is still being issued or another license replaces it.
-fn issued_license(trial: &Trial) -> Result<&license_core::LicenseId, Refusal> {
-    if trial.state == TrialState::Converted {
-        let detail = "a paid license already replaces the trial";
-        return Err(
-            Refusal::new(RefusalKind::Conflict, ServerCode::Converted, detail)
-                .hint("change the license that replaces the trial"),
-        );
-    }
-    trial.license.as_ref().ok_or_else(still_issuing)
-}
-
-fn still_issuing() -> Refusal {
-    Refusal::new(
-        RefusalKind::Conflict,
-        ServerCode::InProgress,
-        "the license of the trial is being issued",
-    )
-    .hint("repeat the request in a minute")
 }
 
 /// Checks the reason of an administrator, and returns it without spaces around it.

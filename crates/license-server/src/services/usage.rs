@@ -85,8 +85,8 @@ impl UsageService {
         Ok(UsageReceipt { stored, known })
     }
 
-    /// Meters the entries of a report that are about the licenses of the customer. It happens before
-    /// the report is stored, so that a report that is sent again after a crash is metered.
+    /// Meters the entries of a report that are about the licenses of the customer. It happens
+    /// before the report is stored, so that a report that is sent again after a crash is metered.
     async fn meter(&self, license: &LicenseId, reports: &[UsageReport]) -> Result<(), Refusal> {
         let (store, tenant) = (&self.site.store, &self.site.tenant);
         if self.site.metering.meters.is_empty() {

@@ -97,7 +97,7 @@ pub trait BillingStore: Send + Sync {
         comparisons_before: DateTime<Utc>,
     ) -> Result<usize, ServerStoreError>;
 
-    /// Stores a subscription with its customer, if nobody has changed it since it was read with its
+    /// Stores a subscription with its customer, if it was not changed since it was read with its
     /// `version`. A new subscription has version 0. Returns whether it was stored. The store adds
     /// the former state to the audit entry.
     async fn put_billing_subscription(

@@ -252,7 +252,7 @@ impl ServerStoreError {
             }
             Self::Missing { .. } => "create the data directory with `license-server init`",
             Self::Moved { .. } => {
-                "name that database with --database; this directory only has the files beside it"
+                "name that database with --database; this directory has only the other files of the server"
             }
             Self::NotEmpty { .. } => "give a new database, in which no server has started",
             Self::Audit(_) => "restore the latest backup whose audit trail can be verified",

@@ -35,7 +35,8 @@ pub trait IdentityStore: Send + Sync {
     ) -> Result<bool, ServerStoreError>;
 
     /// Deletes a provider, and ends its sessions. The people stay members, and a provider with the
-    /// same issuer knows them again. Returns `false` if there is no such provider with this version.
+    /// same issuer knows them again. Returns `false` if there is no such provider with this
+    /// version.
     async fn delete_provider(
         &self,
         tenant: &TenantId,

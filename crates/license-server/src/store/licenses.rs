@@ -36,8 +36,8 @@ pub trait LicenseStore: Send + Sync {
         page: &PageRequest,
     ) -> Result<Page<LicenseRecord>, ServerStoreError>;
 
-    /// Returns whether a search finds all licenses and knows the revoked ones. If an earlier version
-    /// stored them, [`index_licenses`](Self::index_licenses) has to be called.
+    /// Returns whether a search finds all licenses and knows the revoked ones. If an earlier
+    /// version stored them, [`index_licenses`](Self::index_licenses) has to be called.
     async fn is_indexed(
         &self,
         tenant: &TenantId,

@@ -117,10 +117,11 @@ pub trait MemberStore: Send + Sync {
         audit: NewAuditEntry,
     ) -> Result<JoinOutcome, ServerStoreError>;
 
-    /// Deletes an organization with all its rows, and ends the sessions in it. Accounts stay, except
-    /// those without an address and a password, which only the organization let in. Uses up the
-    /// second factor of the account that deletes the organization. A change that is recorded is
-    /// refused from then on. A caller that is no owner any more, or a revoked token, deletes nothing.
+    /// Deletes an organization with all its rows, and ends the sessions in it. Accounts stay,
+    /// except those without an address and a password, which only the organization let in. Uses up
+    /// the second factor of the account that deletes the organization. A change that is recorded is
+    /// refused from then on. A caller that is no owner any more, or a revoked token, deletes
+    /// nothing.
     async fn delete_tenant(
         &self,
         tenant: &TenantId,

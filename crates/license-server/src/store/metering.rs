@@ -80,7 +80,8 @@ pub trait MeteringStore: Send + Sync {
         customer: &PoolId,
     ) -> Result<Option<MeteredCustomer>, ServerStoreError>;
 
-    /// Returns the sums of the facts of a customer from the day `from` on, in the order of the days.
+    /// Returns the sums of the facts of a customer from the day `from` on, in the order of the
+    /// days.
     async fn usage_days(
         &self,
         tenant: &TenantId,
@@ -178,8 +179,8 @@ pub trait MeteringStore: Send + Sync {
         result: SendingResult,
     ) -> Result<(), ServerStoreError>;
 
-    /// Decides about an uncertain amount. Returns `false` if the amount is not uncertain, and `None`
-    /// if there is no such amount.
+    /// Decides about an uncertain amount. Returns `false` if the amount is not uncertain, and
+    /// `None` if there is no such amount.
     async fn decide_sending(
         &self,
         tenant: &TenantId,
@@ -190,7 +191,7 @@ pub trait MeteringStore: Send + Sync {
 }
 
 /// How much earlier than the last call activations and hours of seats are looked for again, in
-/// milliseconds: an hour. Another transaction can store an earlier time, and the hour goes on.
+/// milliseconds: an hour. Another transaction can store an earlier time, and the hour continues.
 pub(super) const OVERLAP_MS: i64 = HOUR_MS;
 
 /// The length of an hour in milliseconds.

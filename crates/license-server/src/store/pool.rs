@@ -8,7 +8,10 @@ use license_seats::{
 };
 use serde_json::{Value, json};
 
-use crate::domain::{Page, PageRequest, PoolId};
+use crate::domain::{Page, PageRequest, PoolId, TenantId};
+
+/// The identity of a pool.
+pub(super) type PoolKey = (TenantId, PoolId);
 
 /// A command for a pool.
 #[derive(Clone, Debug)]

@@ -58,7 +58,7 @@ use self::identity::Identity;
 use self::lease_clock::{ClockKeeper, KeeperTask};
 pub use self::moves::MovedFiles;
 use self::nodes::NodeInfo;
-use self::pools::{PoolContext, Pools};
+use self::pools::{PoolContext, PoolTasks};
 use self::renewals::Renewals;
 use self::tickets::TicketListener;
 use crate::clock::ServerClock;
@@ -77,7 +77,7 @@ pub struct PostgresStore {
     is_node: bool,
     identity: Arc<Identity>,
     keeper: Arc<ClockKeeper>,
-    pools: Pools,
+    pools: PoolTasks,
     /// The permit of a query that reads a whole table. The other connections stay free for short
     /// queries.
     long_turn: Semaphore,
@@ -95,8 +95,8 @@ impl PostgresStore {
     /// # Errors
     ///
     /// Returns [`ServerStoreError::Unreachable`] if no connection can be established,
-    /// [`ServerStoreError::Setting`] if the database or the role has a setting with which the server
-    /// does not work, [`ServerStoreError::Redis`] if Redis has one, and
+    /// [`ServerStoreError::Setting`] if the database or the role has a setting with which the
+    /// server does not work, [`ServerStoreError::Redis`] if Redis has one, and
     /// [`ServerStoreError::Newer`] if a newer program has created the tables.
     pub async fn open(
         config: &PostgresConfig,
@@ -162,7 +162,7 @@ impl PostgresStore {
             NodeInfo::new(node.clone(), clock.wall()),
             Arc::clone(&renewals),
         ));
-        let pools = Pools::new(PoolContext {
+        let pools = PoolTasks::new(PoolContext {
             database: database.clone(),
             keeper: Arc::clone(&keeper),
             renewals,

@@ -1,4 +1,4 @@
-//! Redis beside PostgreSQL: heartbeats without a transaction, and shared validation tokens.
+//! Redis in addition to PostgreSQL: heartbeats without a transaction, and shared validation tokens.
 //!
 //! Redis never decides about seats. It answers heartbeats that have no other effect than to extend
 //! their leases. For all other commands, a server reserves the pool in Redis inside its transaction
@@ -21,7 +21,7 @@ use std::sync::Arc;
 pub use config::RedisConfig;
 pub use error::RedisStoreError;
 pub(in crate::store) use renewals::{
-    EpochReading, FoldCursor, HeartbeatAnswer, PoolEpoch, RedisEpoch, Renewals, Reservation,
+    EpochReading, FoldCursor, HeartbeatAnswer, LeaseRenewals, PoolEpoch, RedisEpoch, Reservation,
 };
 pub(in crate::store) use tokens::RedisTokens;
 
@@ -37,8 +37,8 @@ use crate::clock::ServerClock;
 pub(in crate::store) async fn open(
     config: &RedisConfig,
     clock: Arc<dyn ServerClock>,
-) -> Result<(Renewals, RedisTokens), RedisStoreError> {
+) -> Result<(LeaseRenewals, RedisTokens), RedisStoreError> {
     let link = Arc::new(RedisLink::open(config).await?);
-    let renewals = Renewals::new(Arc::clone(&link), clock);
+    let renewals = LeaseRenewals::new(Arc::clone(&link), clock);
     Ok((renewals, RedisTokens::new(link)))
 }

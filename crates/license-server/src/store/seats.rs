@@ -27,8 +27,8 @@ pub trait SeatStore: Send + Sync {
         audit: Option<NewAuditEntry>,
     ) -> Result<PoolReply, ServerStoreError>;
 
-    /// Adds what wakes the callers that wait for a ticket. Other servers of the same database change
-    /// tickets too. A store of one server has nothing to do.
+    /// Adds what wakes the callers that wait for a ticket. Other servers of the same database
+    /// change tickets too. A store of one server has nothing to do.
     fn on_ticket_change(&self, _waker: TicketWaker) {}
 
     /// Returns the stored reading of the lease clock.

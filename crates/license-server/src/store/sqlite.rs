@@ -45,7 +45,7 @@ use std::time::Duration;
 
 use license_issuer::files::LockedFile;
 
-use self::connection::Access;
+use self::connection::ConnectionAccess;
 pub(in crate::store) use self::moves::MovingBlocks;
 pub use self::moves::MovingDatabase;
 use self::readers::Readers;
@@ -97,7 +97,7 @@ impl SqliteStore {
         let lock = location::lock(directory, START_PATIENCE)?;
         let path = location::database(directory);
         location::create_private(&path)?;
-        let mut db = connection::open(&path, Access::Create)?;
+        let mut db = connection::open(&path, ConnectionAccess::Create)?;
         schema::migrate(&mut db)?;
         moves::forget(&db)?;
         requests::forget_interrupted(&db)?;
@@ -126,7 +126,7 @@ impl SqliteStore {
     ) -> Result<Self, ServerStoreError> {
         let path = location::database(directory);
         location::refuse_network(directory)?;
-        let mut db = connection::open(&path, Access::Write)?;
+        let mut db = connection::open(&path, ConnectionAccess::Write)?;
         let found = schema::version(&db, &path)?;
         if found < schema::SUPPORTED {
             let supported = schema::SUPPORTED;

@@ -41,9 +41,9 @@ pub trait TelemetryStore: Send + Sync {
         page: &PageRequest,
     ) -> Result<Page<TelemetryRow>, ServerStoreError>;
 
-    /// Returns the installations of a product by day and value of a dimension, in the order of their
-    /// columns. Values of fewer installations than the range requires are `(others)`, which is
-    /// omitted if it has fewer too. The cursor is the number of rows before the page.
+    /// Returns the installations of a product by day and value of a dimension, in the order of
+    /// their columns. Values of fewer installations than the range requires are `(others)`, which
+    /// is omitted if it has fewer too. The cursor is the number of rows before the page.
     async fn telemetry_summary(
         &self,
         tenant: &TenantId,

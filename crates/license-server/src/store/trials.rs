@@ -72,7 +72,7 @@ pub trait TrialStore: Send + Sync {
         id: &TrialId,
     ) -> Result<Option<Trial>, ServerStoreError>;
 
-    /// Returns trials, the newest first. Requests that nobody has confirmed are left out.
+    /// Returns trials, the newest first. Requests that are not confirmed are left out.
     async fn trials(
         &self,
         tenant: &TenantId,

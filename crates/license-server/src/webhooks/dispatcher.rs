@@ -37,7 +37,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const MAX_TRANSACTIONS: usize = 20;
 
 /// An endpoint of an organization.
-type Endpoint = (TenantId, String);
+type EndpointKey = (TenantId, String);
 
 /// Makes the attempts of all organizations of the database.
 pub(crate) struct Dispatcher {
@@ -46,7 +46,7 @@ pub(crate) struct Dispatcher {
     metrics: Arc<Metrics>,
     slots: Arc<Semaphore>,
     /// The number of attempts under way for each endpoint.
-    busy: Mutex<HashMap<Endpoint, usize>>,
+    busy: Mutex<HashMap<EndpointKey, usize>>,
 }
 
 impl Dispatcher {
@@ -205,7 +205,7 @@ impl Dispatcher {
 /// Counts an attempt of an endpoint as long as the value exists.
 struct Busy {
     dispatcher: Arc<Dispatcher>,
-    endpoint: Endpoint,
+    endpoint: EndpointKey,
 }
 
 impl Drop for Busy {

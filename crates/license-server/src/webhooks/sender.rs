@@ -169,7 +169,7 @@ fn text(bytes: &[u8]) -> String {
 /// Returns why an attempt had no answer, without the URL and the addresses of the endpoint.
 fn reason(error: &Error) -> String {
     match error {
-        Error::Other(other) if other.is::<Refused>() => other.to_string(),
+        Error::Other(other) if other.is::<NoPermittedAddress>() => other.to_string(),
         Error::Timeout(_) => format!("no answer within {} seconds", TIMEOUT.as_secs()),
         Error::HostNotFound => "the host has no address".to_owned(),
         Error::Io(error) => format!("the connection failed: {}", error.kind()),
@@ -184,7 +184,7 @@ fn reason(error: &Error) -> String {
 /// The error of an endpoint without an address that the policy permits.
 #[derive(Debug, thiserror::Error)]
 #[error("the server sends nothing to the addresses of the host; see webhook_networks")]
-struct Refused;
+struct NoPermittedAddress;
 
 /// Finds the addresses of a host, and returns the permitted ones. The connection is made to one of
 /// them, so that a name with another address a moment later has no effect.
@@ -216,7 +216,7 @@ impl<R: Resolver> Resolver for PermittedResolver<R> {
             permitted.push(*address);
         }
         if permitted.is_empty() {
-            return Err(Error::Other(Box::new(Refused)));
+            return Err(Error::Other(Box::new(NoPermittedAddress)));
         }
         Ok(permitted)
     }

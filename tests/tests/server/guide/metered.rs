@@ -1,5 +1,5 @@
-//! Overage of a customer with a subscription, against localstripe: a server that is killed before it
-//! has recorded an answer bills nothing twice.
+//! Overage of a customer with a subscription, against localstripe: a server that is killed before
+//! it has recorded an answer bills nothing twice.
 
 use std::time::{Duration, Instant};
 

@@ -113,7 +113,8 @@ impl Pool {
         }
     }
 
-    /// Applies a command, and returns its reply. `ticket` is the id of a new ticket, if it is known.
+    /// Applies a command, and returns its reply. `ticket` is the id of a new ticket, if it is
+    /// known.
     pub(super) fn apply(&mut self, call: &Call, ticket: Option<Ticket>) -> Reply {
         let reply = match *call {
             Call::Acquire { session, wait } => self.acquire(session, wait, ticket),

@@ -164,7 +164,7 @@ fn a_user_takes_the_place_of_another_one() {
     assert!(
         shown.contains("\"cool_down_waived\":true") || shown.contains("\"cool_down_waived\": true")
     );
-    // The renewal of a license without names has nobody to replace.
+    // The renewal of a license without names has no name to replace.
     let open = issue(&administrator, &order("Zeta"));
     let body = json!({"from": "ann", "to": "carol"});
     let refused = administrator.post(&path(&open, "reassign"), &body);

@@ -51,7 +51,7 @@ fn receive(stream: &TcpStream, mails: &Sender<String>) -> Option<()> {
             say("250 OK")?;
             continue;
         }
-        say("354 go on")?;
+        say("354 end with a dot")?;
         let mut mail = String::new();
         loop {
             let line = lines.next()?.ok()?;

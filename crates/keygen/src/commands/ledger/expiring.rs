@@ -1,6 +1,6 @@
 //! `keygen ledger expiring`: licenses that end soon, and whether they are renewed.
 
-use license_cli_support::{Cell, Column, Failure, Meaning};
+use license_cli_support::{Failure, Meaning, StyledText, TextColumn};
 use license_core::time;
 use license_issuer::ledger::sqlite::SqliteLedger;
 use license_issuer::ledger::{LicenseFilter, LicenseSort, RecordedLicense};
@@ -116,29 +116,29 @@ fn table(endings: &[EndingLicense], columns: Option<usize>) -> String {
     let now = now();
     let is_open = endings.iter().all(|ending| ending.state.is_open());
     let last = if is_open {
-        Column::new("DAYS").right_aligned()
+        TextColumn::new("DAYS").right_aligned()
     } else {
-        Column::new("RENEWAL")
+        TextColumn::new("RENEWAL")
     };
-    let columns_between = [Column::new("TIER"), Column::new("LAST DAY"), last];
+    let columns_between = [TextColumn::new("TIER"), TextColumn::new("LAST DAY"), last];
     let mut table = LicenseTable::new(columns_between, "LICENSE");
     for ending in endings {
         let entry = &ending.license.entry;
         let member = |name: &str| entry.member(name).unwrap_or_default();
         let kind = match ending.state {
-            RenewalState::Trial => Cell::new(Meaning::Dim, " (trial)"),
-            RenewalState::EnterpriseKey => Cell::new(Meaning::Dim, " (key)"),
-            _ => Cell::default(),
+            RenewalState::Trial => StyledText::new(Meaning::Dim, " (trial)"),
+            RenewalState::EnterpriseKey => StyledText::new(Meaning::Dim, " (key)"),
+            _ => StyledText::default(),
         };
         let end = entry.time("expires_at").unwrap_or(now);
         let last = if is_open {
             days(end.signed_duration_since(now).num_days())
         } else {
-            Cell::from(ending.state.as_str())
+            StyledText::from(ending.state.as_str())
         };
         let cells = [member("tier").into(), last_day(end).into(), last];
         table.row(
-            Cell::from(member("customer")).and(kind),
+            StyledText::from(member("customer")).and(kind),
             cells,
             &entry.subject,
         );
@@ -147,12 +147,12 @@ fn table(endings: &[EndingLicense], columns: Option<usize>) -> String {
 }
 
 /// Returns the number of days until the end of a license. It is negative if the license has ended.
-fn days(days: i64) -> Cell {
+fn days(days: i64) -> StyledText {
     let text = days.to_string();
     match days {
-        ..0 => Cell::new(Meaning::Bad, &text),
-        0..=URGENT => Cell::new(Meaning::Warning, &text),
-        _ => Cell::from(text),
+        ..0 => StyledText::new(Meaning::Bad, &text),
+        0..=URGENT => StyledText::new(Meaning::Warning, &text),
+        _ => StyledText::from(text),
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use license_cli_support::{Cell, Column, Failure, Fields, Meaning, Terminal, escape, plural, wrap};
+use license_cli_support::{
+    Failure, Fields, Meaning, StyledText, Terminal, TextColumn, escape, plural, wrap,
+};
 use license_core::chrono::{DateTime, Utc};
 use license_core::{FeatureMatrix, time};
 use license_issuer::ledger::{
@@ -121,16 +123,16 @@ impl ListLayout {
 
     fn table(self, rows: &[RecordedLicense], denied: &BTreeMap<String, String>) -> LicenseTable {
         let now = now();
-        let titles = self.titles().iter().map(|title| Column::new(*title));
+        let titles = self.titles().iter().map(|title| TextColumn::new(*title));
         let mut table = LicenseTable::new(titles, "LICENSE");
         for row in rows {
             let member = |name: &str| row.entry.member(name);
             let subject = &row.entry.subject;
-            let mut cells = vec![Cell::from(member("tier").unwrap_or_default())];
+            let mut cells = vec![StyledText::from(member("tier").unwrap_or_default())];
             let end = row.entry.time("expires_at");
             let denial = denied
                 .get(subject)
-                .map(|status| Cell::new(Meaning::Bad, status));
+                .map(|status| StyledText::new(Meaning::Bad, status));
             if self == Self::Compact {
                 cells.push(denial.unwrap_or_else(|| until(row.status, end)));
             } else {
@@ -150,37 +152,37 @@ impl ListLayout {
 }
 
 /// Returns the time until or since the end of a license. A revoked license has no time left.
-fn ends(status: LicenseStatus, end: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Cell {
+fn ends(status: LicenseStatus, end: Option<DateTime<Utc>>, now: DateTime<Utc>) -> StyledText {
     match status {
-        LicenseStatus::Revoked => Cell::new(Meaning::Dim, "revoked"),
+        LicenseStatus::Revoked => StyledText::new(Meaning::Dim, "revoked"),
         _ => remaining(end, now).into(),
     }
 }
 
-pub(super) fn status_cell(status: LicenseStatus) -> Cell {
+pub(super) fn status_cell(status: LicenseStatus) -> StyledText {
     let name = status.as_str();
-    meaning(status).map_or(name.into(), |meaning| Cell::new(meaning, name))
+    meaning(status).map_or(name.into(), |meaning| StyledText::new(meaning, name))
 }
 
-fn customer_cell(row: &RecordedLicense) -> Cell {
-    let customer = Cell::from(row.entry.member("customer").unwrap_or_default());
+fn customer_cell(row: &RecordedLicense) -> StyledText {
+    let customer = StyledText::from(row.entry.member("customer").unwrap_or_default());
     if row.entry.delivered {
         return customer;
     }
-    let note = Cell::new(Meaning::Warning, "(delivery uncertain)");
+    let note = StyledText::new(Meaning::Warning, "(delivery uncertain)");
     customer.and(" ").and(note)
 }
 
 /// Returns the last day of a license, or its status if it is not in effect.
-fn until(status: LicenseStatus, end: Option<DateTime<Utc>>) -> Cell {
+fn until(status: LicenseStatus, end: Option<DateTime<Utc>>) -> StyledText {
     let text = match (status, end) {
         (LicenseStatus::Active, Some(end)) => last_day(end),
         (LicenseStatus::Active, None) => "no end".to_owned(),
         _ => status.to_string(),
     };
     match meaning(status).filter(|meaning| *meaning != Meaning::Good) {
-        Some(meaning) => Cell::new(meaning, &text),
-        None => Cell::from(text),
+        Some(meaning) => StyledText::new(meaning, &text),
+        None => StyledText::from(text),
     }
 }
 
@@ -255,11 +257,11 @@ pub(super) fn subject(report: &SubjectReport<'_>, terminal: &Terminal) -> Result
             entry.seq,
             entry.kind
         );
-        let mut title = Cell::new(Meaning::Heading, &title);
+        let mut title = StyledText::new(Meaning::Heading, &title);
         if !entry.delivered {
             title = title
                 .and(" ")
-                .and(Cell::new(Meaning::Warning, "(delivery uncertain)"));
+                .and(StyledText::new(Meaning::Warning, "(delivery uncertain)"));
         }
         parts.push(title.painted());
         let fields = members(entry);

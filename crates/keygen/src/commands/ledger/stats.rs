@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use license_cli_support::{
-    Cell, Column, Failure, Fields, Meaning, Screen, Table, Terminal, escape, plural, show_path,
+    Failure, Fields, Meaning, Screen, StyledText, Terminal, TextColumn, TextTable, escape, plural,
+    show_path,
 };
 use license_core::FeatureMatrix;
 use license_issuer::ledger::{LedgerReader, LedgerStats, LicenseStatus};
@@ -75,13 +76,13 @@ fn count(stats: &LedgerStats, tier: Option<&str>, status: LicenseStatus) -> i64 
 
 /// Returns a table with a row for each tier and a column for each status. The bars show the active
 /// licenses of each tier as a part of all active licenses.
-fn by_tier(stats: &LedgerStats, screen: Screen) -> Table {
+fn by_tier(stats: &LedgerStats, screen: Screen) -> TextTable {
     let numbers = LicenseStatus::ALL.map(|status| {
         let title = status.as_str().to_uppercase();
-        Column::new(title).right_aligned().without_wrapping()
+        TextColumn::new(title).right_aligned().without_wrapping()
     });
-    let mut table = Table::new(
-        [Column::new("TIER").without_wrapping()]
+    let mut table = TextTable::new(
+        [TextColumn::new("TIER").without_wrapping()]
             .into_iter()
             .chain(numbers)
             .chain(bar_column("OF ALL ACTIVE", screen)),
@@ -97,12 +98,17 @@ fn by_tier(stats: &LedgerStats, screen: Screen) -> Table {
         let active = count(stats, Some(tier), LicenseStatus::Active);
         let numbers = LicenseStatus::ALL.map(|status| number(count(stats, Some(tier), status)));
         let bar = bar(active, all, Meaning::Good, screen);
-        table.row([Cell::from(*tier)].into_iter().chain(numbers).chain(bar));
+        table.row(
+            [StyledText::from(*tier)]
+                .into_iter()
+                .chain(numbers)
+                .chain(bar),
+        );
     }
     if tiers.len() > 1 {
         let numbers = LicenseStatus::ALL.map(|status| number(count(stats, None, status)));
-        let bar = screen.columns().map(|_| Cell::default());
-        let total = Cell::new(Meaning::Heading, "total");
+        let bar = screen.columns().map(|_| StyledText::default());
+        let total = StyledText::new(Meaning::Heading, "total");
         table.row([total].into_iter().chain(numbers).chain(bar));
     }
     table
@@ -110,15 +116,15 @@ fn by_tier(stats: &LedgerStats, screen: Screen) -> Table {
 
 /// Returns a table of the licenses that end soon. The bars show the licenses without a renewal as a
 /// part of all active licenses.
-fn ending(stats: &LedgerStats, screen: Screen) -> Table {
-    let number_column = |title| Column::new(title).right_aligned().without_wrapping();
+fn ending(stats: &LedgerStats, screen: Screen) -> TextTable {
+    let number_column = |title| TextColumn::new(title).right_aligned().without_wrapping();
     let columns = [
-        Column::new("ENDS WITHIN").without_wrapping(),
+        TextColumn::new("ENDS WITHIN").without_wrapping(),
         number_column("LICENSES"),
         number_column("RENEWED"),
         number_column("NOT RENEWED"),
     ];
-    let mut table = Table::new(
+    let mut table = TextTable::new(
         columns
             .into_iter()
             .chain(bar_column("NOT RENEWED OF ALL ACTIVE", screen)),
@@ -128,7 +134,7 @@ fn ending(stats: &LedgerStats, screen: Screen) -> Table {
         let open = period.licenses.saturating_sub(period.renewed);
         let bar = bar(open, all, Meaning::Warning, screen);
         let cells = [
-            Cell::from(format!("{} days", period.days)),
+            StyledText::from(format!("{} days", period.days)),
             number(period.licenses),
             number(period.renewed),
             number(open),
@@ -139,24 +145,24 @@ fn ending(stats: &LedgerStats, screen: Screen) -> Table {
 }
 
 /// Returns a column for bars, unless the output has none.
-fn bar_column(title: &str, screen: Screen) -> Option<Column> {
+fn bar_column(title: &str, screen: Screen) -> Option<TextColumn> {
     screen
         .columns()
-        .map(|_| Column::new(title).without_wrapping())
+        .map(|_| TextColumn::new(title).without_wrapping())
 }
 
 /// Returns a bar, unless the output has none.
-fn bar(part: i64, whole: i64, meaning: Meaning, screen: Screen) -> Option<Cell> {
+fn bar(part: i64, whole: i64, meaning: Meaning, screen: Screen) -> Option<StyledText> {
     let [part, whole] = [part, whole].map(|number| u64::try_from(number).unwrap_or_default());
     // Without licenses, the bar is empty.
     screen.bar(part, whole.max(1), meaning)
 }
 
 /// Returns a number, dimmed if it is zero.
-fn number(number: i64) -> Cell {
+fn number(number: i64) -> StyledText {
     match number {
-        0 => Cell::new(Meaning::Dim, "0"),
-        number => Cell::from(number.to_string()),
+        0 => StyledText::new(Meaning::Dim, "0"),
+        number => StyledText::from(number.to_string()),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The status of a license, with the licenses that it replaces and that replaces it.
 
-use license_cli_support::{Cell, Failure, Fields, Meaning};
+use license_cli_support::{Failure, Fields, Meaning, StyledText};
 use license_core::chrono::{DateTime, Utc};
 use license_core::time::rfc3339;
 use license_issuer::ledger::{LedgerEntry, LedgerReader, LicenseStatus, RecordedLicense};
@@ -76,9 +76,12 @@ impl Verdict {
         let license = format!("{} for {}", member("tier"), member("customer"));
         fields.add("license", license);
         let status = status_cell(self.license.status);
-        fields.add("status", status.and(Cell::from(self.explanation(now))));
+        fields.add(
+            "status",
+            status.and(StyledText::from(self.explanation(now))),
+        );
         for denial in &self.denials {
-            fields.add("", Cell::new(Meaning::Bad, &described_denial(denial)));
+            fields.add("", StyledText::new(Meaning::Bad, &described_denial(denial)));
         }
         let successors = self.successors.iter().map(described_successor);
         add_list(&mut fields, "successors", successors);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use license_cli_support::{
-    Cell, Column, Destination, Failure, Meaning, Terminal, plural, show_path, wrap,
+    Destination, Failure, Meaning, StyledText, Terminal, TextColumn, plural, show_path, wrap,
 };
 use license_core::time::rfc3339;
 use license_issuer::services::batch::BatchReport;
@@ -209,7 +209,7 @@ impl RenewalReport<'_> {
 
 /// Returns the renewals that would be issued as a table.
 fn drafts(drafts: &[DraftedRenewal]) -> LicenseTable {
-    let columns = ["TIER", "STARTS", "LAST DAY"].map(Column::new);
+    let columns = ["TIER", "STARTS", "LAST DAY"].map(TextColumn::new);
     let mut table = LicenseTable::new(columns, "REPLACES");
     for renewal in drafts {
         let draft = &renewal.draft;
@@ -220,7 +220,11 @@ fn drafts(drafts: &[DraftedRenewal]) -> LicenseTable {
             start.unwrap_or_default(),
             end.unwrap_or_else(|| "never ends".to_owned()),
         ];
-        table.row(&draft.customer, cells.map(Cell::from), &renewal.replaces);
+        table.row(
+            &draft.customer,
+            cells.map(StyledText::from),
+            &renewal.replaces,
+        );
     }
     table
 }
@@ -241,10 +245,10 @@ fn draft_json(renewal: &DraftedRenewal) -> Value {
 
 /// Returns the licenses that are not renewed as a table.
 fn skipped(skipped: &[SkippedLicense]) -> LicenseTable {
-    let mut table = LicenseTable::new([Column::new("REASON")], "LICENSE");
+    let mut table = LicenseTable::new([TextColumn::new("REASON")], "LICENSE");
     for license in skipped {
         let reason = license.state.as_str().replace('_', " ");
-        table.row(&license.customer, [Cell::from(reason)], &license.id);
+        table.row(&license.customer, [StyledText::from(reason)], &license.id);
     }
     table
 }

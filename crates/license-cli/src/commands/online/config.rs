@@ -3,7 +3,9 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
-use license_cli_support::{Column, Exit, Failure, Source, Table, Terminal, escape, show_path};
+use license_cli_support::{
+    Exit, Failure, Source, Terminal, TextColumn, TextTable, escape, show_path,
+};
 use license_client::{
     OnlineClient, OnlineError, OnlineSetting, OnlineSettings, OnlineSource, OnlineValue,
 };
@@ -73,10 +75,10 @@ fn show(app: &AppContext, terminal: &Terminal) -> Result<(), Failure> {
         });
         return terminal.json(&json!({ "settings": settings.collect::<Map<_, _>>() }));
     }
-    let mut table = Table::new([
-        Column::new("SETTING").without_wrapping(),
-        Column::new("VALUE"),
-        Column::new("FROM"),
+    let mut table = TextTable::new([
+        TextColumn::new("SETTING").without_wrapping(),
+        TextColumn::new("VALUE"),
+        TextColumn::new("FROM"),
     ]);
     for value in &values {
         let shown = value.value.as_deref().unwrap_or("none");

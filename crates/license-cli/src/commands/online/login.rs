@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use license_cli_support::{Cell, Exit, Failure, Fields, Meaning, Terminal, escape};
+use license_cli_support::{Exit, Failure, Fields, Meaning, StyledText, Terminal, escape};
 use license_client::{DeviceLogin, LoginStatus, LogoutOutcome, OnlineSettings};
 use license_core::time::{humanize_more, rfc3339};
 use license_core::with_causes;
@@ -63,7 +63,7 @@ fn print_code(login: &DeviceLogin, limit: Duration, terminal: &Terminal) -> Resu
     };
     let mut fields = Fields::new();
     fields.add("page", escape(page).into_owned());
-    fields.add("code", Cell::new(Meaning::Heading, code));
+    fields.add("code", StyledText::new(Meaning::Heading, code));
     if let Some(complete) = complete {
         fields.add("page with the code", escape(complete).into_owned());
     }

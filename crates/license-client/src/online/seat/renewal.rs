@@ -201,9 +201,9 @@ impl SeatCore {
         is_reached
     }
 
-    /// Sends a renewal. It has no `Idempotency-Key`, because a repetition has no further effect, and
-    /// the server would store each answer for a day. The id of the newest token lets the server send
-    /// another one if the answer with a newer token was lost.
+    /// Sends a renewal. It has no `Idempotency-Key`, because a repetition has no further effect,
+    /// and the server would store each answer for a day. The id of the newest token lets the server
+    /// send another one if the answer with a newer token was lost.
     fn request_renewal(&self) -> Result<Renewed, OnlineError> {
         let holder = &self.holder;
         let nonce = random::nonce()?;

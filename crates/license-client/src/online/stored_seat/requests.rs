@@ -247,8 +247,8 @@ impl SeatRequest {
     }
 
     /// Sends a request about a stored seat to the server that granted it, or to one that shares its
-    /// database. If the settings do not name this server any more, asks all servers, because its URL
-    /// may have changed.
+    /// database. If the settings do not name this server any more, asks all servers, because its
+    /// URL may have changed.
     pub(in crate::online) fn send_stored(
         &self,
         entry: &SeatEntry,

@@ -7,8 +7,8 @@ use serde_json::Value;
 use crate::ledger::{LedgerEntryKind, NewLedgerEntry};
 use crate::records;
 
-/// Parses a line of an export. Returns `None` if the line is not an entry, or an entry whose subject
-/// and artifact do not match its kind. Does not verify the signature.
+/// Parses a line of an export. Returns `None` if the line is not an entry, or an entry whose
+/// subject and artifact do not match its kind. Does not verify the signature.
 #[must_use]
 pub fn parse_line(line: &str) -> Option<NewLedgerEntry> {
     let entry: Value = serde_json::from_str(line).ok()?;

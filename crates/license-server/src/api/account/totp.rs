@@ -74,8 +74,8 @@ pub(in crate::api) async fn begin(
     Ok((StatusCode::CREATED, Json(body)))
 }
 
-/// Requires one-time codes from now on, and ends the other sessions of the person. The cookie of the
-/// answer marks the program as a known device; the marks of other programs end.
+/// Requires one-time codes from now on, and ends the other sessions of the person. The cookie of
+/// the answer marks the program as a known device; the marks of other programs end.
 #[utoipa::path(
     post,
     path = "/api/v1/account/totp/confirm",

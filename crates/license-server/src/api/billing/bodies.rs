@@ -17,14 +17,14 @@ use crate::services::{CheckoutRequest, EventReceipt, PlanOrder, PortalRequest, R
 /// The receipt of an event.
 #[derive(Serialize, ToSchema)]
 #[schema(as = BillingReceipt)]
-pub(in crate::api) struct ReceiptBody {
+pub(in crate::api) struct BillingReceiptBody {
     /// The id of the event.
     id: String,
     /// Whether the server had the event already.
     repeated: bool,
 }
 
-impl From<EventReceipt> for ReceiptBody {
+impl From<EventReceipt> for BillingReceiptBody {
     fn from(receipt: EventReceipt) -> Self {
         Self {
             id: receipt.id,
@@ -36,7 +36,7 @@ impl From<EventReceipt> for ReceiptBody {
 /// The license that a price buys.
 #[derive(Serialize, ToSchema)]
 #[schema(as = BillingPlan)]
-pub(in crate::api) struct PlanBody {
+pub(in crate::api) struct BillingPlanBody {
     /// The id of the price at the provider.
     price: String,
     /// The tier, or null if the price is an addition to another one.
@@ -47,7 +47,7 @@ pub(in crate::api) struct PlanBody {
     features: Vec<String>,
 }
 
-impl From<BillingPlan> for PlanBody {
+impl From<BillingPlan> for BillingPlanBody {
     fn from(plan: BillingPlan) -> Self {
         Self {
             price: plan.price,
@@ -158,7 +158,7 @@ impl From<PortalBody> for PortalRequest {
 /// A page of the provider for one customer. Anyone with the URL can use it.
 #[derive(Serialize, ToSchema)]
 #[schema(as = PaymentLink)]
-pub(in crate::api) struct LinkBody {
+pub(in crate::api) struct PaymentLinkBody {
     /// The id at the provider.
     id: String,
     url: String,
@@ -166,7 +166,7 @@ pub(in crate::api) struct LinkBody {
     expires_at: Option<DateTime<Utc>>,
 }
 
-impl From<PaymentLink> for LinkBody {
+impl From<PaymentLink> for PaymentLinkBody {
     fn from(link: PaymentLink) -> Self {
         Self {
             id: link.id,
@@ -266,7 +266,7 @@ impl From<BillingCustomer> for CustomerBody {
 /// An event of the provider without its body.
 #[derive(Serialize, ToSchema)]
 #[schema(as = BillingEvent)]
-pub(in crate::api) struct EventBody {
+pub(in crate::api) struct BillingEventBody {
     /// The id at the provider.
     id: String,
     /// The kind, such as `invoice.paid`.
@@ -286,7 +286,7 @@ pub(in crate::api) struct EventBody {
     note: Option<String>,
 }
 
-impl From<BillingEvent> for EventBody {
+impl From<BillingEvent> for BillingEventBody {
     fn from(found: BillingEvent) -> Self {
         Self {
             id: found.event.id,

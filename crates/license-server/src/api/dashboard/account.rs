@@ -12,7 +12,7 @@ use license_dashboard::{
 use serde::Deserialize;
 
 use super::context::PageContext;
-use super::form::PageForm;
+use super::form::{NoFields, PageForm};
 use super::list::role_cell;
 use super::pages::Pages;
 use super::reply::{PageReply, done, html, see_other};
@@ -42,7 +42,7 @@ const ACCOUNT: (&str, &str) = ("Account", "/account");
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct NameForm {
+struct AccountNameForm {
     name: String,
 }
 
@@ -62,10 +62,6 @@ impl From<ProofForm> for Reauthentication {
         }
     }
 }
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NoFields {}
 
 /// Adds the fields for the credentials that a person gives again.
 fn proof(form: Form, context: &PageContext) -> Form {
@@ -219,7 +215,7 @@ fn name_form(name: &str) -> Form {
 async fn rename(
     State(app): State<App>,
     context: PageContext,
-    PageForm(sent): PageForm<NameForm>,
+    PageForm(sent): PageForm<AccountNameForm>,
 ) -> PageReply {
     let renamed = app
         .accounts()

@@ -10,7 +10,7 @@ use futures_util::stream;
 use license_core::chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use license_core::encoding::hex;
 use license_dashboard::{
-    Action, Cell, Code, Column, EmptyState, Facts, Field, Form, Kind, Notice, Table,
+    Action, Cell, CodeBlock, Column, EmptyState, Facts, Field, Form, Kind, Notice, Table,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -177,8 +177,8 @@ async fn show(context: PageContext, StrictPath(seq): StrictPath<u64>) -> PageRep
         .fact("Object", names.cell(&entry.subject))
         .fact("Hash", Cell::code(hex::encode(&entry.hash)));
     let before = entry.before.as_deref().map(readable);
-    let before = before.map(|text| Code::new("Before the change", text));
-    let details = Code::new("After the change", readable(&entry.details));
+    let before = before.map(|text| CodeBlock::new("Before the change", text));
+    let details = CodeBlock::new("After the change", readable(&entry.details));
     let page = context.page_below(AUDIT, format!("Entry {seq}"));
     Ok(html(&page.with(facts).with_some(before).with(details)))
 }

@@ -1,4 +1,5 @@
-//! Billing: subscriptions with the states of their licenses, plans, events, and links for customers.
+//! Billing: subscriptions with the states of their licenses, plans, events, and links for
+//! customers.
 
 mod forms;
 
@@ -247,7 +248,7 @@ fn next_page(path: &str, state: &str, next: Option<&Cursor>) -> Option<String> {
 
 /// A link for a customer, which is shown once.
 fn link_block(link: &crate::billing::PaymentLink) -> Block {
-    license_dashboard::Code::new("Link for the customer", &link.url).into()
+    license_dashboard::CodeBlock::new("Link for the customer", &link.url).into()
 }
 
 /// The query of a page about a customer.

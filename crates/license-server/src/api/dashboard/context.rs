@@ -157,8 +157,8 @@ impl PageContext {
         })
     }
 
-    /// Returns the page of a form that was refused: with the values that the person entered, and the
-    /// reason beside its field or above the form. The server must not have changed anything.
+    /// Returns the page of a form that was refused: with the values that the person entered, and
+    /// the reason at its field or above the form. The server must not have changed anything.
     pub(super) fn refused(&self, page: Page, form: Form, problem: &Problem) -> Response {
         refused(page, form, problem)
     }

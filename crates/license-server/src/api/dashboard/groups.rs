@@ -10,7 +10,7 @@ use license_dashboard::{Action, Cell, Column, EmptyState, Facts, Field, Form, Pa
 use serde::Deserialize;
 
 use super::context::PageContext;
-use super::form::PageForm;
+use super::form::{NoFields, PageForm};
 use super::list::next;
 use super::pages::Pages;
 use super::reply::{PageReply, done, html};
@@ -43,13 +43,9 @@ const GROUPS: (&str, &str) = ("Groups", "/groups");
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct NameForm {
+struct GroupNameForm {
     name: String,
 }
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NoFields {}
 
 async fn list(context: PageContext, StrictQuery(query): StrictQuery<PageQuery>) -> PageReply {
     let (caller, page) = (context.caller()?, query.request()?);
@@ -90,7 +86,7 @@ fn name_form(path: &str, submit: &str, name: &str, cancel: &str) -> Form {
         .cancel(cancel)
 }
 
-async fn create(context: PageContext, PageForm(sent): PageForm<NameForm>) -> PageReply {
+async fn create(context: PageContext, PageForm(sent): PageForm<GroupNameForm>) -> PageReply {
     let groups = &context.services()?.groups;
     match groups.create(context.actor()?, &sent.name).await {
         Ok(group) => Ok(done(&path(&group), "The group is created.")),
@@ -158,7 +154,7 @@ async fn show_name(context: PageContext, StrictPath(id): StrictPath<String>) -> 
 async fn rename(
     context: PageContext,
     StrictPath(id): StrictPath<String>,
-    PageForm(sent): PageForm<NameForm>,
+    PageForm(sent): PageForm<GroupNameForm>,
 ) -> PageReply {
     let group = find(&context, &id).await?;
     let groups = &context.services()?.groups;

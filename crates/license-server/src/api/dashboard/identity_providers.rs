@@ -4,12 +4,13 @@ mod form;
 
 use axum::extract::State;
 use axum::routing::get;
-use license_dashboard::{Action, Cell, Code, Column, EmptyState, Facts, Form, Page, Table, Tone};
-use serde::Deserialize;
+use license_dashboard::{
+    Action, Cell, CodeBlock, Column, EmptyState, Facts, Form, Page, Table, Tone,
+};
 
 use self::form::{ProviderForm, provider_form};
 use super::context::PageContext;
-use super::form::PageForm;
+use super::form::{NoFields, PageForm};
 use super::list::{role_label, switch};
 use super::pages::Pages;
 use super::reply::{PageReply, done, html};
@@ -41,10 +42,6 @@ pub(super) fn pages(pages: Pages) -> Pages {
 }
 
 const PROVIDERS: (&str, &str) = ("Identity providers", "/identity-providers");
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NoFields {}
 
 fn path(provider: &IdentityProvider) -> String {
     format!("/identity-providers/{}", provider.id)
@@ -110,10 +107,10 @@ async fn show(
         .with(facts(&provider))
         .with(rules(settings))
         .with("Register these addresses at the provider:")
-        .with(Code::new("Redirect URI", url("callback")))
-        .with(Code::new("URI for back-channel logout", url("logout")))
+        .with(CodeBlock::new("Redirect URI", url("callback")))
+        .with(CodeBlock::new("URI for back-channel logout", url("logout")))
         .with("People begin a sign-in here:")
-        .with(Code::new("Address for the sign-in", url("start")));
+        .with(CodeBlock::new("Address for the sign-in", url("start")));
     Ok(html(&page))
 }
 

@@ -73,7 +73,7 @@ struct InvitationForm {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct TokenForm {
+struct LinkTokenForm {
     token: String,
 }
 
@@ -213,8 +213,8 @@ fn link_is_sent(title: &str) -> Response {
     html(&page(title).with(notice).with(actions))
 }
 
-/// Returns the person who has signed in, if there is one. The form comes from a page of this server,
-/// so it needs no token of the session. A session that has ended does not matter.
+/// Returns the person who has signed in, if there is one. The form comes from a page of this
+/// server, so it needs no token of the session. A session that has ended does not matter.
 pub(super) async fn signed_in(app: &App, request: &Parts) -> Option<Person> {
     let peer = request.extensions.get::<Peer>().copied();
     let found = person(app, &Method::GET, &request.headers, peer).await;
@@ -291,7 +291,7 @@ async fn email_change() -> Response {
 async fn confirm_email(
     State(app): State<App>,
     visitor: Visitor,
-    PageForm(sent): PageForm<TokenForm>,
+    PageForm(sent): PageForm<LinkTokenForm>,
 ) -> PageReply {
     app.limit_visitor(&visitor)?;
     let token = secret(&sent.token);

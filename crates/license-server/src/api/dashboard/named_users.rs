@@ -8,7 +8,7 @@ use license_dashboard::{
 use serde::Deserialize;
 
 use super::context::PageContext;
-use super::form::PageForm;
+use super::form::{NoFields, PageForm};
 use super::list::next;
 use super::names::Names;
 use super::pages::Pages;
@@ -42,10 +42,6 @@ pub(super) fn pages(pages: Pages) -> Pages {
 struct AssignForm {
     email: String,
 }
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NoFields {}
 
 fn path(license: &LicenseId) -> String {
     format!("/licenses/{license}/users")

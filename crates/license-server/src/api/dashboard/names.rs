@@ -1,4 +1,4 @@
-//! Names beside ids, such as that of the person who made a change.
+//! Names that are shown with ids, such as that of the person who made a change.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -21,7 +21,7 @@ use crate::domain::Permission;
 
 /// Who may open a page.
 #[derive(Clone, Copy)]
-enum Access {
+enum PageAccess {
     /// A person with a permission in the organization.
     Permission(NeededPermission),
     /// A person who has signed in, for what belongs to this person.
@@ -48,7 +48,7 @@ impl Pages {
             permission,
             is_for_groups: false,
         };
-        self.guarded(path, Access::Permission(needed), methods)
+        self.guarded(path, PageAccess::Permission(needed), methods)
     }
 
     /// Adds a page for people with a permission, and for administrators of groups, to whom the
@@ -58,12 +58,12 @@ impl Pages {
             permission,
             is_for_groups: true,
         };
-        self.guarded(path, Access::Permission(needed), methods)
+        self.guarded(path, PageAccess::Permission(needed), methods)
     }
 
     /// Adds a page for people who have signed in.
     pub(super) fn own(self, path: &str, methods: Methods) -> Self {
-        self.guarded(path, Access::Own, methods)
+        self.guarded(path, PageAccess::Own, methods)
     }
 
     /// Adds a page for everyone. Its forms must come from a page of this server.
@@ -78,7 +78,7 @@ impl Pages {
         self.router
     }
 
-    fn guarded(mut self, path: &str, access: Access, methods: Methods) -> Self {
+    fn guarded(mut self, path: &str, access: PageAccess, methods: Methods) -> Self {
         let state = (self.app.clone(), access);
         let methods = methods.layer(from_fn_with_state(state, require));
         self.router = self.router.route(path, methods);
@@ -91,7 +91,7 @@ pub(super) type Methods = MethodRouter<App>;
 
 /// Lets people pass who may open the page, and gives the handler its [`PageContext`].
 async fn require(
-    State((app, access)): State<(App, Access)>,
+    State((app, access)): State<(App, PageAccess)>,
     request: Request,
     next: Next,
 ) -> Response {
@@ -112,7 +112,7 @@ async fn require(
     response
 }
 
-async fn context(app: &App, access: Access, request: &Parts) -> Result<PageContext, Problem> {
+async fn context(app: &App, access: PageAccess, request: &Parts) -> Result<PageContext, Problem> {
     let peer = request.extensions.get::<Peer>().copied();
     // The token of a form is checked below: a form cannot send the header of the API.
     let method = &axum::http::Method::GET;
@@ -125,8 +125,8 @@ async fn context(app: &App, access: Access, request: &Parts) -> Result<PageConte
         principal.actor = principal.actor.clone().at_some(peer.map(Peer::address));
     }
     match access {
-        Access::Own => Ok(context),
-        Access::Permission(needed) => {
+        PageAccess::Own => Ok(context),
+        PageAccess::Permission(needed) => {
             let principal = admitted.ok_or_else(crate::api::credentials::no_organization)?;
             let caller = admit(app, principal, Some(needed)).await?;
             Ok(context.with_caller(caller))

@@ -5,12 +5,12 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use license_dashboard::{
-    Action, Cell, Code, Column, EmptyState, Facts, Field, Form, Kind, Page, Table, Tone,
+    Action, Cell, CodeBlock, Column, EmptyState, Facts, Field, Form, Kind, Page, Table, Tone,
 };
 use serde::Deserialize;
 
 use super::context::PageContext;
-use super::form::PageForm;
+use super::form::{NoFields, PageForm};
 use super::list::{covers, next, role_cell, role_field, role_label};
 use super::names::Names;
 use super::pages::Pages;
@@ -70,10 +70,6 @@ struct InviteForm {
 struct RoleForm {
     role: String,
 }
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NoFields {}
 
 async fn list(context: PageContext, StrictQuery(query): StrictQuery<PageQuery>) -> PageReply {
     let services = context.services()?;
@@ -189,7 +185,7 @@ async fn invite(
                 let page = context
                     .page_below(PEOPLE, "Pass the link on")
                     .with("The server sends no mail. Give this link to the invited person. It is shown once.")
-                    .with(Code::new("Invitation", link));
+                    .with(CodeBlock::new("Invitation", link));
                 (StatusCode::CREATED, html(&page)).into_response()
             }
         }),
@@ -349,7 +345,7 @@ async fn reset_password(
         ResetLink::Shown(link) => {
             let page = below(&context, &member, "Pass the link on")
                 .with("The server sends no mail. Give this link to the person. It is shown once.")
-                .with(Code::new("Link for a new password", link));
+                .with(CodeBlock::new("Link for a new password", link));
             (StatusCode::CREATED, html(&page)).into_response()
         }
     })

@@ -45,11 +45,11 @@ pub(super) fn pages(pages: Pages) -> Pages {
 /// The position in the list of pools.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ListQuery {
+struct PoolListQuery {
     cursor: Option<String>,
 }
 
-async fn list(context: PageContext, StrictQuery(query): StrictQuery<ListQuery>) -> PageReply {
+async fn list(context: PageContext, StrictQuery(query): StrictQuery<PoolListQuery>) -> PageReply {
     let is_first = query.cursor.is_none();
     let page = PageQuery::new(query.cursor, None).request()?;
     let found = context.services()?.pools.shared_list(&page).await?;

@@ -27,7 +27,7 @@ pub(super) fn pages(pages: Pages) -> Pages {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct DeleteForm {
+struct DeleteOrganizationForm {
     organization: String,
     password: Option<String>,
     totp: Option<String>,
@@ -114,7 +114,7 @@ fn delete_form(context: &PageContext, organization: &str) -> Form {
 async fn delete(
     State(app): State<App>,
     context: PageContext,
-    PageForm(sent): PageForm<DeleteForm>,
+    PageForm(sent): PageForm<DeleteOrganizationForm>,
 ) -> PageReply {
     let (person, code) = (context.person(), sent.totp.as_deref().and_then(given));
     let code = code.map(str::to_owned);

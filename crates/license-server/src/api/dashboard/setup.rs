@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::routing::get;
-use license_dashboard::{Action, Code, Field, Form, Frame, Kind, Page};
+use license_dashboard::{Action, CodeBlock, Field, Form, Frame, Kind, Page};
 use serde::Deserialize;
 
 use super::context::refused;
@@ -38,7 +38,7 @@ struct AccountForm {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct TokenForm {
+struct FirstTokenForm {
     name: String,
 }
 
@@ -101,7 +101,7 @@ async fn create_token(
     State(app): State<App>,
     Extension(peer): Extension<Peer>,
     StrictPath(secret): StrictPath<String>,
-    PageForm(sent): PageForm<TokenForm>,
+    PageForm(sent): PageForm<FirstTokenForm>,
 ) -> PageReply {
     let created = async {
         let (name, setup) = (token_name(&sent.name)?, &app.services().setup);
@@ -112,7 +112,7 @@ async fn create_token(
         Ok(new) => {
             let page = Page::new(Frame::new("The administrator is created"))
                 .with("The token is shown once. Store it in a password manager.")
-                .with(Code::new("API token", new.secret))
+                .with(CodeBlock::new("API token", new.secret))
                 .with("Programs send it in the header `Authorization: Bearer`.");
             Ok((StatusCode::CREATED, html(&page)).into_response())
         }

@@ -5,12 +5,12 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use license_core::chrono::{DateTime, Utc};
 use license_dashboard::{
-    Action, Cell, Code, Column, EmptyState, Field, Form, Kind, Page, Table, Tone,
+    Action, Cell, CodeBlock, Column, EmptyState, Field, Form, Kind, Page, Table, Tone,
 };
 use serde::Deserialize;
 
 use super::context::PageContext;
-use super::form::PageForm;
+use super::form::{NoFields, PageForm};
 use super::list::{given, role_field, with_query, words};
 use super::names::Names;
 use super::pages::Pages;
@@ -45,10 +45,6 @@ struct TokenForm {
     permissions: Option<String>,
     days: String,
 }
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NoFields {}
 
 async fn list(context: PageContext) -> PageReply {
     let services = context.services()?;
@@ -165,7 +161,7 @@ async fn create(context: PageContext, PageForm(sent): PageForm<TokenForm>) -> Pa
             let page = context
                 .page_below(TOKENS, "The token is created")
                 .with("The token is shown once. Store it in a password manager.")
-                .with(Code::new("API token", new.secret))
+                .with(CodeBlock::new("API token", new.secret))
                 .with("Programs send it in the header Authorization, after the word Bearer.");
             Ok((StatusCode::CREATED, html(&page)).into_response())
         }

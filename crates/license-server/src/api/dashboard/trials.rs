@@ -38,12 +38,12 @@ pub(super) fn pages(pages: Pages) -> Pages {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ListQuery {
+struct TrialListQuery {
     state: Option<String>,
     cursor: Option<String>,
 }
 
-async fn list(context: PageContext, StrictQuery(query): StrictQuery<ListQuery>) -> PageReply {
+async fn list(context: PageContext, StrictQuery(query): StrictQuery<TrialListQuery>) -> PageReply {
     let chosen = query.state.filter(|state| !state.is_empty());
     let state = chosen.as_deref().map(state).transpose()?;
     let page = PageQuery::new(query.cursor.clone(), None).request()?;

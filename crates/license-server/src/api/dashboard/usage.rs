@@ -245,7 +245,7 @@ fn path_at(query: &UsageQuery, reports: Option<&str>) -> String {
 /// The reports to delete.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct DeleteForm {
+struct DeleteReportsForm {
     through: String,
 }
 
@@ -253,7 +253,7 @@ async fn confirm(context: PageContext) -> PageReply {
     Ok(html(&delete_page(&context).with(delete_form(""))))
 }
 
-async fn submit(context: PageContext, PageForm(sent): PageForm<DeleteForm>) -> PageReply {
+async fn submit(context: PageContext, PageForm(sent): PageForm<DeleteReportsForm>) -> PageReply {
     let through = sent.through.trim().parse::<u64>().map_err(|_| {
         let detail = "through: write the number of the last report to delete";
         Problem::malformed(detail)

@@ -6,14 +6,14 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use license_dashboard::{
-    Action, Cell, Code, Column, Disclosure, EmptyState, Facts, Field, Form, Kind, Notice, Page,
-    Table, Tone,
+    Action, Cell, CodeBlock, Column, Disclosure, EmptyState, Facts, Field, Form, Kind, Notice,
+    Page, Table, Tone,
 };
 use serde::Deserialize;
 
-use self::deliveries::DeliveryQuery;
+use self::deliveries::DeliveryListQuery;
 use super::context::PageContext;
-use super::form::PageForm;
+use super::form::{NoFields, PageForm};
 use super::list::words;
 use super::names::Names;
 use super::pages::Pages;
@@ -62,10 +62,6 @@ struct WebhookForm {
     description: String,
     enabled: Option<String>,
 }
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NoFields {}
 
 fn path(webhook: &str) -> String {
     format!("/webhooks/{webhook}")
@@ -174,7 +170,7 @@ fn secret(context: &PageContext, title: &str, new: NewWebhook) -> Response {
     let page = context
         .page_below(WEBHOOKS, title)
         .with("The receiver verifies deliveries with this secret. It is shown once.")
-        .with(Code::new("Secret", new.secret.to_string()))
+        .with(CodeBlock::new("Secret", new.secret.to_string()))
         .with(vec![Action::link("Go to the webhook", target)]);
     (StatusCode::CREATED, html(&page)).into_response()
 }
@@ -182,7 +178,7 @@ fn secret(context: &PageContext, title: &str, new: NewWebhook) -> Response {
 async fn show(
     context: PageContext,
     StrictPath(id): StrictPath<String>,
-    StrictQuery(query): StrictQuery<DeliveryQuery>,
+    StrictQuery(query): StrictQuery<DeliveryListQuery>,
 ) -> PageReply {
     let webhook = context.services()?.webhooks.get(&id).await?;
     let deliveries = deliveries::table(&context, &webhook, &query).await?;

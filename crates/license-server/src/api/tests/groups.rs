@@ -238,7 +238,7 @@ async fn an_administrator_assigns_the_members_of_the_group_only() {
     for foreign in [
         "bob@acme.example",
         "BOB@acme.example",
-        "nobody@acme.example",
+        "stranger@acme.example",
     ] {
         let refused = assign(foreign).await;
         assert_eq!(refused.status, 404, "{foreign}: {refused:?}");
@@ -259,7 +259,7 @@ async fn an_administrator_assigns_the_members_of_the_group_only() {
         "bob@acme.example",
         id_of_bob,
         "usr_0",
-        "nobody@acme.example",
+        "stranger@acme.example",
     ] {
         let path = format!("{users}/{name}");
         let refused = site.send(&site.ann, ("DELETE", &path), None).await;

@@ -55,7 +55,7 @@ fn unknown() -> Vec<(&'static str, String)> {
             "provider",
             "idp_00000000000000000000000000000000".to_owned(),
         ),
-        ("user", "nobody@acme.example".to_owned()),
+        ("user", "stranger@acme.example".to_owned()),
         ("group", GroupId::from_random([200; 16]).to_string()),
         ("webhook", "whk_00000000000000000000000000000000".to_owned()),
         ("price", "price_unknown".to_owned()),
@@ -232,7 +232,7 @@ impl TestApi {
     }
 
     /// Walks all routes with the credentials of a second tenant. The second tenant can neither see
-    /// nor change the resources of the first one, and cannot tell whether they exist.
+    /// nor change the resources of the first one, and does not learn whether they exist.
     pub(super) async fn walk(&self, resources: &Resources) -> TenantId {
         let first = self.tenants.own().tenant().clone();
         let second = second();

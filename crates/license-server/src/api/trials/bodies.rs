@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::api::vendor::IssuedBody;
 use crate::domain::Trial;
-use crate::services::{ChangedTrial, StartedTrial};
+use crate::services::{ChangedTrial, IssuedTrial};
 
 /// Somebody who wants a trial.
 #[derive(Deserialize, ToSchema)]
@@ -102,8 +102,8 @@ pub(in crate::api) struct StartedTrialBody {
     file: String,
 }
 
-impl From<StartedTrial> for StartedTrialBody {
-    fn from(started: StartedTrial) -> Self {
+impl From<IssuedTrial> for StartedTrialBody {
+    fn from(started: IssuedTrial) -> Self {
         let trial = started.trial;
         Self {
             id: trial.id.to_string(),
@@ -126,7 +126,7 @@ pub(in crate::api) struct TrialBody {
     customer: String,
     /// The machine, or null if the trial is for any machine, or 90 days after it was closed.
     machine: Option<String>,
-    /// Whether an administrator permitted the trial beside another one.
+    /// Whether an administrator permitted the trial in addition to another one.
     is_exception: bool,
     /// The originator: `request`, an account or an API token.
     started_by: String,

@@ -3,7 +3,7 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::billing::provider::{
-    CheckoutOrder, InvoiceLine, InvoiceOrder, PortalOrder, UsageReport,
+    CheckoutOrder, MeteredUsage, PortalOrder, ProviderInvoiceLine, ProviderInvoiceOrder,
 };
 
 /// The characters of a form that are escaped.
@@ -68,7 +68,7 @@ pub(super) fn portal(order: &PortalOrder) -> Form {
 }
 
 /// Returns the form of a meter event.
-pub(super) fn usage(usage: &UsageReport) -> Form {
+pub(super) fn usage(usage: &MeteredUsage) -> Form {
     let mut form = Form::default();
     form.add("event_name", &usage.meter);
     form.add("identifier", &usage.identifier);
@@ -79,7 +79,7 @@ pub(super) fn usage(usage: &UsageReport) -> Form {
 }
 
 /// Returns the form of an invoice without lines.
-pub(super) fn invoice(order: &InvoiceOrder) -> Form {
+pub(super) fn invoice(order: &ProviderInvoiceOrder) -> Form {
     let mut form = Form::default();
     form.add("customer", &order.customer);
     form.add("collection_method", "send_invoice");
@@ -97,7 +97,11 @@ pub(super) fn invoice(order: &InvoiceOrder) -> Form {
 }
 
 /// Returns the form of a line of an invoice.
-pub(super) fn invoice_line(order: &InvoiceOrder, line: &InvoiceLine, invoice: &str) -> Form {
+pub(super) fn invoice_line(
+    order: &ProviderInvoiceOrder,
+    line: &ProviderInvoiceLine,
+    invoice: &str,
+) -> Form {
     let mut form = Form::default();
     form.add("customer", &order.customer);
     form.add("invoice", invoice);
@@ -108,6 +112,6 @@ pub(super) fn invoice_line(order: &InvoiceOrder, line: &InvoiceLine, invoice: &s
 }
 
 /// Returns the currency of a line, as Stripe writes it.
-fn currency(line: &InvoiceLine) -> String {
+fn currency(line: &ProviderInvoiceLine) -> String {
     line.amount.currency().as_str().to_ascii_lowercase()
 }

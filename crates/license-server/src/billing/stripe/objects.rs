@@ -1,8 +1,8 @@
 //! The JSON of Stripe's objects, as far as the server reads it.
 //!
 //! Unknown members are ignored, because Stripe adds members without a new version. The forms of
-//! requests in [`API_VERSION`](super::API_VERSION) count. Members that newer versions moved are also
-//! read at their new place, because `localstripe` has some of them there.
+//! requests in [`API_VERSION`](super::API_VERSION) count. Members that newer versions moved are
+//! also read at their new place, because `localstripe` has some of them there.
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;

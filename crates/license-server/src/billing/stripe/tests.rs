@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use self::double::{Double, KEY};
 use super::*;
-use crate::billing::InvoiceLine;
+use crate::billing::ProviderInvoiceLine;
 use crate::domain::{Currency, InvoiceStatus, Money, Pause, SubscriptionStatus};
 
 fn at(text: &str) -> DateTime<Utc> {
@@ -346,7 +346,7 @@ fn usage_and_invoices_are_sent_with_keys_of_their_own() {
     let double = Double::start();
     let stripe = double.stripe();
     double.answer("/v1/billing/meter_events", json!({ "identifier": "u-1" }));
-    let usage = UsageReport {
+    let usage = MeteredUsage {
         meter: "commands".to_owned(),
         customer: "cus_1".to_owned(),
         amount: 12,
@@ -357,11 +357,11 @@ fn usage_and_invoices_are_sent_with_keys_of_their_own() {
     double.answer("/v1/invoices", json!({ "id": "in_1" }));
     double.answer("/v1/invoiceitems", json!({ "id": "ii_1" }));
     double.answer("/v1/invoices/in_1/finalize", json!({ "id": "in_1" }));
-    let line = |minor| InvoiceLine {
+    let line = |minor| ProviderInvoiceLine {
         description: "License ENT".to_owned(),
         amount: Money::new(minor, Currency::parse("JPY").unwrap()).unwrap(),
     };
-    let order = InvoiceOrder {
+    let order = ProviderInvoiceOrder {
         customer: "cus_1".to_owned(),
         lines: vec![line(1000), line(500)],
         net_days: 30,

@@ -29,7 +29,8 @@ pub enum LicenseStep {
     },
     /// Replaces the license at once by one with the planned content.
     Replace {
-        /// The end, which is never earlier than that of the license. `None`: the license never ends.
+        /// The end, which is never earlier than that of the license. `None`: the license never
+        /// ends.
         until: Option<DateTime<Utc>>,
     },
     /// Revokes the license.

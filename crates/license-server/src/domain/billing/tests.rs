@@ -145,7 +145,7 @@ fn a_payment_that_is_made_now_changes_nothing() {
     };
     let found = entitled_at("2027-02-15T10:30:00Z", draft);
     expect(found, State::Active, Reason::Invoiced, END_1);
-    // An invoice that nobody collects is late, and the license continues.
+    // An invoice that is not collected is late, and the license continues.
     let found = entitled_at("2027-02-15T22:00:01Z", renewing);
     expect(found, State::InGrace, Reason::PastDue, END_2);
 }
@@ -386,7 +386,7 @@ fn the_items_of_a_subscription_buy_one_license() {
         (enterprise.seats, enterprise.features),
         (None, vec!["sso".to_owned()])
     );
-    // A price that buys no license, such as support, has no effect beside one that does.
+    // A price that buys no license, such as support, has no effect if another one does.
     assert!(terms(&[item("price_support", 1), item("price_team", 1)]).is_ok());
     for (items, expected) in [
         (

@@ -58,8 +58,8 @@ impl BilledCustomer {
     }
 }
 
-/// The result of settling the facts of a customer. It is stored as a whole, and only if the customer has
-/// not been settled meanwhile.
+/// The result of settling the facts of a customer. It is stored as a whole, and only if the
+/// customer has not been settled meanwhile.
 #[derive(Clone, Debug)]
 pub struct UsageSettlement {
     /// The customer before the settlement.

@@ -129,8 +129,8 @@ impl BillingService {
         }))
     }
 
-    /// Queues the comparison of a subscription, once for each run. Returns whether it is new. Two runs
-    /// within a second are two comparisons, because the provider can have changed in between.
+    /// Queues the comparison of a subscription, once for each run. Returns whether it is new. Two
+    /// runs within a second are two comparisons, because the provider can have changed in between.
     pub(super) async fn queue_check(
         &self,
         setup: &BillingSetup,

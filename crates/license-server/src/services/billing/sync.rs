@@ -1,22 +1,18 @@
-//! The work of the background: brings the licenses of subscriptions to the state of their payments.
+//! Brings the licenses of subscriptions to the state of their payments.
 
-use std::collections::BTreeMap;
-
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use license_core::LicenseId;
 use sha2::{Digest, Sha256};
 
 use super::{BillingService, BillingSetup, ask};
-use crate::billing::{EventSubject, ProviderError};
+use crate::billing::ProviderError;
 use crate::domain::{
-    BillingEvent, BillingEventState, BillingReason, BillingSubscription, Entitlement, EventOutcome,
-    LicenseStep, PageRequest, PlannedTerms, ProviderSubscription, Refusal, RefusalKind,
+    BillingPlan, BillingReason, BillingSubscription, Entitlement, LicenseStep, PlannedTerms,
+    ProviderSubscription, Refusal, RefusalKind, ServerCode,
 };
 use crate::services::vendor::RequestId;
 use crate::services::vendor::subscriptions::{self, LedgerLicense, SubscribedLicense};
-
-/// The number of events that are read at a time.
-const EVENTS_AT_ONCE: usize = 100;
+use crate::store::ServerStoreError;
 
 /// The largest number of steps of a license: to reinstate it and to replace it.
 const MAX_STEPS: usize = 4;
@@ -24,11 +20,8 @@ const MAX_STEPS: usize = 4;
 /// How often a row that another change came before is written again.
 const MAX_CONFLICTS: usize = 5;
 
-/// The longest note of an event, in characters.
-const MAX_NOTE: usize = 200;
-
 /// Why an event is processed again later.
-enum Delay {
+pub(super) enum Delay {
     Provider(ProviderError),
     Server(Refusal),
 }
@@ -45,14 +38,14 @@ impl From<Refusal> for Delay {
     }
 }
 
-impl From<crate::store::ServerStoreError> for Delay {
-    fn from(error: crate::store::ServerStoreError) -> Self {
+impl From<ServerStoreError> for Delay {
+    fn from(error: ServerStoreError) -> Self {
         Self::Server(error.into())
     }
 }
 
 impl Delay {
-    fn note(&self) -> String {
+    pub(super) fn note(&self) -> String {
         match self {
             Self::Provider(error) => error.to_string(),
             Self::Server(refusal) => refusal.to_string(),
@@ -70,162 +63,13 @@ struct Target<'a> {
 }
 
 impl BillingService {
-    /// Processes the events that are due, and compares with the provider once a day. Returns the
-    /// number of processed events. The server calls it once a second and after each event.
-    ///
-    /// # Errors
-    ///
-    /// Returns a refusal if the store cannot be used. An event whose processing fails waits.
-    pub async fn work(&self) -> Result<usize, Refusal> {
-        let Some(setup) = &self.setup else {
-            return Ok(0);
-        };
-        if let Err(refusal) = self.reconcile_daily().await
-            && let Some(repeated) = crate::log_limit::pass("billing")
-        {
-            let Refusal { code, detail, .. } = refusal;
-            tracing::warn!(
-                code,
-                detail,
-                repeated,
-                "the payment provider is compared later"
-            );
-        }
-        self.process(setup).await
-    }
-
-    /// Processes the events that are due.
-    async fn process(&self, setup: &BillingSetup) -> Result<usize, Refusal> {
-        let mut processed = 0;
-        loop {
-            let (store, tenant) = (&self.site.store, &self.site.tenant);
-            let now = self.site.wall();
-            let due = store.due_billing_events(tenant, now, EVENTS_AT_ONCE);
-            let due = due.await?;
-            if due.is_empty() {
-                return Ok(processed);
-            }
-            processed += due.len();
-            // Several events of a subscription need one comparison.
-            let mut groups: BTreeMap<String, Vec<BillingEvent>> = BTreeMap::new();
-            for event in due {
-                if let Some(id) = self.subject(setup, &event).await? {
-                    groups.entry(id).or_default().push(event);
-                }
-            }
-            for (id, events) in groups {
-                let outcome = self.sync(setup, &id).await;
-                for event in events {
-                    let outcome = self.outcome(&event, &id, outcome.as_ref());
-                    self.finish(&event, outcome).await?;
-                }
-            }
-        }
-    }
-
-    /// Returns the subscription that an event concerns. An event without one is finished.
-    async fn subject(
-        &self,
-        setup: &BillingSetup,
-        event: &BillingEvent,
-    ) -> Result<Option<String>, Refusal> {
-        let ignored = |note: &str| EventOutcome {
-            state: BillingEventState::Ignored,
-            subscription: None,
-            next_at: None,
-            note: Some(note.to_owned()),
-        };
-        let new = event.event.clone();
-        if new.is_live != setup.provider.is_live() {
-            let outcome = ignored("the event is of the other mode, test or live");
-            self.finish(event, outcome).await?;
-            return Ok(None);
-        }
-        let outcome = match ask(setup, move |provider| provider.subject(&new)).await {
-            Ok(EventSubject::Subscription(id)) => return Ok(Some(id)),
-            Ok(EventSubject::Customer(id)) => self.compare_customer(setup, &id).await?,
-            Ok(EventSubject::Nothing(note)) => ignored(note),
-            Err(error) if !error.is_temporary() => ignored(&error.to_string()),
-            Err(error) => self.later(event, None, &error.to_string()),
-        };
-        self.finish(event, outcome).await?;
-        Ok(None)
-    }
-
-    /// Queues comparisons of the subscriptions of a customer, which also bring its name.
-    async fn compare_customer(
-        &self,
-        setup: &BillingSetup,
-        customer: &str,
-    ) -> Result<EventOutcome, Refusal> {
-        let (mut next, run) = (None, self.site.next_id_of("check")?);
-        loop {
-            let page = PageRequest::new(next, Some(PageRequest::MAX_LIMIT));
-            let found = self.subscriptions(None, Some(customer), &page).await?;
-            for subscription in &found.items {
-                self.queue_check(setup, &subscription.id, &run).await?;
-            }
-            next = found.next;
-            if next.is_none() {
-                break;
-            }
-        }
-        Ok(EventOutcome {
-            state: BillingEventState::Applied,
-            subscription: None,
-            next_at: None,
-            note: None,
-        })
-    }
-
-    fn outcome(
-        &self,
-        event: &BillingEvent,
-        subscription: &str,
-        result: Result<&Option<String>, &Delay>,
-    ) -> EventOutcome {
-        match result {
-            Ok(note) => EventOutcome {
-                state: BillingEventState::Applied,
-                subscription: Some(subscription.to_owned()),
-                next_at: None,
-                note: note.clone(),
-            },
-            Err(delay) => self.later(event, Some(subscription), &delay.note()),
-        }
-    }
-
-    /// Returns the outcome of an event that is processed again: after 2 seconds, then twice as long
-    /// each time, up to an hour.
-    fn later(&self, event: &BillingEvent, subscription: Option<&str>, note: &str) -> EventOutcome {
-        if let Some(repeated) = crate::log_limit::pass("billing event") {
-            let id = &event.event.id;
-            tracing::warn!(event = id, note, repeated, "an event is processed later");
-        }
-        let seconds = 2_i64
-            .saturating_pow(event.attempts.saturating_add(1))
-            .min(3600);
-        let next_at =
-            license_core::time::saturating_add(self.site.wall(), TimeDelta::seconds(seconds));
-        EventOutcome {
-            state: BillingEventState::Waiting,
-            subscription: subscription.map(str::to_owned),
-            next_at: Some(next_at),
-            note: Some(shortened(note)),
-        }
-    }
-
-    async fn finish(&self, event: &BillingEvent, outcome: EventOutcome) -> Result<(), Refusal> {
-        let (store, tenant) = (&self.site.store, &self.site.tenant);
-        let (provider, id) = (&event.event.provider, &event.event.id);
-        Ok(store
-            .finish_billing_event(tenant, provider, id, outcome)
-            .await?)
-    }
-
     /// Asks the provider for the state of a subscription, and brings its license to this state.
     /// Returns why the license does not follow.
-    async fn sync(&self, setup: &BillingSetup, id: &str) -> Result<Option<String>, Delay> {
+    pub(super) async fn sync(
+        &self,
+        setup: &BillingSetup,
+        id: &str,
+    ) -> Result<Option<String>, Delay> {
         let (store, tenant) = (&self.site.store, &self.site.tenant);
         let name = setup.provider.name();
         for _ in 0..MAX_CONFLICTS {
@@ -251,7 +95,7 @@ impl BillingService {
         let detail = "the subscription changes too often";
         Err(Delay::Server(Refusal::new(
             RefusalKind::Unavailable,
-            crate::domain::ServerCode::Busy,
+            ServerCode::Busy,
             detail,
         )))
     }
@@ -260,7 +104,7 @@ impl BillingService {
         &self,
         setup: &BillingSetup,
         found: &'a ProviderSubscription,
-        plans: &[crate::domain::BillingPlan],
+        plans: &[BillingPlan],
     ) -> Target<'a> {
         let entitlement = Entitlement::new(found, setup.grace, self.site.wall());
         let (terms, fault) = match PlannedTerms::new(&found.items, plans) {
@@ -434,7 +278,7 @@ impl Target<'_> {
 }
 
 fn no_license() -> Refusal {
-    let code = crate::domain::ServerCode::NotFound;
+    let code = ServerCode::NotFound;
     Refusal::new(
         RefusalKind::Internal,
         code,
@@ -459,8 +303,4 @@ fn request_id(parts: &[&str]) -> RequestId {
         hash.update(part.as_bytes());
     }
     RequestId(hash.finalize().into())
-}
-
-fn shortened(note: &str) -> String {
-    note.chars().take(MAX_NOTE).collect()
 }

@@ -147,7 +147,7 @@ fn check_groups(settings: &ProviderSettings) -> Result<(), Refusal> {
         has_role,
         "roles",
         expected,
-        "none, so that nobody could sign in",
+        "no role, so that no person could sign in",
     )
 }
 
@@ -205,8 +205,8 @@ mod tests {
     #[test]
     fn each_member_is_checked() {
         let good = || test_settings("https://login.acme.example");
-        type Change = Box<dyn Fn(&mut ProviderSettings)>;
-        let cases: [(&str, Change); 19] = [
+        type SettingsChange = Box<dyn Fn(&mut ProviderSettings)>;
+        let cases: [(&str, SettingsChange); 19] = [
             ("name", Box::new(|s| s.name = String::new())),
             ("name", Box::new(|s| s.name = "a\r\nb".to_owned())),
             ("groups_claim", Box::new(|s| s.groups_claim = String::new())),

@@ -109,8 +109,8 @@ impl InvoiceService {
 
     /// Issues the license of an invoice that needs one.
     ///
-    /// The id of the invoice is the number of the order in the ledger, so that a repetition after an
-    /// interruption gets the same license.
+    /// The id of the invoice is the number of the order in the ledger, so that a repetition after
+    /// an interruption gets the same license.
     async fn license(&self, actor: &Actor, invoice: &Invoice) -> Result<Option<Invoice>, Refusal> {
         let Some(order) = invoice.order.as_ref().filter(|_| invoice.needs_license()) else {
             return Ok(None);

@@ -150,7 +150,7 @@ impl Document<'_> {
         Ok(())
     }
 
-    /// Draws the numbers of a line, beside the first line of its description.
+    /// Draws the numbers of a line, at the height of the first line of its description.
     fn amounts(&self, canvas: &mut Canvas, line: &InvoiceLine) -> Result<(), InvoiceFault> {
         let (price, total) = (
             self.content.unit_price(line)?,

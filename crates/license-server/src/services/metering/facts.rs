@@ -26,8 +26,8 @@ pub(in crate::services) fn of_report(
 /// Returns the facts of an entry: the used amount of each quota.
 ///
 /// The entry is identified by its license, its chain and its number, however often and by whichever
-/// way it arrives. An entry of another day than `days` has no facts. An entry that may repeat earlier
-/// counts has facts that are not counted.
+/// way it arrives. An entry of another day than `days` has no facts. An entry that may repeat
+/// earlier counts has facts that are not counted.
 pub(in crate::services) fn of_entry(
     entry: &UsageEntry,
     hash: UsageHash,

@@ -16,8 +16,8 @@ const KEPT_DAYS: u64 = 800;
 const SETTLED_AT_ONCE: u32 = 200;
 
 impl MeteringService {
-    /// Records activations and hours of seats, settles customers whose usage has changed, and deletes old
-    /// facts. The server calls it once a minute.
+    /// Records activations and hours of seats, settles customers whose usage has changed, and
+    /// deletes old facts. The server calls it once a minute.
     ///
     /// # Errors
     ///

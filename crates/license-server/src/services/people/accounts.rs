@@ -92,7 +92,7 @@ impl AccountService {
     }
 
     /// Deletes the account of a person, with everything that belongs to it. The audit trails of the
-    /// organizations keep its id, which names nobody.
+    /// organizations keep its id, which does not identify a person.
     ///
     /// # Errors
     ///

@@ -130,8 +130,8 @@ impl AccountService {
         Ok(codes)
     }
 
-    /// Stops requiring one-time codes, and ends the marks of all devices. Returns a new mark for this
-    /// device.
+    /// Stops requiring one-time codes, and ends the marks of all devices. Returns a new mark for
+    /// this device.
     ///
     /// # Errors
     ///

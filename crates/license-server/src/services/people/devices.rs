@@ -1,7 +1,8 @@
 //! Marks of known devices.
 //!
-//! A program with which a person has signed in gets a mark in a cookie. Attempts of strangers do not
-//! use up the attempts of a program with a mark, so nobody can lock the owner of an account out.
+//! A program with which a person has signed in gets a mark in a cookie. Attempts of strangers do
+//! not use up the attempts of a program with a mark, so no stranger can lock the owner of an
+//! account out.
 //!
 //! A mark is bound to the password and to the secret of one-time codes. It ends when one of them
 //! changes, so a thief who had signed in before has no attempts of that time left.

@@ -129,8 +129,8 @@ impl AccountService {
     /// # Errors
     ///
     /// Returns `LINK_ENDED` for a link that cannot be used, `ADDRESS_TAKEN` if the address has an
-    /// account and nobody has signed in with it, `FORBIDDEN` if the account has another address,
-    /// and the refusals of names and passwords.
+    /// account and the caller has not signed in with it, `FORBIDDEN` if the account has another
+    /// address, and the refusals of names and passwords.
     pub async fn accept(
         self: &Arc<Self>,
         token: &str,

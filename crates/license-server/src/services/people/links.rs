@@ -49,7 +49,7 @@ pub enum ResetLink {
 
 impl AccountService {
     /// Sends a link for a registration. The work runs in the background, so that neither the answer
-    /// nor its time tells whether the address has an account.
+    /// nor its time reveals whether the address has an account.
     ///
     /// # Errors
     ///

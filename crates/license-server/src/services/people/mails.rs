@@ -127,8 +127,8 @@ impl PeopleTools {
             "Your account has changed",
             &[
                 change,
-                "If you did not do this, set a new password now, and tell the administrator of \
-                 your organization.",
+                "If you did not do this, set a new password now, and inform the administrator \
+                 of your organization.",
             ],
         );
     }

@@ -114,7 +114,7 @@ impl PasswordHasher {
     }
 
     /// Returns whether a password has a hash. Without a hash, the same work is done, so that the
-    /// time tells nothing about the existence of an account.
+    /// time reveals nothing about the existence of an account.
     pub(in crate::services) async fn verify(
         &self,
         password: Password,

@@ -71,7 +71,7 @@ impl Sealer {
     ///
     /// # Errors
     ///
-    /// Returns a refusal if none of the keys has sealed the text for this purpose.
+    /// Returns a refusal if no key has sealed the text for this purpose.
     pub fn open(&self, purpose: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Refusal> {
         let failed = || unusable("a secret was sealed with another key");
         let (mark, rest) = sealed.split_at_checked(MARK).ok_or_else(failed)?;

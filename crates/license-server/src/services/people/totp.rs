@@ -35,7 +35,7 @@ pub(super) fn verify(
 ) -> Option<u64> {
     let now = step_at(at);
     let mut found = None;
-    // All steps are compared, so that the time does not tell which of them matches.
+    // All steps are compared, so that the time does not reveal which of them matches.
     for step in now.saturating_sub(LEEWAY)..=now.saturating_add(LEEWAY) {
         let expected = code_at(secret, step);
         let is_equal = verify_slices_are_equal(expected.as_bytes(), code.as_bytes()).is_ok();

@@ -9,9 +9,10 @@ use crate::domain::{SeatDemand, SeatSums, StoredSeatHistory};
 /// The requests for the seats of a pool during some days, by the number of seats that they needed.
 ///
 /// The demand of the requests that were served is exact: it is the number of seats in use after the
-/// grant. With fewer seats, each request with a higher demand would have found no seat if everything
-/// before it had happened as it did. Those before it would have found none either, so the real number
-/// is at most the returned one. The demand of the other requests is an estimate: see ADR-121.
+/// grant. With fewer seats, each request with a higher demand would have found no seat if
+/// everything before it had happened as it did. Those before it would have found none either, so
+/// the real number is at most the returned one. The demand of the other requests is an estimate:
+/// see ADR-121.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeatPlan {
     /// The first day.

@@ -31,7 +31,7 @@ struct UnservedPool {
     /// The additional seat that each session would hold, from 1, and until when.
     sessions: HashMap<SessionId, (u32, LeaseTime)>,
     /// The seats that no session would hold.
-    free: Places,
+    free: PlaceSet,
     /// No session gives its seat back before this time.
     next_end: LeaseTime,
     /// The moving average of how long seats were held.
@@ -74,7 +74,7 @@ impl Default for UnservedPool {
     fn default() -> Self {
         Self {
             sessions: HashMap::new(),
-            free: Places::all(),
+            free: PlaceSet::all(),
             next_end: LeaseTime::from_millis(u64::MAX),
             average_hold: None,
         }
@@ -118,9 +118,9 @@ impl UnservedPool {
 
 /// A set of places from 1 to [`MAX_PLACES`], as bits.
 #[derive(Debug)]
-struct Places([u128; 2]);
+struct PlaceSet([u128; 2]);
 
-impl Places {
+impl PlaceSet {
     const fn all() -> Self {
         Self([u128::MAX; 2])
     }

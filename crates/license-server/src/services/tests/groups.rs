@@ -115,7 +115,7 @@ async fn members_use_the_seats_of_their_group_and_nobody_states_a_membership() {
     assert_eq!(groups(session(1)), ["simulation"]);
     assert_eq!(groups(session(5)), [design.to_string()]);
 
-    // The maximum of a group counts for its members, and for nobody else.
+    // The maximum of a group counts for its members only.
     server.set_share(&design, share(0, None)).await.unwrap();
     assert_eq!(
         server.seat_of(&token, 6, "bob@acme.example", &[]).await,

@@ -250,7 +250,7 @@ async fn what_machines_report_counts_once_however_it_arrives() {
     let other = entries(2, &[("2027-01-15", 1, 5)]);
     server.submit(&report(&other, true)).await;
     server.settle("2027-01-15T10:00:00Z").await;
-    // Usage before the start of metering counts for nobody.
+    // Usage before the start of metering does not count.
     let early = entries(3, &[("2027-01-09", 1, 1000)]);
     server.submit(&report(&early, true)).await;
     // The license 2 does not belong to the customer who sent the report.

@@ -229,7 +229,7 @@ async fn a_secret_is_sealed_for_its_webhook_in_the_database() {
     let opened = webhooks.claim(claim(0)).await.unwrap().remove(0);
     let shown: Vec<_> = opened.secrets.iter().map(WebhookSecret::to_text).collect();
     assert_eq!(shown, [rotated.secret, new.secret]);
-    // The database has none of them, and no other server or webhook can open what it has.
+    // The database does not have them, and no other server or webhook can open what it has.
     let tenant = server.services.tenant();
     let stored = server.store.claim_deliveries(tenant, claim(1)).await;
     let stored = stored.unwrap().remove(0);

@@ -15,7 +15,7 @@ use crate::mail::tests::Sink;
 use crate::services::tests::floating::acquire_request;
 use crate::services::tests::{config, people, vendor as vendor_key};
 use crate::services::{
-    AcquireReply, AcquireRequest, MailQueue, ServerRole, Services, VendorConfig,
+    AcquireReply, AcquireRequest, IssueOrder, MailQueue, ServerRole, Services, VendorConfig,
 };
 use crate::store::ServerStore;
 use crate::store::sqlite::SqliteStore;
@@ -56,7 +56,7 @@ impl Vendor {
     }
 
     /// Starts a trial, and reads its mail.
-    pub(crate) async fn trial(&mut self, customer: &str) -> StartedTrial {
+    pub(crate) async fn trial(&mut self, customer: &str) -> IssuedTrial {
         let trials = &self.services.trials;
         let started = trials.start(&Actor::Console, new(customer), false).await;
         let mail = self.sink.next().await;
@@ -126,7 +126,7 @@ async fn a_person_starts_one_trial_with_a_link() {
     let secret = mail.secret();
     assert!(mail.text.contains("license trial confirm"), "{}", mail.text);
     let none = trials.list(None, &PageRequest::first()).await.unwrap();
-    assert_eq!(none.items, [], "nobody has confirmed the address");
+    assert_eq!(none.items, [], "the address is not confirmed");
     let wrong = trials.confirm("wrong", None).await.unwrap_err();
     assert_eq!(wrong.code, "LINK_ENDED");
 

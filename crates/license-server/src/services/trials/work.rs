@@ -111,8 +111,8 @@ impl TrialService {
         }
     }
 
-    /// Reminds a user. The reminder is recorded after the mail server has accepted the mail, so that
-    /// none is lost. A server without mail records it too, for those who follow its events.
+    /// Reminds a user. The reminder is recorded after the mail server has accepted the mail, so
+    /// that none is lost. A server without mail records it too, for those who follow its events.
     async fn remind(&self, trial: &Trial, days: u32) -> Result<(), Refusal> {
         let sent = mails::remind(&self.site, trial).await;
         if sent == Some(false) {

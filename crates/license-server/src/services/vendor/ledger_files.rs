@@ -191,7 +191,7 @@ fn text_of(content: Vec<u8>, temporary: &Path) -> Result<String, Refusal> {
     let exported = written
         .map_err(|error| copy_failed(&error))
         .and_then(|()| export_of(temporary));
-    // The names are those of the file and of SQLite's log beside it.
+    // The names are those of the file and of SQLite's log.
     for suffix in ["", "-wal", "-shm"] {
         let mut name = temporary.to_owned().into_os_string();
         name.push(suffix);
@@ -223,8 +223,8 @@ fn export_of(path: &Path) -> Result<String, Refusal> {
     Ok(text)
 }
 
-/// Refuses an import that has another license with the id of a recorded one. One of them was forged,
-/// or two ledgers gave the same id, and a client could not distinguish them.
+/// Refuses an import that has another license with the id of a recorded one. One of them was
+/// forged, or two ledgers gave the same id, and a client could not distinguish them.
 fn refuse_contradictions(
     files: &[Vec<ImportedItem>],
     ledger: &dyn LedgerReader,
@@ -293,7 +293,7 @@ fn described(fault: &ChainFault) -> String {
     }
 }
 
-/// Returns the path of a new file beside the ledger, where only the server can write.
+/// Returns the path of a new file in the directory of the ledger, where only the server can write.
 fn temporary(vendor: &VendorLedger) -> Result<PathBuf, Refusal> {
     let mut name = vendor.path().to_owned().into_os_string();
     name.push(format!(".{}.copy", hex::encode(&random::<8>()?)));

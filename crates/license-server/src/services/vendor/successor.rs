@@ -248,7 +248,7 @@ fn renew_term(
         None if order.maintenance_until.is_some() => Ok(()),
         None => Err(
             bad_request("the order does not state the end of the renewal")
-                .values("one of `until`, `days` and `perpetual`", "none of them"),
+                .values("one of `until`, `days` and `perpetual`", "none"),
         ),
     }
 }

@@ -53,7 +53,7 @@ pub(super) fn draft_counted_from(
         .end(counted_from.unwrap_or(start), start)?
         .ok_or_else(|| {
             bad_request("the order does not state the end of the license")
-                .values("one of `expires`, `days` and `perpetual`", "none of them")
+                .values("one of `expires`, `days` and `perpetual`", "none")
         })?;
     draft.check_in = check_in(order, tier)?;
     draft.usage_type = parsed(

@@ -100,8 +100,8 @@ async fn a_code_deletes_one_organization(store: &dyn ServerStore) {
     assert_eq!(delete(101).await.unwrap(), TenantDeletion::Deleted);
 }
 
-/// The request of a caller can wait, for example for the hash of a password, while another one takes
-/// the permission away.
+/// The request of a caller can wait, for example for the hash of a password, while another one
+/// takes the permission away.
 async fn who_lost_the_permission_deletes_nothing(store: &dyn ServerStore) {
     let tenant = tenant();
     let ann = create(store, &tenant, "ann", Role::Owner).await;

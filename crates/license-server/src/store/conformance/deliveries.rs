@@ -80,7 +80,7 @@ async fn one_server_makes_an_attempt(store: &dyn ServerStore) {
         "nothing is due"
     );
     assert!(claim(store, &other, 0, &[]).await.is_empty());
-    // At most two of each endpoint, and none of a busy one.
+    // At most two for each endpoint, and none for a busy one.
     let first = claim(store, &own, 0, &["whk_2"]).await;
     assert_eq!(first.len(), 2);
     for delivery in &first {

@@ -119,7 +119,7 @@ impl Search<'_> {
             ("SHORT-5", &[5]),
             (id(3).as_str(), &[3]),
             ("cme", &[]),
-            ("acme nobody", &[]),
+            ("acme stranger", &[]),
             ("", &[1, 2, 3, 4, 5]),
         ] {
             let selection = LicenseSelection::all(now()).text(text);

@@ -69,7 +69,8 @@ async fn install(store: &dyn ServerStore, tenant: &TenantId) {
     assert_eq!(installed.await.unwrap(), 3);
 }
 
-/// Returns the sums of a customer: the day, the kind, the sum, the largest and the uncounted amount.
+/// Returns the sums of a customer: the day, the kind, the sum, the largest and the uncounted
+/// amount.
 async fn sums(
     store: &dyn ServerStore,
     tenant: &TenantId,
@@ -256,7 +257,7 @@ async fn seats_count_with_the_most_of_each_hour(store: &dyn ServerStore) {
     add(&other, of_pool(), 0, 5).await;
     record(&own).await;
     assert_eq!(seats(&own).await, (2, Some(2)));
-    // The hour goes on, and a smaller number changes nothing.
+    // The hour continues, and a smaller number changes nothing.
     add(&own, of_pool(), 0, 3).await;
     record(&own).await;
     add(&own, of_pool(), 0, 1).await;

@@ -144,7 +144,7 @@ async fn a_place_is_bound_for_its_cool_down(store: &dyn ServerStore) {
         matches!(denied, AssignOutcome::CoolDown { left } if !left.is_zero()),
         "{denied:?}"
     );
-    // The same user returns to the place, under the same id, and the cool-down goes on.
+    // The same user returns to the place, under the same id, and the cool-down continues.
     let since = store.named_users(&own, &pool).await.unwrap()[0].since;
     let back = assign(store, &own, "ann", terms(1, true)).await;
     let AssignOutcome::Assigned(ann) = back else {

@@ -10,7 +10,7 @@ use tokio_postgres::{Client, Socket};
 
 use super::identity::Identity;
 use super::tls::{self, Connector, Stream};
-use super::transaction::{Access, Connection, Transaction, VisibleRows};
+use super::transaction::{Connection, Transaction, TransactionAccess, VisibleRows};
 use super::{PostgresConfig, session};
 use crate::domain::{AccountId, SecretDigest, TenantId};
 use crate::observer::Observer;
@@ -62,7 +62,7 @@ impl Database {
     /// Begins a transaction of a tenant.
     pub(super) async fn begin(&self, tenant: &TenantId) -> Result<Transaction, ServerStoreError> {
         let rows = VisibleRows::Tenant(tenant);
-        self.transaction(rows, Access::Write).await
+        self.transaction(rows, TransactionAccess::Write).await
     }
 
     /// Begins a transaction that reads one snapshot of a tenant.
@@ -71,7 +71,7 @@ impl Database {
         tenant: &TenantId,
     ) -> Result<Transaction, ServerStoreError> {
         let rows = VisibleRows::Tenant(tenant);
-        self.transaction(rows, Access::Read).await
+        self.transaction(rows, TransactionAccess::Read).await
     }
 
     /// Begins a transaction that reads the credentials with a secret.
@@ -80,18 +80,18 @@ impl Database {
         secret: SecretDigest,
     ) -> Result<Transaction, ServerStoreError> {
         let rows = VisibleRows::Secret(secret);
-        self.transaction(rows, Access::Read).await
+        self.transaction(rows, TransactionAccess::Read).await
     }
 
     /// Begins a transaction for the tables without a tenant. It can list the tenants.
     pub(super) async fn begin_for_all(&self) -> Result<Transaction, ServerStoreError> {
-        self.transaction(VisibleRows::AllTenants, Access::Write)
+        self.transaction(VisibleRows::AllTenants, TransactionAccess::Write)
             .await
     }
 
     /// Begins a transaction that reads the tables without a tenant.
     pub(super) async fn begin_read_for_all(&self) -> Result<Transaction, ServerStoreError> {
-        self.transaction(VisibleRows::AllTenants, Access::Read)
+        self.transaction(VisibleRows::AllTenants, TransactionAccess::Read)
             .await
     }
 
@@ -101,7 +101,7 @@ impl Database {
         account: &AccountId,
     ) -> Result<Transaction, ServerStoreError> {
         let rows = VisibleRows::Account(account);
-        self.transaction(rows, Access::Read).await
+        self.transaction(rows, TransactionAccess::Read).await
     }
 
     /// Begins a transaction that reads the identity provider with an id.
@@ -109,14 +109,14 @@ impl Database {
         &self,
         id: &str,
     ) -> Result<Transaction, ServerStoreError> {
-        self.transaction(VisibleRows::Provider(id), Access::Read)
+        self.transaction(VisibleRows::Provider(id), TransactionAccess::Read)
             .await
     }
 
     async fn transaction(
         &self,
         rows: VisibleRows<'_>,
-        access: Access,
+        access: TransactionAccess,
     ) -> Result<Transaction, ServerStoreError> {
         let connection = self.connection().await?;
         Transaction::begin(connection, rows, access, Arc::clone(&self.observer)).await
@@ -144,7 +144,7 @@ impl Database {
         let begun = Transaction::begin(
             connection,
             VisibleRows::Tenant(&tenant),
-            Access::Write,
+            TransactionAccess::Write,
             observer,
         );
         let transaction = begun.await?;

@@ -93,9 +93,9 @@ impl Identity {
         Ok(found.is_known(&seen))
     }
 
-    /// Records the identity of a new database. If the database was restored, its fencing numbers are
-    /// raised, its leases are extended, and no new seats are granted for a lifetime. Several nodes
-    /// can call this at the same time.
+    /// Records the identity of a new database. If the database was restored, its fencing numbers
+    /// are raised, its leases are extended, and no new seats are granted for a lifetime. Several
+    /// nodes can call this at the same time.
     pub(super) async fn adopt(&self, db: &Transaction) -> Result<(), ServerStoreError> {
         let seen = self.seen();
         schema::lock(db).await?;

@@ -31,7 +31,7 @@ const TAKE_OVER_MS: u64 = 3000;
 /// How often a node reports that it runs, in milliseconds.
 const REPORT_MS: u64 = 1000;
 
-/// The values that a transaction reads beside its rows.
+/// The values that a transaction reads together with its rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Reading {
     /// The lease clock.

@@ -16,9 +16,10 @@ use super::database::Database;
 use super::lease_clock::ClockKeeper;
 use super::renewals::Renewals;
 use crate::clock::ServerClock;
-use crate::domain::{NewAuditEntry, PoolId, TenantId};
+use crate::domain::NewAuditEntry;
 use crate::log_limit;
 use crate::observer::Observer;
+use crate::store::pool::PoolKey;
 use crate::store::redis::FoldCursor;
 use crate::store::{PoolReply, PoolRequest, PoolView, ServerStoreError};
 
@@ -27,9 +28,6 @@ const MAX_BATCH: usize = 512;
 
 /// How long a pool stays in memory without a command.
 const IDLE: Duration = Duration::from_secs(60);
-
-/// The identity of a pool.
-pub(super) type PoolKey = (TenantId, PoolId);
 
 /// The parts that the tasks of all pools share.
 pub(super) struct PoolContext {
@@ -62,7 +60,7 @@ pub(super) enum PoolAnswer {
 type Answered = Result<PoolAnswer, ServerStoreError>;
 
 /// Work that waits for its batch, and where its result goes.
-struct Job {
+struct PoolJob {
     work: PoolWork,
     reply: oneshot::Sender<Answered>,
 }
@@ -79,18 +77,18 @@ pub(super) struct KnownPool {
 
 /// The pools in use. Clones are the same pools.
 #[derive(Clone)]
-pub(super) struct Pools {
+pub(super) struct PoolTasks {
     context: Arc<PoolContext>,
     /// The tasks of the pools. `None` after the store was closed.
     tasks: Arc<Mutex<Option<HashMap<PoolKey, PoolTask>>>>,
 }
 
 struct PoolTask {
-    sender: mpsc::UnboundedSender<Job>,
+    sender: mpsc::UnboundedSender<PoolJob>,
     handle: JoinHandle<()>,
 }
 
-impl Pools {
+impl PoolTasks {
     pub(super) fn new(context: PoolContext) -> Self {
         Self {
             context: Arc::new(context),
@@ -105,11 +103,11 @@ impl Pools {
     /// Does work in the next batch of a pool, and returns its result after the commit.
     pub(super) async fn run(&self, key: PoolKey, work: PoolWork) -> Answered {
         let (reply, answer) = oneshot::channel();
-        self.send(key, Job { work, reply })?;
+        self.send(key, PoolJob { work, reply })?;
         answer.await.unwrap_or(Err(ServerStoreError::Closed))
     }
 
-    fn send(&self, key: PoolKey, mut job: Job) -> Result<(), ServerStoreError> {
+    fn send(&self, key: PoolKey, mut job: PoolJob) -> Result<(), ServerStoreError> {
         let mut tasks = self.lock();
         let tasks = tasks.as_mut().ok_or(ServerStoreError::Closed)?;
         if let Some(task) = tasks.get(&key) {
@@ -128,7 +126,7 @@ impl Pools {
     }
 
     /// Runs the commands of a pool, until it is not used for a while or the store is closed.
-    async fn serve(self, key: PoolKey, mut receiver: mpsc::UnboundedReceiver<Job>) {
+    async fn serve(self, key: PoolKey, mut receiver: mpsc::UnboundedReceiver<PoolJob>) {
         let mut known = None;
         loop {
             let first = match timeout(IDLE, receiver.recv()).await {
@@ -147,7 +145,11 @@ impl Pools {
     }
 
     /// Forgets the task of a pool, unless a command has arrived meanwhile.
-    fn retire(&self, key: &PoolKey, receiver: &mut mpsc::UnboundedReceiver<Job>) -> Option<Job> {
+    fn retire(
+        &self,
+        key: &PoolKey,
+        receiver: &mut mpsc::UnboundedReceiver<PoolJob>,
+    ) -> Option<PoolJob> {
         let mut tasks = self.lock();
         let job = receiver.try_recv().ok();
         if job.is_none()
@@ -179,7 +181,7 @@ impl PoolContext {
     /// A transaction that certainly was not committed is repeated once, for example after the
     /// database was restarted. If the database has refused a value, each job runs alone, so that
     /// only the job with this value fails.
-    async fn process(&self, key: &PoolKey, known: &mut Option<KnownPool>, jobs: Vec<Job>) {
+    async fn process(&self, key: &PoolKey, known: &mut Option<KnownPool>, jobs: Vec<PoolJob>) {
         let works: Vec<_> = jobs.iter().map(|job| &job.work).collect();
         let mut answers = batch::run(self, key, known, &works).await;
         if let Err(error) = &answers
@@ -220,7 +222,12 @@ impl PoolContext {
         }
     }
 
-    async fn process_singly(&self, key: &PoolKey, known: &mut Option<KnownPool>, jobs: Vec<Job>) {
+    async fn process_singly(
+        &self,
+        key: &PoolKey,
+        known: &mut Option<KnownPool>,
+        jobs: Vec<PoolJob>,
+    ) {
         for job in jobs {
             let answers = batch::run(self, key, known, &[&job.work]).await;
             let answer = answers.map(|answers| answers.into_iter().next());
@@ -241,7 +248,7 @@ impl PoolContext {
         ServerStoreError::NotCommitted(Arc::new(error))
     }
 
-    fn deliver(&self, job: Job, answer: Answered) {
+    fn deliver(&self, job: PoolJob, answer: Answered) {
         if let Ok(PoolAnswer::Applied(reply)) = &answer {
             for event in &reply.outcome.events {
                 self.observer.seat_changed(event);

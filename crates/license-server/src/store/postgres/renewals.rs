@@ -8,7 +8,6 @@ use license_seats::{CommandTime, OpenLease, Pool, SeatChange, SeatRenewal};
 
 use super::database::Database;
 use super::lease_clock::{Reading, SentReading};
-use super::pools::PoolKey;
 use super::queries::query;
 use super::seat_rows::PoolRow;
 use super::transaction::Transaction;
@@ -16,6 +15,7 @@ use super::values::{column, millis, number};
 use crate::clock::ServerClock;
 use crate::domain::{PoolId, TenantId};
 use crate::log_limit;
+use crate::store::pool::PoolKey;
 use crate::store::redis::{
     self, EpochReading, FoldCursor, HeartbeatAnswer, PoolEpoch, RedisConfig, RedisEpoch,
     RedisStoreError, RedisTokens, Reservation,
@@ -43,7 +43,7 @@ pub(super) enum Renewals {
 }
 
 pub(super) struct RedisRenewals {
-    renewals: redis::Renewals,
+    renewals: redis::LeaseRenewals,
     tokens: RedisTokens,
     database: Database,
     clock: Arc<dyn ServerClock>,

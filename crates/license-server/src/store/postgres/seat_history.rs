@@ -42,8 +42,8 @@ fn seats(table: &'static str, row: &Row, index: usize) -> Result<u32, ServerStor
 
 /// Adds to the sums of the history. A tenant that was deleted gets no rows.
 ///
-/// The row of the tenant stays unlocked, because acquires wait for it. Servers add rows in the order
-/// of their keys, so that they do not wait for each other in a circle.
+/// The row of the tenant stays unlocked, because acquires wait for it. Servers add rows in the
+/// order of their keys, so that they do not wait for each other in a circle.
 pub(super) async fn add(
     db: &Transaction,
     batch: &SeatHistoryBatch,

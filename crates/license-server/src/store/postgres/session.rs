@@ -152,8 +152,8 @@ mod tests {
     #[test]
     fn each_unsafe_setting_is_refused_with_what_was_found() {
         accepted().check().unwrap();
-        type Change = fn(&mut Session);
-        let changes: [(Change, &str); 10] = [
+        type SessionChange = fn(&mut Session);
+        let changes: [(SessionChange, &str); 10] = [
             (
                 |session| {
                     session.version = OLDEST_VERSION - 1;

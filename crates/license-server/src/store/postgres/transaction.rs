@@ -47,14 +47,14 @@ impl VisibleRows<'_> {
 
 /// Whether a transaction may change the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Access {
+pub(super) enum TransactionAccess {
     /// Each statement sees what was committed before the statement.
     Write,
     /// All statements see the same snapshot.
     Read,
 }
 
-impl Access {
+impl TransactionAccess {
     const fn begin(self) -> &'static str {
         match self {
             Self::Write => "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
@@ -102,7 +102,7 @@ pub(super) struct Transaction {
     /// The number of statements that have not succeeded. The database answers `COMMIT` of a failed
     /// transaction without an error, so this number decides whether the transaction can commit.
     unfinished: AtomicUsize,
-    access: Access,
+    access: TransactionAccess,
     begun: Instant,
     observer: Arc<dyn Observer>,
 }
@@ -112,7 +112,7 @@ impl Transaction {
     pub(super) async fn begin(
         connection: Connection,
         rows: VisibleRows<'_>,
-        access: Access,
+        access: TransactionAccess,
         observer: Arc<dyn Observer>,
     ) -> Result<Self, ServerStoreError> {
         let transaction = Self {
@@ -260,7 +260,7 @@ impl Transaction {
             return Err(ServerStoreError::Aborted);
         }
         let committed = self.connection.client()?.batch_execute("COMMIT").await;
-        if self.access == Access::Write {
+        if self.access == TransactionAccess::Write {
             self.observer
                 .committed(self.begun.elapsed(), committed.is_ok());
         }

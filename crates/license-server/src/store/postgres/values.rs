@@ -23,6 +23,12 @@ pub(super) fn digest(
         .map_err(|_| bad_row(table, format!("{} bytes", bytes.len())))
 }
 
+/// Reads a truth value, which is stored as a number.
+pub(super) fn flag(row: &Row, index: usize) -> Result<bool, ServerStoreError> {
+    let number: i64 = row.try_get(index)?;
+    Ok(number != 0)
+}
+
 /// Reads rows.
 pub(super) fn read_all<T>(
     rows: &[Row],

@@ -51,8 +51,8 @@ impl RedisLink {
     ///
     /// # Errors
     ///
-    /// Returns an error if a file of TLS cannot be used, if Redis refuses the password, or if it has
-    /// settings that are not accepted.
+    /// Returns an error if a file of TLS cannot be used, if Redis refuses the password, or if it
+    /// has settings that are not accepted.
     pub(super) async fn open(config: &RedisConfig) -> Result<Self, RedisStoreError> {
         let state = Arc::new(LinkState {
             client: config.client()?,

@@ -115,7 +115,7 @@ struct Held {
 
 /// Renewals of leases in Redis: answers heartbeats without a transaction, and reserves pools for
 /// the transactions of all other commands.
-pub(in crate::store) struct Renewals {
+pub(in crate::store) struct LeaseRenewals {
     link: Arc<RedisLink>,
     clock: Arc<dyn ServerClock>,
     scripts: Scripts,
@@ -124,7 +124,7 @@ pub(in crate::store) struct Renewals {
     reservations: AtomicU64,
 }
 
-impl Renewals {
+impl LeaseRenewals {
     /// Creates the renewals of a connection.
     pub(super) fn new(link: Arc<RedisLink>, clock: Arc<dyn ServerClock>) -> Self {
         Self {

@@ -18,8 +18,8 @@ use license_seats::{
 use license_test_services::RedisServer;
 
 use super::{
-    EpochReading, FoldCursor, HeartbeatAnswer, PoolEpoch, RedisConfig, RedisEpoch, RedisStoreError,
-    Renewals, open,
+    EpochReading, FoldCursor, HeartbeatAnswer, LeaseRenewals, PoolEpoch, RedisConfig, RedisEpoch,
+    RedisStoreError, open,
 };
 use crate::clock::ManualClock;
 use crate::domain::{PoolId, TenantId};
@@ -98,7 +98,7 @@ enum Fault {
 
 /// A server with a pool in memory.
 struct Node {
-    renewals: Renewals,
+    renewals: LeaseRenewals,
     clock: Arc<ManualClock>,
     terms: Arc<PoolTerms>,
     pool: Pool,

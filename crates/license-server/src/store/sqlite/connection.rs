@@ -21,7 +21,7 @@ const STATEMENTS: usize = 128;
 
 /// Whether a connection may change the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Access {
+pub(super) enum ConnectionAccess {
     /// The connection creates the database if it does not exist.
     Create,
     /// The connection changes an existing database.
@@ -32,10 +32,10 @@ pub(super) enum Access {
 
 /// Opens a connection, and sets its pragmas. SQLite keeps most pragmas for each connection, so no
 /// other function opens a connection.
-pub(super) fn open(path: &Path, access: Access) -> Result<Connection, ServerStoreError> {
+pub(super) fn open(path: &Path, access: ConnectionAccess) -> Result<Connection, ServerStoreError> {
     // A read-only connection could not recover the write-ahead log of a crashed process.
     let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    if access == Access::Create {
+    if access == ConnectionAccess::Create {
         flags |= OpenFlags::SQLITE_OPEN_CREATE;
     }
     let db = Connection::open_with_flags(path, flags).map_err(|error| not_found(path, error))?;
@@ -51,13 +51,13 @@ pub(super) fn open(path: &Path, access: Access) -> Result<Connection, ServerStor
 
 /// Sets the pragmas of a connection. With `synchronous=FULL`, a committed transaction is on the
 /// disk (<https://sqlite.org/pragma.html#pragma_synchronous>).
-fn set_pragmas(db: &Connection, access: Access) -> Result<(), rusqlite::Error> {
+fn set_pragmas(db: &Connection, access: ConnectionAccess) -> Result<(), rusqlite::Error> {
     db.pragma_update(None, "journal_mode", "WAL")?;
     db.pragma_update(None, "synchronous", "FULL")?;
     db.pragma_update(None, "foreign_keys", true)?;
     db.pragma_update(None, "trusted_schema", false)?;
     db.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
-    db.pragma_update(None, "query_only", access == Access::Read)
+    db.pragma_update(None, "query_only", access == ConnectionAccess::Read)
 }
 
 fn not_found(path: &Path, error: rusqlite::Error) -> ServerStoreError {

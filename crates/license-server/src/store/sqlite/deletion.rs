@@ -53,7 +53,8 @@ pub(super) fn delete(
     Ok(TenantDeletion::Deleted)
 }
 
-/// Returns whether a caller may still delete a tenant. Both can have ended while the request waited.
+/// Returns whether a caller may still delete a tenant. Both can have ended while the request
+/// waited.
 fn is_permitted(
     db: &Connection,
     tenant: &TenantId,

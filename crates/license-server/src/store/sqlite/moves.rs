@@ -37,7 +37,7 @@ impl MovingDatabase {
         }
         location::refuse_network(directory)?;
         let lock = location::lock(directory, super::START_PATIENCE)?;
-        let mut db = connection::open(&path, connection::Access::Write)?;
+        let mut db = connection::open(&path, connection::ConnectionAccess::Write)?;
         schema::migrate(&mut db)?;
         refuse_moved(&db)?;
         requests::forget_interrupted(&db)?;

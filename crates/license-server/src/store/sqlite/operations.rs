@@ -24,7 +24,7 @@ use std::sync::PoisonError;
 
 use async_trait::async_trait;
 
-use super::connection::{self, Access};
+use super::connection::{self, ConnectionAccess};
 use super::writer::Batch;
 use super::{SqliteStore, backup, seat_rows};
 use crate::domain::TenantId;
@@ -77,7 +77,7 @@ impl ServerStore for SqliteStore {
         let (path, to) = (self.path.clone(), to.to_owned());
         // `VACUUM INTO` can neither run in a transaction nor on a connection that only reads.
         let task = tokio::task::spawn_blocking(move || {
-            let db = connection::open(&path, Access::Write)?;
+            let db = connection::open(&path, ConnectionAccess::Write)?;
             backup::back_up(&db, &to)
         });
         task.await.unwrap_or(Err(ServerStoreError::Closed))

@@ -13,11 +13,8 @@ use serde_json::Value;
 
 use super::seat_rows;
 use crate::domain::{PoolId, PoolLevel, TenantId};
-use crate::store::pool::former_lease;
+use crate::store::pool::{PoolKey, former_lease};
 use crate::store::{PoolReply, PoolRequest, PoolView, ServerStoreError};
-
-/// The identity of a pool.
-type PoolKey = (TenantId, PoolId);
 
 /// The pools that the process has used. Each pool equals its rows in the database, including the
 /// changes of the open transaction.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::Connection;
 use tokio::sync::Semaphore;
 
-use super::connection::{self, Access};
+use super::connection::{self, ConnectionAccess};
 use crate::store::ServerStoreError;
 
 /// The maximum number of connections. A query takes much less time than opening another connection,
@@ -114,7 +114,10 @@ impl Readers {
     /// Returns an idle connection, or opens one.
     fn take(&self) -> Result<Connection, ServerStoreError> {
         let idle = self.lock().pop();
-        idle.map_or_else(|| connection::open(&self.inner.path, Access::Read), Ok)
+        idle.map_or_else(
+            || connection::open(&self.inner.path, ConnectionAccess::Read),
+            Ok,
+        )
     }
 
     fn put_back(&self, db: Connection) {

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
-use license_dashboard::{Action, Code, Field, Form, Notice, Page, qr_code};
+use license_dashboard::{Action, CodeBlock, Field, Form, Notice, Page, qr_code};
 use serde::Deserialize;
 
 use super::{ACCOUNT, ProofForm, proof};
@@ -28,7 +28,7 @@ pub(super) fn pages(pages: Pages) -> Pages {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct CodeForm {
+struct TotpForm {
     totp: String,
 }
 
@@ -75,7 +75,7 @@ fn secret_page(context: &PageContext, new: &NewTotp) -> Page {
         .page_below(ACCOUNT, "Turn one-time codes on")
         .with("Scan the picture with the app, or enter the secret. Both are shown once.")
         .with_some(qr_code(&new.uri, "Picture for the authenticator app"))
-        .with(Code::new("Secret", new.secret.to_string()))
+        .with(CodeBlock::new("Secret", new.secret.to_string()))
 }
 
 fn confirm_form() -> Form {
@@ -90,7 +90,7 @@ fn confirm_form() -> Form {
 async fn confirm(
     State(app): State<App>,
     context: PageContext,
-    PageForm(sent): PageForm<CodeForm>,
+    PageForm(sent): PageForm<TotpForm>,
 ) -> PageReply {
     let person = context.person();
     let confirmed = async {
@@ -124,7 +124,7 @@ fn recovery_page(context: &PageContext, title: &str, codes: &RecoveryCodes) -> P
     context
         .page_below(ACCOUNT, title)
         .with(notice)
-        .with(Code::new("Recovery codes", codes.0.join("\n")))
+        .with(CodeBlock::new("Recovery codes", codes.0.join("\n")))
 }
 
 async fn show_end(context: PageContext) -> PageReply {

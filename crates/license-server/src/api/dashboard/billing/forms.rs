@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::{CustomerQuery, PriceQuery, Tab, link_block, page};
 use crate::api::dashboard::context::PageContext;
-use crate::api::dashboard::form::PageForm;
+use crate::api::dashboard::form::{NoFields, PageForm};
 use crate::api::dashboard::reply::{PageReply, done, html};
 use crate::api::pages::StrictQuery;
 use crate::api::problem::Problem;
@@ -317,11 +317,10 @@ pub(super) async fn portal(
     }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct NoFields {}
-
-pub(super) async fn compare(context: PageContext, PageForm(_): PageForm<NoFields>) -> PageReply {
+pub(super) async fn compare(
+    context: PageContext,
+    PageForm(NoFields {}): PageForm<NoFields>,
+) -> PageReply {
     let report = context.services()?.billing.reconcile().await?;
     let message = format!(
         "{} events were missed, and {} subscriptions are compared now",

@@ -4,9 +4,9 @@ use axum::routing::{get, post};
 use license_dashboard::{Action, Cell, Column, EmptyState, Field, Form, Kind, Table, Tone};
 use serde::Deserialize;
 
-use super::{NoFields, below, find, path};
+use super::{below, find, path};
 use crate::api::dashboard::context::PageContext;
-use crate::api::dashboard::form::PageForm;
+use crate::api::dashboard::form::{NoFields, PageForm};
 use crate::api::dashboard::list::next;
 use crate::api::dashboard::pages::Pages;
 use crate::api::dashboard::reply::{PageReply, done, html};

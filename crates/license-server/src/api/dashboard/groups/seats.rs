@@ -60,7 +60,7 @@ struct LeaseQuery {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct EndForm {
+struct EndGroupSeatForm {
     pool: String,
     session: String,
     seq: u64,
@@ -274,7 +274,7 @@ fn end_form(group: &Group, lease: &LeaseQuery, mode: &str, reason: &str) -> Form
 async fn end(
     context: PageContext,
     StrictPath(id): StrictPath<String>,
-    PageForm(sent): PageForm<EndForm>,
+    PageForm(sent): PageForm<EndGroupSeatForm>,
 ) -> PageReply {
     let group = find(&context, &id).await?;
     let ended = async {

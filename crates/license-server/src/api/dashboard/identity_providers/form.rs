@@ -188,7 +188,7 @@ fn connection(form: Form, sent: &ProviderForm, has_secret: bool) -> Form {
     let secret = secret.autocomplete("off").help(if has_secret {
         "A secret is stored. Empty: it stays."
     } else {
-        "The provider shows it beside the client id."
+        "The provider shows it with the client id."
     });
     let is_public = Field::new(Kind::Check, "is_public", "The client has no secret")
         .value(sent.is_public.clone().unwrap_or_default());

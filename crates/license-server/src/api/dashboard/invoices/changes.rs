@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::name;
 use crate::api::dashboard::context::PageContext;
-use crate::api::dashboard::form::PageForm;
+use crate::api::dashboard::form::{NoFields, PageForm};
 use crate::api::dashboard::reply::{PageReply, done, html};
 use crate::api::invoices::invoice;
 use crate::api::paths::StrictPath;
@@ -16,7 +16,7 @@ use crate::domain::{Invoice, Permission};
 
 /// A change with a form of its own.
 #[derive(Clone, Copy)]
-struct Change {
+struct InvoiceStep {
     path: &'static str,
     title: &'static str,
     text: &'static str,
@@ -25,7 +25,7 @@ struct Change {
     done: &'static str,
 }
 
-const ISSUE: Change = Change {
+const ISSUE: InvoiceStep = InvoiceStep {
     path: "issue",
     title: "Issue the invoice",
     text: "The invoice gets the next number and today's date. It never changes again.",
@@ -33,7 +33,7 @@ const ISSUE: Change = Change {
     done: "The invoice is issued",
 };
 
-const PAYMENT: Change = Change {
+const PAYMENT: InvoiceStep = InvoiceStep {
     path: "payment",
     title: "Record the payment",
     text: "The license of the invoice is issued, and the customer gets it by mail.",
@@ -41,7 +41,7 @@ const PAYMENT: Change = Change {
     done: "The payment is recorded",
 };
 
-const ACTIVATE: Change = Change {
+const ACTIVATE: InvoiceStep = InvoiceStep {
     path: "activate",
     title: "Issue the license now",
     text: "The customer gets the license before the payment.",
@@ -49,7 +49,7 @@ const ACTIVATE: Change = Change {
     done: "The license is issued before the payment",
 };
 
-const VOID: Change = Change {
+const VOID: InvoiceStep = InvoiceStep {
     path: "void",
     title: "Mark as void",
     text: "For an invoice that the customer never got. Its number stays.",
@@ -57,7 +57,7 @@ const VOID: Change = Change {
     done: "The invoice is void",
 };
 
-const CREDIT: Change = Change {
+const CREDIT: InvoiceStep = InvoiceStep {
     path: "credit",
     title: "Cancel with a credit note",
     text: "The credit note gets a number of its own. The license of the customer stays until \
@@ -66,7 +66,7 @@ const CREDIT: Change = Change {
     done: "A credit note cancels the invoice",
 };
 
-impl Change {
+impl InvoiceStep {
     fn page(self, context: &PageContext, invoice: &Invoice) -> Page {
         let (label, href) = (name(invoice), format!("/invoices/{}", invoice.id));
         context
@@ -110,11 +110,7 @@ type Path = StrictPath<String>;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct EmptyForm {}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ReasonForm {
+pub(super) struct InvoiceReasonForm {
     reason: String,
 }
 
@@ -128,7 +124,7 @@ pub(super) struct PaymentForm {
 pub(super) async fn delete(
     context: PageContext,
     StrictPath(path): Path,
-    PageForm(EmptyForm {}): PageForm<EmptyForm>,
+    PageForm(NoFields {}): PageForm<NoFields>,
 ) -> PageReply {
     let invoices = &context.services()?.invoices;
     invoices.delete(context.actor()?, &invoice(&path)?).await?;
@@ -145,7 +141,7 @@ pub(super) async fn issuing(context: PageContext, StrictPath(path): Path) -> Pag
 pub(super) async fn issue(
     context: PageContext,
     StrictPath(path): Path,
-    PageForm(EmptyForm {}): PageForm<EmptyForm>,
+    PageForm(NoFields {}): PageForm<NoFields>,
 ) -> PageReply {
     let invoice = found(&context, &path).await?;
     let invoices = &context.services()?.invoices;
@@ -213,7 +209,7 @@ pub(super) async fn activating(context: PageContext, StrictPath(path): Path) -> 
 pub(super) async fn activate(
     context: PageContext,
     StrictPath(path): Path,
-    PageForm(sent): PageForm<ReasonForm>,
+    PageForm(sent): PageForm<InvoiceReasonForm>,
 ) -> PageReply {
     context.caller()?.require(Permission::IssueLicenses)?;
     let invoice = found(&context, &path).await?;
@@ -233,7 +229,7 @@ pub(super) async fn voiding(context: PageContext, StrictPath(path): Path) -> Pag
 pub(super) async fn void(
     context: PageContext,
     StrictPath(path): Path,
-    PageForm(sent): PageForm<ReasonForm>,
+    PageForm(sent): PageForm<InvoiceReasonForm>,
 ) -> PageReply {
     let invoice = found(&context, &path).await?;
     let invoices = &context.services()?.invoices;
@@ -252,7 +248,7 @@ pub(super) async fn crediting(context: PageContext, StrictPath(path): Path) -> P
 pub(super) async fn credit(
     context: PageContext,
     StrictPath(path): Path,
-    PageForm(sent): PageForm<ReasonForm>,
+    PageForm(sent): PageForm<InvoiceReasonForm>,
 ) -> PageReply {
     let invoice = found(&context, &path).await?;
     let invoices = &context.services()?.invoices;

@@ -2,7 +2,7 @@
 
 use axum::routing::{get, post};
 use license_core::LicenseId;
-use license_dashboard::{Block, Cell, Facts, Field, Form, Kind, Notice, Page, Tone};
+use license_dashboard::{Cell, Facts, Field, Form, Kind, Notice, Page, Tone};
 use serde::Deserialize;
 
 use crate::api::dashboard::context::PageContext;
@@ -22,22 +22,22 @@ pub(super) fn pages(pages: Pages) -> Pages {
         .page(
             "/licenses/{license}/revoke",
             needed,
-            get(show_revoke).post(revoke),
+            get(show::<Revocation>).post(change::<Revocation>),
         )
         .page(
             "/licenses/{license}/revoke/preview",
             needed,
-            post(preview_revoke),
+            post(preview::<Revocation>),
         )
         .page(
             "/licenses/{license}/reinstate",
             needed,
-            get(show_reinstate).post(reinstate),
+            get(show::<Reinstatement>).post(change::<Reinstatement>),
         )
         .page(
             "/licenses/{license}/reinstate/preview",
             needed,
-            post(preview_reinstate),
+            post(preview::<Reinstatement>),
         )
         .page(
             "/licenses/{license}/remove",
@@ -48,7 +48,7 @@ pub(super) fn pages(pages: Pages) -> Pages {
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct ReasonForm {
+struct EndingForm {
     reason: String,
     with_successors: Option<String>,
     accept_rivals: Option<String>,
@@ -71,178 +71,177 @@ fn check(name: &'static str, label: &'static str, value: Option<&String>) -> Fie
     Field::new(Kind::Check, name, label).value(value)
 }
 
-fn revoke_form(id: &LicenseId, sent: &ReasonForm) -> Form {
-    let path = format!("/licenses/{id}/revoke");
-    let label = "Also revoke the licenses that replace it";
-    Form::new(&path, "Revoke")
-        .field(reason_field(
+/// Returns what a preview shows: the lists of license ids that are not empty.
+fn facts(lists: &[(&str, &Vec<String>)]) -> Facts {
+    let lists = lists.iter().filter(|(_, ids)| !ids.is_empty());
+    lists.fold(
+        Facts::new().title("What would happen"),
+        |facts, (name, ids)| {
+            let links = ids.iter();
+            let links = links.map(|id| Cell::link(format!("/licenses/{id}"), id.as_str()));
+            facts.fact(*name, Cell::Lines(links.collect()))
+        },
+    )
+}
+
+/// A change that ends a license or its revocation.
+trait Ending {
+    /// The last part of the path.
+    const NAME: &'static str;
+
+    /// The title of the page.
+    const TITLE: &'static str;
+
+    /// The label of the button that makes the change.
+    const SUBMIT: &'static str;
+
+    /// The message after the change.
+    const DONE: &'static str;
+
+    /// Adds the fields with their values to a form.
+    fn fields(form: Form, sent: &EndingForm) -> Form;
+
+    /// Makes the change, or only checks it. Returns the licenses that it concerns.
+    async fn send(
+        context: &PageContext,
+        id: &LicenseId,
+        sent: &EndingForm,
+        dry_run: bool,
+    ) -> Result<Facts, Problem>;
+}
+
+/// Revokes a license.
+struct Revocation;
+
+impl Ending for Revocation {
+    const NAME: &'static str = "revoke";
+    const TITLE: &'static str = "Revoke the license";
+    const SUBMIT: &'static str = "Revoke";
+    const DONE: &'static str = "The license is revoked, and a new revocation list is signed";
+
+    fn fields(form: Form, sent: &EndingForm) -> Form {
+        form.field(reason_field(
             &sent.reason,
             "The revocation list contains the reason, so the customer can read it.",
         ))
         .field(check(
             "with_successors",
-            label,
+            "Also revoke the licenses that replace it",
             sent.with_successors.as_ref(),
         ))
-        .other_target("Preview", format!("{path}/preview"))
-        .cancel(format!("/licenses/{id}"))
         .danger()
+    }
+
+    async fn send(
+        context: &PageContext,
+        id: &LicenseId,
+        sent: &EndingForm,
+        dry_run: bool,
+    ) -> Result<Facts, Problem> {
+        let order = RevokeOrder {
+            reason: sent.reason.clone(),
+            with_successors: sent.with_successors.is_some(),
+            dry_run,
+        };
+        let vendor = &context.services()?.vendor;
+        let result = vendor.revoke(context.actor()?, id, order).await?;
+        let lists = [
+            ("Revoked", &result.revoked),
+            ("Revoked already", &result.already_revoked),
+            ("Successors that stay valid", &result.successors),
+            ("Earlier licenses that stay valid", &result.predecessors),
+        ];
+        Ok(facts(&lists))
+    }
 }
 
-fn reinstate_form(id: &LicenseId, sent: &ReasonForm) -> Form {
-    let path = format!("/licenses/{id}/reinstate");
-    let successors = "Also reinstate the licenses that replace it";
-    let rivals = "The customer may have several valid successors of one license";
-    Form::new(&path, "Reinstate")
-        .field(reason_field(&sent.reason, "The ledger keeps the reason."))
-        .field(check(
-            "with_successors",
-            successors,
-            sent.with_successors.as_ref(),
-        ))
-        .field(check("accept_rivals", rivals, sent.accept_rivals.as_ref()))
+/// Makes a revoked license valid again.
+struct Reinstatement;
+
+impl Ending for Reinstatement {
+    const NAME: &'static str = "reinstate";
+    const TITLE: &'static str = "Reinstate the license";
+    const SUBMIT: &'static str = "Reinstate";
+    const DONE: &'static str = "The license is valid again, and a new revocation list is signed";
+
+    fn fields(form: Form, sent: &EndingForm) -> Form {
+        form.field(reason_field(&sent.reason, "The ledger keeps the reason."))
+            .field(check(
+                "with_successors",
+                "Also reinstate the licenses that replace it",
+                sent.with_successors.as_ref(),
+            ))
+            .field(check(
+                "accept_rivals",
+                "The customer may have several valid successors of one license",
+                sent.accept_rivals.as_ref(),
+            ))
+    }
+
+    async fn send(
+        context: &PageContext,
+        id: &LicenseId,
+        sent: &EndingForm,
+        dry_run: bool,
+    ) -> Result<Facts, Problem> {
+        let order = ReinstateOrder {
+            reason: sent.reason.clone(),
+            with_successors: sent.with_successors.is_some(),
+            accept_rivals: sent.accept_rivals.is_some(),
+            dry_run,
+        };
+        let vendor = &context.services()?.vendor;
+        let result = vendor.reinstate(context.actor()?, id, order).await?;
+        let lists = [
+            ("Valid again", &result.reinstated),
+            ("Not revoked", &result.not_revoked),
+            ("Revoked by another order", &result.revoked_separately),
+        ];
+        Ok(facts(&lists))
+    }
+}
+
+fn form<E: Ending>(id: &LicenseId, sent: &EndingForm) -> Form {
+    let path = format!("/licenses/{id}/{}", E::NAME);
+    E::fields(Form::new(&path, E::SUBMIT), sent)
         .other_target("Preview", format!("{path}/preview"))
         .cancel(format!("/licenses/{id}"))
 }
 
-/// Returns a list of license ids, unless it is empty.
-fn ids(facts: Facts, name: &str, ids: &[String]) -> Facts {
-    if ids.is_empty() {
-        return facts;
-    }
-    let links = ids.iter();
-    let links = links.map(|id| Cell::link(format!("/licenses/{id}"), id.as_str()));
-    facts.fact(name, Cell::Lines(links.collect()))
-}
-
-fn preview_notice() -> Block {
-    Notice::new(Tone::Neutral, "Preview: nothing has changed yet").into()
-}
-
-async fn show_revoke(context: PageContext, StrictPath(path): StrictPath<String>) -> PageReply {
+async fn show<E: Ending>(context: PageContext, StrictPath(path): StrictPath<String>) -> PageReply {
     let id = license(&path)?;
-    let form = revoke_form(&id, &ReasonForm::default());
-    let page = page(&context, &id, "Revoke the license").await?;
-    Ok(html(&page.with(form)))
+    let page = page(&context, &id, E::TITLE).await?;
+    Ok(html(&page.with(form::<E>(&id, &EndingForm::default()))))
 }
 
-async fn preview_revoke(
+async fn preview<E: Ending>(
     context: PageContext,
     StrictPath(path): StrictPath<String>,
-    PageForm(sent): PageForm<ReasonForm>,
+    PageForm(sent): PageForm<EndingForm>,
 ) -> PageReply {
     let id = license(&path)?;
-    let page = page(&context, &id, "Revoke the license").await?;
-    let form = revoke_form(&id, &sent);
-    match send_revoke(&context, &id, &sent, true).await {
-        Ok(result) => {
-            let facts = Facts::new().title("What would happen");
-            let facts = ids(facts, "Revoked", &result.revoked);
-            let facts = ids(facts, "Revoked already", &result.already_revoked);
-            let facts = ids(facts, "Successors that stay valid", &result.successors);
-            let facts = ids(
-                facts,
-                "Earlier licenses that stay valid",
-                &result.predecessors,
-            );
-            Ok(html(&page.with(preview_notice()).with(facts).with(form)))
+    let page = page(&context, &id, E::TITLE).await?;
+    let form = form::<E>(&id, &sent);
+    match E::send(&context, &id, &sent, true).await {
+        Ok(facts) => {
+            let notice = Notice::new(Tone::Neutral, "Preview: nothing has changed yet");
+            Ok(html(&page.with(notice).with(facts).with(form)))
         }
         Err(problem) => Ok(context.refused(page, form, &problem)),
     }
 }
 
-async fn revoke(
+async fn change<E: Ending>(
     context: PageContext,
     StrictPath(path): StrictPath<String>,
-    PageForm(sent): PageForm<ReasonForm>,
+    PageForm(sent): PageForm<EndingForm>,
 ) -> PageReply {
     let id = license(&path)?;
-    let page = page(&context, &id, "Revoke the license").await?;
-    match send_revoke(&context, &id, &sent, false).await {
-        Ok(_) => {
-            let text = "The license is revoked, and a new revocation list is signed";
-            Ok(done(&format!("/licenses/{id}"), text))
-        }
-        Err(problem) => Ok(context.refused(page, revoke_form(&id, &sent), &problem)),
+    let page = page(&context, &id, E::TITLE).await?;
+    match E::send(&context, &id, &sent, false).await {
+        Ok(_) => Ok(done(&format!("/licenses/{id}"), E::DONE)),
+        Err(problem) => Ok(context.refused(page, form::<E>(&id, &sent), &problem)),
     }
-}
-
-async fn send_revoke(
-    context: &PageContext,
-    id: &LicenseId,
-    sent: &ReasonForm,
-    dry_run: bool,
-) -> Result<crate::services::RevocationResult, Problem> {
-    let order = RevokeOrder {
-        reason: sent.reason.clone(),
-        with_successors: sent.with_successors.is_some(),
-        dry_run,
-    };
-    let vendor = &context.services()?.vendor;
-    Ok(vendor.revoke(context.actor()?, id, order).await?)
-}
-
-async fn show_reinstate(context: PageContext, StrictPath(path): StrictPath<String>) -> PageReply {
-    let id = license(&path)?;
-    let form = reinstate_form(&id, &ReasonForm::default());
-    let page = page(&context, &id, "Reinstate the license").await?;
-    Ok(html(&page.with(form)))
-}
-
-async fn preview_reinstate(
-    context: PageContext,
-    StrictPath(path): StrictPath<String>,
-    PageForm(sent): PageForm<ReasonForm>,
-) -> PageReply {
-    let id = license(&path)?;
-    let page = page(&context, &id, "Reinstate the license").await?;
-    let form = reinstate_form(&id, &sent);
-    match send_reinstate(&context, &id, &sent, true).await {
-        Ok(result) => {
-            let facts = Facts::new().title("What would happen");
-            let facts = ids(facts, "Valid again", &result.reinstated);
-            let facts = ids(facts, "Not revoked", &result.not_revoked);
-            let facts = ids(
-                facts,
-                "Revoked by another order",
-                &result.revoked_separately,
-            );
-            Ok(html(&page.with(preview_notice()).with(facts).with(form)))
-        }
-        Err(problem) => Ok(context.refused(page, form, &problem)),
-    }
-}
-
-async fn reinstate(
-    context: PageContext,
-    StrictPath(path): StrictPath<String>,
-    PageForm(sent): PageForm<ReasonForm>,
-) -> PageReply {
-    let id = license(&path)?;
-    let page = page(&context, &id, "Reinstate the license").await?;
-    match send_reinstate(&context, &id, &sent, false).await {
-        Ok(_) => {
-            let text = "The license is valid again, and a new revocation list is signed";
-            Ok(done(&format!("/licenses/{id}"), text))
-        }
-        Err(problem) => Ok(context.refused(page, reinstate_form(&id, &sent), &problem)),
-    }
-}
-
-async fn send_reinstate(
-    context: &PageContext,
-    id: &LicenseId,
-    sent: &ReasonForm,
-    dry_run: bool,
-) -> Result<crate::services::ReinstatementResult, Problem> {
-    let order = ReinstateOrder {
-        reason: sent.reason.clone(),
-        with_successors: sent.with_successors.is_some(),
-        accept_rivals: sent.accept_rivals.is_some(),
-        dry_run,
-    };
-    let vendor = &context.services()?.vendor;
-    Ok(vendor.reinstate(context.actor()?, id, order).await?)
 }
 
 fn remove_form(id: &LicenseId) -> Form {

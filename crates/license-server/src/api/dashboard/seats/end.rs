@@ -29,7 +29,7 @@ pub(super) struct EndQuery {
 /// The form that ends a lease.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct EndForm {
+pub(super) struct EndSeatForm {
     mode: String,
     reason: String,
     seq: String,
@@ -50,7 +50,7 @@ pub(super) async fn confirm(
 pub(super) async fn submit(
     context: PageContext,
     StrictPath((path, of_session)): StrictPath<(String, String)>,
-    PageForm(sent): PageForm<EndForm>,
+    PageForm(sent): PageForm<EndSeatForm>,
 ) -> PageReply {
     let (pool, session) = (pool(&path)?, session(&of_session)?);
     match end(&context, &pool, session, &sent).await {
@@ -66,7 +66,7 @@ async fn end(
     context: &PageContext,
     pool: &PoolId,
     session: SessionId,
-    sent: &EndForm,
+    sent: &EndSeatForm,
 ) -> Result<EndReply, Problem> {
     let (mode, reason) = (end_mode(&sent.mode)?, reason(&sent.reason)?);
     let seq = match sent.seq.as_str() {

@@ -1,9 +1,9 @@
-//! The pages of the links in mails about trials. The secret is in the fragment of the address, which
-//! browsers do not send. A form sends it.
+//! The pages of the links in mails about trials. The secret is in the fragment of the address,
+//! which browsers do not send. A form sends it.
 
 use axum::extract::State;
 use axum::routing::get;
-use license_dashboard::{Action, Code, Field, Form, Frame, Notice, Page};
+use license_dashboard::{Action, CodeBlock, Field, Form, Frame, Notice, Page};
 use serde::Deserialize;
 
 use crate::api::App;
@@ -24,7 +24,7 @@ pub(super) fn pages(pages: Pages) -> Pages {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct CodeForm {
+struct TrialCodeForm {
     code: String,
 }
 
@@ -45,7 +45,7 @@ async fn open() -> PageReply {
 async fn confirm(
     State(app): State<App>,
     visitor: Visitor,
-    PageForm(sent): PageForm<CodeForm>,
+    PageForm(sent): PageForm<TrialCodeForm>,
 ) -> PageReply {
     let started = async {
         app.limit_visitor(&visitor)?;
@@ -60,7 +60,7 @@ async fn confirm(
                     "You also get the license by mail. Save these lines as license.lic, and \
                      install them with `license install license.lic`.",
                 ))
-                .with(Code::new("License file", started.file)),
+                .with(CodeBlock::new("License file", started.file)),
         )),
         Err(problem) => {
             let form = form("/trial", "Start the trial");
@@ -82,7 +82,7 @@ async fn reminders() -> PageReply {
 async fn stop(
     State(app): State<App>,
     visitor: Visitor,
-    PageForm(sent): PageForm<CodeForm>,
+    PageForm(sent): PageForm<TrialCodeForm>,
 ) -> PageReply {
     let stopped = async {
         app.limit_visitor(&visitor)?;

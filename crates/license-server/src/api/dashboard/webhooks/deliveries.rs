@@ -4,9 +4,9 @@ use axum::routing::{get, post};
 use license_dashboard::{Action, Cell, Column, EmptyState, Field, Form, Kind, Table, Tone};
 use serde::Deserialize;
 
-use super::{NoFields, below, path};
+use super::{below, path};
 use crate::api::dashboard::context::PageContext;
-use crate::api::dashboard::form::PageForm;
+use crate::api::dashboard::form::{NoFields, PageForm};
 use crate::api::dashboard::list::{given, next, with_query};
 use crate::api::dashboard::pages::Pages;
 use crate::api::dashboard::reply::{PageReply, done, html};
@@ -34,7 +34,7 @@ pub(super) fn pages(pages: Pages) -> Pages {
 /// The state of the list, as the URL has it.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct DeliveryQuery {
+pub(super) struct DeliveryListQuery {
     state: Option<String>,
     cursor: Option<String>,
 }
@@ -49,7 +49,7 @@ struct ReplayForm {
 pub(super) async fn table(
     context: &PageContext,
     webhook: &Webhook,
-    query: &DeliveryQuery,
+    query: &DeliveryListQuery,
 ) -> Result<Table, Problem> {
     let state = query.state.as_deref().and_then(given);
     let state = state.map(|text| {
@@ -94,7 +94,7 @@ pub(super) async fn table(
     Ok(table)
 }
 
-fn filter(target: &str, query: &DeliveryQuery) -> Form {
+fn filter(target: &str, query: &DeliveryListQuery) -> Form {
     let states = [
         ("", "All"),
         ("waiting", "Waiting"),

@@ -237,7 +237,7 @@ async fn a_license_is_previewed_and_then_issued_once() {
         .expect(200);
     assert_ne!(other.hidden("request"), request);
 
-    // A mistake is shown beside its field, with the values that were entered.
+    // A mistake is shown at its field, with the values that were entered.
     for (name, value, shown) in [
         ("seats", "many", "seats-error"),
         ("days", "0", "out of range"),

@@ -115,7 +115,7 @@ async fn documents_of_a_provider_lead_to_its_own_host_only() {
         "{:?}",
         evil.state().requests
     );
-    // A provider that nobody reaches.
+    // A provider that cannot be reached.
     let down = settings("http://127.0.0.1:1", &json!({}));
     let id = site.create(&down).await;
     let path = format!("/api/v1/oidc/{id}/start");

@@ -338,16 +338,16 @@ async fn an_administrator_at_the_console_helps_people_who_cannot_sign_in() {
     let create = || accounts.create_at_console(email.clone(), "Ann", Role::Owner);
     let link = create().await.unwrap();
     assert_eq!(create().await.unwrap_err().code, "ADDRESS_TAKEN");
-    // Without a password, nobody can sign in.
+    // An account without a password cannot sign in.
     let refused = people
         .sign_in(&mut Browser::default(), "ann@example.com", None)
         .await;
     refused.expect_problem(401, "UNAUTHORIZED");
     let (_, secret) = link.split_once("/password-reset#").unwrap();
     let body = json!({"token": secret, "password": PASSWORD});
-    let nobody = Browser::default();
+    let stranger = Browser::default();
     let done = people
-        .send(&nobody, "POST", "/password-resets/confirm", body)
+        .send(&stranger, "POST", "/password-resets/confirm", body)
         .await;
     assert_eq!(done.status, 204, "{done:?}");
     let ann = people.browser("ann@example.com").await;

@@ -96,10 +96,10 @@ async fn another_site_cannot_change_anything() {
     }
     // Another site can neither sign a browser in, nor send a form.
     let sign_in = json!({"email": "eve@example.com", "password": PASSWORD});
-    let nobody = Browser::default();
+    let stranger = Browser::default();
     for site in ["cross-site", "same-site"] {
         let headers = [("sec-fetch-site", site)];
-        let refused = people.send_with(&nobody, "POST", "/sessions", sign_in.clone(), &headers);
+        let refused = people.send_with(&stranger, "POST", "/sessions", sign_in.clone(), &headers);
         refused.await.expect_problem(403, "CSRF_REQUIRED");
     }
     let form = Request::post("/api/v1/sessions")
@@ -236,7 +236,7 @@ async fn a_stranger_cannot_lock_the_owner_of_an_account_out() {
     }
     assert_eq!(codes.iter().filter(|status| **status == 401).count(), 19);
     assert_eq!(codes.last(), Some(&429));
-    // The right password no longer helps the stranger, so a guess tells nothing.
+    // The right password no longer helps the stranger, so a guess reveals nothing.
     let right = people
         .sign_in(&mut Browser::default(), "ann@example.com", None)
         .await;
@@ -279,7 +279,7 @@ async fn answers_and_times_do_not_tell_whether_an_address_has_an_account() {
     let mut times = [Duration::MAX; 2];
     let mut bodies = Vec::new();
     for _ in 0..5 {
-        for (index, email) in ["ann@example.com", "nobody@example.com"]
+        for (index, email) in ["ann@example.com", "stranger@example.com"]
             .into_iter()
             .enumerate()
         {

@@ -67,18 +67,18 @@ async fn a_new_password_ends_the_marks_of_other_devices() {
         .await
         .expect(202);
     let sink = people.sink.as_mut().unwrap();
-    // The first mail tells about the change of the password.
+    // The first mail announces the change of the password.
     sink.next().await;
     let token = sink.next().await.secret();
     let body = json!({"token": token, "password": PASSWORD});
-    let nobody = Browser::default();
+    let stranger = Browser::default();
     let confirmed = people
-        .send(&nobody, "POST", "/password-resets/confirm", body)
+        .send(&stranger, "POST", "/password-resets/confirm", body)
         .await;
     assert_eq!(confirmed.status, 204, "{confirmed:?}");
     let mut fresh = Browser {
         device: confirmed.cookie(cookies::DEVICE),
-        ..nobody
+        ..stranger
     };
     let mut former = ann.signed_out();
     people
@@ -109,7 +109,7 @@ async fn wrong_codes_count_for_the_account_and_do_not_lock_its_owner_out() {
     }
     let expected = [vec![401; 10], vec![429; 2]].concat();
     assert_eq!(statuses, expected);
-    // The right code tells the thief nothing any more. A missing code is no guess.
+    // The right code no longer helps the thief. A missing code is no guess.
     people.clock.advance_ms(60_000);
     let right = code(&secret, &people.clock);
     let refused = people

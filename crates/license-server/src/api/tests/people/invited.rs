@@ -12,10 +12,10 @@ fn token(link: &Value) -> String {
 #[tokio::test]
 async fn a_person_registers_an_organization_with_a_link_by_mail() {
     let mut people = PeopleApi::with_mail().await;
-    let nobody = Browser::default();
+    let stranger = Browser::default();
     let request = json!({"email": "Ann@example.com"});
     let accepted = people
-        .send(&nobody, "POST", "/registrations", request)
+        .send(&stranger, "POST", "/registrations", request)
         .await
         .expect(202);
     let mail = people.sink.as_mut().unwrap().next().await;
@@ -28,21 +28,21 @@ async fn a_person_registers_an_organization_with_a_link_by_mail() {
     let confirm = |token: &str, name: &str| json!({"token": token, "name": name, "password": PASSWORD, "organization": "ACME"});
     let path = "/registrations/confirm";
     let wrong = people
-        .send(&nobody, "POST", path, confirm("lsv_x", "Ann"))
+        .send(&stranger, "POST", path, confirm("lsv_x", "Ann"))
         .await;
     wrong.expect_problem(403, "LINK_ENDED");
     let secret = mail.secret();
     for name in ["Ann\r\nBcc: x", "Pay at https://evil.example"] {
         let body = confirm(&secret, name);
-        let refused = people.send(&nobody, "POST", path, body).await;
+        let refused = people.send(&stranger, "POST", path, body).await;
         refused.expect_problem(400, "BAD_REQUEST");
     }
     let done = people
-        .send(&nobody, "POST", path, confirm(&secret, "Ann"))
+        .send(&stranger, "POST", path, confirm(&secret, "Ann"))
         .await;
     assert_eq!(done.status, 204, "{done:?}");
     let replayed = people
-        .send(&nobody, "POST", path, confirm(&secret, "Ann"))
+        .send(&stranger, "POST", path, confirm(&secret, "Ann"))
         .await;
     replayed.expect_problem(403, "LINK_ENDED");
     let ann = people.browser("ann@example.com").await;
@@ -61,7 +61,7 @@ async fn a_person_registers_an_organization_with_a_link_by_mail() {
     // The answer is the same for an address with an account, which gets another mail.
     let request = json!({"email": "ann@example.com"});
     let again = people
-        .send(&nobody, "POST", "/registrations", request)
+        .send(&stranger, "POST", "/registrations", request)
         .await
         .expect(202);
     assert_eq!(accepted, again);
@@ -79,15 +79,15 @@ async fn a_new_password_comes_with_a_link_by_mail() {
         .create(&people.site(), "ann@example.com", Role::Owner)
         .await;
     let ann = people.browser("ann@example.com").await;
-    let nobody = Browser::default();
+    let stranger = Browser::default();
     let request = |email: &str| json!({"email": email});
     let path = "/password-resets";
     let unknown = people
-        .send(&nobody, "POST", path, request("eve@example.com"))
+        .send(&stranger, "POST", path, request("eve@example.com"))
         .await
         .expect(202);
     let known = people
-        .send(&nobody, "POST", path, request("ann@example.com"))
+        .send(&stranger, "POST", path, request("ann@example.com"))
         .await
         .expect(202);
     assert_eq!(unknown, known);
@@ -101,14 +101,14 @@ async fn a_new_password_comes_with_a_link_by_mail() {
     let secret = mail.secret();
     let confirm = |password: &str| json!({"token": secret, "password": password});
     let path = "/password-resets/confirm";
-    let weak = people.send(&nobody, "POST", path, confirm("short")).await;
+    let weak = people.send(&stranger, "POST", path, confirm("short")).await;
     weak.expect_problem(400, "WEAK_PASSWORD");
     let done = people
-        .send(&nobody, "POST", path, confirm("another password"))
+        .send(&stranger, "POST", path, confirm("another password"))
         .await;
     assert_eq!(done.status, 204, "{done:?}");
     let replayed = people
-        .send(&nobody, "POST", path, confirm("third password"))
+        .send(&stranger, "POST", path, confirm("third password"))
         .await;
     replayed.expect_problem(403, "LINK_ENDED");
     people
@@ -146,7 +146,7 @@ async fn another_address_is_used_after_its_link() {
     let mail = people.sink.as_mut().unwrap().next().await;
     assert!(
         mail.to[0].contains("<ann@example.com>"),
-        "the former address is told"
+        "the former address gets a mail"
     );
 }
 
@@ -182,10 +182,10 @@ async fn without_mail_an_administrator_passes_links_on() {
         .create(&site, "ann@example.com", Role::Administrator)
         .await;
     let ann = people.browser("ann@example.com").await;
-    let nobody = Browser::default();
+    let stranger = Browser::default();
     for path in ["/registrations", "/password-resets"] {
         let refused = people
-            .send(&nobody, "POST", path, json!({"email": "x@example.com"}))
+            .send(&stranger, "POST", path, json!({"email": "x@example.com"}))
             .await;
         refused.expect_problem(409, "MAIL_OFF");
     }
@@ -215,12 +215,12 @@ async fn without_mail_an_administrator_passes_links_on() {
     let accept = json!({"token": secret, "name": "Bob", "password": PASSWORD});
     let path = "/invitations/accept";
     let joined = people
-        .send(&nobody, "POST", path, accept.clone())
+        .send(&stranger, "POST", path, accept.clone())
         .await
         .expect(200);
     assert_eq!(joined["organization"], site.as_str());
     people
-        .send(&nobody, "POST", path, accept)
+        .send(&stranger, "POST", path, accept)
         .await
         .expect_problem(403, "LINK_ENDED");
     let members = people
@@ -233,7 +233,7 @@ async fn without_mail_an_administrator_passes_links_on() {
         .find(|one| one["name"] == "Bob")
         .unwrap()
         .clone();
-    assert_eq!(bob["is_verified"], false, "nobody proved the address");
+    assert_eq!(bob["is_verified"], false, "the address is not verified");
 
     // The link of a new password, which only this organization may ask for.
     let path = format!("/members/{}/password-resets", bob["id"].as_str().unwrap());
@@ -243,7 +243,7 @@ async fn without_mail_an_administrator_passes_links_on() {
         .expect(201);
     let body = json!({"token": token(&link["link"]), "password": "another password"});
     let done = people
-        .send(&nobody, "POST", "/password-resets/confirm", body)
+        .send(&stranger, "POST", "/password-resets/confirm", body)
         .await;
     assert_eq!(done.status, 204, "{done:?}");
     // Three valid links stop strangers who ask for more, but not an administrator.
@@ -263,7 +263,7 @@ async fn without_mail_an_administrator_passes_links_on() {
     // An account joins with its own session only.
     let accept = json!({"token": secret, "name": "Eve", "password": PASSWORD});
     let taken = people
-        .send(&nobody, "POST", "/invitations/accept", accept)
+        .send(&stranger, "POST", "/invitations/accept", accept)
         .await;
     taken.expect_problem(409, "ADDRESS_TAKEN");
     let accept = json!({"token": secret});
@@ -387,24 +387,24 @@ async fn the_first_administrator_can_have_an_account() {
     let created = accounts.create_at_console(bob, "Bob", Role::Member).await;
     assert!(created.is_ok());
     let secret = setup.start().await.unwrap().unwrap();
-    let nobody = Browser::default();
+    let stranger = Browser::default();
     let body = |password: Value| json!({"secret": secret, "name": "Ann", "email": "ann@example.com", "password": password});
     let missing = json!({"secret": secret, "name": "Ann", "email": "ann@example.com"});
     people
-        .send(&nobody, "POST", "/setup", missing)
+        .send(&stranger, "POST", "/setup", missing)
         .await
         .expect_problem(400, "MALFORMED");
     let weak = people
-        .send(&nobody, "POST", "/setup", body(json!("short")))
+        .send(&stranger, "POST", "/setup", body(json!("short")))
         .await;
     weak.expect_problem(400, "WEAK_PASSWORD");
     let created = people
-        .send(&nobody, "POST", "/setup", body(json!(PASSWORD)))
+        .send(&stranger, "POST", "/setup", body(json!(PASSWORD)))
         .await
         .expect(201);
     assert!(created["account"].as_str().unwrap().starts_with("acc_"));
     let again = people
-        .send(&nobody, "POST", "/setup", body(json!(PASSWORD)))
+        .send(&stranger, "POST", "/setup", body(json!(PASSWORD)))
         .await;
     again.expect_problem(403, "SETUP_USED");
     let ann = people.browser("ann@example.com").await;

@@ -9,9 +9,9 @@ const PATH: &str = "/organization";
 
 /// Returns the id of an organization, and the browser of its owner, who registered it as `ACME`.
 async fn register(people: &mut PeopleApi, email: &str) -> (String, Browser) {
-    let nobody = Browser::default();
+    let stranger = Browser::default();
     let request = json!({ "email": email });
-    let requested = people.send(&nobody, "POST", "/registrations", request);
+    let requested = people.send(&stranger, "POST", "/registrations", request);
     requested.await.expect(202);
     let sink = people.sink.as_mut().unwrap();
     let mut mail = sink.next().await;
@@ -23,7 +23,7 @@ async fn register(people: &mut PeopleApi, email: &str) -> (String, Browser) {
     let confirm = json!({
         "token": secret, "name": "Ann", "password": PASSWORD, "organization": "ACME",
     });
-    let confirmed = people.send(&nobody, "POST", "/registrations/confirm", confirm);
+    let confirmed = people.send(&stranger, "POST", "/registrations/confirm", confirm);
     assert_eq!(confirmed.await.status, 204);
     let browser = people.browser(email).await;
     let account = people.send(&browser, "GET", "/account", Value::Null).await;

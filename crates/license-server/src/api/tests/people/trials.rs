@@ -62,7 +62,7 @@ async fn a_stranger_starts_a_trial_with_a_mail_and_is_limited() {
         .await;
     refused.expect_problem(403, "LINK_ENDED");
 
-    // An address gets few mails, whoever asks for them.
+    // An address gets few mails, also if several strangers ask for them.
     let mut statuses = Vec::new();
     for number in 2..10 {
         let body = body(number, "victim@example.com");

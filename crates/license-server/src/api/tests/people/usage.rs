@@ -79,7 +79,7 @@ async fn a_person_sees_the_own_machines_and_seats_only() {
     let machines = of_site["machines"].as_array().unwrap();
     assert_eq!(machines.len(), 1, "{export}");
     assert!(!export.to_string().contains("bob@"), "{export}");
-    // A person of another organization sees nothing, and nobody else sees anything.
+    // Only people of the organization see the usage.
     let eve = people.browser("eve@example.com").await;
     let owner = people.api.token(&people.site(), "owner").await;
     for path in ["/account/machines", "/account/seats"] {
@@ -88,8 +88,8 @@ async fn a_person_sees_the_own_machines_and_seats_only() {
             .await
             .expect(200);
         assert_eq!(found["items"], json!([]), "{path}");
-        let nobody = Browser::default();
-        let refused = people.send(&nobody, "GET", path, Value::Null).await;
+        let stranger = Browser::default();
+        let refused = people.send(&stranger, "GET", path, Value::Null).await;
         refused.expect_problem(401, "UNAUTHORIZED");
         let refused = people.send_as(&owner, "GET", path, Value::Null).await;
         refused.expect_problem(401, "UNAUTHORIZED");

@@ -97,7 +97,7 @@ fn a_signature_is_accepted_for_300_seconds_both_ways() {
         let header = header(FIRST, now() + TimeDelta::seconds(seconds));
         assert_eq!(check(&[FIRST], &header, BODY), expected, "{seconds}");
     }
-    // A wrong signature does not tell whether its time is right.
+    // A wrong signature does not reveal whether its time is right.
     let header = header(SECOND, now() - TimeDelta::days(1));
     let found = check(&[FIRST], &header, BODY);
     assert_eq!(found, Err(EventFault::WrongSignature));

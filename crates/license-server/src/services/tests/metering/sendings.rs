@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::super::{at, id};
 use super::{METER_EVENTS, Metered, entries, report};
-use crate::billing::{BillingProvider, UsageReport};
+use crate::billing::{BillingProvider, MeteredUsage};
 use crate::clock::ServerClock;
 use crate::domain::{Actor, NewAuditEntry, PageRequest, SendingState};
 use crate::store::{MeteringStore, SendingClaim};
@@ -30,7 +30,7 @@ async fn the_overage_reaches_the_provider_once_if_the_process_ends_before_it_is_
     let audit = NewAuditEntry::new(Actor::Server, "usage.uncertain", "", json!({}), now);
     let claimed = server.store.claim_sendings(&tenant, claim, audit).await;
     let sending = claimed.unwrap().remove(0);
-    let usage = UsageReport {
+    let usage = MeteredUsage {
         meter: sending.event,
         customer: "cus_1".to_owned(),
         amount: sending.quantity,

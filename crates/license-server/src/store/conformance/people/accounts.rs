@@ -200,7 +200,7 @@ async fn a_code_is_accepted_once(store: &dyn ServerStore) {
     assert!(!change(end).await.unwrap());
     let found = store.account(&ann.id).await.unwrap().unwrap();
     assert_eq!(found.totp, None);
-    // Only the changes that require codes, or end this, tell the former state.
+    // Only the changes that require codes, or end this, record the former state.
     let before = former_states(store, &tenant, "account.totp").await;
     let before: Vec<_> = before.into_iter().filter(|one| !one.is_null()).collect();
     assert_eq!(before, [json!({ "totp": false }), json!({ "totp": true })]);

@@ -9,9 +9,9 @@ use license_seats::{
     SeatCommand, SeatEventKind, Seq, TicketId,
 };
 
-use super::{KnownPool, PoolAnswer, PoolContext, PoolKey, PoolWork};
+use super::{KnownPool, PoolAnswer, PoolContext, PoolWork};
 use crate::domain::NewAuditEntry;
-use crate::store::pool::former_lease;
+use crate::store::pool::{PoolKey, former_lease};
 use crate::store::postgres::changes::{self, LoggedBatch, MergedChanges};
 use crate::store::postgres::events::NewEvents;
 use crate::store::postgres::lease_clock::{self, Reading};
@@ -32,7 +32,7 @@ pub(super) async fn run(
 ) -> Result<Vec<PoolAnswer>, ServerStoreError> {
     let former = known.take();
     let transaction = context.database.begin(&key.0).await?;
-    let batch = Batch::open(context, &transaction, key, former, works).await;
+    let batch = PoolBatch::open(context, &transaction, key, former, works).await;
     let ran = match batch {
         Ok(Some(mut batch)) => batch.run(works).await.map(|answers| (batch, answers)),
         Ok(None) => {
@@ -86,7 +86,7 @@ fn nothing(work: &PoolWork) -> PoolAnswer {
 }
 
 /// A batch whose pool is locked.
-struct Batch<'a> {
+struct PoolBatch<'a> {
     context: &'a PoolContext,
     db: &'a Transaction,
     key: &'a PoolKey,
@@ -117,7 +117,7 @@ struct Batch<'a> {
     must_commit: bool,
 }
 
-impl<'a> Batch<'a> {
+impl<'a> PoolBatch<'a> {
     /// Locks the row of the pool, reads the lease clock, and brings the pool in memory up to date.
     /// Returns `None` if the pool has no rows and no command needs them.
     async fn open(
@@ -233,8 +233,9 @@ impl<'a> Batch<'a> {
         Ok(())
     }
 
-    /// Takes over the renewals that are outside the database, as far as Redis answers, for questions
-    /// about the pool. They need no reservation, because no renewal makes a lease shorter.
+    /// Takes over the renewals that are outside the database, as far as Redis answers, for
+    /// questions about the pool. They need no reservation, because no renewal makes a lease
+    /// shorter.
     async fn look_up_renewals(&mut self) {
         if self.row.redis_epoch != 0 {
             let leases: Vec<_> = self.pool.leases().cloned().collect();
@@ -351,8 +352,8 @@ impl<'a> Batch<'a> {
         Ok(())
     }
 
-    /// Writes the changes. The number of the last event and the end of the audit trail lock a row of
-    /// the tenant, so they come last.
+    /// Writes the changes. The number of the last event and the end of the audit trail lock a row
+    /// of the tenant, so they come last.
     async fn write(&mut self) -> Result<(), ServerStoreError> {
         if !self.has_commands {
             return Ok(());

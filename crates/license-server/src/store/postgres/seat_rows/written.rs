@@ -26,7 +26,7 @@ pub(in crate::store::postgres) struct BatchRows {
     tickets: TicketColumns,
 }
 
-/// Columns of leases. The number is that of the column beside the fencing number: the end of the
+/// Columns of leases. The number is that of the column after the fencing number: the end of the
 /// lifetime of an open lease, or the end of a lease that has ended.
 #[derive(Default)]
 struct LeaseColumns {

@@ -189,7 +189,7 @@ async fn the_trail_is_searched_verified_and_exported() {
         page.shows(shown);
         assert!(!page.html.contains(hidden), "{query}");
     }
-    // People and things have names beside their ids.
+    // People and things are shown with names and ids.
     let page = dashboard.open(&owner, "/audit").await.expect(200);
     for name in [
         "Ann",

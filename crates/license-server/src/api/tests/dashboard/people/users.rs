@@ -30,7 +30,7 @@ async fn users_are_assigned_and_removed_with_a_cool_down() {
     let list = dashboard.open(&owner, &path).await.expect(200);
     list.shows("member@example.com");
     list.shows("bob@example.com");
-    // An administrator of a group sees its members only, and assigns nobody else.
+    // An administrator of a group sees and assigns its members only.
     let own = dashboard.open(&member, &path).await.expect(200);
     own.shows("member@example.com");
     assert!(!own.html.contains("bob@example.com"), "{}", own.html);
@@ -62,7 +62,7 @@ async fn users_are_assigned_and_removed_with_a_cool_down() {
     early.expect(409).shows("COOL_DOWN");
     for unknown in [
         format!("/licenses/{}/users", id(200)),
-        format!("{path}/nobody/remove"),
+        format!("{path}/stranger/remove"),
     ] {
         dashboard.open(&owner, &unknown).await.expect(404);
     }

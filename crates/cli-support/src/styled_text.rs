@@ -23,14 +23,14 @@ const fn start(meaning: Meaning) -> char {
 /// Text of a table or of a field, with a meaning for each of its parts. The text is escaped.
 ///
 /// ```
-/// use license_cli_support::{Cell, Meaning};
+/// use license_cli_support::{Meaning, StyledText};
 ///
-/// let cell = Cell::from("12 of 50 ").and(Cell::new(Meaning::Warning, "almost full"));
+/// let cell = StyledText::from("12 of 50 ").and(StyledText::new(Meaning::Warning, "almost full"));
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Cell(String);
+pub struct StyledText(String);
 
-impl Cell {
+impl StyledText {
     /// Creates a text with a meaning.
     #[must_use]
     pub fn new(meaning: Meaning, text: &str) -> Self {
@@ -64,19 +64,19 @@ impl Cell {
     }
 }
 
-impl From<&str> for Cell {
+impl From<&str> for StyledText {
     fn from(text: &str) -> Self {
         Self(escape(text).into_owned())
     }
 }
 
-impl From<String> for Cell {
+impl From<String> for StyledText {
     fn from(text: String) -> Self {
         Self::from(text.as_str())
     }
 }
 
-impl From<&String> for Cell {
+impl From<&String> for StyledText {
     fn from(text: &String) -> Self {
         Self::from(text.as_str())
     }
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn styles_are_added_after_the_layout() {
-        let cell = Cell::new(Meaning::Bad, "not valid").and(Cell::from(", 3 ago"));
+        let cell = StyledText::new(Meaning::Bad, "not valid").and(StyledText::from(", 3 ago"));
         assert_eq!(
             cell.painted(),
             format!("{}, 3 ago", Meaning::Bad.paint("not valid"))
@@ -126,17 +126,17 @@ mod tests {
 
     #[test]
     fn each_meaning_ends_where_the_next_begins() {
-        let cell = Meaning::ALL.map(|meaning| Cell::new(meaning, "x"));
+        let cell = Meaning::ALL.map(|meaning| StyledText::new(meaning, "x"));
         let cell = cell
             .into_iter()
-            .fold(Cell::default(), |all, next| all.and(next));
+            .fold(StyledText::default(), |all, next| all.and(next));
         let expected: String = Meaning::ALL.map(|meaning| meaning.paint("x")).concat();
         assert_eq!(paint(cell.marked()), expected);
     }
 
     #[test]
     fn marks_in_untrusted_text_are_escaped() {
-        let forged = Cell::from("a\u{2062}b\u{206a}");
+        let forged = StyledText::from("a\u{2062}b\u{206a}");
         assert_eq!(paint(forged.marked()), r"a\u{2062}b\u{206a}");
     }
 }
