@@ -9,6 +9,23 @@ const fold = () => {
 fold();
 narrow.addEventListener("change", fold);
 
+// Buttons beside ids copy them. They are shown only here, because they need a script.
+if (navigator.clipboard) document.documentElement.classList.add("scripts");
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy-id]");
+  if (!button) return;
+  await navigator.clipboard.writeText(button.parentElement.querySelector("code").textContent);
+  button.textContent = "Copied";
+});
+
+// Times are in UTC. The local time appears while the pointer is on one.
+document.addEventListener("pointerover", (event) => {
+  const time = event.target.closest?.("time[datetime*=T]");
+  if (time && !time.title) {
+    time.title = new Date(time.dateTime).toLocaleString([], { dateStyle: "long", timeStyle: "long" });
+  }
+});
+
 // A link with `data-dialog` leads to a page with one form, which opens in a dialog.
 document.addEventListener("click", async (event) => {
   const link = event.target.closest("a[data-dialog]");

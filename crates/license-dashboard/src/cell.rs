@@ -17,6 +17,8 @@ pub enum Cell {
     Text(String),
     /// A text of programs, such as an id, in a font with fixed width.
     Code(String),
+    /// A text of programs that people pass on, such as the id of a license. A button copies it.
+    Id(String),
     /// A link inside the server.
     Link {
         /// The path.
@@ -37,6 +39,8 @@ pub enum Cell {
     },
     /// A time.
     Time(DateTime<Utc>),
+    /// A time with its seconds.
+    Moment(DateTime<Utc>),
     /// A date.
     Date(NaiveDate),
     /// Several values below each other.
@@ -54,6 +58,11 @@ impl Cell {
     /// Returns a text of programs.
     pub fn code(text: impl Into<String>) -> Self {
         Self::Code(text.into())
+    }
+
+    /// Returns a text of programs with a button that copies it.
+    pub fn id(text: impl Into<String>) -> Self {
+        Self::Id(text.into())
     }
 
     /// Returns a link.
@@ -92,11 +101,14 @@ impl Cell {
             Self::Empty => CellTemplate::Empty,
             Self::Text(value) => CellTemplate::Text(shown(value)),
             Self::Code(value) => CellTemplate::Code(shown(value)),
+            // A shortened text could not be copied.
+            Self::Id(value) => CellTemplate::Id(value.clone()),
             Self::Link { href, text } => CellTemplate::Link(href.clone(), shown(text)),
             Self::Badge(tone, value) => CellTemplate::Badge(tone.as_str(), shown(value)),
             Self::Number(number) => CellTemplate::Number(text::number(*number)),
             Self::Share { part, whole } => CellTemplate::Share(*part, *whole),
             Self::Time(time) => CellTemplate::Time(text::machine_time(time), text::time(time)),
+            Self::Moment(time) => CellTemplate::Time(text::machine_time(time), text::moment(time)),
             Self::Date(date) => CellTemplate::Time(text::date(date), text::date(date)),
             Self::Lines(cells) => CellTemplate::Lines(
                 cells
@@ -126,6 +138,7 @@ enum CellTemplate {
     Empty,
     Text(String),
     Code(String),
+    Id(String),
     Link(String, String),
     Badge(&'static str, String),
     Number(String),

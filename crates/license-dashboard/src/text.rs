@@ -20,6 +20,11 @@ pub(crate) fn time(time: &DateTime<Utc>) -> String {
     time.format("%Y-%m-%d %H:%M UTC").to_string()
 }
 
+/// Returns a time with its seconds, such as `2027-01-15 09:30:05 UTC`.
+pub(crate) fn moment(time: &DateTime<Utc>) -> String {
+    time.format("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
 /// Returns a time as programs read it (RFC 3339).
 pub(crate) fn machine_time(time: &DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Secs, true)

@@ -21,6 +21,7 @@ fn page(text: &str) -> String {
     for cell in [
         Cell::text(text),
         Cell::code(text),
+        Cell::id(text),
         Cell::link(text, text),
         Cell::badge(Tone::Good, text),
         Cell::Lines(vec![Cell::text(text)]),

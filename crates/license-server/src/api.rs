@@ -120,6 +120,10 @@ pub(crate) struct AppSettings {
     pub(crate) enrollment_token: Option<[u8; 32]>,
     /// The settings in effect, for the page of settings.
     pub(crate) shown: Vec<ShownSetting>,
+    /// The request of the server for its vendor, which contains no secret.
+    pub(crate) server_request: Option<String>,
+    /// The address of the server for its clients.
+    pub(crate) url: String,
 }
 
 impl App {
@@ -181,6 +185,16 @@ impl App {
     /// Returns the settings in effect, as people see them.
     fn shown_settings(&self) -> &[ShownSetting] {
         &self.0.settings.shown
+    }
+
+    /// Returns the request of the server for its vendor, if there is one.
+    fn server_request(&self) -> Option<&str> {
+        self.0.settings.server_request.as_deref()
+    }
+
+    /// Returns the address of the server for its clients.
+    fn url(&self) -> &str {
+        &self.0.settings.url
     }
 
     fn enrollment_token(&self) -> Option<&[u8; 32]> {

@@ -18,6 +18,7 @@ mod status;
 mod token;
 mod trust;
 mod user;
+mod vendor_keys;
 
 use clap::CommandFactory;
 use license_cli_support::{Audience, Exit, Failure, Terminal};

@@ -10,7 +10,7 @@ mod service;
 mod setting;
 mod settings;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -46,6 +46,8 @@ pub(crate) struct Config {
     pub(crate) key: Option<TokenKey>,
     pub(crate) listen: SocketAddr,
     pub(crate) public_url: Option<String>,
+    /// The first name of `tls_names`, by which clients reach a server that listens on all addresses.
+    pub(crate) first_name: Option<String>,
     pub(crate) tls: Tls,
     pub(crate) metrics_listen: Option<SocketAddr>,
     pub(crate) trust: Option<PathBuf>,
@@ -198,6 +200,7 @@ impl Config {
             key: reader.token_key()?,
             listen,
             tls: reader.tls(listen, public_url.as_deref())?,
+            first_name: reader.first_tls_name(),
             public_url,
             metrics_listen,
             trust: reader.path("trust"),
@@ -231,7 +234,8 @@ impl Config {
     }
 
     /// Returns the URL for clients: the public URL if it is set, otherwise one for the address on
-    /// which the server listens.
+    /// which the server listens. A server that listens on all addresses has the first name of
+    /// `tls_names`, or that of the machine.
     pub(crate) fn url(&self, address: SocketAddr) -> String {
         match &self.public_url {
             Some(url) => url.clone(),
@@ -241,19 +245,25 @@ impl Config {
                 } else {
                     "https"
                 };
-                format!("{scheme}://{}", reachable(address))
+                format!(
+                    "{scheme}://{}",
+                    reachable(address, self.first_name.as_deref())
+                )
             }
         }
     }
 }
 
-/// Returns the host and port by which clients reach a listener: the host name if it listens on all
+/// Returns the host and port by which clients reach a listener: the name if it listens on all
 /// addresses.
-fn reachable(address: SocketAddr) -> String {
-    if address.ip().is_unspecified() {
-        format!("{}:{}", host_name(), address.port())
-    } else {
-        address.to_string()
+fn reachable(address: SocketAddr, name: Option<&str>) -> String {
+    if !address.ip().is_unspecified() {
+        return address.to_string();
+    }
+    let port = address.port();
+    match name.map(str::parse::<IpAddr>) {
+        Some(Ok(ip)) => SocketAddr::new(ip, port).to_string(),
+        _ => format!("{}:{port}", name.map_or_else(host_name, str::to_owned)),
     }
 }
 
@@ -312,4 +322,33 @@ pub(crate) fn files(config: &Config) -> Vec<(&'static str, &Path)> {
             .filter_map(|(name, path)| Some((name, path.as_deref()?))),
     );
     files
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listener_on_all_addresses_is_reached_by_its_first_name() {
+        for (address, name, expected) in [
+            (
+                "0.0.0.0:8443",
+                Some("licenses.example.com"),
+                "licenses.example.com:8443",
+            ),
+            ("[::]:8443", Some("10.0.0.5"), "10.0.0.5:8443"),
+            ("[::]:8443", Some("fd00::5"), "[fd00::5]:8443"),
+            (
+                "10.0.0.5:8443",
+                Some("licenses.example.com"),
+                "10.0.0.5:8443",
+            ),
+            ("127.0.0.1:8443", None, "127.0.0.1:8443"),
+        ] {
+            let address = address.parse().unwrap();
+            assert_eq!(reachable(address, name), expected);
+        }
+        let unnamed = reachable("0.0.0.0:8443".parse().unwrap(), None);
+        assert_eq!(unnamed, format!("{}:8443", host_name()));
+    }
 }

@@ -49,6 +49,7 @@ pub use activation::{ActivationRecord, ActivationState};
 pub use actor::Actor;
 pub use anomaly::{Anomaly, AnomalyFollowUp, AnomalyKind, AnomalyReport, AnomalyState};
 pub use api_token::{ApiToken, Scope, Scopes, SecretDigest};
+pub(crate) use audit::kind_or_beginning;
 pub use audit::{
     AuditCheckpoint, AuditEntry, AuditFault, AuditFilter, AuditLine, AuditLineError, AuditReport,
     NewAuditEntry,

@@ -11,6 +11,7 @@ mod billing;
 mod cache;
 mod check_ins;
 mod content;
+mod csv;
 mod events;
 mod explanation;
 mod groups;
@@ -64,9 +65,10 @@ pub use billing::{
     ReconcileReport,
 };
 pub use check_ins::{CheckInReply, CheckInService};
+pub use csv::csv_line;
 pub use events::EventService;
 pub use explanation::{CodeContent, ExplainedRule, LicenseExplanation, RuleScope};
-pub use groups::{GroupLease, GroupPool, GroupService};
+pub use groups::{GroupLease, GroupPool, GroupService, MemberGroup};
 pub use idempotency::{IdempotencyService, RequestStart, RunningRequest};
 pub use identity_providers::{ClientSecret, IdentityProviderService};
 pub use invoices::{InvoiceOrder, InvoicePdf, InvoiceService, InvoiceSettings, NewInvoice};
@@ -92,6 +94,7 @@ pub use pools::{EndReply, LeaseView, PoolService, PoolStatus, TicketView};
 pub use readiness::Readiness;
 pub use revocations::RevocationService;
 pub use roots::TrustRoots;
+pub(crate) use roots::{has_all, other_keys};
 pub use seat_history::{
     HISTORY_DAYS, HistoryItem, HistoryRange, HistoryStep, SeatHistory, SeatHistoryService, SeatPlan,
 };

@@ -29,6 +29,21 @@ def install(person, text):
     return person.path()
 
 
+def take_first_steps(person, keys):
+    """Follows the overview of a server without a license, up to the vendor's public keys."""
+    person.sees("The server has no license yet")
+    with person.page.expect_download() as download:
+        person.page.get_by_role("link", name="Download the request for the vendor").click()
+    with open(download.value.path(), encoding="utf-8") as request:
+        person.check("BEGIN LICENSE SERVER REQUEST" in request.read(), "the request is a file")
+    person.click("Install a file")
+    person.submit("Install", file=keys)
+    person.sees("Installed: 1 public key")
+    # Keys that the server has already change nothing.
+    person.submit("Install", file=keys)
+    person.sees("The server had everything in the file already")
+
+
 def take_seats(suite, count):
     """Takes seats as programs do. Returns the statuses."""
     settings = suite.settings
@@ -82,9 +97,9 @@ def end_seat_with_keyboard(person, reason):
 def see_trail(person, entries):
     person.navigate("Audit trail")
     for action in entries:
-        person.sees(action)
+        person.sees(action, within="main tbody")
     person.click("lease.end")
-    person.page.locator("main tbody tr").first.locator("td:last-child a").click()
+    person.page.locator("main tbody tr").first.locator("td:first-child a").click()
     person.sees("left the company")
     person.navigate("Audit trail")
     person.click("Verify")
@@ -97,6 +112,7 @@ def script(suite):
     with suite.person(settings["url"], javascript=settings["javascript"]) as person:
         create_account(person, settings["setup_url"])
         person.sees("Overview")
+        take_first_steps(person, files["trust"])
         install(person, files["license"])
         see_full_seats(suite, person)
         end_seat(person, "bob", "left the company")
@@ -107,10 +123,10 @@ def script(suite):
         install(person, files["renewal"])
         install(person, files["named"])
         person.click("Show")
-        within = person.open_form(person.page.get_by_role("link", name="Assign a user"))
+        within = person.open_form(person.page.get_by_role("link", name="Assign users"))
         person.submit("Assign", within, email="erin@acme.example")
         person.sees("erin@acme.example")
-        see_trail(person, ["setup.complete", "license.install", "lease.end", "user.assign"])
+        see_trail(person, ["setup.complete", "trust.install", "license.install", "lease.end", "user.assign"])
         if settings["javascript"]:
             end_seat_with_keyboard(person, "ended with the keyboard")
         person.sign_out()

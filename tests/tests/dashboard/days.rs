@@ -1,6 +1,6 @@
 //! The day of an administrator and of a vendor, with and without scripts.
 
-use license_tests::{Run, tools, words};
+use license_tests::{Run, Vendor, tools, words};
 use serde_json::{Value, json};
 
 use super::people::create_owner;
@@ -12,7 +12,7 @@ fn administrate(javascript: bool) {
     let Some(browser) = tools::browser() else {
         return;
     };
-    let site = Site::new();
+    let site = Site::without_keys();
     let terms = "--tier team --seats 2 --days 30 --offline";
     let report = site
         .issue("acme.lic", "ACME Ltd", terms)
@@ -37,6 +37,7 @@ fn administrate(javascript: bool) {
         "authorization": format!("License {}", report["key"].as_str().unwrap()),
         "seats": seats,
         "files": {
+            "trust": Vendor::shared().trust,
             "license": read("acme.lic"), "renewal": read("renewal.lic"), "named": read("named.lic"),
         },
         "javascript": javascript,

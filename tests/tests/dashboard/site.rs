@@ -15,13 +15,20 @@ pub(super) struct Site {
 impl Site {
     /// Creates a server without a license.
     pub(super) fn new() -> Self {
+        let site = Self::without_keys();
+        let scratch = &site.scratch;
+        scratch.write("trust.jwks", &Vendor::shared().trust);
+        let trust = license_server(scratch).args(["install", "trust.jwks"]);
+        trust.run().expect_code(0);
+        site
+    }
+
+    /// Creates a server without a license and without the vendor's public keys.
+    pub(super) fn without_keys() -> Self {
         let scratch = Scratch::new();
         license_server(&scratch).arg("init").run().expect_code(0);
-        scratch.write("trust.jwks", &Vendor::shared().trust);
         let workstation = Vendor::shared().workstation();
         workstation.write("server.request", scratch.read("data/server.request"));
-        let trust = license_server(&scratch).args(["install", "trust.jwks"]);
-        trust.run().expect_code(0);
         Self {
             scratch,
             workstation,

@@ -145,7 +145,7 @@ fn not_permitted(principal: &Principal, needed: Option<Permission>) -> Problem {
     let needed = needed.map_or("a route that declares a permission", Permission::as_str);
     Refusal::new(RefusalKind::Forbidden, ServerCode::Forbidden, detail)
         .values(needed, principal.permissions)
-        .hint("use a token with this permission; `license-server token create` creates one")
+        .hint("ask an administrator for a role with this permission, or use a token that has it")
         .into()
 }
 

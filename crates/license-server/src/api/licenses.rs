@@ -80,6 +80,8 @@ pub(super) struct InstallBody {
     new_licenses: u64,
     /// The number of new trust statements.
     statements: u64,
+    /// The ids of the vendor's public keys, if the file has the first ones of the server.
+    keys: Vec<String>,
 }
 
 impl InstallBody {
@@ -93,6 +95,7 @@ impl InstallBody {
             new_licenses: count(report.new_licenses),
             revocations: report.revocations,
             statements: count(report.statements),
+            keys: report.keys,
         }
     }
 }

@@ -154,6 +154,27 @@ pub(super) async fn reset_password(
     Ok(response)
 }
 
+/// Stops requiring one-time codes of a member who has lost the device and the recovery codes. The
+/// member is told by mail.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/members/{member}/totp",
+    tag = "administration",
+    params(("member" = String, Path, description = "The id of the account")),
+    security(("bearer" = ["people:manage"])),
+    responses((status = 204, description = "The account needs no one-time codes")),
+)]
+pub(super) async fn end_codes(
+    State(app): State<App>,
+    caller: Caller,
+    StrictPath(id): StrictPath<String>,
+) -> Result<StatusCode, Problem> {
+    let members = &caller.services().members;
+    let ended = members.end_codes(app.accounts(), caller.principal(), &id);
+    ended.await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 /// Parses the name of a role.
 pub(super) fn role(text: &str) -> Result<Role, Problem> {
     Role::parse(text).ok_or_else(|| {

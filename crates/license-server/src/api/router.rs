@@ -208,6 +208,7 @@ fn administration_routes() -> Routes {
         .routes(routes!(members::list))
         .routes(routes!(members::change, members::remove))
         .routes(routes!(members::reset_password))
+        .routes(routes!(members::end_codes))
         .routes(routes!(invitations::list, invitations::create))
         .routes(routes!(invitations::withdraw))
         .routes(routes!(organization::delete))

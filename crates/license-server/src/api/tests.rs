@@ -152,6 +152,8 @@ impl TestApi {
             allowed_networks: Vec::new(),
             enrollment_token: None,
             shown: Settings::default().shown(),
+            server_request: Some("the request of this server".to_owned()),
+            url: "https://licenses.example.com".to_owned(),
         };
         let (stopping, stops) = watch::channel(false);
         let metrics = Arc::new(Metrics::new().unwrap());

@@ -1,10 +1,9 @@
 //! An opened server: its data directory, key, database and services.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use license_cli_support::{Audience, Destination, Exit, Failure, Overwrite, show_path};
 use license_core::chrono::{DateTime, Utc};
 use license_core::issue::{KeyBits, ServerKey, ServerRequestDraft, Signer, VerifyingSigner};
@@ -17,17 +16,15 @@ use license_issuer::services::issue::own_trust_set;
 use super::database::{
     DatabaseAccess, OpenedDatabase, create_tables, open_database, record_first_key, refuse_new_key,
 };
+use super::vendor_keys::roots;
 use super::{billing, metering, people, sales};
 use crate::clock::{ServerClock, SystemServerClock};
 use crate::config::Config;
 use crate::data_dir::DataDir;
-use crate::domain::{Refusal, RefusalKind, ServerCode, TenantId};
-use crate::embedded;
+use crate::domain::{Refusal, RefusalKind, TenantId};
 use crate::keys::{self, SigningServer};
-use crate::services::{
-    ServerRole, Services, ServicesConfig, TenantServices, TrustRoots, VendorConfig,
-};
-use crate::store::{ServerStore, SharedStore};
+use crate::services::{ServerRole, Services, ServicesConfig, TenantServices, VendorConfig};
+use crate::store::ServerStore;
 use crate::trust_file;
 
 /// An opened server.
@@ -318,7 +315,7 @@ async fn create_ledger(store: &dyn ServerStore, path: &Path) -> Result<(), Failu
         .map_err(|error| ledger_failed(path, &error))
 }
 
-fn open_ledger(path: &Path) -> Result<Option<SqliteLedger>, Failure> {
+pub(super) fn open_ledger(path: &Path) -> Result<Option<SqliteLedger>, Failure> {
     match SqliteLedger::open_read_only(path) {
         Ok(ledger) => Ok(Some(ledger)),
         Err(LedgerError::Missing) => Ok(None),
@@ -326,7 +323,7 @@ fn open_ledger(path: &Path) -> Result<Option<SqliteLedger>, Failure> {
     }
 }
 
-fn ledger_failed(path: &Path, error: &LedgerError) -> Failure {
+pub(super) fn ledger_failed(path: &Path, error: &LedgerError) -> Failure {
     let message = format!("{}: {}", show_path(path), with_causes(error));
     let code = match error {
         LedgerError::Busy | LedgerError::Lock(_) => "BUSY",
@@ -334,83 +331,6 @@ fn ledger_failed(path: &Path, error: &LedgerError) -> Failure {
     };
     Failure::new(Exit::System, code, message)
         .hint("name the ledger of keygen with --ledger; `keygen ledger verify` checks it")
-}
-
-/// Returns the vendor's public keys: those of the configuration, of the program, of the data
-/// directory or of a PostgreSQL database, and those of the ledger.
-fn roots(
-    config: &Config,
-    directory: &DataDir,
-    shared: Option<Arc<dyn SharedStore>>,
-) -> Result<VendorKeys, Failure> {
-    if let Some(path) = &config.trust {
-        let found = path.metadata();
-        found.map_err(|error| Failure::io("read", path, &error))?;
-    }
-    let ledger = config.vendor.as_ref().map(|vendor| vendor.ledger.as_path());
-    let keys = match ledger {
-        None => TrustSet::default(),
-        Some(path) => match open_ledger(path)? {
-            None => TrustSet::default(),
-            Some(ledger) => {
-                let keys = ledger.signing_keys();
-                keys.map_err(|error| ledger_failed(path, &error))?
-            }
-        },
-    };
-    let source = match (&config.trust, embedded::trust()?, shared) {
-        (Some(path), ..) => TrustSource::File(path.clone()),
-        (None, Some(keys), _) => TrustSource::Embedded(keys),
-        (None, None, Some(shared)) => TrustSource::Database(shared),
-        (None, None, None) => TrustSource::File(directory.trust()),
-    };
-    Ok(VendorKeys {
-        source,
-        ledger: keys,
-    })
-}
-
-/// The source of the vendor's public keys.
-enum TrustSource {
-    /// A file. `license-server install` can create it while the server runs.
-    File(PathBuf),
-    /// The keys that are embedded in the program.
-    Embedded(TrustSet),
-    /// The keys that `license-server install` stored for all servers of a database.
-    Database(Arc<dyn SharedStore>),
-}
-
-/// The vendor's public keys.
-struct VendorKeys {
-    source: TrustSource,
-    /// The keys of the ledger when the server started.
-    ledger: TrustSet,
-}
-
-impl VendorKeys {
-    async fn keys(&self) -> Result<TrustSet, Failure> {
-        let keys = match &self.source {
-            TrustSource::File(path) => trust_file::read_trust(path)?,
-            TrustSource::Embedded(keys) => keys.clone(),
-            TrustSource::Database(shared) => {
-                let text = shared.trust_set(&TenantId::site()).await;
-                let text = text.map_err(|error| refused(&error.into()))?;
-                let parsed = text.map(|text| trust_file::parse_trust(&text, "the database"));
-                parsed.transpose()?.unwrap_or_default()
-            }
-        };
-        Ok(keys.joined(&self.ledger))
-    }
-}
-
-#[async_trait]
-impl TrustRoots for VendorKeys {
-    async fn read(&self) -> Result<TrustSet, Refusal> {
-        self.keys().await.map_err(|failure| {
-            let detail = failure.message();
-            Refusal::new(RefusalKind::Unavailable, ServerCode::StorageFailed, detail)
-        })
-    }
 }
 
 /// Converts an answer of a service into the failure of a command.

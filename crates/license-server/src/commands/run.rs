@@ -105,6 +105,9 @@ async fn serve(
         allowed_networks: config.allowed_networks.clone(),
         enrollment_token,
         shown,
+        // Without it, the pages do not offer it.
+        server_request: std::fs::read_to_string(directory.request()).ok(),
+        url: config.url(address),
     };
     let server = assemble(&config, &opened, metrics, listeners, settings)?;
     let server = RunningServer {

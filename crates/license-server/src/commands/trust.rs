@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use license_cli_support::{Audience, Destination, Exit, Failure, Overwrite, Source, show_path};
 use license_core::TrustSet;
-use license_core::trust::TrustedKey;
 
 use super::database::{database_name, not_opened, shared};
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::domain::TenantId;
 use crate::embedded;
+use crate::services::has_all;
 use crate::store::{ServerStoreError, SharedStore};
 use crate::trust_file::{parse_trust, read_trust};
 
@@ -133,9 +133,4 @@ impl TrustPlace {
         };
         Failure::new(Exit::Usage, "EXISTS", message).hint(hint)
     }
-}
-
-fn has_all(known: &TrustSet, keys: &TrustSet) -> bool {
-    let is_known = |key: &TrustedKey| known.get(key.id().as_str()).is_some();
-    keys.iter().all(is_known)
 }

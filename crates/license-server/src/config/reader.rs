@@ -269,6 +269,13 @@ impl Reader<'_> {
         }
     }
 
+    /// Returns the first name of `tls_names`, if the operator has set it.
+    pub(super) fn first_tls_name(&self) -> Option<String> {
+        let text = self.text("tls_names");
+        let mut names = text.split(',').map(str::trim);
+        names.find(|name| !name.is_empty()).map(str::to_owned)
+    }
+
     /// Returns the names for the certificate that the server creates. It is always valid on the
     /// machine of the server.
     fn tls_names(&self, listen: SocketAddr, url: Option<&str>) -> Vec<String> {

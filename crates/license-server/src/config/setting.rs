@@ -99,7 +99,7 @@ pub(crate) const SETTINGS: [Setting; 64] = [
     Setting::path("pin_file", "the file that the key names"),
     Setting::path("pkcs11_module", "the module that the key names"),
     Setting::value("listen", "127.0.0.1:8443"),
-    Setting::optional("public_url", "the address"),
+    Setting::optional("public_url", "the address, or the first of tls_names"),
     Setting::value("tls", "auto"),
     Setting::path("tls_cert", "a certificate in the data directory"),
     Setting::path("tls_key", "a key in the data directory"),

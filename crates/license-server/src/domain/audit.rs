@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 pub use checkpoint::AuditCheckpoint;
 pub use filter::AuditFilter;
+pub(crate) use filter::kind_or_beginning;
 pub use line::{AuditLine, AuditLineError};
 pub use report::{AuditFault, AuditReport};
 

@@ -26,13 +26,18 @@ impl EventService {
         Ok(self.site.store.events(&self.site.tenant, page).await?)
     }
 
-    /// Returns events, the newest first.
+    /// Returns events, the newest first. `kind`: only those of a kind such as `license.revoke`, or
+    /// of all kinds with a beginning such as `license.*`.
     ///
     /// # Errors
     ///
     /// Returns a refusal if the store cannot be read.
-    pub async fn newest(&self, page: &PageRequest) -> Result<Page<EventRecord>, Refusal> {
+    pub async fn newest(
+        &self,
+        kind: Option<&str>,
+        page: &PageRequest,
+    ) -> Result<Page<EventRecord>, Refusal> {
         let (store, tenant) = (&self.site.store, &self.site.tenant);
-        Ok(store.newest_events(tenant, page).await?)
+        Ok(store.newest_events(tenant, kind, page).await?)
     }
 }

@@ -19,6 +19,15 @@ use crate::domain::{
 /// The largest number of groups of an organization.
 const MAX_GROUPS: u32 = 1000;
 
+/// A group of a member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberGroup {
+    /// The group.
+    pub group: Group,
+    /// Whether the member administers the group.
+    pub is_administrator: bool,
+}
+
 /// Manages the groups of an organization.
 #[derive(Clone)]
 pub struct GroupService {
@@ -216,6 +225,26 @@ impl GroupService {
         let groups = store.groups_of(tenant, account).await?.into_iter();
         let administered = groups.filter(|membership| membership.is_administrator);
         Ok(administered.map(|membership| membership.group).collect())
+    }
+
+    /// Returns the groups of a member, in the order of their names.
+    ///
+    /// # Errors
+    ///
+    /// Returns a refusal if the store cannot be read.
+    pub async fn of_member(&self, account: &AccountId) -> Result<Vec<MemberGroup>, Refusal> {
+        let (store, tenant) = (&self.site.store, &self.site.tenant);
+        let mut groups = Vec::new();
+        for membership in store.groups_of(tenant, account).await? {
+            let group = store.group(tenant, &membership.group).await?;
+            let is_administrator = membership.is_administrator;
+            groups.extend(group.map(|group| MemberGroup {
+                group,
+                is_administrator,
+            }));
+        }
+        groups.sort_by(|a, b| a.group.name.cmp(&b.group.name));
+        Ok(groups)
     }
 
     /// Changes the seats of a group in a pool. They take effect at once.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use license_core::encoding::TextKind;
 use license_core::license::{CanonicalText, VerifiedLicensesError};
 use license_core::{
     Code, CodeKind, License, LicenseFile, LicenseId, LicenseKey, TokenKind, Unverified,
@@ -74,7 +75,7 @@ impl LentSeats {
 }
 
 /// The result of an installation.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct LicenseInstallReport {
     /// The licenses of the file, whether they are new or not.
     pub licenses: Vec<InstalledLicense>,
@@ -84,6 +85,8 @@ pub struct LicenseInstallReport {
     pub revocations: Vec<u64>,
     /// The number of new trust statements.
     pub statements: usize,
+    /// The ids of the first public keys of the vendor.
+    pub keys: Vec<String>,
 }
 
 /// Installs licenses and finds them.
@@ -102,10 +105,11 @@ impl LicenseService {
     }
 
     /// Installs everything in a file of the vendor: licenses, revocation lists and trust
-    /// statements. Nothing is installed if a part of the file is refused.
+    /// statements, or the first public keys. Nothing is installed if a part of the file is refused.
     ///
     /// # Errors
     ///
+    /// Returns `UNTRUSTED_KEY` if the server has other public keys than those of the file.
     /// Returns `NOT_CERTIFIED` if a license does not certify the key of this server. Returns other
     /// refusals if a part does not verify, or if the file has nothing to install.
     pub async fn install(
@@ -116,6 +120,9 @@ impl LicenseService {
         let site = &self.site;
         let advice = "record a license in the ledger with `keygen ledger import`";
         vendor::refuse_import(site, advice)?;
+        if TextKind::detect(text) == Some(TextKind::PublicKeys) {
+            return self.install_keys(actor, text).await;
+        }
         let mut rotation = site.content().rotation.clone();
         if !LicenseKey::is_likely(text) {
             rotation.apply_file(text).map_err(|error| refused(&error))?;
@@ -140,12 +147,30 @@ impl LicenseService {
             new_licenses,
             revocations,
             statements,
+            keys: Vec::new(),
+        })
+    }
+
+    /// Installs the first public keys of the vendor.
+    async fn install_keys(
+        &self,
+        actor: &Actor,
+        text: &str,
+    ) -> Result<LicenseInstallReport, Refusal> {
+        let keys = self.site.add_roots(text).await?;
+        if !keys.is_empty() {
+            super::trust::record_keys(&self.site, actor, &keys).await?;
+        }
+        Ok(LicenseInstallReport {
+            keys,
+            ..LicenseInstallReport::default()
         })
     }
 
     /// Refuses a license for which the server could not sign anything.
     fn check_certified(&self, license: &License) -> Result<(), Refusal> {
-        let hint = "send the file `server.request` of the data directory to the vendor";
+        let hint = "send the vendor the request of this server: the file `server.request` of the data \
+                    directory, which the page Install a file has too";
         self.site.check_certified(license, hint)
     }
 

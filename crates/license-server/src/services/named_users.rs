@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use license_core::LicenseId;
+use license_core::policy::NAMED_USERS;
 use license_seats::LeaseTime;
 use serde_json::json;
 
 use super::licenses::{self, InstalledLicense};
 use super::site::Site;
 use crate::domain::{
-    Actor, EmailAddress, MachineRecord, NamedUser, NamedUserKey, NamedUserTerms, NewNamedUser,
-    Page, PageRequest, Refusal, RefusalKind, ServerCode, available_at,
+    Actor, EmailAddress, LicenseRecord, MachineRecord, NamedUser, NamedUserKey, NamedUserTerms,
+    NewNamedUser, Page, PageRequest, Refusal, RefusalKind, ServerCode, available_at,
 };
 
 /// A user of a license in a list.
@@ -48,6 +49,33 @@ pub struct NamedUserService {
 impl NamedUserService {
     pub(super) fn new(site: Arc<Site>) -> Self {
         Self { site }
+    }
+
+    /// Returns the licenses whose users are assigned, in the order of their installation. A license
+    /// that a renewal or an upgrade replaces is left out.
+    ///
+    /// # Errors
+    ///
+    /// Returns a refusal if the store cannot be read.
+    pub async fn licenses(&self) -> Result<Vec<LicenseRecord>, Refusal> {
+        let (store, tenant) = (&self.site.store, &self.site.tenant);
+        let mut found = Vec::new();
+        let mut page = PageRequest::new(None, Some(PageRequest::MAX_LIMIT));
+        loop {
+            let records = store.licenses(tenant, &page).await?;
+            let current = records.items.into_iter().filter(|one| !one.is_superseded);
+            for record in current {
+                // A license that does not verify is not in use.
+                if let Ok(installed) = self.site.verified(record.clone())
+                    && installed.license.claims().quotas.contains_key(NAMED_USERS)
+                {
+                    found.push(record);
+                }
+            }
+            let Some(next) = records.next else { break };
+            page = PageRequest::new(Some(next), Some(PageRequest::MAX_LIMIT));
+        }
+        Ok(found)
     }
 
     /// Assigns a user to a license and its renewals. Returns the user, and whether the assignment

@@ -136,6 +136,24 @@ impl PoolService {
         })
     }
 
+    /// Returns all open leases of a pool, in the order of the time since which the seats are held.
+    ///
+    /// # Errors
+    ///
+    /// Returns `NOT_FOUND` if there is no such pool, and a refusal if the store cannot be read.
+    pub async fn all_leases(&self, pool: &PoolId) -> Result<Vec<LeaseView>, Refusal> {
+        let mut leases = Vec::new();
+        let mut page = PageRequest::new(None, Some(PageRequest::MAX_LIMIT));
+        loop {
+            let found = self.leases(pool, &page).await?;
+            leases.extend(found.items);
+            let Some(next) = found.next else { break };
+            page = PageRequest::new(Some(next), Some(PageRequest::MAX_LIMIT));
+        }
+        leases.sort_by_key(|lease| std::cmp::Reverse(lease.granted_ago));
+        Ok(leases)
+    }
+
     /// Returns a receiver that is notified of changes of pools, at most once a second.
     pub fn watch(&self) -> watch::Receiver<u64> {
         self.site.live.watch()

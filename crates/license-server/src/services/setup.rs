@@ -124,5 +124,8 @@ fn used() -> Refusal {
         ServerCode::SetupUsed,
         "the one-time link was used or has expired",
     )
-    .hint("run `license-server token create` on the server for a token")
+    .hint(
+        "sign in with the account that it created; or run `license-server account create` or \
+         `license-server token create` on the server",
+    )
 }

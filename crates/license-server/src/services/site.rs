@@ -19,7 +19,7 @@ use super::live::LivePools;
 use super::metering::MeteringSettings;
 use super::people::PeopleTools;
 use super::revocations;
-use super::roots::TrustRoots;
+use super::roots::{TrustRoots, has_all};
 use super::seat_history::SeatCollector;
 use super::sightings::Sightings;
 use super::signer::ServerSigner;
@@ -153,16 +153,46 @@ impl Site {
         Ok(())
     }
 
+    /// Stores the first public keys of the vendor, for the organization of the server. Returns their
+    /// ids, and none if the server had them.
+    pub(super) async fn add_roots(&self, text: &str) -> Result<Vec<String>, Refusal> {
+        let refused = |detail: String| {
+            Refusal::of_license(RefusalKind::BadRequest, Code::Malformed, detail)
+                .hint("install the trust set that the vendor wrote with `keygen trust`")
+        };
+        let keys = TrustSet::parse(text).map_err(|error| refused(with_causes(&error)))?;
+        if self.is_own(&keys) {
+            return Err(refused(
+                "the trust set has the key of this server".to_owned(),
+            ));
+        }
+        if self.tenant != TenantId::site() {
+            let detail = "another organization has no public keys of its own";
+            return Err(Refusal::new(
+                RefusalKind::Forbidden,
+                ServerCode::Forbidden,
+                detail,
+            ));
+        }
+        if has_all(&self.roots.read().await?, &keys) {
+            return Ok(Vec::new());
+        }
+        self.roots.add(text, &keys).await?;
+        Ok(keys.iter().map(|key| key.id().to_string()).collect())
+    }
+
+    /// Returns whether a trust set has a key of this server.
+    fn is_own(&self, roots: &TrustSet) -> bool {
+        let keys = self.signer.keys();
+        keys.iter()
+            .any(|key| roots.get(key.id().as_str()).is_some())
+    }
+
     /// Returns the vendor's keys of now. Keys that cannot be used change nothing.
     async fn current_roots(&self) -> TrustSet {
-        let is_own = |roots: &TrustSet| {
-            let keys = self.signer.keys();
-            keys.iter()
-                .any(|key| roots.get(key.id().as_str()).is_some())
-        };
         let roots = self.roots.read().await;
         match roots.map(|roots| with_keys_of(self.vendor.as_deref(), roots)) {
-            Ok(roots) if !is_own(&roots) => roots,
+            Ok(roots) if !self.is_own(&roots) => roots,
             Ok(_) => {
                 tracing::warn!("the trust set is ignored, because it has the key of this server");
                 self.content().roots.clone()

@@ -54,10 +54,7 @@ impl TrustService {
     ///
     /// Returns a refusal if the store fails.
     pub async fn record_keys(&self, actor: &Actor, kids: &[String]) -> Result<(), Refusal> {
-        let site = &self.site;
-        let audit = site.audit(actor, "trust.install", "trust", json!({ "kids": kids }));
-        site.store.trust_changed(&site.tenant, audit).await?;
-        site.reload().await
+        record_keys(&self.site, actor, kids).await
     }
 
     /// Returns the trust statements, in the order of import.
@@ -86,6 +83,17 @@ impl TrustService {
     pub fn current(&self) -> TrustSet {
         self.site.content().keys().clone()
     }
+}
+
+/// Records that public keys were installed, and reads them again.
+pub(super) async fn record_keys(
+    site: &Site,
+    actor: &Actor,
+    kids: &[String],
+) -> Result<(), Refusal> {
+    let audit = site.audit(actor, "trust.install", "trust", json!({ "kids": kids }));
+    site.store.trust_changed(&site.tenant, audit).await?;
+    site.reload().await
 }
 
 /// Stores the statements of a file that have an effect. Returns how many are new.

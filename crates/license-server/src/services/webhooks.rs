@@ -266,7 +266,7 @@ fn filter(patterns: &[String]) -> Result<EventFilter, Refusal> {
                 ),
                 found,
             )
-            .hint("use the kinds in `kinds`")
+            .hint("use kinds of the list of kinds; the answer to a program has it in `kinds`")
             .facts(json!({ "kinds": EVENT_KINDS }))
     };
     let filter = EventFilter::new(patterns).ok_or_else(|| refused("other texts"))?;

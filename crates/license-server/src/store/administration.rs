@@ -96,10 +96,12 @@ pub trait AdministrationStore: Send + Sync {
         page: &PageRequest,
     ) -> Result<Page<EventRecord>, ServerStoreError>;
 
-    /// Returns events, the newest first.
+    /// Returns events, the newest first. `kind`: only those of this kind, or of the kinds with this
+    /// beginning if the text ends with `*`.
     async fn newest_events(
         &self,
         tenant: &TenantId,
+        kind: Option<&str>,
         page: &PageRequest,
     ) -> Result<Page<EventRecord>, ServerStoreError>;
 

@@ -15,6 +15,7 @@ use super::context::PageContext;
 use super::form::{NoFields, PageForm};
 use super::list::role_cell;
 use super::pages::Pages;
+use super::programs::program;
 use super::reply::{PageReply, done, html, see_other};
 use crate::api::App;
 use crate::api::cookies;
@@ -157,7 +158,7 @@ fn facts(view: &AccountView) -> Facts {
         .fact("E-mail address", email)
         .fact("One-time codes", codes)
         .fact("Created", Cell::Time(account.created_at))
-        .fact("Id", Cell::code(account.id.to_string()))
+        .fact("Id", Cell::id(account.id.to_string()))
 }
 
 fn code_actions(view: &AccountView) -> Vec<Action> {
@@ -274,7 +275,7 @@ fn session_row(session: SignInSession, current: &str) -> Vec<Cell> {
         Cell::Actions(vec![Action::post("End", path).danger()])
     };
     vec![
-        Cell::text(session.user_agent),
+        Cell::text(program(&session.user_agent)),
         Cell::code(session.address),
         Cell::Time(session.created_at),
         Cell::Time(session.last_used_at),

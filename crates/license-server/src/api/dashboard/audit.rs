@@ -1,12 +1,8 @@
 //! The audit trail: search, verification and export.
 
-use std::sync::Arc;
+mod export;
 
-use axum::body::{Body, Bytes};
-use axum::http::header;
-use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use futures_util::stream;
 use license_core::chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use license_core::encoding::hex;
 use license_dashboard::{
@@ -16,6 +12,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::context::PageContext;
+use super::events::kind_field;
 use super::list::{given, next, with_query};
 use super::names::Names;
 use super::pages::Pages;
@@ -23,15 +20,16 @@ use super::reply::{PageReply, html};
 use crate::api::pages::{PageQuery, StrictQuery};
 use crate::api::paths::{StrictPath, not_found};
 use crate::api::problem::Problem;
-use crate::domain::{AuditEntry, AuditFilter, AuditLine, Cursor, PageRequest, Permission as P};
-use crate::services::AuditService;
+use crate::domain::{AuditEntry, AuditFilter, Cursor, EmailAddress, PageRequest, Permission as P};
+use crate::services::Services;
 
 /// Adds the pages of this module.
 pub(super) fn pages(pages: Pages) -> Pages {
     pages
         .page("/audit", P::ReadAudit, get(list))
         .page("/audit/verification", P::ReadAudit, get(verify))
-        .page("/audit/export", P::ReadAudit, get(export))
+        .page("/audit/export", P::ReadAudit, get(export::lines))
+        .page("/audit/table", P::ReadAudit, get(export::table))
         .page("/audit/{seq}", P::ReadAudit, get(show))
 }
 
@@ -51,13 +49,16 @@ struct TrailQuery {
 
 impl TrailQuery {
     /// Returns the filter. A day without a time begins at midnight, and `until` includes its day.
-    fn filter(&self) -> Result<AuditFilter, Problem> {
+    async fn filter(&self, services: &Services) -> Result<AuditFilter, Problem> {
         let text = |value: &Option<String>| value.as_deref().and_then(given).map(str::to_owned);
         let since = day("since", self.since.as_deref())?;
         let until = day("until", self.until.as_deref())?;
         let until = until.map(|day| day.succ_opt().unwrap_or(day));
         Ok(AuditFilter {
-            actor: text(&self.actor),
+            actor: match self.actor.as_deref().and_then(given) {
+                Some(actor) => Some(originator(services, actor).await?),
+                None => None,
+            },
             action: text(&self.action),
             subject: text(&self.subject),
             since: since.map(midnight),
@@ -77,6 +78,26 @@ impl TrailQuery {
     }
 }
 
+/// Returns the originator that a person means: a member with this name or address, or the text
+/// itself, such as `token:tok_…` and `console`.
+async fn originator(services: &Services, text: &str) -> Result<String, Problem> {
+    let wanted = text.to_lowercase();
+    let members = services.members.all().await?.into_iter();
+    let mut named = members.filter(|member| {
+        let email = member.email.as_ref().map(EmailAddress::as_str);
+        member.name.to_lowercase() == wanted || email == Some(wanted.as_str())
+    });
+    let id = named.next().map(|member| member.account.to_string());
+    let id = id.unwrap_or_else(|| text.to_owned());
+    Ok(if id.starts_with("acc_") {
+        format!("account:{id}")
+    } else if id.starts_with("tok_") {
+        format!("token:{id}")
+    } else {
+        id
+    })
+}
+
 fn day(name: &str, text: Option<&str>) -> Result<Option<NaiveDate>, Problem> {
     let parsed = text.and_then(given).map(str::parse::<NaiveDate>);
     let refused = |_| Problem::malformed(format!("{name}: a date such as 2027-01-15 is expected"));
@@ -89,15 +110,12 @@ fn midnight(day: NaiveDate) -> DateTime<Utc> {
 
 async fn list(context: PageContext, StrictQuery(query): StrictQuery<TrailQuery>) -> PageReply {
     let page_of = PageQuery::new(query.cursor.clone(), None).request()?;
-    let found = context
-        .services()?
-        .audit
-        .search(&query.filter()?, &page_of)
-        .await?;
-    let columns = ["Time", "Who", "Action", "Object", "Address", "Entry"].map(Column::text);
+    let filter = query.filter(context.services()?).await?;
+    let found = context.services()?.audit.search(&filter, &page_of).await?;
+    let columns = ["Entry", "Time", "Who", "Action", "Object", "Address"].map(Column::text);
     let mut table = Table::new("Entries, the newest first", columns.to_vec());
     table.empty = EmptyState::new("No entry matches");
-    table.filter = Some(filter(&query));
+    table.filter = Some(filter_form(&query));
     table.first = query
         .cursor
         .is_some()
@@ -112,19 +130,23 @@ async fn list(context: PageContext, StrictQuery(query): StrictQuery<TrailQuery>)
     let page = context
         .page("Audit trail")
         .action(Action::link("Verify", "/audit/verification"))
-        .action(Action::download("Export", "/audit/export"));
+        .action(Action::download("Export for verification", "/audit/export"));
+    table.actions = vec![Action::download(
+        "Export as CSV",
+        with_query("/audit/table", &query.values()),
+    )];
     Ok(html(&page.with(table)))
 }
 
-fn filter(query: &TrailQuery) -> Form {
+fn filter_form(query: &TrailQuery) -> Form {
     let value = |text: &Option<String>| text.clone().unwrap_or_default();
     let date = |name: &str, label: &str, text: &Option<String>| {
         Field::new(Kind::Date, name, label).value(value(text))
     };
     Form::new("/audit", "Filter")
-        .field(Field::text("actor", "Who").value(value(&query.actor)))
-        .field(Field::text("action", "Action").value(value(&query.action)))
-        .field(Field::text("subject", "Object").value(value(&query.subject)))
+        .field(Field::text("actor", "Who (name, address or id)").value(value(&query.actor)))
+        .field(kind_field("action", "Action", &value(&query.action)))
+        .field(Field::text("subject", "Object (id)").value(value(&query.subject)))
         .field(date("since", "From", &query.since))
         .field(date("until", "To", &query.until))
 }
@@ -142,24 +164,22 @@ fn row(query: &TrailQuery, entry: &AuditEntry, names: &Names) -> Vec<Cell> {
             }
         }
         let target = with_query("/audit", &values);
-        match names.get(value) {
-            Some(label) => Cell::Lines(vec![Cell::link(target, label), Cell::code(value)]),
-            None => Cell::link(target, value),
-        }
+        // The page of the entry has the id too.
+        Cell::link(target, names.get(value).unwrap_or(value))
     };
     vec![
+        Cell::link(format!("/audit/{}", entry.seq), entry.seq.to_string()),
         time(entry),
         narrowed("actor", &entry.actor),
         narrowed("action", &entry.action),
         narrowed("subject", &entry.subject),
         Cell::optional(entry.address.clone()),
-        Cell::link(format!("/audit/{}", entry.seq), entry.seq.to_string()),
     ]
 }
 
 fn time(entry: &AuditEntry) -> Cell {
     let time = license_core::time::parse_instant(&entry.at);
-    time.map_or_else(|_| Cell::text(entry.at.clone()), Cell::Time)
+    time.map_or_else(|_| Cell::text(entry.at.clone()), Cell::Moment)
 }
 
 async fn show(context: PageContext, StrictPath(seq): StrictPath<u64>) -> PageReply {
@@ -208,64 +228,4 @@ async fn verify(context: PageContext) -> PageReply {
          verify the exports against each other.",
     );
     Ok(html(&page))
-}
-
-/// The next page of an export.
-struct Export {
-    trail: AuditService,
-    page: Option<PageRequest>,
-    previous: [u8; 32],
-}
-
-impl Export {
-    /// Returns the lines of a page, and what follows.
-    async fn lines(mut self) -> Result<Option<(Bytes, Self)>, Problem> {
-        let Some(page) = self.page.take() else {
-            return Ok(None);
-        };
-        let found = self.trail.list(&page).await?;
-        let mut text = String::new();
-        for entry in found.items {
-            let hash = entry.hash;
-            let line = AuditLine::new(entry, &self.previous);
-            text.push_str(&serde_json::to_string(&line).unwrap_or_default());
-            text.push('\n');
-            self.previous = hash;
-        }
-        let next = found.next;
-        self.page = next.map(|next| PageRequest::new(Some(next), Some(PageRequest::MAX_LIMIT)));
-        Ok(Some((text.into(), self)))
-    }
-}
-
-/// Returns the trail as `license-server audit export` writes it.
-async fn export(context: PageContext) -> Result<Response, Problem> {
-    let export = Export {
-        trail: context.services()?.audit.clone(),
-        page: Some(PageRequest::new(None, Some(PageRequest::MAX_LIMIT))),
-        previous: AuditEntry::FIRST_PREVIOUS,
-    };
-    // A failure in the middle cuts the response, which the browser reports.
-    let lines = stream::try_unfold(export, |export| async {
-        let lines = export.lines().await;
-        lines.map_err(|problem| Arc::<str>::from(problem.refusal().detail.as_str()))
-    });
-    let lines = stream_of_io(lines);
-    let headers = [
-        (header::CONTENT_TYPE, "application/jsonl"),
-        (
-            header::CONTENT_DISPOSITION,
-            "attachment; filename=\"audit.jsonl\"",
-        ),
-        (header::CACHE_CONTROL, "no-store"),
-    ];
-    Ok((headers, Body::from_stream(lines)).into_response())
-}
-
-/// Returns a stream whose errors a body accepts.
-fn stream_of_io(
-    lines: impl stream::Stream<Item = Result<Bytes, Arc<str>>>,
-) -> impl stream::Stream<Item = Result<Bytes, std::io::Error>> {
-    use futures_util::TryStreamExt as _;
-    lines.map_err(|detail| std::io::Error::other(detail.to_string()))
 }

@@ -7,14 +7,14 @@ use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use license_dashboard::{Form, Frame, Notice, Page, Viewer};
 
-use super::navigation::navigation;
+use super::navigation::{NavigationReach, navigation};
 use super::reply::{html, toast};
 use crate::api::App;
 use crate::api::credentials::Caller;
 use crate::api::person::Person;
 use crate::api::person::no_session;
 use crate::api::problem::Problem;
-use crate::domain::{Actor, Permission, Permissions, Principal, Role};
+use crate::domain::{Actor, Permission, Principal, Role};
 use crate::services::Services;
 
 /// The person who opens a page, and what surrounds its content.
@@ -30,8 +30,7 @@ struct RequestFacts {
     path: String,
     toast: Option<String>,
     organization: String,
-    permissions: Permissions,
-    is_vendor: bool,
+    reach: NavigationReach,
 }
 
 impl PageContext {
@@ -47,13 +46,26 @@ impl PageContext {
         let mut memberships = view.memberships.into_iter();
         let current = memberships.find(|one| Some(&one.tenant) == tenant);
         let organization = current.and_then(|one| one.name);
+        let permissions = signed_in.role.map(Role::permissions).unwrap_or_default();
+        let administers_groups = match tenant {
+            // A person who sees all groups needs no query.
+            Some(tenant) if !permissions.contains(Permission::ReadPeople) => {
+                let services = app.tenants().of(tenant).await?;
+                let account = &signed_in.account.id;
+                !services.groups.administered_by(account).await?.is_empty()
+            }
+            _ => false,
+        };
         let facts = RequestFacts {
             path: request.uri.path().to_owned(),
             toast: toast(&request.headers),
             organization: organization.unwrap_or_else(|| "This server".to_owned()),
-            permissions: signed_in.role.map(Role::permissions).unwrap_or_default(),
-            // Another organization of a vendor's server has no ledger.
-            is_vendor: app.services().is_vendor() && tenant == Some(app.services().tenant()),
+            reach: NavigationReach {
+                permissions,
+                administers_groups,
+                // Another organization of a vendor's server has no ledger.
+                is_vendor: app.services().is_vendor() && tenant == Some(app.services().tenant()),
+            },
         };
         Ok(Self {
             person,
@@ -111,12 +123,12 @@ impl PageContext {
     /// Returns whether the person has a permission, so that a page shows no action that would be
     /// refused.
     pub(super) fn may(&self, permission: Permission) -> bool {
-        self.request.permissions.contains(permission)
+        self.request.reach.permissions.contains(permission)
     }
 
     /// Returns whether this is a vendor's server.
     pub(super) fn is_vendor(&self) -> bool {
-        self.request.is_vendor
+        self.request.reach.is_vendor
     }
 
     pub(super) fn has_toast(&self) -> bool {
@@ -128,7 +140,7 @@ impl PageContext {
         let signed_in = self.person.signed_in();
         let facts = &self.request;
         Frame {
-            navigation: navigation(facts.permissions, facts.is_vendor, &facts.path),
+            navigation: navigation(facts.reach, &facts.path),
             viewer: Some(Viewer {
                 name: signed_in.account.name.clone(),
                 organization: facts.organization.clone(),

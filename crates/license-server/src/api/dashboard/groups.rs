@@ -134,12 +134,36 @@ async fn show(
     }
     let facts = Facts::new()
         .fact("Created", Cell::Time(group.created_at))
-        .fact("Id", Cell::code(group.id.to_string()));
+        .fact("Id", Cell::id(group.id.to_string()));
     let members = members::table(&context, &group, &query.request()?).await?;
     let shares = seats::shares(&context, &group).await?;
     let leases = seats::leases(&context, &group).await?;
-    let page = page.with(facts).with(members).with(shares);
-    Ok(html(&page.with_some(leases)))
+    let page = page
+        .with(facts)
+        .with(members)
+        .with(shares)
+        .with_some(leases);
+    Ok(html(&page.with_some(assigned(&context).await?)))
+}
+
+/// Returns the licenses to which an administrator of the group assigns members.
+async fn assigned(context: &PageContext) -> Result<Option<Table>, Problem> {
+    if !is_group_administrator(context) {
+        return Ok(None);
+    }
+    let licenses = context.services()?.named_users.licenses().await?;
+    if licenses.is_empty() {
+        return Ok(None);
+    }
+    let columns = ["License", "Product"].map(Column::text);
+    let mut table = Table::new("Assigned users of licenses", columns.to_vec());
+    for license in licenses {
+        table.row(vec![
+            Cell::link(format!("/licenses/{}/users", license.id), license.customer),
+            Cell::code(license.product),
+        ]);
+    }
+    Ok(Some(table))
 }
 
 async fn show_name(context: PageContext, StrictPath(id): StrictPath<String>) -> PageReply {

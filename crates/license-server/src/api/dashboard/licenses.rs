@@ -10,6 +10,9 @@ mod order_form;
 mod orders;
 mod preview;
 
+pub(super) use badges::last_day;
+pub(super) use install::request_action;
+
 use super::pages::Pages;
 
 /// Adds the pages of this module.

@@ -9,7 +9,7 @@ use axum::http::Method;
 use axum::http::request::Parts;
 use axum::response::Response;
 use axum::routing::get;
-use license_dashboard::{Action, Field, Form, Frame, Kind, Notice, Page};
+use license_dashboard::{Action, Field, Form, Frame, Kind, Notice, Page, Tone};
 use serde::Deserialize;
 
 use super::context::refused;
@@ -22,6 +22,7 @@ use crate::api::peer::Peer;
 use crate::api::person::{Person, Visitor, person};
 use crate::api::problem::Problem;
 use crate::api::registrations::email;
+use crate::domain::{SignedIn, TenantId};
 use crate::services::{NewJoiner, Password, Registration};
 
 /// Adds the pages of this module.
@@ -176,8 +177,18 @@ fn reset_form() -> Form {
         .field(new_password().required())
 }
 
-async fn reset_request() -> Response {
-    html(&page("Forgotten password").with(reset_request_form()))
+async fn reset_request(State(app): State<App>) -> Response {
+    let page = page("Forgotten password");
+    if app.accounts().sends_mail() {
+        return html(&page.with(reset_request_form()));
+    }
+    let notice = Notice::new(Tone::Neutral, "Ask an administrator for a link")
+        .text("The server sends no mail. An administrator creates the link on your page in People.")
+        .hint(Some(
+            "If no administrator can sign in, run `license-server account reset-password` on the server.",
+        ));
+    let actions = vec![Action::link("Back to the sign-in", "/sign-in")];
+    html(&page.with(notice).with(actions))
 }
 
 async fn request_reset(
@@ -248,6 +259,9 @@ async fn accept(
         .accounts()
         .accept(&token, signed_in, new, &visitor.client);
     match accepted.await {
+        Ok(tenant) if is_here(signed_in, &tenant) => {
+            Ok(done("/", "You are a member of this organization."))
+        }
         Ok(_) if signed_in.is_some() => Ok(done(
             "/account",
             "You have joined the organization. Continue in it with Switch.",
@@ -259,6 +273,11 @@ async fn accept(
             Ok(refused(invitation_page(name), form, &refusal.into()))
         }
     }
+}
+
+/// Returns whether the session of a person is in an organization.
+fn is_here(person: Option<&SignedIn>, tenant: &TenantId) -> bool {
+    person.is_some_and(|person| person.session.organization.as_ref() == Some(tenant))
 }
 
 fn invitation_page(name: Option<&str>) -> Page {

@@ -35,6 +35,14 @@ pub(super) fn next(
     Some(with_query(path, &values))
 }
 
+/// Returns a number with its noun, such as `1 session` and `2 sessions`.
+pub(super) fn counted(number: u64, one: &str, several: &str) -> String {
+    match number {
+        1 => format!("1 {one}"),
+        number => format!("{number} {several}"),
+    }
+}
+
 /// Returns a text without spaces around it, unless it is empty.
 pub(super) fn given(text: &str) -> Option<&str> {
     Some(text.trim()).filter(|text| !text.is_empty())
@@ -57,6 +65,19 @@ pub(super) fn role_label(role: Role) -> &'static str {
         Role::Auditor => "Auditor",
         Role::Member => "Member",
     }
+}
+
+/// Returns the name of a role, and what it is for, for a choice.
+fn role_choice(role: Role) -> String {
+    let purpose = match role {
+        Role::Owner => "everything, also owners and the deletion of the organization",
+        Role::Administrator => "everything but owners",
+        Role::LicenseManager => "licenses, seats and usage",
+        Role::Billing => "subscriptions and invoices; sees licenses and usage",
+        Role::Auditor => "sees everything, changes nothing",
+        Role::Member => "the own seats and machines",
+    };
+    format!("{}: {purpose}", role_label(role))
 }
 
 pub(super) fn role_cell(role: Role) -> Cell {
@@ -84,7 +105,7 @@ pub(super) fn role_field(
 ) -> Field {
     let none = none.map(|label| (String::new(), label.to_owned()));
     let roles = Role::ALL.into_iter().filter(|role| covers(context, *role));
-    let roles = roles.map(|role| (role.as_str().to_owned(), role_label(role).to_owned()));
+    let roles = roles.map(|role| (role.as_str().to_owned(), role_choice(role)));
     let choices = none.into_iter().chain(roles).collect();
     let value = value.map_or("", Role::as_str);
     Field::new(Kind::Choice(choices), name, label).value(value)

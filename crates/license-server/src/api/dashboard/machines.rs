@@ -72,14 +72,15 @@ async fn list(context: PageContext, StrictQuery(query): StrictQuery<MachinesQuer
     let field = Field::text("machine", "Beginning of the machine’s digest").max_length(200);
     table.filter = Some(Form::new(PATH, "Search").field(field.value(&query.machine)));
     table.empty = if query.machine.is_empty() {
-        EmptyState::new("No machine has used a license yet")
+        EmptyState::new("No machine has validated a license yet")
     } else {
         EmptyState::new("No machine matches")
             .text("`license machine` prints the digest of a machine.")
     };
     table.next = found.next.map(|next| query.path(next.as_str()));
     table.first = (!query.cursor.is_empty()).then(|| query.path(""));
-    let about = "A machine is shown when it has validated a license or held a seat. One that was not \
-                 seen for a year is forgotten.";
+    let about = "A machine is shown when it has validated a license, or held a seat of a license with \
+                 assigned users. The pages of Seats show the machines that hold seats now. A machine \
+                 that was not seen for a year is forgotten.";
     Ok(html(&context.page("Machines").with(about).with(table)))
 }

@@ -3,13 +3,13 @@
 use axum::routing::get;
 use license_core::LicenseId;
 use license_dashboard::{
-    Action, Cell, Column, EmptyState, Facts, Field, Form, Kind, Page, Table, Tone,
+    Action, Cell, Column, EmptyState, Facts, Field, Form, Kind, Notice, Page, Table, Tone,
 };
 use serde::Deserialize;
 
 use super::context::PageContext;
 use super::form::{NoFields, PageForm};
-use super::list::next;
+use super::list::{counted, next, words};
 use super::names::Names;
 use super::pages::Pages;
 use super::reply::{PageReply, done, html};
@@ -40,6 +40,7 @@ pub(super) fn pages(pages: Pages) -> Pages {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct AssignForm {
+    /// The addresses, in lines.
     email: String,
 }
 
@@ -65,11 +66,17 @@ async fn list(
         .list(&license, &query.request()?, only.as_ref())
         .await?;
     let above = format!("/licenses/{license}");
-    let mut page = context.page_below(("License", &above), "Assigned users");
+    let parent = if context.may(P::ReadLicenses) {
+        ("License", above.as_str())
+    } else {
+        // An administrator of a group does not see the license.
+        ("Groups", "/groups")
+    };
+    let mut page = context.page_below(parent, "Assigned users");
     let may = may_assign(&context);
     if may {
         let target = format!("{}/assign", path(&license));
-        page = page.action(Action::dialog("Assign a user", target).primary());
+        page = page.action(Action::dialog("Assign users", target).primary());
     }
     let facts = facts(&list);
     let creators = list.page.items.iter();
@@ -147,13 +154,13 @@ fn below(context: &PageContext, license: &LicenseId, title: &str) -> Page {
 async fn show_assign(context: PageContext, StrictPath(id): StrictPath<String>) -> PageReply {
     let license = license(&id)?;
     let form = assign_form(&license, "");
-    Ok(html(&below(&context, &license, "Assign a user").with(form)))
+    Ok(html(&below(&context, &license, "Assign users").with(form)))
 }
 
-fn assign_form(license: &LicenseId, address: &str) -> Form {
-    let field = Field::new(Kind::Email, "email", "E-mail address").value(address);
+fn assign_form(license: &LicenseId, addresses: &str) -> Form {
+    let field = Field::new(Kind::Lines, "email", "E-mail addresses").value(addresses);
     Form::new(format!("{}/assign", path(license)), "Assign")
-        .field(field.required().focus().autocomplete("off"))
+        .field(field.required().focus().help("One in a line."))
         .cancel(path(license))
 }
 
@@ -163,24 +170,52 @@ async fn assign(
     PageForm(sent): PageForm<AssignForm>,
 ) -> PageReply {
     let license = license(&id)?;
-    let assigned = async {
-        let (email, caller) = (email(&sent.email)?, context.caller()?);
-        if let Some(only) = users_of(caller).await?
-            && !only.contains(&email)
-        {
-            return Err(not_found("member of the group"));
-        }
-        let users = &caller.services().named_users;
-        Ok(users.assign(caller.actor(), &license, email).await?)
-    };
-    match assigned.await {
-        Ok((_, true)) => Ok(done(&path(&license), "The user is assigned.")),
-        Ok((_, false)) => Ok(done(&path(&license), "The user was assigned before.")),
-        Err(problem) => {
-            let page = below(&context, &license, "Assign a user");
-            Ok(context.refused(page, assign_form(&license, &sent.email), &problem))
+    let addresses = words(&sent.email);
+    let mut new = 0;
+    for (position, address) in addresses.iter().enumerate() {
+        match assign_one(&context, &license, address).await {
+            Ok(is_new) => new += u64::from(is_new),
+            Err(problem) => {
+                let rest = addresses.get(position..).unwrap_or_default().join("\n");
+                let assigned = (position > 0).then(|| {
+                    let count = u64::try_from(position).unwrap_or(u64::MAX);
+                    let title = counted(count, "user is", "users are");
+                    Notice::good(format!("{title} assigned"))
+                        .text(format!("This address is refused: {address}"))
+                });
+                let page = below(&context, &license, "Assign users").with_some(assigned);
+                return Ok(context.refused(page, assign_form(&license, &rest), &problem));
+            }
         }
     }
+    let message = match (addresses.len(), new) {
+        (0, _) => {
+            let problem = Problem::malformed("email: an address is expected");
+            let page = below(&context, &license, "Assign users");
+            return Ok(context.refused(page, assign_form(&license, ""), &problem));
+        }
+        (1, 0) => "The user was assigned before.".to_owned(),
+        (1, _) => "The user is assigned.".to_owned(),
+        (count, new) => format!("{new} of {count} users are newly assigned."),
+    };
+    Ok(done(&path(&license), &message))
+}
+
+/// Assigns a user. Returns whether the assignment is new.
+async fn assign_one(
+    context: &PageContext,
+    license: &LicenseId,
+    address: &str,
+) -> Result<bool, Problem> {
+    let (email, caller) = (email(address)?, context.caller()?);
+    if let Some(only) = users_of(caller).await?
+        && !only.contains(&email)
+    {
+        return Err(not_found("member of the group"));
+    }
+    let users = &caller.services().named_users;
+    let (_, is_new) = users.assign(caller.actor(), license, email).await?;
+    Ok(is_new)
 }
 
 async fn show_remove(

@@ -11,6 +11,16 @@ struct Entry {
     /// The permission that the page needs. `None`: everyone may open it.
     needs: Option<P>,
     servers: Servers,
+    /// Whether an administrator of a group may open the page without the permission.
+    is_for_groups: bool,
+}
+
+/// What the person may open.
+#[derive(Clone, Copy)]
+pub(super) struct NavigationReach {
+    pub(super) permissions: Permissions,
+    pub(super) administers_groups: bool,
+    pub(super) is_vendor: bool,
 }
 
 /// The servers that have a page.
@@ -26,6 +36,7 @@ const fn entry(label: &'static str, href: &'static str, needs: Option<P>) -> Ent
         href,
         needs,
         servers: Servers::All,
+        is_for_groups: false,
     }
 }
 
@@ -73,7 +84,10 @@ const GROUPS: &[(&str, &[Entry])] = &[
         "Organization",
         &[
             entry("People", "/people", Some(P::ReadPeople)),
-            entry("Groups", "/groups", Some(P::ReadPeople)),
+            Entry {
+                is_for_groups: true,
+                ..entry("Groups", "/groups", Some(P::ReadPeople))
+            },
             entry("Audit trail", "/audit", Some(P::ReadAudit)),
             entry("Events", "/events", Some(P::ReadAudit)),
             entry("Webhooks", "/webhooks", Some(P::ReadWebhooks)),
@@ -89,20 +103,15 @@ const GROUPS: &[(&str, &[Entry])] = &[
 ];
 
 /// Returns the links that a person may follow. `path`: the current page.
-pub(super) fn navigation(
-    permissions: Permissions,
-    is_vendor: bool,
-    path: &str,
-) -> Vec<NavigationGroup> {
+pub(super) fn navigation(reach: NavigationReach, path: &str) -> Vec<NavigationGroup> {
     let is_shown = |entry: &&Entry| {
         let is_here = match entry.servers {
             Servers::All => true,
-            Servers::Vendor => is_vendor,
+            Servers::Vendor => reach.is_vendor,
         };
-        is_here
-            && entry
-                .needs
-                .is_none_or(|needed| permissions.contains(needed))
+        let needed = entry.needs;
+        let may_open = needed.is_none_or(|needed| reach.permissions.contains(needed));
+        is_here && (may_open || (entry.is_for_groups && reach.administers_groups))
     };
     let groups = GROUPS.iter().map(|(label, entries)| {
         let items = entries.iter().filter(is_shown).map(|entry| NavigationItem {
@@ -141,7 +150,12 @@ mod tests {
 
     #[test]
     fn a_person_sees_only_pages_that_the_role_may_open() {
-        let none = navigation(Permissions::NONE, false, "/");
+        let reach = NavigationReach {
+            permissions: Permissions::NONE,
+            administers_groups: false,
+            is_vendor: false,
+        };
+        let none = navigation(reach, "/");
         let shown = none.iter().flat_map(|group| &group.items);
         assert!(shown.clone().any(|item| item.href == "/"));
         for (_, entries) in GROUPS {

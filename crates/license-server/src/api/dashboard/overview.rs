@@ -10,6 +10,7 @@ use license_dashboard::{
 };
 
 use super::context::PageContext;
+use super::licenses::{last_day, request_action};
 use super::pages::Pages;
 use super::reply::{PageReply, html};
 use super::seat_charts::{held, without_a_seat};
@@ -56,6 +57,9 @@ async fn show(State(app): State<App>, context: PageContext) -> PageReply {
     };
     if let Some(health) = &health {
         page = with_problems(&app, &services, health, page);
+    }
+    if is_own && !services.is_vendor() && context.may(Permission::IssueLicenses) {
+        page = with_first_steps(&app, &services, page).await?;
     }
     if context.may(Permission::ReadWebhooks) {
         page = with_webhooks(&services, page).await?;
@@ -109,6 +113,20 @@ fn with_problems(app: &App, services: &Services, health: &ServerHealth, mut page
         page = page.with(notice.hint(Some("Renew it, and send SIGHUP to the server.")));
     }
     page
+}
+
+/// Adds the steps to the first license of a site.
+async fn with_first_steps(app: &App, services: &Services, page: Html) -> Result<Html, Problem> {
+    if !services.licenses.is_empty().await? {
+        return Ok(page);
+    }
+    let notice = Notice::new(Tone::Neutral, "The server has no license yet").text(
+        "Send the vendor the request of this server. Then install what the vendor sends back: the \
+         public keys (trust.jwks), and after them the license.",
+    );
+    let mut actions = vec![Action::link("Install a file", "/licenses/install").primary()];
+    actions.extend(request_action(app));
+    Ok(page.with(notice).with(actions))
 }
 
 async fn with_webhooks(services: &Services, page: Html) -> Result<Html, Problem> {
@@ -252,8 +270,8 @@ fn ending_licenses(ending: &EndingLicenses) -> Table {
     let columns = vec![
         Column::text("Customer"),
         Column::text("Product"),
-        Column::text("Expires"),
-        Column::text("Stops"),
+        Column::text("Last day"),
+        Column::text("Works until"),
     ];
     let mut table = Table::new("Licenses that end within 60 days", columns);
     for license in ending.licenses.iter().take(MAX_ENDING) {
@@ -264,7 +282,7 @@ fn ending_licenses(ending: &EndingLicenses) -> Table {
                 license.customer.clone(),
             ),
             Cell::code(license.product.clone()),
-            Cell::Time(license.expires_at),
+            last_day(Some(license.expires_at)),
             Cell::Time(license.ends_at),
         ]);
     }

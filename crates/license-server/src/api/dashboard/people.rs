@@ -1,38 +1,35 @@
 //! People: members of the organization, their roles, and invitations.
 
+mod invitations;
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
+use license_core::time::rfc3339;
 use license_dashboard::{
-    Action, Cell, CodeBlock, Column, EmptyState, Facts, Field, Form, Kind, Page, Table, Tone,
+    Action, Cell, CodeBlock, Column, EmptyState, Facts, Form, Page, Table, Tone,
 };
 use serde::Deserialize;
 
 use super::context::PageContext;
 use super::form::{NoFields, PageForm};
-use super::list::{covers, next, role_cell, role_field, role_label};
-use super::names::Names;
+use super::list::{covers, role_cell, role_field, role_label};
+use super::listing::{Listing, ListingQuery, csv};
 use super::pages::Pages;
 use super::reply::{PageReply, done, html};
 use crate::api::App;
 use crate::api::members::role;
-use crate::api::pages::{PageQuery, StrictQuery};
+use crate::api::pages::StrictQuery;
 use crate::api::paths::StrictPath;
 use crate::api::problem::Problem;
-use crate::api::registrations::email;
-use crate::domain::{Invitation, Member, Permission as P, Role};
-use crate::services::ResetLink;
+use crate::domain::{EmailAddress, Member, Permission as P, Role};
+use crate::services::{MemberGroup, ResetLink};
 
 /// Adds the pages of this module.
 pub(super) fn pages(pages: Pages) -> Pages {
-    pages
+    let pages = pages
         .page("/people", P::ReadPeople, get(list))
-        .page(
-            "/people/invite",
-            P::ManagePeople,
-            get(show_invite).post(invite),
-        )
         .page("/people/{member}", P::ReadPeople, get(show))
         .page(
             "/people/{member}/role",
@@ -50,20 +47,15 @@ pub(super) fn pages(pages: Pages) -> Pages {
             post(reset_password),
         )
         .page(
-            "/invitations/{invitation}/withdraw",
+            "/people/{member}/codes",
             P::ManagePeople,
-            post(withdraw),
+            get(show_codes).post(end_codes),
         )
+        .page("/people/export", P::ReadPeople, get(export));
+    invitations::pages(pages)
 }
 
 const PEOPLE: (&str, &str) = ("People", "/people");
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct InviteForm {
-    email: String,
-    role: String,
-}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -71,25 +63,70 @@ struct RoleForm {
     role: String,
 }
 
-async fn list(context: PageContext, StrictQuery(query): StrictQuery<PageQuery>) -> PageReply {
+async fn list(context: PageContext, StrictQuery(query): StrictQuery<ListingQuery>) -> PageReply {
     let services = context.services()?;
-    let found = services.members.list(&query.request()?).await?;
+    let listing = Listing::new("/people", &query);
+    let members = found(&listing, services.members.all().await?);
     let invitations = services.members.invitations().await?;
-    let columns = ["Name", "E-mail address", "Role", "One-time codes", "Joined"];
-    let mut table = Table::new("Members", columns.map(Column::text).to_vec());
-    table.next = next("/people", &[], found.next);
-    for member in found.items {
+    let columns = vec![
+        listing.column("Name", "name", true),
+        listing.column("E-mail address", "email", false),
+        listing.column("Role", "role", false),
+        Column::text("One-time codes"),
+        listing.column("Joined", "joined", false),
+    ];
+    let mut table = Table::new("Members", columns);
+    table.empty = EmptyState::new("No member matches").action(Action::link("Show all", "/people"));
+    if !members.is_empty() {
+        table.actions = vec![Action::download("Export as CSV", "/people/export")];
+    }
+    for member in listing.paged(&mut table, "Name or e-mail address", members) {
         table.row(row(member));
     }
     let mut page = context.page("People");
     if context.may(P::ManagePeople) {
         page = page.action(Action::dialog("Invite a person", "/people/invite").primary());
     }
-    Ok(html(
-        &page
-            .with(table)
-            .with(open_invitations(&context, invitations).await?),
-    ))
+    let open = invitations::table(&context, invitations).await?;
+    Ok(html(&page.with(table).with(open)))
+}
+
+/// Returns the members that match the search, in the order of the list.
+fn found(listing: &Listing<'_>, mut members: Vec<Member>) -> Vec<Member> {
+    members.retain(|member| {
+        let email = member.email.as_ref().map_or("", EmailAddress::as_str);
+        listing.finds(&[&member.name, email, role_label(member.role)])
+    });
+    match listing.sort() {
+        "email" => members.sort_by(|a, b| a.email.cmp(&b.email)),
+        "role" => {
+            members.sort_by_key(|member| Role::ALL.iter().position(|one| *one == member.role))
+        }
+        "joined" => members.sort_by_key(|member| member.joined_at),
+        // They are in the order of their names.
+        _ => {}
+    }
+    listing.ordered(members)
+}
+
+/// Returns all members for a spreadsheet.
+async fn export(context: PageContext) -> PageReply {
+    let members = context.services()?.members.all().await?;
+    let header = ["name", "email", "role", "one_time_codes", "joined_at", "id"];
+    let rows = members.into_iter().map(|member| {
+        [
+            member.name,
+            member
+                .email
+                .map(|email| email.to_string())
+                .unwrap_or_default(),
+            member.role.as_str().to_owned(),
+            if member.has_totp { "on" } else { "off" }.to_owned(),
+            rfc3339(member.joined_at).to_string(),
+            member.account.to_string(),
+        ]
+    });
+    Ok(csv("people", header, rows))
 }
 
 fn row(member: Member) -> Vec<Cell> {
@@ -111,102 +148,6 @@ fn codes(has_totp: bool) -> Cell {
     }
 }
 
-async fn open_invitations(
-    context: &PageContext,
-    invitations: Vec<Invitation>,
-) -> Result<Table, Problem> {
-    let mut columns = ["E-mail address", "Role", "Invited by", "Sent by", "Ends"]
-        .map(Column::text)
-        .to_vec();
-    let may = context.may(P::ManagePeople);
-    if may {
-        columns.push(Column::text("Actions"));
-    }
-    let mut table = Table::new("Open invitations", columns);
-    table.empty = EmptyState::new("No invitation is open");
-    let creators = invitations.iter().map(|one| one.created_by.as_str());
-    let names = Names::of(context, creators).await?;
-    for invitation in invitations {
-        let sent = if invitation.is_mailed {
-            "Mail"
-        } else {
-            "A person"
-        };
-        let mut cells = vec![
-            Cell::text(invitation.email.to_string()),
-            role_cell(invitation.role),
-            names.short(&invitation.created_by),
-            Cell::text(sent),
-            Cell::Time(invitation.expires_at),
-        ];
-        if may {
-            let path = format!("/invitations/{}/withdraw", invitation.id);
-            cells.push(Cell::Actions(vec![Action::post("Withdraw", path).danger()]));
-        }
-        table.row(cells);
-    }
-    Ok(table)
-}
-
-async fn show_invite(context: PageContext) -> PageReply {
-    let form = invite_form(&context, "", None);
-    Ok(html(
-        &context.page_below(PEOPLE, "Invite a person").with(form),
-    ))
-}
-
-fn invite_form(context: &PageContext, address: &str, role: Option<Role>) -> Form {
-    let address = Field::new(Kind::Email, "email", "E-mail address").value(address);
-    let role = role.unwrap_or(Role::Member);
-    let role = role_field(context, ("role", "Role"), Some(role), None)
-        .help("The role can have only permissions that you have.");
-    Form::new("/people/invite", "Invite")
-        .field(address.required().focus().autocomplete("off"))
-        .field(role.required())
-        .cancel("/people")
-}
-
-async fn invite(
-    State(app): State<App>,
-    context: PageContext,
-    PageForm(sent): PageForm<InviteForm>,
-) -> PageReply {
-    let caller = context.caller()?;
-    let invited = async {
-        let (email, role) = (email(&sent.email)?, role(&sent.role)?);
-        app.limit_invitation(&caller.principal().tenant, &email)?;
-        let members = &caller.services().members;
-        Ok::<_, Problem>(members.invite(caller.principal(), email, role).await?)
-    };
-    match invited.await {
-        Ok(new) => Ok(match new.link {
-            None => done("/people", "The invitation is on its way by mail."),
-            Some(link) => {
-                let page = context
-                    .page_below(PEOPLE, "Pass the link on")
-                    .with("The server sends no mail. Give this link to the invited person. It is shown once.")
-                    .with(CodeBlock::new("Invitation", link));
-                (StatusCode::CREATED, html(&page)).into_response()
-            }
-        }),
-        Err(problem) => {
-            let page = context.page_below(PEOPLE, "Invite a person");
-            let form = invite_form(&context, &sent.email, Role::parse(&sent.role));
-            Ok(context.refused(page, form, &problem))
-        }
-    }
-}
-
-async fn withdraw(
-    context: PageContext,
-    StrictPath(id): StrictPath<String>,
-    PageForm(NoFields {}): PageForm<NoFields>,
-) -> PageReply {
-    let members = &context.services()?.members;
-    members.withdraw(context.actor()?, &id).await?;
-    Ok(done("/people", "The invitation is withdrawn."))
-}
-
 async fn show(context: PageContext, StrictPath(id): StrictPath<String>) -> PageReply {
     let member = context.services()?.members.get(&id).await?;
     let path = format!("/people/{}", member.account);
@@ -221,6 +162,10 @@ async fn show(context: PageContext, StrictPath(id): StrictPath<String>) -> PageR
             ))
             .action(Action::dialog("Remove", format!("{path}/remove")).danger());
     }
+    if may && member.has_totp {
+        let target = format!("{path}/codes");
+        page = page.action(Action::dialog("Turn one-time codes off", target).danger());
+    }
     let verified = if member.is_verified {
         Cell::badge(Tone::Good, "Verified")
     } else {
@@ -231,17 +176,40 @@ async fn show(context: PageContext, StrictPath(id): StrictPath<String>) -> PageR
         Some(email) => Cell::Lines(vec![Cell::text(email), verified]),
         None => Cell::text("None: signs in through an identity provider"),
     };
+    let groups = context
+        .services()?
+        .groups
+        .of_member(&member.account)
+        .await?;
     let facts = Facts::new()
         .fact("E-mail address", address)
         .fact("Role", role_cell(member.role))
+        .fact("Groups", groups_cell(groups))
         .fact("One-time codes", codes(member.has_totp))
         .fact("Joined", Cell::Time(member.joined_at))
-        .fact("Id", Cell::code(member.account.to_string()));
+        .fact("Id", Cell::id(member.account.to_string()));
     let trail = context.may(P::ReadAudit).then(|| {
         let target = format!("/audit?actor=account%3A{}", member.account);
         vec![Action::link("What this person changed", target)]
     });
     Ok(html(&page.with(facts).with_some(trail)))
+}
+
+/// Returns links to the groups of a member.
+fn groups_cell(groups: Vec<MemberGroup>) -> Cell {
+    if groups.is_empty() {
+        return Cell::Empty;
+    }
+    let links = groups.into_iter().map(|one| {
+        let part = if one.is_administrator {
+            ", administrator"
+        } else {
+            ""
+        };
+        let label = format!("{}{part}", one.group.name);
+        Cell::link(format!("/groups/{}", one.group.id), label)
+    });
+    Cell::Lines(links.collect())
 }
 
 /// Returns a page about a member below the page of the member.
@@ -349,4 +317,44 @@ async fn reset_password(
             (StatusCode::CREATED, html(&page)).into_response()
         }
     })
+}
+
+async fn show_codes(context: PageContext, StrictPath(id): StrictPath<String>) -> PageReply {
+    let member = context.services()?.members.get(&id).await?;
+    let page = codes_page(&context, &member);
+    Ok(html(&page.with(codes_form(&member))))
+}
+
+fn codes_page(context: &PageContext, member: &Member) -> Page {
+    below(context, member, "Turn one-time codes off").with(
+        "For a person who has lost the authenticator app and the recovery codes. Make sure that the \
+         request comes from this person. The person is told by mail if the server sends mail.",
+    )
+}
+
+fn codes_form(member: &Member) -> Form {
+    let path = format!("/people/{}", member.account);
+    Form::new(format!("{path}/codes"), "Turn off")
+        .danger()
+        .cancel(path)
+}
+
+async fn end_codes(
+    State(app): State<App>,
+    context: PageContext,
+    StrictPath(id): StrictPath<String>,
+    PageForm(NoFields {}): PageForm<NoFields>,
+) -> PageReply {
+    let (members, caller) = (&context.services()?.members, context.caller()?.principal());
+    let member = members.get(&id).await?;
+    match members.end_codes(app.accounts(), caller, &id).await {
+        Ok(()) => {
+            let path = format!("/people/{}", member.account);
+            Ok(done(&path, "The account needs no one-time codes now."))
+        }
+        Err(refusal) => {
+            let page = codes_page(&context, &member);
+            Ok(context.refused(page, codes_form(&member), &refusal.into()))
+        }
+    }
 }

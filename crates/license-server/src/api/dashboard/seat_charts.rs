@@ -3,6 +3,7 @@
 use license_core::chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use license_dashboard::{Chart, Field, Kind, Series, SeriesStyle};
 
+use super::list::counted;
 use super::seats::pool_label;
 use crate::api::problem::Problem;
 use crate::domain::{PageRequest, PoolId};
@@ -54,7 +55,9 @@ pub(super) fn without_a_seat(title: &str, history: &SeatHistory) -> Chart {
     let waited: u64 = items.iter().map(|item| item.sums.queued).sum();
     chart(title, history)
         .summary(format!(
-            "{total} requests were denied, and {waited} sessions had to wait."
+            "{} denied, and {} to wait.",
+            counted(total, "request was", "requests were"),
+            counted(waited, "session had", "sessions had"),
         ))
         .series(Series::new("Denied", SeriesStyle::DangerBars, denied))
         .series(Series::new("Had to wait", SeriesStyle::Line, queued))

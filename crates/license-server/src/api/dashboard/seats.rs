@@ -3,6 +3,7 @@
 mod end;
 mod lists;
 
+use axum::extract::State;
 use axum::routing::get;
 use license_dashboard::{
     Cell, Column, EmptyState, Facts, Page as Html, Section, Table, Tabs, Tile, Tiles, Tone,
@@ -12,14 +13,16 @@ use serde::Deserialize;
 
 use self::lists::PoolLists;
 use super::context::PageContext;
+use super::licenses::last_day;
 use super::list::{next, with_query};
+use super::listing::ListingQuery;
 use super::pages::Pages;
 use super::reply::{PageReply, html};
+use crate::api::App;
 use crate::api::pages::{PageQuery, StrictQuery};
 use crate::api::paths::StrictPath;
 use crate::api::pools::pool;
-use crate::api::problem::Problem;
-use crate::domain::{PageRequest, Permission, PoolId};
+use crate::domain::{Permission, PoolId};
 use crate::services::PoolStatus;
 
 /// The path of the list of pools.
@@ -39,6 +42,11 @@ pub(super) fn pages(pages: Pages) -> Pages {
     pages
         .page(SEATS, Permission::ReadSeats, get(list))
         .page("/seats/{pool}", Permission::ReadSeats, get(show))
+        .page(
+            "/seats/{pool}/export",
+            Permission::ReadSeats,
+            get(lists::export),
+        )
         .page(end, Permission::ManageSeats, methods)
 }
 
@@ -60,7 +68,7 @@ async fn list(context: PageContext, StrictQuery(query): StrictQuery<PoolListQuer
         Column::number("Waiting"),
         Column::number("Late"),
         Column::number("Borrowed"),
-        Column::text("Ends"),
+        Column::text("Last day"),
         Column::text("State"),
     ];
     let mut table = Table::new("Pools", columns);
@@ -72,7 +80,7 @@ async fn list(context: PageContext, StrictQuery(query): StrictQuery<PoolListQuer
             Cell::Number(status.usage.waiting.into()),
             Cell::Number(status.usage.late.into()),
             Cell::Number(status.usage.borrowed.into()),
-            status.ends_at.map_or(Cell::Empty, Cell::Time),
+            last_day(status.expires_at),
             state(status),
         ]);
     }
@@ -88,30 +96,46 @@ async fn list(context: PageContext, StrictQuery(query): StrictQuery<PoolListQuer
     Ok(html(&Html::new(frame).with(table)))
 }
 
-/// The positions in the lists of a pool.
+/// The state of the lists of a pool. The search, the order and the position are those of the list of
+/// who holds a seat.
 #[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 struct ShowQuery {
-    leases: Option<String>,
+    text: String,
+    sort: String,
+    order: String,
+    skip: String,
     queue: Option<String>,
 }
 
+impl ShowQuery {
+    fn listing(&self) -> ListingQuery {
+        ListingQuery {
+            text: self.text.clone(),
+            sort: self.sort.clone(),
+            order: self.order.clone(),
+            skip: self.skip.clone(),
+        }
+    }
+}
+
 async fn show(
+    State(app): State<App>,
     context: PageContext,
     StrictPath(path): StrictPath<String>,
     StrictQuery(query): StrictQuery<ShowQuery>,
 ) -> PageReply {
     let (pool, pools) = (pool(&path)?, &context.services()?.pools);
     let status = pools.get(&pool).await?;
-    let request = |cursor: &Option<String>| -> Result<PageRequest, Problem> {
-        PageQuery::new(cursor.clone(), None).request()
-    };
-    let leases = pools.leases(&pool, &request(&query.leases)?).await?;
-    let queue = pools.queue(&pool, &request(&query.queue)?).await?;
+    let leases = pools.all_leases(&pool).await?;
+    let page = PageQuery::new(query.queue.clone(), None).request()?;
+    let queue = pools.queue(&pool, &page).await?;
     let now = context.services()?.now();
     let lists = PoolLists {
         base: path_of(&pool),
-        query: &query,
+        query: query.listing(),
+        has_queue_before: query.queue.is_some(),
+        server: app.url().to_owned(),
         now,
         may_end: context.may(Permission::ManageSeats),
     };
@@ -239,9 +263,10 @@ fn facts(status: &PoolStatus, may_read_licenses: bool) -> Facts {
         .fact("Product", Cell::code(status.product.clone()))
         .fact("Customer", Cell::text(status.customer.clone()))
         .fact("Seats with overage", allowed)
-        .fact(
-            "Ends",
-            status.ends_at.map_or(Cell::text("never"), Cell::Time),
-        )
-        .fact("Pool", Cell::code(status.pool.as_str()))
+        .fact("Last day", last_day(status.expires_at))
+        .fact("Seats are lent until", {
+            let end = status.ends_at;
+            end.map_or(Cell::text("No end"), Cell::Time)
+        })
+        .fact("Pool", Cell::id(status.pool.as_str()))
 }

@@ -45,7 +45,7 @@ async fn show(State(app): State<App>, context: PageContext) -> PageReply {
     let facts = Facts::new()
         .title("Organization")
         .fact("Name", Cell::text(name))
-        .fact("Id", Cell::code(tenant.as_str()));
+        .fact("Id", Cell::id(tenant.as_str()));
     let page = context.page("Settings").with(facts);
     if !is_operator(&app, &context)? {
         if !context.may(P::ManageOrganization) {

@@ -44,12 +44,13 @@ struct FirstTokenForm {
 
 async fn show(State(app): State<App>, StrictPath(secret): StrictPath<String>) -> PageReply {
     app.services().setup.check(&secret).await?;
-    let token = Action::link(
-        "Create an API token instead",
-        format!("/setup/{secret}/token"),
-    );
     let page = account_page().with(account_form(&secret, "", ""));
-    Ok(html(&page.with(vec![token])))
+    Ok(html(&page.with(vec![token_link(&secret)])))
+}
+
+fn token_link(secret: &str) -> Action {
+    let path = format!("/setup/{secret}/token");
+    Action::link("Create an API token instead", path)
 }
 
 async fn create_account(
@@ -74,7 +75,8 @@ async fn create_account(
         )),
         Err(problem) => {
             let form = account_form(&secret, &sent.name, &sent.email);
-            Ok(refused(account_page(), form, &problem))
+            let page = account_page().with(vec![token_link(&secret)]);
+            Ok(refused(page, form, &problem))
         }
     }
 }

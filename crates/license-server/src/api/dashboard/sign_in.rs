@@ -2,8 +2,9 @@
 
 use axum::extract::State;
 use axum::http::request::Parts;
+use axum::response::IntoResponse;
 use axum::routing::{get, post};
-use license_dashboard::{Action, Field, Form, Frame, Kind, Notice, Page};
+use license_dashboard::{Action, Field, Form, Frame, Kind, Notice, Page, Tone};
 use serde::Deserialize;
 
 use super::context::{PageContext, refused};
@@ -18,8 +19,9 @@ use crate::api::pages::StrictQuery;
 use crate::api::person::Visitor;
 use crate::api::problem::Problem;
 use crate::api::sessions::{SignInBody, sign_in_person};
-use crate::domain::ServerCode;
+use crate::domain::{PageRequest, ServerCode};
 use crate::oidc::is_own_path;
+use crate::services::Services;
 
 /// Adds the pages of this module.
 pub(super) fn pages(pages: Pages) -> Pages {
@@ -69,16 +71,30 @@ async fn show(
         ))
     });
     let page = Page::new(frame).with_some(notice);
+    let page = page.with_some(without_administrator(app.services()).await?);
     let page = page.with(form("", &return_to, false));
     let providers = providers(&app, &return_to).await?;
     let page = page.with_some((!providers.is_empty()).then_some(providers));
-    let links = links(&app);
-    let page = page.with_some((!links.is_empty()).then_some(links));
+    let page = page.with(links(&app));
     let mut response = html(&page);
     if has_toast {
         clear_toast(&mut response);
     }
     Ok(response)
+}
+
+/// Returns a message for the person who starts a new server.
+async fn without_administrator(services: &Services) -> Result<Option<Notice>, Problem> {
+    let page = PageRequest::new(None, Some(1));
+    if !services.members.list(&page).await?.items.is_empty()
+        || !services.tokens.list().await?.is_empty()
+    {
+        return Ok(None);
+    }
+    let notice = Notice::new(Tone::Neutral, "The server has no administrator yet");
+    Ok(Some(notice.text(
+        "Open the one-time link that the server printed at its start. A restart prints another one.",
+    )))
 }
 
 /// Returns links to the identity providers of the organization of the server. Those of other
@@ -107,13 +123,10 @@ fn target(return_to: &str) -> &str {
 
 /// Returns links for people who cannot sign in.
 fn links(app: &App) -> Vec<Action> {
-    let mut links = Vec::new();
-    if app.accounts().sends_mail() {
-        links.push(Action::link(
-            "Forgotten password",
-            "/password-reset/request",
-        ));
-    }
+    let mut links = vec![Action::link(
+        "Forgotten password",
+        "/password-reset/request",
+    )];
     if app.accounts().accepts_registrations() {
         links.push(Action::link("Register", "/registration/request"));
     }
@@ -141,6 +154,13 @@ async fn submit(
         Err(problem) => {
             let needs_code = problem.refusal().code == ServerCode::TotpRequired.as_str();
             let form = form(&sent.email, &sent.return_to, needs_code || code.is_some());
+            if needs_code && code.is_none() {
+                let notice = Notice::new(Tone::Neutral, "The account also needs a one-time code")
+                    .text("Enter the password again, and the code.")
+                    .code(ServerCode::TotpRequired.as_str());
+                let page = Page::new(Frame::new("Sign in")).with(notice).with(form);
+                return Ok((problem.status(), html(&page)).into_response());
+            }
             Ok(refused(Page::new(Frame::new("Sign in")), form, &problem))
         }
     }
@@ -152,12 +172,20 @@ fn form(email: &str, return_to: &str, needs_code: bool) -> Form {
     let form = Form::new("/sign-in", "Sign in")
         .hidden("return_to", return_to)
         .field(address.value(email).required().autocomplete("username"))
-        .field(password.required().autocomplete("current-password"));
+        .field(
+            if needs_code {
+                password.focus()
+            } else {
+                password
+            }
+            .required()
+            .autocomplete("current-password"),
+        );
     if !needs_code {
         return form;
     }
     let code = Field::text("totp", "Code of the authenticator app, or a recovery code");
-    form.field(code.focus().required().autocomplete("one-time-code"))
+    form.field(code.required().autocomplete("one-time-code"))
 }
 
 async fn sign_out(State(app): State<App>, context: PageContext) -> PageReply {

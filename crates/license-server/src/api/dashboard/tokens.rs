@@ -125,7 +125,8 @@ fn form(context: &PageContext, sent: &TokenForm) -> Form {
     let choices = own.iter().map(|permission| {
         let name = permission.as_str();
         let is_chosen = chosen.iter().any(|one| one == name);
-        (name.to_owned(), name.to_owned(), is_chosen)
+        let label = format!("{name}: {}", permission.description());
+        (name.to_owned(), label, is_chosen)
     });
     let role = role_field(
         context,

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::context::PageContext;
 use super::form::PageForm;
-use super::list::with_query;
+use super::list::{counted, with_query};
 use super::pages::Pages;
 use super::reply::{PageReply, done, html};
 use super::seat_charts::{
@@ -166,8 +166,10 @@ fn tiles(history: &SeatHistory) -> Tiles {
             .detail(format!("{} of them above the license", total.overage)),
         denied_tile,
         Tile::new("Without a free seat", shown(full)).detail("all seats of a license in use"),
-        Tile::new("Longest wait", shown(TimeDelta::milliseconds(wait)))
-            .detail(format!("{} sessions had to wait", total.queued)),
+        Tile::new("Longest wait", shown(TimeDelta::milliseconds(wait))).detail(format!(
+            "{} to wait",
+            counted(total.queued, "session had", "sessions had")
+        )),
     ])
 }
 

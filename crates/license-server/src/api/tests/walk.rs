@@ -116,7 +116,8 @@ fn input(operation: &Operation) -> (&'static str, Option<Value>) {
         | ("PUT", "/api/v1/identity-providers/{provider}") => order(identity_provider()),
         ("POST", "/api/v1/tokens") => order(json!({"name": "new", "scopes": ["auditor"]})),
         ("PATCH", "/api/v1/members/{member}") => order(json!({"role": "member"})),
-        ("POST", "/api/v1/members/{member}/password-resets") => ("", None),
+        ("POST", "/api/v1/members/{member}/password-resets")
+        | ("DELETE", "/api/v1/members/{member}/totp") => ("", None),
         ("POST", "/api/v1/invitations") => {
             order(json!({"email": "bob@example.com", "role": "auditor"}))
         }

@@ -42,15 +42,21 @@ impl AuditFilter {
     /// order is that of the texts.
     pub(crate) fn values(&self) -> AuditFilterValues {
         let time = |at: DateTime<Utc>| license_core::time::rfc3339(at).to_string();
-        let beginning = self
-            .action
-            .as_deref()
-            .and_then(|text| text.strip_suffix('*'));
+        let (action, beginning) = kind_or_beginning(self.action.as_deref());
         AuditFilterValues {
-            action: self.action.clone().filter(|_| beginning.is_none()),
+            action: action.map(str::to_owned),
             beginning: beginning.map(str::to_owned),
             since: self.since.map(time),
             until: self.until.map(time),
         }
+    }
+}
+
+/// Returns a kind, or the beginning of kinds if the text ends with `*`, for the queries of the
+/// stores.
+pub(crate) fn kind_or_beginning(text: Option<&str>) -> (Option<&str>, Option<&str>) {
+    match text.and_then(|text| text.strip_suffix('*')) {
+        Some(beginning) => (None, Some(beginning)),
+        None => (text, None),
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use license_core::time::rfc3339;
 
 use crate::domain::{PoolId, UsageTotal};
+use crate::services::csv::cell;
 
 /// The names of the columns.
 const HEADER: &str = "seq,customer,customer_name,period_start,period_end,meter,number,quantity,\
@@ -37,44 +38,10 @@ pub(super) fn totals(rows: &[UsageTotal], names: &BTreeMap<PoolId, String>) -> S
     text
 }
 
-/// Returns a text as a cell. A text that a spreadsheet would run as a formula gets an apostrophe in
-/// front, as OWASP recommends. A text with a separator, a quote or a line break is quoted.
-fn cell(text: &str) -> String {
-    let is_formula =
-        text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
-    let text = if is_formula {
-        format!("'{text}")
-    } else {
-        text.to_owned()
-    };
-    if text.contains([',', '"', '\r', '\n', ';', '\'']) {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::domain::UsagePeriod;
-
-    #[test]
-    fn a_text_is_quoted_and_is_no_formula() {
-        for (text, expected) in [
-            ("ACME Ltd", "ACME Ltd"),
-            ("ACME, Ltd", "\"ACME, Ltd\""),
-            ("The \"A\" Team", "\"The \"\"A\"\" Team\""),
-            ("=cmd|' /C calc'!A0", "\"'=cmd|' /C calc'!A0\""),
-            ("+1", "\"'+1\""),
-            ("-1", "\"'-1\""),
-            ("@SUM(A1)", "\"'@SUM(A1)\""),
-            ("\t=1", "\"'\t=1\""),
-            ("a\r\nb", "\"a\r\nb\""),
-        ] {
-            assert_eq!(cell(text), expected);
-        }
-    }
 
     #[test]
     fn a_correction_stays_a_number() {

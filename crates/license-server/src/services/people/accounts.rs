@@ -229,6 +229,16 @@ impl AccountService {
     pub async fn end_totp_at_console(&self, email: &EmailAddress) -> Result<(), Refusal> {
         let account = self.console_account(email).await?;
         let audit = self.console_audit(&account.id, "account.totp_off");
+        self.end_totp_without_proof(&account, audit).await
+    }
+
+    /// Stops requiring one-time codes for an account whose owner has lost them. The caller may do
+    /// this, and the owner is notified.
+    pub(super) async fn end_totp_without_proof(
+        &self,
+        account: &Account,
+        audit: NewAuditEntry,
+    ) -> Result<(), Refusal> {
         let change = AccountChange::EndTotp(SecondFactor::NotNeeded);
         if self
             .store
@@ -236,7 +246,7 @@ impl AccountService {
             .await?
         {
             self.notify(
-                &account,
+                account,
                 "Sign-in to your account no longer needs a one-time code.",
             );
             return Ok(());

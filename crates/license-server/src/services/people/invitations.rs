@@ -44,8 +44,9 @@ impl MemberService {
     ///
     /// # Errors
     ///
-    /// Returns `FORBIDDEN` if the role has permissions that the caller does not have, and
-    /// `LIMIT_REACHED` if too many invitations are open.
+    /// Returns `FORBIDDEN` if the role has permissions that the caller does not have,
+    /// `ADDRESS_TAKEN` if a member has the address, and `LIMIT_REACHED` if too many invitations are
+    /// open.
     pub async fn invite(
         &self,
         caller: &Principal,
@@ -53,6 +54,7 @@ impl MemberService {
         role: Role,
     ) -> Result<NewInvitation, Refusal> {
         check_covers(caller, role)?;
+        self.refuse_member(&email).await?;
         let (secret, now) = (new_secret()?, self.site.wall());
         let latest = saturating_add(now, VALIDITY);
         let end = tokens::end_of(&self.site, &caller.actor).await?;
@@ -85,6 +87,22 @@ impl MemberService {
             Some(self.site.people.link("invitation", &secret))
         };
         Ok(NewInvitation { invitation, link })
+    }
+
+    /// Refuses the address of a member.
+    async fn refuse_member(&self, email: &EmailAddress) -> Result<(), Refusal> {
+        let (store, tenant) = (&self.site.store, &self.site.tenant);
+        let Some(account) = store.account_by_email(email).await? else {
+            return Ok(());
+        };
+        if store.member(tenant, &account.id).await?.is_none() {
+            return Ok(());
+        }
+        Err(super::conflict(
+            ServerCode::AddressTaken,
+            "a member of the organization has this address",
+        )
+        .hint("change the role of the member; an invitation is for other people"))
     }
 
     /// Returns the name of the organization. That of the server itself has the name of the server.

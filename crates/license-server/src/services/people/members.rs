@@ -33,6 +33,24 @@ impl MemberService {
         Ok(self.site.store.members(&self.site.tenant, page).await?)
     }
 
+    /// Returns all members, in the order of their names.
+    ///
+    /// # Errors
+    ///
+    /// Returns a refusal if the store cannot be read.
+    pub async fn all(&self) -> Result<Vec<Member>, Refusal> {
+        let mut members = Vec::new();
+        let mut page = PageRequest::new(None, Some(PageRequest::MAX_LIMIT));
+        loop {
+            let found = self.list(&page).await?;
+            members.extend(found.items);
+            let Some(next) = found.next else { break };
+            page = PageRequest::new(Some(next), Some(PageRequest::MAX_LIMIT));
+        }
+        members.sort_by_cached_key(|member| (member.name.to_lowercase(), member.account.clone()));
+        Ok(members)
+    }
+
     /// Returns a member.
     ///
     /// # Errors
@@ -145,6 +163,45 @@ impl MemberService {
             .audit(&caller.actor, "account.reset_link", id, details);
         store.record(tenant, audit).await?;
         Ok(link)
+    }
+
+    /// Stops requiring one-time codes of a member who has lost the device and the recovery codes.
+    /// The member is told by mail. A member without codes stays without them.
+    ///
+    /// # Errors
+    ///
+    /// Returns `NOT_FOUND` if there is no such member, and `FORBIDDEN` if the member has permissions
+    /// that the caller does not have, belongs to another organization too, or is the caller.
+    pub async fn end_codes(
+        &self,
+        accounts: &AccountService,
+        caller: &Principal,
+        id: &str,
+    ) -> Result<(), Refusal> {
+        let member = self.get(id).await?;
+        check_covers(caller, member.role)?;
+        if *caller.actor.identity() == Actor::Account(member.account.clone()) {
+            // A stolen session must not end the codes of its own account.
+            return Err(
+                forbidden("the one-time codes of the own account end with a code")
+                    .hint("use the page of the own account, or ask another administrator"),
+            );
+        }
+        let (store, tenant) = (&self.site.store, &self.site.tenant);
+        let memberships = store.memberships(&member.account).await?;
+        if memberships.iter().any(|one| one.tenant != *tenant) {
+            return Err(forbidden("the member belongs to another organization too")
+                .hint("the operator of the server runs `license-server account disable-totp`"));
+        }
+        let account = store.account(&member.account).await?;
+        let account = account.ok_or_else(|| not_found("member"))?;
+        if !account.needs_code() {
+            return Ok(());
+        }
+        let details = json!({ "by": "administrator" });
+        let actor = &caller.actor;
+        let audit = self.site.audit(actor, "account.totp_off", id, details);
+        accounts.end_totp_without_proof(&account, audit).await
     }
 }
 

@@ -21,6 +21,11 @@ impl TrustRoots for TrustFile {
     async fn read(&self) -> Result<TrustSet, Refusal> {
         Ok(self.0.lock().unwrap().clone())
     }
+
+    async fn add(&self, _: &str, keys: &TrustSet) -> Result<(), Refusal> {
+        *self.0.lock().unwrap() = keys.clone();
+        Ok(())
+    }
 }
 
 /// Starts another process for the database of a server.
@@ -94,4 +99,38 @@ async fn new_keys_of_the_vendor_are_in_the_audit_trail() {
     let entry = audit.last().unwrap();
     assert_eq!(entry.action, "trust.install");
     assert!(entry.details.contains("key-1"), "{}", entry.details);
+}
+
+#[tokio::test]
+async fn the_first_public_keys_are_installed_once() {
+    let server = TestServer::start().await;
+    let file = Arc::new(TrustFile::default());
+    let services = restart(&server, Arc::<TrustFile>::clone(&file), 1).await;
+    let (licenses, license) = (&services.licenses, super::token(1, |_| {}));
+    let refusal = licenses.install(&Actor::Setup, &license).await.unwrap_err();
+    assert_eq!(refusal.code, "UNTRUSTED_KEY");
+    let keys = key(0).public().to_jwk().to_string();
+    let report = licenses.install(&Actor::Setup, &keys).await.unwrap();
+    assert_eq!(report.keys.len(), 1);
+    let report = licenses.install(&Actor::Setup, &keys).await.unwrap();
+    assert!(report.keys.is_empty(), "the server has the keys");
+    let report = licenses.install(&Actor::Setup, &license).await.unwrap();
+    assert_eq!(report.new_licenses, 1);
+    let audit = services.audit.list(&PageRequest::first()).await;
+    let actions = audit.unwrap().items.into_iter().map(|entry| entry.action);
+    let installed = actions.filter(|action| action == "trust.install").count();
+    assert_eq!(installed, 1);
+    // A key of the server itself must not sign licenses.
+    let own = key(1).public().to_jwk().to_string();
+    let refusal = licenses.install(&Actor::Setup, &own).await.unwrap_err();
+    assert_eq!(refusal.code, "MALFORMED");
+    // The keys of this server come from elsewhere, and never change.
+    let other = key(2).public().to_jwk().to_string();
+    let fixed = restart(&server, Arc::new(trust()), 1).await;
+    let refusal = fixed
+        .licenses
+        .install(&Actor::Setup, &other)
+        .await
+        .unwrap_err();
+    assert_eq!(refusal.code, "UNTRUSTED_KEY");
 }

@@ -218,6 +218,21 @@ async fn events_have_a_cursor_from_which_a_caller_polls(store: &dyn ServerStore)
         .await
         .unwrap();
     assert!(none.items.is_empty());
+    for (kind, expected) in [
+        (None, vec![2, 1]),
+        (Some("token.create"), vec![2, 1]),
+        (Some("token.*"), vec![2, 1]),
+        (Some("*"), vec![2, 1]),
+        (Some("token"), vec![]),
+        (Some("webhook.*"), vec![]),
+        (Some("token_create"), vec![]),
+    ] {
+        let page = PageRequest::first();
+        let newest = store.newest_events(&tenant, kind, &page).await.unwrap();
+        let newest = newest.items.into_iter();
+        let numbers: Vec<_> = newest.map(|event| event.seq).collect();
+        assert_eq!(numbers, expected, "{kind:?}");
+    }
     // Numbers continue after old events were deleted, so that no caller misses an event.
     let after = time::saturating_add(at, TimeDelta::seconds(1));
     assert_eq!(store.forget_events(&tenant, at, 10).await.unwrap(), 0);

@@ -11,7 +11,9 @@ use super::values::{
     after_number, bad_row, before_number, column, count, excess, millis, number, read_all,
     read_page, time,
 };
-use crate::domain::{Cursor, EventRecord, NewAuditEntry, Page, PageRequest, PoolId};
+use crate::domain::{
+    Cursor, EventRecord, NewAuditEntry, Page, PageRequest, PoolId, kind_or_beginning,
+};
 use crate::store::ServerStoreError;
 
 /// Events that are to be appended together.
@@ -112,13 +114,15 @@ pub(super) async fn page(
 /// Returns events, the newest first.
 pub(super) async fn newest(
     db: &Transaction,
+    kind: Option<&str>,
     page: &PageRequest,
 ) -> Result<Page<EventRecord>, ServerStoreError> {
     let (before, limit) = (before_number(page)?, excess(page));
+    let (kind, beginning) = kind_or_beginning(kind);
     let rows = db
         .query(
             query!("event_page_newest"),
-            &[&db.tenant(), &before, &limit],
+            &[&db.tenant(), &before, &limit, &kind, &beginning],
         )
         .await?;
     read_page(&rows, read, page, |event| event.seq.to_string())

@@ -9,7 +9,9 @@ use super::values::{
     after_number, bad_row, before_number, collect, collect_page, column, excess, millis, number,
     time,
 };
-use crate::domain::{Cursor, EventRecord, NewAuditEntry, Page, PageRequest, PoolId, TenantId};
+use crate::domain::{
+    Cursor, EventRecord, NewAuditEntry, Page, PageRequest, PoolId, TenantId, kind_or_beginning,
+};
 use crate::store::ServerStoreError;
 
 /// Appends the event of an audited change.
@@ -88,9 +90,12 @@ pub(super) fn page(
 pub(super) fn newest(
     db: &Connection,
     tenant: &TenantId,
+    kind: Option<&str>,
     page: &PageRequest,
 ) -> Result<Page<EventRecord>, ServerStoreError> {
-    let values = params![tenant.as_str(), before_number(page)?, excess(page)];
+    let (tenant, before) = (tenant.as_str(), before_number(page)?);
+    let (kind, beginning) = kind_or_beginning(kind);
+    let values = params![tenant, before, excess(page), kind, beginning];
     let mut statement = db.prepare_cached(query!("event_page_newest"))?;
     collect_page(&mut statement, values, read, page, |event| {
         event.seq.to_string()

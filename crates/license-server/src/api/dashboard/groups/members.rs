@@ -48,6 +48,9 @@ struct ChangeForm {
     administrator: Option<String>,
 }
 
+/// The largest number of members in a choice.
+const MAX_CHOICES: usize = 500;
+
 /// Returns whether a checkbox was checked.
 fn is_checked(value: Option<&str>) -> bool {
     value == Some("true")
@@ -114,12 +117,10 @@ async fn add_form(
     chosen: &str,
     is_administrator: bool,
 ) -> Result<Form, Problem> {
-    let page = PageRequest::new(None, Some(PageRequest::MAX_LIMIT));
-    let found = context.services()?.members.list(&page).await?;
-    let is_complete = found.next.is_none();
+    let found = context.services()?.members.all().await?;
     let target = format!("{}/members/add", path(group));
-    let member = if is_complete {
-        let choices = found.items.into_iter().map(|member| {
+    let member = if found.len() <= MAX_CHOICES {
+        let choices = found.into_iter().map(|member| {
             let email = member.email.map(|email| format!(" ({email})"));
             let label = format!("{}{}", member.name, email.unwrap_or_default());
             (member.account.to_string(), label)

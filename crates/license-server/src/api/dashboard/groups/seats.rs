@@ -10,12 +10,13 @@ use crate::api::dashboard::form::PageForm;
 use crate::api::dashboard::list::{given, with_query};
 use crate::api::dashboard::pages::Pages;
 use crate::api::dashboard::reply::{PageReply, done, html};
+use crate::api::dashboard::seats::pool_label;
 use crate::api::pages::StrictQuery;
 use crate::api::paths::StrictPath;
 use crate::api::pools::{end_mode, pool, reason};
 use crate::api::problem::Problem;
 use crate::api::seats::session;
-use crate::domain::{Group, GroupShare, Permission as P};
+use crate::domain::{Group, GroupShare, PageRequest, Permission as P};
 use license_seats::Seq;
 
 /// Adds the pages of this module.
@@ -164,15 +165,19 @@ async fn show_share(
     StrictQuery(query): StrictQuery<ShareQuery>,
 ) -> PageReply {
     let group = find(&context, &id).await?;
-    let form = share_form(&group, &query);
+    let form = share_form(&context, &group, &query).await?;
     Ok(html(
         &below(&context, &group, "Set seats of a pool").with(form),
     ))
 }
 
-fn share_form(group: &Group, values: &ShareQuery) -> Form {
+async fn share_form(
+    context: &PageContext,
+    group: &Group,
+    values: &ShareQuery,
+) -> Result<Form, Problem> {
     let value = |text: &Option<String>| text.clone().unwrap_or_default();
-    let pool = Field::text("pool", "Pool").value(value(&values.pool));
+    let pool = pool_field(context, &value(&values.pool)).await?;
     let reserved = Field::new(
         Kind::Number,
         "reserved",
@@ -183,11 +188,8 @@ fn share_form(group: &Group, values: &ShareQuery) -> Form {
         "at_most",
         "Seats that the group holds at most",
     );
-    Form::new(format!("{}/seats", path(group)), "Save")
-        .field(
-            pool.required()
-                .help("The id of the pool, as the page of seats shows it."),
-        )
+    Ok(Form::new(format!("{}/seats", path(group)), "Save")
+        .field(pool.required())
         .field(
             reserved
                 .value(values.reserved.as_deref().unwrap_or("0"))
@@ -198,7 +200,23 @@ fn share_form(group: &Group, values: &ShareQuery) -> Form {
                 .value(value(&values.at_most))
                 .help("Empty: no limit."),
         )
-        .cancel(path(group))
+        .cancel(path(group)))
+}
+
+/// Returns a choice of the pools.
+async fn pool_field(context: &PageContext, chosen: &str) -> Result<Field, Problem> {
+    let page = PageRequest::new(None, Some(PageRequest::MAX_LIMIT));
+    let found = context.services()?.pools.shared_list(&page).await?;
+    if found.next.is_some() {
+        // A choice of more pools could not be used.
+        let field = Field::text("pool", "Pool").value(chosen);
+        return Ok(field.help("The id of the pool, as its page shows it."));
+    }
+    let choices = found.items.iter().map(|status| {
+        let label = format!("{} – {}", pool_label(status), status.customer);
+        (status.pool.to_string(), label)
+    });
+    Ok(Field::new(Kind::Choice(choices.collect()), "pool", "Pool").value(chosen))
 }
 
 async fn set_share(
@@ -230,7 +248,8 @@ async fn set_share(
                 at_most: Some(sent.at_most),
             };
             let page = below(&context, &group, "Set seats of a pool");
-            Ok(context.refused(page, share_form(&group, &values), &problem))
+            let form = share_form(&context, &group, &values).await?;
+            Ok(context.refused(page, form, &problem))
         }
     }
 }

@@ -61,7 +61,7 @@ fn words(
 }
 
 /// Returns the last day of a license, or *never*.
-pub(super) fn last_day(end: Option<DateTime<Utc>>) -> Cell {
+pub(in crate::api::dashboard) fn last_day(end: Option<DateTime<Utc>>) -> Cell {
     last(end).map_or(Cell::text("Never"), Cell::Date)
 }
 

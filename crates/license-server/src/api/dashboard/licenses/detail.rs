@@ -179,9 +179,9 @@ fn terms(context: &PageContext, services: &Services, found: &LicenseExplanation)
     facts = facts
         .fact(
             "License key",
-            record.key.clone().map_or(Cell::Empty, Cell::Code),
+            record.key.clone().map_or(Cell::Empty, Cell::Id),
         )
-        .fact("License id", Cell::code(record.id.to_string()))
+        .fact("License id", Cell::id(record.id.to_string()))
         .fact("Issued", Cell::time(license.issued_at()))
         .fact("On this server since", Cell::Time(record.installed_at))
         .fact("Pool", pool);
@@ -242,7 +242,8 @@ fn machine_table(machines: ListPage<MachineRecord>, next: impl Fn(&str) -> Strin
         Column::text("Last seen"),
     ];
     let mut table = Table::new("Machines", columns);
-    table.empty = EmptyState::new("No machine has used the license yet");
+    table.empty = EmptyState::new("No machine has validated the license yet")
+        .text("The seats of the license show the machines that hold one now.");
     for machine in machines.items {
         table.row(vec![
             Cell::code(machine.machine),

@@ -2,29 +2,39 @@
 
 use license_core::chrono::{DateTime, TimeDelta, Utc};
 use license_core::claims::LeaseMode;
-use license_core::time::{humanize, saturating_sub};
+use license_core::time::{humanize, rfc3339, saturating_sub};
 use license_dashboard::{Action, Cell, Column, EmptyState, Table, Tone};
 
-use super::ShowQuery;
+use crate::api::dashboard::context::PageContext;
 use crate::api::dashboard::list::with_query;
+use crate::api::dashboard::listing::{Listing, ListingQuery, csv};
+use crate::api::dashboard::reply::PageReply;
+use crate::api::paths::StrictPath;
+use crate::api::pools::pool;
 use crate::domain::Page;
 use crate::services::{LeaseView, TicketView};
 
 /// The lists of a pool.
-pub(super) struct PoolLists<'a> {
+pub(super) struct PoolLists {
     pub(super) base: String,
-    pub(super) query: &'a ShowQuery,
+    /// The state of the list of who holds a seat.
+    pub(super) query: ListingQuery,
+    /// Whether the list of who waits does not begin with the first one.
+    pub(super) has_queue_before: bool,
+    /// The address of the server for its clients.
+    pub(super) server: String,
     pub(super) now: DateTime<Utc>,
     pub(super) may_end: bool,
 }
 
-impl PoolLists<'_> {
-    pub(super) fn leases(&self, leases: Page<LeaseView>) -> Table {
+impl PoolLists {
+    pub(super) fn leases(&self, leases: Vec<LeaseView>) -> Table {
+        let listing = Listing::new(&self.base, &self.query);
         let mut columns = vec![
-            Column::text("User"),
-            Column::text("Machine"),
+            listing.column("User", "user", false),
+            listing.column("Machine", "machine", false),
             Column::text("Groups"),
-            Column::text("Held since"),
+            listing.column("Held since", "since", true),
             Column::number("Processes"),
             Column::text("State"),
         ];
@@ -32,14 +42,23 @@ impl PoolLists<'_> {
             columns.push(Column::text("Actions"));
         }
         let mut table = Table::new("Who holds a seat", columns);
-        for lease in leases.items {
+        if !leases.is_empty() {
+            let target = format!("{}/export", self.base);
+            table.actions = vec![Action::download("Export as CSV", target)];
+        }
+        table.empty = if listing.is_filtered() {
+            let all = Action::link("Show all", self.base.as_str());
+            EmptyState::new("No holder matches").action(all)
+        } else {
+            EmptyState::new("No seats are held").text(format!(
+                "Name this server on each machine: license config set server-url {}",
+                self.server
+            ))
+        };
+        let found = found(&listing, leases);
+        for lease in listing.paged(&mut table, "User, machine or group", found) {
             table.row(self.lease(lease));
         }
-        table.empty = EmptyState::new("No seats are held");
-        let queue = self.query.queue.as_deref();
-        table.first = self.query.leases.as_ref().map(|_| self.path(None, queue));
-        let next = leases.next;
-        table.next = next.map(|next| self.path(Some(next.as_str()), queue));
         table.live = Some("leases".to_owned());
         table
     }
@@ -91,36 +110,104 @@ impl PoolLists<'_> {
             ]);
         }
         table.empty = EmptyState::new("The queue is empty");
-        let leases = self.query.leases.as_deref();
-        table.first = self.query.queue.as_ref().map(|_| self.path(leases, None));
+        table.first = self.has_queue_before.then(|| self.queue_at(None));
         let next = queue.next;
-        table.next = next.map(|next| self.path(leases, Some(next.as_str())));
+        table.next = next.map(|next| self.queue_at(Some(next.as_str())));
         table.live = Some("queue".to_owned());
         table
     }
 
-    /// Returns the path of the page with these positions in the lists.
-    fn path(&self, leases: Option<&str>, queue: Option<&str>) -> String {
-        with_query(&self.base, &[("leases", leases), ("queue", queue)])
+    /// Returns the path of the page with another position in the queue.
+    fn queue_at(&self, cursor: Option<&str>) -> String {
+        let query = &self.query;
+        let values = [
+            ("text", Some(query.text.as_str())),
+            ("sort", Some(query.sort.as_str())),
+            ("order", Some(query.order.as_str())),
+            ("skip", Some(query.skip.as_str())),
+            ("queue", cursor),
+        ];
+        with_query(&self.base, &values)
     }
 }
 
-fn lease_state(lease: &LeaseView) -> Cell {
+/// Returns the leases that match the search, in the order of the list.
+fn found(listing: &Listing<'_>, mut leases: Vec<LeaseView>) -> Vec<LeaseView> {
+    leases.retain(|lease| {
+        let mut texts = vec![
+            lease.user.as_str(),
+            lease.machine.as_deref().unwrap_or_default(),
+        ];
+        texts.extend(lease.groups.iter().map(String::as_str));
+        listing.finds(&texts)
+    });
+    match listing.sort() {
+        "user" => leases.sort_by_cached_key(|lease| lease.user.to_lowercase()),
+        "machine" => leases.sort_by(|a, b| a.machine.cmp(&b.machine)),
+        // They are in the order of their times.
+        _ => {}
+    }
+    listing.ordered(leases)
+}
+
+/// Returns who holds a seat of a pool, for a spreadsheet.
+pub(super) async fn export(
+    context: PageContext,
+    StrictPath(path): StrictPath<String>,
+) -> PageReply {
+    let (pool, services) = (pool(&path)?, context.services()?);
+    let now = services.now();
+    let leases = services.pools.all_leases(&pool).await?.into_iter();
+    let header = [
+        "user",
+        "machine",
+        "groups",
+        "held_since",
+        "processes",
+        "state",
+        "session",
+    ];
+    let rows = leases.map(|lease| {
+        let states = states(&lease).into_iter().map(|(_, state)| state);
+        [
+            lease.user.clone(),
+            lease.machine.clone().unwrap_or_default(),
+            lease.groups.join(" "),
+            rfc3339(saturating_sub(now, lease.granted_ago)).to_string(),
+            lease.instances.to_string(),
+            states.collect::<Vec<_>>().join(", "),
+            lease.session.to_string(),
+        ]
+    });
+    Ok(csv("seats", header, rows))
+}
+
+/// Returns the states of a lease for people.
+fn states(lease: &LeaseView) -> Vec<(Tone, String)> {
     let mut states = Vec::new();
     if let Some(reason) = &lease.soft_end {
-        states.push(Cell::badge(Tone::Warning, format!("Ends: {reason}")));
+        states.push((Tone::Warning, format!("Ends: {reason}")));
     }
     if lease.is_late {
-        states.push(Cell::badge(Tone::Warning, "Late"));
+        states.push((Tone::Warning, "Late".to_owned()));
     }
     if lease.mode == LeaseMode::Borrowed {
-        states.push(Cell::badge(Tone::Neutral, "Borrowed"));
+        states.push((Tone::Neutral, "Borrowed".to_owned()));
     }
     if lease.is_overage {
-        states.push(Cell::badge(Tone::Danger, "Above the license"));
+        states.push((Tone::Danger, "Above the license".to_owned()));
     }
     if states.is_empty() {
-        states.push(Cell::badge(Tone::Good, "In use"));
+        states.push((Tone::Good, "In use".to_owned()));
     }
-    Cell::Lines(states)
+    states
+}
+
+fn lease_state(lease: &LeaseView) -> Cell {
+    let states = states(lease).into_iter();
+    Cell::Lines(
+        states
+            .map(|(tone, state)| Cell::badge(tone, state))
+            .collect(),
+    )
 }

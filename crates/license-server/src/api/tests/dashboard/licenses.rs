@@ -88,7 +88,7 @@ async fn installed_licenses_are_listed_searched_and_explained() {
         let code = dashboard.open(&browser, &format!("{path}/qr-code")).await;
         code.expect(200).shows("<svg");
         let machines = dashboard.open(&browser, &format!("{path}/machines")).await;
-        machines.expect(200).shows("No machine has used");
+        machines.expect(200).shows("No machine has validated");
     }
     let machines = dashboard.open(&browser, "/machines?machine=ab").await;
     machines.expect(200).shows("No machine matches");

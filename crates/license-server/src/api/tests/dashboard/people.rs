@@ -4,6 +4,7 @@ mod access;
 mod account;
 mod forms;
 mod links;
+mod lists;
 mod users;
 
 use super::*;

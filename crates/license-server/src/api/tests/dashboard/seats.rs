@@ -154,6 +154,49 @@ async fn the_pages_show_who_holds_a_seat_and_who_waits() {
 }
 
 #[tokio::test]
+async fn holders_are_searched_sorted_and_exported() {
+    let (dashboard, _) = start().await;
+    let browser = dashboard.sign_in(Role::Auditor).await;
+    let users = async |query: &str| {
+        let page = dashboard
+            .open(&browser, &format!("{}{query}", pool()))
+            .await;
+        let html = page.expect(200).html;
+        let table = html.split("<h2>Who waits").next().unwrap();
+        let rows = table.split("<tbody>").nth(1).unwrap_or_default();
+        let names = rows.split("&#60;/script&#62;").skip(1);
+        let numbers = names.map(|rest| rest.chars().next().unwrap());
+        numbers.filter(char::is_ascii_digit).collect::<String>()
+    };
+    assert_eq!(users("?sort=user").await, "12345");
+    assert_eq!(users("?sort=user&order=desc").await, "54321");
+    assert_eq!(users("?text=ALERT(1)%3C%2Fscript%3E3").await, "3");
+    assert_eq!(users("?skip=100").await, "");
+    let page = dashboard
+        .open(&browser, &format!("{}?text=nobody", pool()))
+        .await;
+    page.expect(200).shows("No holder matches");
+    let file = dashboard
+        .open(&browser, &format!("{}/export", pool()))
+        .await;
+    let file = file.expect(200);
+    let lines: Vec<_> = file.html.lines().collect();
+    let header = "user,machine,groups,held_since,processes,state,session";
+    assert_eq!((lines[0], lines.len()), (header, 6));
+    assert!(
+        lines[1].contains(",2027-01-15T09:00:00Z,1,In use,sess_"),
+        "{lines:?}"
+    );
+    let unknown = dashboard
+        .open(&browser, &format!("/seats/{}/export", id(9)))
+        .await;
+    unknown.expect(404);
+    let member = dashboard.sign_in(Role::Member).await;
+    let refused = dashboard.open(&member, &format!("{}/export", pool())).await;
+    refused.expect(403);
+}
+
+#[tokio::test]
 async fn an_administrator_ends_a_seat_with_a_reason() {
     let (dashboard, _) = start().await;
     let browser = dashboard.sign_in(Role::Administrator).await;
@@ -339,10 +382,25 @@ async fn planning_shows_the_requests_without_a_seat() {
 #[tokio::test]
 async fn the_overview_of_an_empty_server_says_what_is_missing() {
     let dashboard = Dashboard::start(ServerRole::Site).await;
+    let visitor = PageBrowser::default();
+    let page = dashboard.open(&visitor, "/sign-in").await.expect(200);
+    page.shows("The server has no administrator yet");
     let browser = dashboard.sign_in(Role::Owner).await;
+    let page = dashboard.open(&visitor, "/sign-in").await.expect(200);
+    assert!(!page.has("no administrator yet"), "{}", page.html);
     let page = dashboard.open(&browser, "/").await.expect(200);
     page.shows("No license with seats");
     page.shows("no license");
+    page.shows("The server has no license yet");
+    page.shows("href=\"/licenses/install\"");
+    let request = dashboard.open(&browser, "/licenses/request").await;
+    let request = request.expect(200);
+    assert_eq!(request.html, "the request of this server");
+    let disposition = request.headers["content-disposition"].to_str().unwrap();
+    assert_eq!(disposition, "attachment; filename=\"server.request\"");
+    let auditor = dashboard.sign_in(Role::Auditor).await;
+    let seen = dashboard.open(&auditor, "/").await.expect(200);
+    assert!(!seen.has("The server has no license yet"), "{}", seen.html);
     let page = dashboard.open(&browser, "/seat-planning").await.expect(200);
     page.shows("No license with seats");
     let visitor = PageBrowser::default();

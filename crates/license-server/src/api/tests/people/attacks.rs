@@ -149,6 +149,7 @@ async fn a_person_reaches_nothing_of_another_person() {
         ("PATCH", path.clone(), json!({"role": "member"})),
         ("DELETE", path.clone(), Value::Null),
         ("POST", format!("{path}/password-resets"), Value::Null),
+        ("DELETE", format!("{path}/totp"), Value::Null),
     ] {
         let refused = people.send(&eve, method, &path, body).await;
         refused.expect_problem(404, "NOT_FOUND");

@@ -129,10 +129,11 @@ impl AdministrationStore for PostgresStore {
     async fn newest_events(
         &self,
         tenant: &TenantId,
+        kind: Option<&str>,
         page: &PageRequest,
     ) -> Result<Page<EventRecord>, ServerStoreError> {
         let db = self.database.begin_read(tenant).await?;
-        let result = events::newest(&db, page).await;
+        let result = events::newest(&db, kind, page).await;
         db.end(result).await
     }
 

@@ -138,11 +138,14 @@ impl AdministrationStore for SqliteStore {
     async fn newest_events(
         &self,
         tenant: &TenantId,
+        kind: Option<&str>,
         page: &PageRequest,
     ) -> Result<Page<EventRecord>, ServerStoreError> {
-        let page = page.clone();
-        self.read(tenant, move |db, tenant| events::newest(db, tenant, &page))
-            .await
+        let (page, kind) = (page.clone(), kind.map(str::to_owned));
+        self.read(tenant, move |db, tenant| {
+            events::newest(db, tenant, kind.as_deref(), &page)
+        })
+        .await
     }
 
     async fn forget_events(

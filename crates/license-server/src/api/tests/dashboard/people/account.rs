@@ -91,12 +91,65 @@ async fn one_time_codes_are_turned_on_and_off() {
         ("return_to", "/"),
     ];
     let asked = dashboard.submit(&visitor, "/sign-in", &fields).await;
-    asked.expect(401).shows("name=\"totp\"");
+    let asked = asked.expect(401);
+    asked.shows("name=\"totp\"");
+    asked.shows("Enter the password again, and the code.");
     dashboard.clock.advance_ms(60_000);
     let next = code(&dashboard.clock);
     let with_code = [&fields[..], &[("totp", next.as_str())]].concat();
     let entered = dashboard.submit(&visitor, "/sign-in", &with_code).await;
     assert!(entered.expect_redirect().contains("signed_in=true"));
+
+    // An administrator helps a person who has lost the app, but cannot end the own codes so.
+    let path = async |browser: &PageBrowser, email: &str| {
+        let page = dashboard
+            .open(browser, &format!("/people?text={email}"))
+            .await;
+        let path = page.html.split("href=\"/people/acc_").nth(1).unwrap();
+        format!("/people/acc_{}", path.split('"').next().unwrap())
+    };
+    let own = path(&ann, "owner").await;
+    let refused = dashboard.submit(&ann, &format!("{own}/codes"), &[]).await;
+    refused
+        .expect(403)
+        .shows("the one-time codes of the own account");
+    let administrator = dashboard.sign_in(Role::Administrator).await;
+    let refused = dashboard
+        .submit(&administrator, &format!("{own}/codes"), &[])
+        .await;
+    refused.expect(403).shows("FORBIDDEN");
+    let other = path(&ann, "administrator").await;
+    // A member without codes stays without them.
+    assert_eq!(
+        dashboard.sends(&ann, &format!("{other}/codes"), &[]).await,
+        other
+    );
+    let tenant = TenantId::site();
+    let create = super::super::super::people::create_account;
+    create(&dashboard.api, &tenant, "zoe@example.com", Role::Owner).await;
+    let zoe = dashboard.sign_in_as("zoe@example.com").await;
+    let page = dashboard.open(&zoe, &own).await.expect(200);
+    page.shows("Turn one-time codes off");
+    assert_eq!(
+        dashboard.sends(&zoe, &format!("{own}/codes"), &[]).await,
+        own
+    );
+    let entered = dashboard.submit(&visitor, "/sign-in", &fields).await;
+    assert!(entered.expect_redirect().contains("signed_in=true"));
+    let trail = dashboard.open(&zoe, "/audit?action=account.totp_off").await;
+    trail.expect(200).shows("account.totp_off");
+    let new = dashboard.submit(&ann, "/account/codes", &proof).await;
+    let new = new.expect(201);
+    let secret = new.html.split("<code>").nth(1).unwrap();
+    let secret = secret.split('<').next().unwrap().to_owned();
+    let code = |clock: &ManualClock| {
+        use crate::clock::ServerClock as _;
+        totp_code(&secret, clock.wall())
+    };
+    let right = code(&dashboard.clock);
+    let fields_of_code = [("totp", right.as_str())];
+    let confirmed = dashboard.submit(&ann, "/account/codes/confirm", &fields_of_code);
+    confirmed.await.expect(201);
 
     let missing = dashboard.submit(&ann, "/account/codes/end", &proof).await;
     missing.expect(401).shows("TOTP_REQUIRED");

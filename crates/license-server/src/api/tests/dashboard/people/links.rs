@@ -118,12 +118,46 @@ async fn a_new_password_is_set_with_a_link() {
     ];
     let refused = dashboard.submit(&visitor, "/registration", &fields).await;
     refused.expect(403).shows("value=\"ACME &#60;b&#62;\"");
-    // This server sends no mail, so the sign-in offers no link.
+    // This server sends no mail, so a person asks an administrator.
     let address = [("email", "owner@example.com")];
     let refused = dashboard
         .submit(&visitor, "/password-reset/request", &address)
         .await;
     refused.expect(409).shows("MAIL_OFF");
     let page = dashboard.open(&visitor, "/sign-in").await.expect(200);
-    assert!(!page.html.contains("Forgotten password"), "{}", page.html);
+    page.shows("href=\"/password-reset/request\"");
+    let page = dashboard.open(&visitor, "/password-reset/request").await;
+    let page = page.expect(200);
+    page.shows("Ask an administrator for a link");
+    assert!(!page.html.contains("name=\"email\""), "{}", page.html);
+}
+
+#[tokio::test]
+async fn a_member_needs_no_invitation() {
+    let dashboard = Dashboard::start(ServerRole::Site).await;
+    let owner = dashboard.sign_in(Role::Owner).await;
+    let invite = [("email", "bob@example.com"), ("role", "auditor")];
+    let page = dashboard.submit(&owner, "/people/invite", &invite).await;
+    let page = page.expect(201);
+    for shown in ["bob@example.com", "Auditor", "2027-01-22 09:00 UTC"] {
+        page.shows(shown);
+    }
+    let token = page.html.split("/invitation#").nth(1).unwrap();
+    let token = token.split('<').next().unwrap().to_owned();
+    // The person got an account in another way meanwhile.
+    let tenant = TenantId::site();
+    let create = super::super::super::people::create_account;
+    create(&dashboard.api, &tenant, "bob@example.com", Role::Member).await;
+    let bob = dashboard.sign_in_as("bob@example.com").await;
+    let accept = [("token", token.as_str())];
+    let accepted = dashboard.submit(&bob, "/invitation", &accept).await;
+    assert_eq!(accepted.expect_redirect(), "/");
+    let refused = dashboard.submit(&owner, "/people/invite", &invite).await;
+    refused
+        .expect(409)
+        .shows("a member of the organization has this address");
+    let again = "/people/invite?email=carl%40example.com&role=billing";
+    let page = dashboard.open(&owner, again).await.expect(200);
+    page.shows("value=\"carl@example.com\"");
+    page.shows("<option value=\"billing\" selected>");
 }

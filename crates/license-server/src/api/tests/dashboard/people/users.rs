@@ -39,11 +39,21 @@ async fn users_are_assigned_and_removed_with_a_cool_down() {
     dashboard.submit(&member, &assign, &new).await.expect(404);
     let auditor = dashboard.sign_in(Role::Auditor).await;
     let list = dashboard.open(&auditor, &path).await.expect(200);
-    assert!(!list.html.contains("Assign a user"), "{}", list.html);
+    assert!(!list.html.contains("Assign users"), "{}", list.html);
     dashboard.submit(&auditor, &assign, &new).await.expect(403);
 
     let full = dashboard.submit(&owner, &assign, &new).await;
-    full.expect(409).shows("value=\"new@example.com\"");
+    full.expect(409).shows(">new@example.com</textarea>");
+    let several = [(
+        "email",
+        "bob@example.com\r\nnew@example.com\r\nother@example.com",
+    )];
+    let stopped = dashboard.submit(&owner, &assign, &several).await;
+    let stopped = stopped.expect(409);
+    stopped.shows("1 user is assigned");
+    stopped.shows(">new@example.com\nother@example.com</textarea>");
+    let none = dashboard.submit(&owner, &assign, &[("email", " ")]).await;
+    none.expect(400).shows("email-error");
     let wrong = [("email", "no address")];
     dashboard.submit(&owner, &assign, &wrong).await.expect(400);
     let again = [("email", "BOB@example.com")];
@@ -89,6 +99,8 @@ async fn a_group_has_seats_and_its_administrator_ends_those_of_members() {
         let refused = dashboard.submit(&owner, &seats, &fields).await;
         refused.expect(status).shows(shown);
     }
+    let form = dashboard.open(&owner, &seats).await.expect(200);
+    form.shows(&format!("<option value=\"{pool}\""));
     let set = dashboard.sends(&owner, &seats, &share("1", "2")).await;
     assert_eq!(set, group);
     let page = dashboard.open(&owner, &group).await.expect(200);
@@ -98,6 +110,11 @@ async fn a_group_has_seats_and_its_administrator_ends_those_of_members() {
 
     // The member administers the group, and sees the own seat.
     let page = dashboard.open(&member, &group).await.expect(200);
+    page.shows(&format!("href=\"/licenses/{pool}/users\""));
+    let users = dashboard
+        .open(&member, &format!("/licenses/{pool}/users"))
+        .await;
+    users.expect(200).shows("href=\"/groups\"");
     page.shows("member@example.com");
     assert!(!page.html.contains("bob@example.com"), "{}", page.html);
     let end = page.html.split(&format!("href=\"{group}/end?")).nth(1);
