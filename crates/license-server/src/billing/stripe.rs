@@ -35,8 +35,9 @@ const API_VERSION: &str = "2025-02-24.acacia";
 /// The number of items of a page of a list, which is the largest that Stripe accepts.
 const PAGE: &str = "100";
 
-/// The number of the newest invoices of a subscription that are read.
-const INVOICES: &str = "50";
+/// The number of pages of the newest invoices of a subscription that are read. A subscription with a
+/// change each day has about four pages in a year.
+const INVOICE_PAGES: usize = 20;
 
 /// The access to an account of Stripe.
 pub struct StripeSettings {
@@ -122,19 +123,27 @@ impl Stripe {
         }
     }
 
-    /// Reads all invoices of a subscription.
+    /// Reads the invoices of a subscription, the newest first. The payment of a year can be older
+    /// than many invoices for changes.
     fn invoices(&self, subscription: &str) -> Result<Vec<ProviderInvoice>, ProviderError> {
-        let mut query = Form::default();
-        query.add("subscription", subscription);
-        query.add("limit", INVOICES);
-        query.add("expand[]", "data.charge");
-        let Some(body) = self.http.get(&["invoices"], &query)? else {
-            return Ok(Vec::new());
-        };
-        let list: ListJson<InvoiceJson> = parse("list of invoices", &body)?;
-        let mut invoices = Vec::new();
-        for invoice in list.data {
-            invoices.extend(self.read_invoice(invoice)?);
+        let (mut invoices, mut after) = (Vec::new(), None::<String>);
+        for _ in 0..INVOICE_PAGES {
+            let mut query = Form::default();
+            query.add("subscription", subscription);
+            query.add("limit", PAGE);
+            query.add("expand[]", "data.charge");
+            query.add_some("starting_after", after.as_deref());
+            let Some(body) = self.http.get(&["invoices"], &query)? else {
+                break;
+            };
+            let list: ListJson<InvoiceJson> = parse("list of invoices", &body)?;
+            after = list.data.last().map(|invoice| invoice.id.clone());
+            for invoice in list.data {
+                invoices.extend(self.read_invoice(invoice)?);
+            }
+            if !list.has_more {
+                break;
+            }
         }
         Ok(invoices)
     }
