@@ -305,7 +305,7 @@ fn upload_routes() -> Routes {
 }
 
 /// Keeps responses out of caches unless they say otherwise.
-async fn no_store(request: Request, next: axum::middleware::Next) -> Response {
+pub(super) async fn no_store(request: Request, next: axum::middleware::Next) -> Response {
     use axum::http::{HeaderValue, header};
     let mut response = next.run(request).await;
     let headers = response.headers_mut();

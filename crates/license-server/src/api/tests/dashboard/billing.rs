@@ -112,6 +112,7 @@ async fn plans_are_stored_and_deleted_with_forms() {
     let browser = shop.dashboard.sign_in(Role::Billing).await;
     let plan = |price, tier, seats| {
         [
+            ("request", "1"),
             ("price", price),
             ("tier", tier),
             ("seats", seats),
@@ -164,8 +165,15 @@ async fn a_link_for_a_customer_is_shown_once() {
     };
     let path = "/billing/checkout";
     let sent = fields("price_team", "5");
-    let created = shop.dashboard.submit(&browser, path, &sent).await;
-    created.expect(200).shows(url);
+    // A double click asks for one page.
+    for _ in 0..2 {
+        let created = shop.dashboard.submit(&browser, path, &sent).await;
+        created.expect(200).shows(url);
+    }
+    let requests = shop.stripe.double.requests().into_iter();
+    let keys: std::collections::BTreeSet<_> =
+        requests.filter_map(|request| request.idempotency_key).collect();
+    assert_eq!(keys.len(), 1);
     for (price, quantity) in [
         ("price_unknown", "5"),
         ("price_team", "0"),
