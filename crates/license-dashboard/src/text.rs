@@ -109,8 +109,14 @@ mod tests {
 
     #[test]
     fn characters_that_disturb_what_surrounds_them_are_visible() {
-        for character in ['\0', '\u{7}', '\u{1b}', '\u{85}', '\u{202e}', '\u{2066}', '\u{2069}'] {
-            assert_eq!(plain(format!("a{character}b")), "a\u{fffd}b", "{character:?}");
+        for character in [
+            '\0', '\u{7}', '\u{1b}', '\u{85}', '\u{202e}', '\u{2066}', '\u{2069}',
+        ] {
+            assert_eq!(
+                plain(format!("a{character}b")),
+                "a\u{fffd}b",
+                "{character:?}"
+            );
         }
         let harmless = "Zoë, עברית\u{200f}, می\u{200c}خواهم, 1\u{202f}000\r\n\t";
         assert_eq!(plain(harmless.to_owned()), harmless);

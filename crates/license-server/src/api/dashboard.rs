@@ -51,8 +51,8 @@ use axum::routing::get;
 use license_dashboard::Asset;
 
 use super::App;
+use super::caching::no_store;
 use super::paths;
-use super::router::no_store;
 use pages::Pages;
 
 /// Returns the pages and their assets. Requests for another path get the page of an error.

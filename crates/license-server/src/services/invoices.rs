@@ -224,9 +224,9 @@ impl InvoiceService {
     /// # Errors
     ///
     /// Returns `NOT_FOUND` for an unknown invoice, `INVOICE_STATE` for one that expects no payment,
-    /// and `BAD_REQUEST` for a date in the future or more than a year before that of the invoice, and
-    /// for a reference that is not accepted. A license that cannot be issued now does not fail the
-    /// request: it is issued later.
+    /// and `BAD_REQUEST` for a date in the future or more than a year before that of the invoice,
+    /// and for a reference that is not accepted. A license that cannot be issued now does not fail
+    /// the request: it is issued later.
     pub async fn pay(
         &self,
         actor: &Actor,
@@ -257,7 +257,9 @@ impl InvoiceService {
                 // The same payment can have been reported at the same time.
                 let invoice = self.get(id).await?;
                 let is_same = invoice.payment.as_ref() == Some(&reference);
-                is_same.then(|| invoice.clone()).ok_or_else(|| not_permitted(&invoice))
+                is_same
+                    .then(|| invoice.clone())
+                    .ok_or_else(|| not_permitted(&invoice))
             }
         }
     }

@@ -162,7 +162,7 @@ async fn a_stream_ends_when_the_server_stops() {
 #[tokio::test]
 async fn a_stream_has_nothing_for_a_caller_whose_credentials_have_ended() {
     let site = Site::start().await;
-    let (secret, other) = (site.secret("auditor").await, site.secret("auditor").await);
+    let (secret, other) = (site.secret("auditor").await, site.secret("owner").await);
     site.tick().await;
     let path = format!("/api/v1/pools/{}", id(1));
     let mut ended = site.open(&path, &secret, None).await;

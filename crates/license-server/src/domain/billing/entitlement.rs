@@ -130,7 +130,11 @@ impl Entitlement {
             let period = Some(settled(subscription.period_end));
             // Usage is paid after its period, so a subscription of nothing else has no invoice for
             // the current one.
-            let until = if payments.has_current { paid.or(period) } else { paid.max(period) };
+            let until = if payments.has_current {
+                paid.or(period)
+            } else {
+                paid.max(period)
+            };
             return Self {
                 state: BillingState::Active,
                 reason: BillingReason::Paid,

@@ -400,7 +400,10 @@ fn the_last_day_of_a_month_is_the_providers() {
         ("2027-03-31T00:00:00Z", "2027-04-02T00:00:00Z"),
         ("2027-12-31T23:30:00Z", "2028-01-02T00:00:00Z"),
     ] {
-        let found = entitled(|found| found.invoices = vec![invoice(end)]);
+        let found = entitled(|found| {
+            found.period_end = at(end);
+            found.invoices = vec![invoice(end)];
+        });
         assert_eq!(found.2, expected, "{end}");
     }
 }

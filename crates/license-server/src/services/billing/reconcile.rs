@@ -28,7 +28,9 @@ impl FailedAttempts {
     /// Returns whether the next attempt is later. A clock that was set back does not delay it.
     fn is_waiting(&self, now: DateTime<Utc>) -> bool {
         let failed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        failed.is_some_and(|(attempts, at)| (TimeDelta::zero()..delay(attempts)).contains(&(now - at)))
+        failed.is_some_and(|(attempts, at)| {
+            (TimeDelta::zero()..delay(attempts)).contains(&(now - at))
+        })
     }
 
     fn record(&self, now: DateTime<Utc>, has_failed: bool) {

@@ -212,12 +212,10 @@ pub(super) fn check_shown(member: &str, name: &str) -> Result<(), Refusal> {
     if !name.chars().any(is_unsafe) {
         return Ok(());
     }
-    Err(
-        bad_request(format!("`{member}` is not accepted")).values(
-            "a name without control characters and invisible characters",
-            shown(name),
-        ),
-    )
+    Err(bad_request(format!("`{member}` is not accepted")).values(
+        "a name without control characters and invisible characters",
+        shown(name),
+    ))
 }
 
 /// Returns the beginning of a text for a message.

@@ -112,7 +112,6 @@ async fn plans_are_stored_and_deleted_with_forms() {
     let browser = shop.dashboard.sign_in(Role::Billing).await;
     let plan = |price, tier, seats| {
         [
-            ("request", "1"),
             ("price", price),
             ("tier", tier),
             ("seats", seats),
@@ -155,6 +154,7 @@ async fn a_link_for_a_customer_is_shown_once() {
     shop.stripe.double.answer("/v1/checkout/sessions", session);
     let fields = |price, quantity| {
         [
+            ("request", "1"),
             ("price", price),
             ("quantity", quantity),
             ("email", "ann@example.com"),
@@ -171,8 +171,9 @@ async fn a_link_for_a_customer_is_shown_once() {
         created.expect(200).shows(url);
     }
     let requests = shop.stripe.double.requests().into_iter();
-    let keys: std::collections::BTreeSet<_> =
-        requests.filter_map(|request| request.idempotency_key).collect();
+    let keys: std::collections::BTreeSet<_> = requests
+        .filter_map(|request| request.idempotency_key)
+        .collect();
     assert_eq!(keys.len(), 1);
     for (price, quantity) in [
         ("price_unknown", "5"),

@@ -242,7 +242,11 @@ async fn a_license_is_previewed_and_then_issued_once() {
         ("seats", "many", "seats-error"),
         ("days", "0", "out of range"),
         ("customer", " ", "expected a value"),
-        ("customer", "ACME\u{202e}dtL", "control characters and invisible"),
+        (
+            "customer",
+            "ACME\u{202e}dtL",
+            "control characters and invisible",
+        ),
         ("customer", "ACME\0", "control characters and invisible"),
         ("users", "ann\u{200b}", "control characters and invisible"),
         ("tier", "GOLD", "not a tier"),
