@@ -524,6 +524,25 @@ fn the_next_step_leads_to_the_entitlement() {
 }
 
 #[test]
+fn a_price_without_a_plan_costs_no_license_that_is_paid() {
+    let entitlement = Entitlement {
+        state: State::Active,
+        reason: Reason::Paid,
+        until: Some(at(END_2)),
+    };
+    let next = |license: Option<&CurrentLicense>| {
+        LicenseStep::next(&entitlement, None, license, at("2027-02-20T00:00:00Z"))
+    };
+    let until = Some(at(END_2));
+    assert_eq!(
+        next(Some(&license("2027-02-21T00:00:00Z"))),
+        Some(LicenseStep::Replace { until })
+    );
+    assert_eq!(next(Some(&license(END_2))), None);
+    assert_eq!(next(None), None, "nobody knows what to issue");
+}
+
+#[test]
 fn a_license_is_revoked_only_if_it_lasts_too_long() {
     for state in [State::Suspended, State::Ended, State::Revoked] {
         let paid_before = (state, Reason::Refunded, Some(END_1));
