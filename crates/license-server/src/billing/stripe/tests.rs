@@ -1,4 +1,5 @@
 pub(crate) mod double;
+mod pages;
 
 use license_core::time::parse_instant;
 use serde_json::{Value, json};
@@ -274,34 +275,6 @@ fn events_and_subscriptions_are_read_page_by_page() {
     assert_eq!(first.items.len(), 100);
     let rest = stripe.subscriptions(first.next.as_deref()).unwrap();
     assert_eq!((rest.items.len(), rest.next), (50, None));
-}
-
-#[test]
-fn the_payment_of_a_year_is_found_behind_many_invoices_for_changes() {
-    let double = Double::start();
-    double.put(json!({ "id": "cus_1", "object": "customer", "created": 1 }));
-    double.put(json!({
-        "id": "sub_1", "object": "subscription", "customer": "cus_1", "status": "past_due",
-        "items": { "data": [] }, "current_period_start": 1_800_000_000,
-        "current_period_end": 1_831_536_000, "created": 1_800_000_000,
-    }));
-    let invoice = |number: u32, status: &str| {
-        json!({
-            "id": format!("in_{number:03}"), "object": "invoice", "status": status,
-            "currency": "eur", "total": 900, "amount_paid": 900, "subscription": "sub_1",
-            "lines": { "data": [{ "type": "subscription", "period": { "end": 1_831_536_000 } }] },
-        })
-    };
-    double.put(invoice(0, "paid"));
-    (1..230).for_each(|number| double.put(invoice(number, "open")));
-    let found = double.stripe().subscription("sub_1").unwrap().unwrap();
-    assert_eq!(found.invoices.len(), 230);
-    let entitlement = crate::domain::Entitlement::new(
-        &found,
-        chrono::TimeDelta::days(30),
-        at("2027-12-01T00:00:00Z"),
-    );
-    assert!(entitlement.is_valid(), "{entitlement:?}");
 }
 
 fn form(body: &str) -> Vec<(String, String)> {
