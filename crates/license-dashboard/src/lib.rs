@@ -5,7 +5,8 @@
 //! HTTP. A server chooses the blocks, and sends the page with [`POLICY`].
 //!
 //! Templates escape all values. Texts of people, such as the name of a customer, are isolated from
-//! the direction of the surrounding text, and long ones are shortened in tables.
+//! the direction of the surrounding text, and long ones are shortened in tables. Characters that
+//! turn the direction of a text, and control characters, are shown as U+FFFD.
 //!
 //! ```
 //! use license_dashboard::{Frame, Notice, Page};

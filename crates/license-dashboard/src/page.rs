@@ -7,6 +7,7 @@ use crate::blocks::Block;
 use crate::cell::Action;
 use crate::context::Context;
 use crate::frame::Frame;
+use crate::text::plain;
 
 /// A page.
 #[derive(Clone, Debug)]
@@ -68,7 +69,7 @@ impl Page {
                 .map(|block| block.render(&context))
                 .collect(),
         };
-        template.render().unwrap_or_default()
+        plain(template.render().unwrap_or_default())
     }
 }
 

@@ -15,6 +15,23 @@ pub(crate) fn shorten(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// Returns a page in which characters that change what surrounds them are visible: control
+/// characters, and those that turn the direction of the text up to its end. A name with one could
+/// otherwise reverse the sentence that contains it. The text marks U+200E and U+200F stay, because
+/// they are part of names, and `bdi` limits them.
+pub(crate) fn plain(page: String) -> String {
+    if page.contains(is_disturbing) {
+        page.replace(is_disturbing, "\u{fffd}")
+    } else {
+        page
+    }
+}
+
+fn is_disturbing(character: char) -> bool {
+    (character.is_control() && !matches!(character, '\n' | '\r' | '\t'))
+        || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// Returns a time as people read it, such as `2027-01-15 09:30 UTC`.
 pub(crate) fn time(time: &DateTime<Utc>) -> String {
     time.format("%Y-%m-%d %H:%M UTC").to_string()
@@ -88,6 +105,21 @@ mod tests {
         assert_eq!(decimal(0.04), "0");
         assert_eq!(decimal(1_234.5), "1\u{202f}234.5");
         assert_eq!(decimal(f64::NAN), "NaN");
+    }
+
+    #[test]
+    fn characters_that_disturb_what_surrounds_them_are_visible() {
+        for character in [
+            '\0', '\u{7}', '\u{1b}', '\u{85}', '\u{202e}', '\u{2066}', '\u{2069}',
+        ] {
+            assert_eq!(
+                plain(format!("a{character}b")),
+                "a\u{fffd}b",
+                "{character:?}"
+            );
+        }
+        let harmless = "Zoë, עברית\u{200f}, می\u{200c}خواهم, 1\u{202f}000\r\n\t";
+        assert_eq!(plain(harmless.to_owned()), harmless);
     }
 
     #[test]

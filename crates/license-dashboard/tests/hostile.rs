@@ -122,6 +122,7 @@ fn a_hostile_text_changes_no_markup() {
     assert_eq!(markup(&harmless), markup(&hostile));
     assert!(!hostile.contains("<script>alert"));
     assert!(!hostile.contains("<img src=x"));
+    assert!(!hostile.contains('\u{202e}'), "a text turns the direction");
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod anomalies;
 mod audit;
 mod billing;
 mod body;
+mod caching;
 mod check_ins;
 mod cookies;
 mod credentials;

@@ -80,6 +80,26 @@ async fn caller(
     Ok((admit(app, principal, needed).await?, person))
 }
 
+/// Returns whether the credentials of an earlier request still name the same caller in the same
+/// organization, with a permission.
+pub(super) async fn is_still(
+    app: &App,
+    earlier: &Caller,
+    headers: &HeaderMap,
+    peer: Option<Peer>,
+    permission: Permission,
+) -> bool {
+    let needed = Some(NeededPermission {
+        permission,
+        is_for_groups: false,
+    });
+    let found = caller(app, &Method::GET, headers, peer, needed).await;
+    found.is_ok_and(|(caller, _)| {
+        let (now, then) = (caller.principal(), earlier.principal());
+        now.tenant == then.tenant && now.actor.identity() == then.actor.identity()
+    })
+}
+
 /// Returns the caller of a route, if the principal may use it.
 pub(super) async fn admit(
     app: &App,

@@ -12,6 +12,7 @@ mod context;
 mod errors;
 mod events;
 mod form;
+mod form_number;
 mod groups;
 mod identity_providers;
 mod invoices;
@@ -50,6 +51,7 @@ use axum::routing::get;
 use license_dashboard::Asset;
 
 use super::App;
+use super::caching::no_store;
 use super::paths;
 use pages::Pages;
 
@@ -83,6 +85,7 @@ pub(super) fn router(app: &App) -> Router<App> {
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn(errors::as_pages))
+        .layer(from_fn(no_store))
         .layer(from_fn_with_state(app.clone(), form::receive))
 }
 

@@ -4,6 +4,9 @@
 //! is a digest of the state, so a client that connects again with `Last-Event-ID` gets an event
 //! only if the state is another one. A client without streams polls the same URL with
 //! `If-None-Match`.
+//!
+//! The credentials are checked again before each event, so a stream ends when a person signs out, a
+//! session or token is revoked, or a role changes.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -11,6 +14,8 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
@@ -22,11 +27,12 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::App;
-use super::credentials::Caller;
+use super::credentials::{Caller, is_still};
+use super::peer::Peer;
 use super::problem::Problem;
-use crate::domain::ServerCode;
+use crate::domain::{Permission, ServerCode};
 
-/// The longest stream. The client connects again by itself, and its credentials are checked again.
+/// The longest stream. The client connects again by itself.
 const MAX_STREAM: Duration = Duration::from_secs(60);
 
 /// After what time a client connects again.
@@ -85,11 +91,48 @@ impl Drop for StreamSlot {
     }
 }
 
-/// Returns whether the client asks for a stream.
-pub(super) fn wants_events(headers: &HeaderMap) -> bool {
-    let accept = headers.get_all(header::ACCEPT).iter();
-    let mut accept = accept.filter_map(|value| value.to_str().ok());
-    accept.any(|value| value.contains("text/event-stream"))
+/// A caller who may watch the seats, with the request that proves it.
+pub(super) struct Watcher {
+    caller: Caller,
+    headers: HeaderMap,
+    peer: Option<Peer>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Watcher {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        Ok(Self {
+            caller: Caller::from_request_parts(parts, state).await?,
+            headers: parts.headers.clone(),
+            peer: parts.extensions.get::<Peer>().copied(),
+        })
+    }
+}
+
+impl Watcher {
+    /// Returns the caller.
+    pub(super) fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// Returns the headers of the request.
+    pub(super) fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// Returns whether the client asks for a stream.
+    pub(super) fn wants_events(&self) -> bool {
+        let accept = self.headers.get_all(header::ACCEPT).iter();
+        let mut accept = accept.filter_map(|value| value.to_str().ok());
+        accept.any(|value| value.contains("text/event-stream"))
+    }
+
+    /// Returns whether the caller may still watch the seats.
+    async fn may_watch(&self, app: &App) -> bool {
+        let (caller, headers) = (&self.caller, &self.headers);
+        is_still(app, caller, headers, self.peer, Permission::ReadSeats).await
+    }
 }
 
 /// States that the response depends on `Accept`.
@@ -108,8 +151,7 @@ pub(super) fn varied(mut response: Response) -> Response {
 /// open.
 pub(super) async fn events<B, F, L>(
     app: &App,
-    caller: &Caller,
-    headers: &HeaderMap,
+    watcher: Watcher,
     changes: watch::Receiver<u64>,
     load: L,
 ) -> Result<Response, Problem>
@@ -118,7 +160,7 @@ where
     F: Future<Output = Result<B, Problem>> + Send + 'static,
     L: Fn() -> F + Send + 'static,
 {
-    let identity = caller.principal().actor.identity().to_string();
+    let identity = watcher.caller.principal().actor.identity().to_string();
     let slot = app.streams().take(identity);
     let slot = slot.ok_or_else(|| {
         app.metrics().limited.with_label_values(&["streams"]).inc();
@@ -132,13 +174,14 @@ where
         .retry_after(RETRY)
     })?;
     let first = json(&load().await?);
-    let last = headers.get(LAST_EVENT_ID);
+    let last = watcher.headers.get(LAST_EVENT_ID);
     let last = last.and_then(|value| value.to_str().ok());
     let watching = Watching {
         app: app.clone(),
         changes,
         load,
         known: last.unwrap_or_default().to_owned(),
+        watcher,
         next: Some(first),
         ends_at: Instant::now().checked_add(MAX_STREAM),
         _slot: slot,
@@ -160,6 +203,7 @@ fn event_id(data: &str) -> String {
 /// A client that watches.
 struct Watching<L> {
     app: App,
+    watcher: Watcher,
     changes: watch::Receiver<u64>,
     load: L,
     /// The id of the last event that the client has.
@@ -199,6 +243,9 @@ where
                 changed = self.changes.changed() => changed.ok()?,
                 () = sleep_until(ends_at) => return None,
                 () = self.app.stopped() => return None,
+            }
+            if !self.watcher.may_watch(&self.app).await {
+                return None;
             }
             // A client that connects again learns why the state cannot be read.
             self.next = Some(json(&(self.load)().await.ok()?));

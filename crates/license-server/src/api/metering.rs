@@ -3,7 +3,7 @@
 mod bodies;
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use license_core::chrono::NaiveDate;
@@ -21,7 +21,7 @@ use super::pages::{PageBody, PageQuery, StrictQuery};
 use super::paths::StrictPath;
 use super::problem::Problem;
 use crate::domain::{SendingState, UsageSending};
-use crate::services::UsageAdjustment;
+use crate::services::{RequestId, UsageAdjustment};
 
 /// The header with the number of the last exported row.
 const LAST_ROW: HeaderName = HeaderName::from_static("x-last-row");
@@ -122,6 +122,7 @@ pub(super) async fn own(
 )]
 pub(super) async fn adjust(
     caller: Caller,
+    request: Option<Extension<RequestId>>,
     StrictPath(customer): StrictPath<String>,
     StrictJson(body): StrictJson<AdjustmentBody>,
 ) -> Result<StatusCode, Problem> {
@@ -133,7 +134,8 @@ pub(super) async fn adjust(
         reason: body.reason,
     };
     let metering = &caller.services().metering;
-    metering.adjust(caller.actor(), &order).await?;
+    let request = request.map(|Extension(request)| request);
+    metering.adjust(caller.actor(), &order, request).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -68,8 +68,13 @@ impl PeopleLimits {
         counted.map_err(|after| (after, OF_ACCOUNT))
     }
 
+    fn check_link(&self, email: &EmailAddress) -> Result<(), Excess> {
+        let counted = self.links.check(email.mailbox());
+        counted.map_err(|after| (after, "for links to this e-mail address"))
+    }
+
     fn check_invitation(&self, tenant: &TenantId, email: &EmailAddress) -> Result<(), Excess> {
-        let counted = self.invitations.check((tenant.as_str(), email.as_str()));
+        let counted = self.invitations.check((tenant.as_str(), email.mailbox()));
         counted.map_err(|after| (after, "for invitations to this e-mail address"))?;
         let counted = self.tenants.check(tenant.as_str());
         counted.map_err(|after| (after, "for invitations of this organization"))
@@ -146,15 +151,15 @@ impl App {
         counted.map_err(|after| self.refuse("sign_in", after, "from this address"))
     }
 
-    /// Counts a request for a link to an address.
+    /// Counts a request for a link to an address, by its mailbox.
     pub(super) fn limit_link(
         &self,
         visitor: &Visitor,
         email: &EmailAddress,
     ) -> Result<(), Problem> {
         self.limit_visitor(visitor)?;
-        let counted = self.0.people.links.check(email.as_str());
-        counted.map_err(|after| self.refuse("links", after, "for links to this e-mail address"))
+        let counted = self.0.people.check_link(email);
+        counted.map_err(|(after, subject)| self.refuse("links", after, subject))
     }
 
     /// Counts an attempt of a person who has signed in to prove the password again.
@@ -193,6 +198,19 @@ mod tests {
         assert!(limits.check_stranger("ann", "ann@example.com").is_err());
         assert!(limits.devices.check("ann@example.com").is_ok());
         assert!(limits.proofs.check("ann@example.com").is_ok());
+    }
+
+    #[test]
+    fn a_mailbox_gets_few_links_by_whichever_of_its_addresses() {
+        let limits = PeopleLimits::new();
+        let sent = (0..20).filter(|number| {
+            let email = EmailAddress::parse(&format!("ann+{number}@example.com")).unwrap();
+            limits.check_link(&email).is_ok()
+                && limits.check_invitation(&TenantId::site(), &email).is_ok()
+        });
+        assert_eq!(sent.count(), 5);
+        let other = EmailAddress::parse("bob@example.com").unwrap();
+        assert!(limits.check_link(&other).is_ok());
     }
 
     #[test]

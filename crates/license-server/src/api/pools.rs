@@ -2,7 +2,6 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::HeaderMap;
 use axum::response::Response;
 use license_core::chrono::{DateTime, Utc};
 use license_seats::{EndMode, Seq};
@@ -13,12 +12,12 @@ use super::App;
 use super::body::{JsonReply, StrictJson};
 use super::credentials::Caller;
 use super::etag::json_with_etag;
-use super::live;
+use super::live::{self, Watcher};
 use super::pages::{PageBody, PageQuery, StrictQuery};
 use super::paths::{StrictPath, not_found};
 use super::problem::Problem;
 use super::seats::session;
-use crate::domain::{Page, PoolId, Refusal, RefusalKind, SeatPolicy};
+use crate::domain::{Page, PoolId, Refusal, RefusalKind, SeatPolicy, is_unsafe};
 use crate::services::{EndReply, LeaseView, PoolStatus, TicketView};
 
 /// The seats of a license.
@@ -211,13 +210,12 @@ impl From<EndReply> for EndedBody {
 )]
 pub(super) async fn list(
     State(app): State<App>,
-    caller: Caller,
+    watcher: Watcher,
     StrictQuery(query): StrictQuery<PageQuery>,
-    headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let page = query.request()?;
-    let pools = caller.services().pools.clone();
-    if live::wants_events(&headers) {
+    let pools = watcher.caller().services().pools.clone();
+    if watcher.wants_events() {
         let changes = pools.watch();
         let load = move || {
             let (pools, page) = (pools.clone(), page.clone());
@@ -226,10 +224,10 @@ pub(super) async fn list(
                 Ok(PageBody::new(Page::clone(&found), PoolBody::from))
             }
         };
-        return live::events(&app, &caller, &headers, changes, load).await;
+        return live::events(&app, watcher, changes, load).await;
     }
     let body = PageBody::new(pools.list(&page).await?, PoolBody::from);
-    Ok(live::varied(json_with_etag(&headers, &body)))
+    Ok(live::varied(json_with_etag(watcher.headers(), &body)))
 }
 
 /// Returns a pool.
@@ -249,21 +247,20 @@ pub(super) async fn list(
 )]
 pub(super) async fn get(
     State(app): State<App>,
-    caller: Caller,
+    watcher: Watcher,
     StrictPath(path): StrictPath<String>,
-    headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let (pool, pools) = (pool(&path)?, caller.services().pools.clone());
-    if live::wants_events(&headers) {
+    let (pool, pools) = (pool(&path)?, watcher.caller().services().pools.clone());
+    if watcher.wants_events() {
         let changes = pools.watch();
         let load = move || {
             let (pools, pool) = (pools.clone(), pool.clone());
             async move { Ok(PoolBody::from(pools.get(&pool).await?)) }
         };
-        return live::events(&app, &caller, &headers, changes, load).await;
+        return live::events(&app, watcher, changes, load).await;
     }
     let body = PoolBody::from(pools.get(&pool).await?);
-    Ok(live::varied(json_with_etag(&headers, &body)))
+    Ok(live::varied(json_with_etag(watcher.headers(), &body)))
 }
 
 /// Lists the sessions that hold seats.
@@ -392,7 +389,7 @@ pub(super) fn end_mode(text: &str) -> Result<EndMode, Problem> {
 /// Checks a reason, which other people read.
 pub(super) fn reason(text: &str) -> Result<String, Problem> {
     let text = text.trim();
-    let is_line = !text.chars().any(char::is_control);
+    let is_line = !text.chars().any(is_unsafe);
     match text.chars().count() {
         1..=200 if is_line => Ok(text.to_owned()),
         _ => {

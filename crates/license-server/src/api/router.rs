@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::Request;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 
@@ -11,12 +10,12 @@ use super::permissions::RoutePermissions;
 use super::query::QueryParameters;
 use super::routes::{Routes, routes};
 use super::{
-    App, account, activations, anomalies, audit, billing, body, check_ins, credentials, dashboard,
-    events, explanations, groups, health, host, idempotency, identity_providers, invitations,
-    invoices, ledger, licenses, members, metering, named_users, observe, oidc, openapi,
-    organization, overview, paths, person, pools, query, queue, registrations, revocations,
-    seat_history, seats, sessions, setup, telemetry, tokens, trials, trust, usage, usage_reports,
-    validate, vendor, webhooks,
+    App, account, activations, anomalies, audit, billing, body, caching, check_ins, credentials,
+    dashboard, events, explanations, groups, health, host, idempotency, identity_providers,
+    invitations, invoices, ledger, licenses, members, metering, named_users, observe, oidc,
+    openapi, organization, overview, paths, person, pools, query, queue, registrations,
+    revocations, seat_history, seats, sessions, setup, telemetry, tokens, trials, trust, usage,
+    usage_reports, validate, vendor, webhooks,
 };
 
 /// Returns the router of the main listener.
@@ -99,7 +98,7 @@ fn api(app: &App) -> Routes {
     let parameters = Arc::new(QueryParameters::of(router.documents()));
     router
         .route_layer(from_fn_with_state(parameters, query::refuse_unknown))
-        .route_layer(from_fn(no_store))
+        .route_layer(from_fn(caching::no_store))
 }
 
 /// Routes for the machines of a site.
@@ -302,17 +301,6 @@ fn upload_routes() -> Routes {
         .routes(routes!(revocations::import))
         .routes(routes!(ledger::import))
         .routes(routes!(trust::import))
-}
-
-/// Keeps responses out of caches unless they say otherwise.
-async fn no_store(request: Request, next: axum::middleware::Next) -> Response {
-    use axum::http::{HeaderValue, header};
-    let mut response = next.run(request).await;
-    let headers = response.headers_mut();
-    if !headers.contains_key(header::CACHE_CONTROL) {
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    }
-    response
 }
 
 async fn method_not_allowed() -> Response {

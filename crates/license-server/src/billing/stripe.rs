@@ -9,13 +9,14 @@ mod signature;
 use std::fmt;
 
 use chrono::{DateTime, Utc};
+use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
 use self::forms::Form;
 use self::http::StripeHttp;
 use self::objects::{
-    ChargeJson, DisputeJson, EventJson, IdJson, InvoiceJson, LinkJson, ListJson, SubscriptionJson,
-    parse,
+    ChargeJson, DisputeJson, EventJson, HasId, IdJson, InvoiceJson, LinkJson, ListJson,
+    SubscriptionJson, parse,
 };
 use super::provider::{
     BillingProvider, CheckoutOrder, EventFault, EventSubject, MeteredUsage, PaymentLink,
@@ -35,8 +36,9 @@ const API_VERSION: &str = "2025-02-24.acacia";
 /// The number of items of a page of a list, which is the largest that Stripe accepts.
 const PAGE: &str = "100";
 
-/// The number of the newest invoices of a subscription that are read.
-const INVOICES: &str = "50";
+/// The number of pages that are read of the invoices of a subscription, the newest first, and of the
+/// lines of an invoice. A subscription with a change each day has about four pages in a year.
+const MAX_PAGES: usize = 20;
 
 /// The access to an account of Stripe.
 pub struct StripeSettings {
@@ -94,8 +96,14 @@ impl Stripe {
         })
     }
 
-    /// Returns an invoice with its disputes.
-    fn read_invoice(&self, invoice: InvoiceJson) -> Result<Option<ProviderInvoice>, ProviderError> {
+    /// Returns an invoice with all its lines and its disputes.
+    fn read_invoice(
+        &self,
+        mut invoice: InvoiceJson,
+    ) -> Result<Option<ProviderInvoice>, ProviderError> {
+        // The lines for changes come before that of the period.
+        let lines = ["invoices", invoice.id.as_str(), "lines"];
+        invoice.lines = self.complete(invoice.lines, &lines, &[])?.into();
         let taken_back = match invoice.charge.as_ref().and_then(IdJson::object) {
             Some(charge) => self.taken_back(charge)?,
             None => (0, 0),
@@ -122,21 +130,47 @@ impl Stripe {
         }
     }
 
-    /// Reads all invoices of a subscription.
+    /// Reads the invoices of a subscription, the newest first. The payment of a year can be older
+    /// than many invoices for changes.
     fn invoices(&self, subscription: &str) -> Result<Vec<ProviderInvoice>, ProviderError> {
-        let mut query = Form::default();
-        query.add("subscription", subscription);
-        query.add("limit", INVOICES);
-        query.add("expand[]", "data.charge");
-        let Some(body) = self.http.get(&["invoices"], &query)? else {
-            return Ok(Vec::new());
+        let query = [("subscription", subscription), ("expand[]", "data.charge")];
+        let list = ListJson {
+            data: Vec::<InvoiceJson>::new(),
+            has_more: true,
         };
-        let list: ListJson<InvoiceJson> = parse("list of invoices", &body)?;
+        let list = self.complete(list, &["invoices"], &query)?;
         let mut invoices = Vec::new();
-        for invoice in list.data {
+        for invoice in list {
             invoices.extend(self.read_invoice(invoice)?);
         }
         Ok(invoices)
+    }
+
+    /// Returns the items of a list, and those of its further pages. An object has the first ten of
+    /// its items only.
+    fn complete<T: DeserializeOwned + HasId>(
+        &self,
+        list: ListJson<T>,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<Vec<T>, ProviderError> {
+        let (mut items, mut has_more) = (list.data, list.has_more);
+        for _ in 0..MAX_PAGES {
+            if !has_more {
+                break;
+            }
+            let mut page = Form::default();
+            query.iter().for_each(|(name, value)| page.add(name, value));
+            page.add("limit", PAGE);
+            page.add_some("starting_after", items.last().map(HasId::object_id));
+            let Some(body) = self.http.get(path, &page)? else {
+                break;
+            };
+            let next: ListJson<T> = parse("list", &body)?;
+            has_more = next.has_more && !next.data.is_empty();
+            items.extend(next.data);
+        }
+        Ok(items)
     }
 }
 
@@ -198,7 +232,10 @@ impl BillingProvider for Stripe {
         let Some(body) = self.http.get(&["subscriptions", id], &query)? else {
             return Ok(None);
         };
-        let subscription: SubscriptionJson = parse("subscription", &body)?;
+        let mut subscription: SubscriptionJson = parse("subscription", &body)?;
+        let items = [("subscription", id)];
+        let items = self.complete(subscription.items, &["subscription_items"], &items)?;
+        subscription.items = items.into();
         let invoices = self.invoices(id)?;
         read::subscription(subscription, invoices).map(Some)
     }

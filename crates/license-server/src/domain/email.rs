@@ -28,6 +28,17 @@ impl EmailAddress {
         is_accepted.then(|| Self(text.to_ascii_lowercase()))
     }
 
+    /// Returns the address of the mailbox: without the part after `+`. Many mail servers deliver
+    /// `ann+x@` to `ann@`, so one person could otherwise have any number of addresses.
+    pub fn mailbox(&self) -> String {
+        let (local, domain) = self.0.rsplit_once('@').unwrap_or((&self.0, ""));
+        let mailbox = match local.split_once('+') {
+            Some((mailbox, _)) if !mailbox.is_empty() => mailbox,
+            _ => local,
+        };
+        format!("{mailbox}@{domain}")
+    }
+
     /// Reads an address from the database.
     pub(crate) fn from_column(text: String) -> Self {
         Self(text)
@@ -75,6 +86,17 @@ impl fmt::Debug for EmailAddress {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_mailbox_has_any_number_of_addresses() {
+        for (text, expected) in [
+            ("ann@example.com", "ann@example.com"),
+            ("Ann+News+x@example.com", "ann@example.com"),
+            ("+ann@example.com", "+ann@example.com"),
+        ] {
+            assert_eq!(EmailAddress::parse(text).unwrap().mailbox(), expected);
+        }
+    }
 
     #[test]
     fn an_address_has_one_form_and_no_room_for_headers() {

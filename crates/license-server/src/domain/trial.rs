@@ -87,9 +87,9 @@ pub struct TrialUser {
 impl TrialUser {
     /// Returns the values that no other trial may have.
     pub fn keys(&self) -> TrialKeys {
-        let machine = self.machine.as_ref();
+        let (email, machine) = (self.email.as_ref(), self.machine.as_ref());
         TrialKeys {
-            email: self.email.as_ref().map(email_key),
+            email: email.map(|email| Sha256::digest(email.mailbox()).into()),
             customer: folded(&self.customer),
             machine: machine.and_then(|machine| Some(machine.digest()?.to_string())),
         }
@@ -106,18 +106,6 @@ pub struct TrialKeys {
     pub customer: String,
     /// The digest of the machine, which does not change with a new network card.
     pub machine: Option<String>,
-}
-
-/// Returns the key of an address. Many mail servers deliver `ann+x@` to `ann@`, so one person could
-/// otherwise have any number of addresses.
-fn email_key(email: &EmailAddress) -> [u8; 32] {
-    let text = email.as_str();
-    let (local, domain) = text.rsplit_once('@').unwrap_or((text, ""));
-    let mailbox = match local.split_once('+') {
-        Some((mailbox, _)) if !mailbox.is_empty() => mailbox,
-        _ => local,
-    };
-    Sha256::digest(format!("{mailbox}@{domain}")).into()
 }
 
 /// A trial.

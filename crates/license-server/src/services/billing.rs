@@ -20,6 +20,8 @@ pub use links::{CheckoutRequest, PortalRequest};
 pub use plans::PlanOrder;
 pub use reconcile::ReconcileReport;
 
+use reconcile::FailedAttempts;
+
 use super::site::Site;
 use crate::billing::{BillingProvider, EventFault, ProviderError};
 use crate::domain::{Actor, Refusal, RefusalKind, ServerCode};
@@ -49,6 +51,8 @@ pub struct BillingService {
     setup: Option<BillingSetup>,
     /// Wakes the work of the background.
     received: Arc<Notify>,
+    /// The daily comparisons that have failed one after the other.
+    failed: Arc<FailedAttempts>,
 }
 
 /// The receipt of an event.
@@ -66,6 +70,7 @@ impl BillingService {
             site,
             setup,
             received: Arc::default(),
+            failed: Arc::default(),
         }
     }
 

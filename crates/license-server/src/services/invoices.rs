@@ -7,7 +7,7 @@ mod work;
 
 use std::sync::Arc;
 
-use chrono::NaiveDate;
+use chrono::{Days, NaiveDate};
 use serde_json::{Value, json};
 
 pub use orders::InvoiceOrder;
@@ -20,6 +20,9 @@ use crate::domain::{
     Actor, Invoice, InvoiceChange, InvoiceContent, InvoiceFault, InvoiceId, InvoiceKind,
     InvoiceState, LegalEntity, Page, PageRequest, Refusal, RefusalKind, ReminderDays, ServerCode,
 };
+
+/// How long before the date of an invoice a payment can be made: a year.
+const PREPAID: Days = Days::new(366);
 
 /// The settings of invoices.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -221,8 +224,9 @@ impl InvoiceService {
     /// # Errors
     ///
     /// Returns `NOT_FOUND` for an unknown invoice, `INVOICE_STATE` for one that expects no payment,
-    /// and `BAD_REQUEST` for a date in the future or a reference that is not accepted. A license
-    /// that cannot be issued now does not fail the request: it is issued later.
+    /// and `BAD_REQUEST` for a date in the future or more than a year before that of the invoice,
+    /// and for a reference that is not accepted. A license that cannot be issued now does not fail
+    /// the request: it is issued later.
     pub async fn pay(
         &self,
         actor: &Actor,
@@ -232,19 +236,32 @@ impl InvoiceService {
     ) -> Result<Invoice, Refusal> {
         let (invoice, today) = (self.get(id).await?, self.today());
         let on = on.unwrap_or(today);
-        if on > today {
-            return Err(bad_request("`paid_on` is in the future")
-                .values(format!("a day until {today}"), on));
+        let first = invoice.issued_on.unwrap_or(today);
+        let first = first.checked_sub_days(PREPAID).unwrap_or(first);
+        if !(first..=today).contains(&on) {
+            return Err(bad_request("`paid_on` is not accepted")
+                .values(format!("a day from {first} to {today}"), on));
         }
         let reference = checked_name("payment", reference)?;
         if invoice.payment.as_ref() == Some(&reference) {
             return Ok(invoice);
         }
-        let change = InvoiceChange::Pay { on, reference };
-        let paid = self
-            .change(actor, "invoice.pay", id, change, json!({}))
-            .await?;
-        Ok(self.with_license(actor, paid).await)
+        let change = InvoiceChange::Pay {
+            on,
+            reference: reference.clone(),
+        };
+        let paid = self.try_change(actor, "invoice.pay", id, change, json!({}));
+        match paid.await? {
+            Some(paid) => Ok(self.with_license(actor, paid).await),
+            None => {
+                // The same payment can have been reported at the same time.
+                let invoice = self.get(id).await?;
+                let is_same = invoice.payment.as_ref() == Some(&reference);
+                is_same
+                    .then(|| invoice.clone())
+                    .ok_or_else(|| not_permitted(&invoice))
+            }
+        }
     }
 
     /// Decides that the license of an invoice is issued before the payment, and issues it.
@@ -374,13 +391,7 @@ impl InvoiceService {
     ) -> Result<Invoice, Refusal> {
         match self.try_change(actor, action, id, change, details).await? {
             Some(invoice) => Ok(invoice),
-            None => {
-                let state = self.get(id).await?.state;
-                Err(wrong_state(
-                    state,
-                    "the state of the invoice does not permit the change",
-                ))
-            }
+            None => Err(not_permitted(&self.get(id).await?)),
         }
     }
 
@@ -400,6 +411,11 @@ impl InvoiceService {
             .change_invoice(&site.tenant, id, change, days, audit);
         Ok(changed.await?)
     }
+}
+
+fn not_permitted(invoice: &Invoice) -> Refusal {
+    let detail = "the state of the invoice does not permit the change";
+    wrong_state(invoice.state, detail)
 }
 
 fn wrong_state(state: InvoiceState, detail: &str) -> Refusal {

@@ -10,7 +10,8 @@ mod tick;
 use std::sync::Arc;
 
 use chrono::{Days, NaiveDate, TimeDelta};
-use license_core::LicenseId;
+use license_core::encoding::hex;
+use license_core::{LicenseId, time};
 use serde_json::json;
 
 pub use self::summary::{MeterSummary, PeriodState, UsageSummary};
@@ -19,7 +20,8 @@ pub(super) use self::facts::{of_activation, of_entry, of_report, recorded_days};
 
 use self::customers::CustomerLicenses;
 use super::people::{bad_request, not_found};
-use super::site::Site;
+use super::site::{Site, random};
+use super::vendor::RequestId;
 use crate::domain::{
     Actor, FactKind, Meter, MeterSet, MeteredCustomer, Page, PageRequest, PoolId, Refusal,
     RefusalKind, ServerCode, UsageFact, UsageTotal,
@@ -168,14 +170,19 @@ impl MeteringService {
         Ok(view.of(day))
     }
 
-    /// Adds an amount to a meter, or takes it away.
+    /// Adds an amount to a meter, or takes it away. A repetition of the request changes nothing.
     ///
     /// # Errors
     ///
     /// Returns `NOT_FOUND` for an unknown customer, and `BAD_REQUEST` for an unknown meter, a day
     /// outside the last 400 days, an amount of 0 or above 10^12, and a reason of another length
     /// than 1 to 200 characters.
-    pub async fn adjust(&self, actor: &Actor, order: &UsageAdjustment) -> Result<(), Refusal> {
+    pub async fn adjust(
+        &self,
+        actor: &Actor,
+        order: &UsageAdjustment,
+        request: Option<RequestId>,
+    ) -> Result<(), Refusal> {
         let licenses = self.licenses(&order.customer).await?;
         let meter = self.meter(&order.meter)?;
         let (oldest, today) = (self.oldest(CORRECTED_DAYS), self.site.wall().date_naive());
@@ -189,7 +196,11 @@ impl MeteringService {
             return Err(bad_request("the amount is not accepted").values(expected, order.quantity));
         }
         let reason = checked_reason(&order.reason)?;
-        let id = format!("adj_{}", self.site.new_id()?.as_str().replace('-', ""));
+        let bytes = match request {
+            Some(RequestId(bytes)) => bytes,
+            None => random()?,
+        };
+        let id = format!("adj_{}", hex::encode(bytes.get(..16).unwrap_or(&bytes)));
         let details = json!({
             "customer": licenses.pool().as_str(),
             "meter": meter.name,
@@ -221,8 +232,8 @@ impl MeteringService {
     ///
     /// # Errors
     ///
-    /// Returns `NOT_FOUND` for a customer without usage, `BAD_REQUEST` for a day after today, and
-    /// `ALREADY_DECIDED` if amounts of the first period were queued for the billing provider. Its
+    /// Returns `NOT_FOUND` for a customer without usage, `BAD_REQUEST` for a day before 1970 or after
+    /// today, and `ALREADY_DECIDED` if amounts of the first period were queued for the billing provider. Its
     /// start would move, and with it what these amounts are for.
     pub async fn set_anchor(
         &self,
@@ -231,9 +242,9 @@ impl MeteringService {
         day: NaiveDate,
     ) -> Result<(), Refusal> {
         let licenses = self.licenses(customer).await?;
-        let today = self.site.wall().date_naive();
-        if day > today {
-            let expected = format!("a day up to {today}");
+        let (first, today) = (time::MIN.date_naive(), self.site.wall().date_naive());
+        if !(first..=today).contains(&day) {
+            let expected = format!("a day from {first} to {today}");
             return Err(bad_request("the day cannot be an anchor").values(expected, day));
         }
         let pool = licenses.pool();

@@ -33,8 +33,8 @@ pub trait MeteringStore: Send + Sync {
         facts: Vec<UsageFact>,
     ) -> Result<FactReceipt, ServerStoreError>;
 
-    /// Records an adjustment, whose license is that of the customer. Returns `false`, and changes
-    /// nothing, if the license is not installed.
+    /// Records an adjustment, whose license is that of the customer, once. Returns `false`, and
+    /// changes nothing, if the license is not installed.
     async fn adjust_usage(
         &self,
         tenant: &TenantId,

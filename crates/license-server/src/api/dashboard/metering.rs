@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::context::PageContext;
 use super::form::PageForm;
+use super::form_number;
 use super::pages::Pages;
 use super::reply::{PageReply, done, html};
 use crate::api::pages::{PageQuery, StrictQuery};
@@ -215,6 +216,7 @@ fn row(summary: &MeterSummary) -> Vec<Cell> {
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct AdjustmentFields {
+    request: String,
     meter: String,
     day: String,
     quantity: String,
@@ -239,6 +241,7 @@ async fn adjustment_form(
         fields.day.clone()
     };
     let form = Form::new(format!("{path}/adjust"), "Adjust")
+        .hidden(form_number::FIELD, &fields.request)
         .field(
             Field::new(Kind::Choice(meters.collect()), "meter", "Meter")
                 .value(&fields.meter)
@@ -268,7 +271,10 @@ async fn adjustment_form(
 }
 
 async fn adjustment(context: PageContext, StrictPath(customer): StrictPath<String>) -> PageReply {
-    let fields = AdjustmentFields::default();
+    let fields = AdjustmentFields {
+        request: form_number::new()?,
+        ..AdjustmentFields::default()
+    };
     let (page, form, _) = adjustment_form(&context, &customer, &fields).await?;
     Ok(html(&page.with(form)))
 }
@@ -279,15 +285,15 @@ async fn adjust(
     PageForm(fields): PageForm<AdjustmentFields>,
 ) -> PageReply {
     let (page, form, path) = adjustment_form(&context, &customer, &fields).await?;
-    let adjusted = match order(customer, &fields) {
-        Ok(order) => {
-            let metering = &context.services()?.metering;
-            let adjusted = metering.adjust(context.actor()?, &order).await;
-            adjusted.map_err(Problem::from)
-        }
-        Err(problem) => Err(problem),
+    let adjusted = async {
+        let values = [&fields.meter, &fields.day, &fields.quantity, &fields.reason];
+        let values = values.map(String::as_str);
+        let request = form_number::request(&context, &path, &fields.request, &values)?;
+        let (metering, order) = (&context.services()?.metering, order(customer, &fields)?);
+        let adjusted = metering.adjust(context.actor()?, &order, Some(request));
+        Ok::<_, Problem>(adjusted.await?)
     };
-    match adjusted {
+    match adjusted.await {
         Ok(()) => Ok(done(&path, "The amount is adjusted")),
         Err(problem) => Ok(context.refused(page, form, &problem)),
     }

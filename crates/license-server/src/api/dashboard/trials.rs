@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use super::context::PageContext;
 use super::form::PageForm;
+use super::form_number;
 use super::pages::Pages;
 use super::reply::{PageReply, done, html};
 use crate::api::pages::{PageQuery, StrictQuery};
@@ -228,6 +229,7 @@ async fn start(context: PageContext, PageForm(sent): PageForm<StartForm>) -> Pag
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ExtendForm {
+    request: String,
     days: String,
     reason: String,
 }
@@ -237,18 +239,19 @@ fn extend_page(context: &PageContext, trial: &Trial) -> Page {
     context.page_below((&trial.user.customer, &href), "Extend the trial")
 }
 
-fn extend_form(trial: &Trial, days: &str, reason: &str) -> Form {
+fn extend_form(trial: &Trial, sent: &ExtendForm) -> Form {
     let path = format!("/trials/{}/extend", trial.id);
     Form::new(&path, "Extend the trial")
+        .hidden(form_number::FIELD, &sent.request)
         .field(
             Field::new(Kind::Number, "days", "Days")
-                .value(days)
+                .value(&sent.days)
                 .help("They count from the end of the trial, or from today if it has ended")
                 .required(),
         )
         .field(
             Field::text("reason", "Reason")
-                .value(reason)
+                .value(&sent.reason)
                 .help("The audit trail keeps it")
                 .required()
                 .max_length(1000),
@@ -258,7 +261,12 @@ fn extend_form(trial: &Trial, days: &str, reason: &str) -> Form {
 
 async fn longer(context: PageContext, StrictPath(path): StrictPath<String>) -> PageReply {
     let found = context.services()?.trials.get(&trial(&path)?).await?;
-    let form = extend_form(&found, "7", "");
+    let empty = ExtendForm {
+        request: form_number::new()?,
+        days: "7".to_owned(),
+        reason: String::new(),
+    };
+    let form = extend_form(&found, &empty);
     Ok(html(&extend_page(&context, &found).with(form)))
 }
 
@@ -271,7 +279,11 @@ async fn extend(
     let found = trials.get(&trial(&path)?).await?;
     let extended = async {
         let days = number("days", &sent.days)?;
-        let extended = trials.extend(context.actor()?, &found.id, days, &sent.reason, None);
+        let path = format!("/trials/{}/extend", found.id);
+        let values = [sent.days.as_str(), &sent.reason];
+        let request = form_number::request(&context, &path, &sent.request, &values)?;
+        let request = Some(request);
+        let extended = trials.extend(context.actor()?, &found.id, days, &sent.reason, request);
         Ok::<_, Problem>(extended.await?)
     };
     match extended.await {
@@ -283,7 +295,7 @@ async fn extend(
             ))
         }
         Err(problem) => {
-            let form = extend_form(&found, &sent.days, &sent.reason);
+            let form = extend_form(&found, &sent);
             Ok(context.refused(extend_page(&context, &found), form, &problem))
         }
     }
@@ -292,6 +304,7 @@ async fn extend(
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ConvertForm {
+    request: String,
     tier: String,
     days: String,
     seats: String,
@@ -319,25 +332,24 @@ fn convert_page(context: &PageContext, trial: &Trial) -> Page {
         .with("The license replaces the trial at once. Seats, sessions and machines stay.")
 }
 
-fn convert_form(trial: &Trial, sent: Option<&ConvertForm>) -> Form {
-    let value = |value: fn(&ConvertForm) -> &str| sent.map_or("", value).to_owned();
-    let days = sent.map_or("365", |sent| &sent.days);
+fn convert_form(trial: &Trial, sent: &ConvertForm) -> Form {
     Form::new(format!("/trials/{}/convert", trial.id), "Issue the license")
+        .hidden(form_number::FIELD, &sent.request)
         .field(
             Field::text("tier", "Tier")
-                .value(value(|sent| &sent.tier))
+                .value(&sent.tier)
                 .help("Such as team")
                 .required(),
         )
         .field(
             Field::new(Kind::Number, "days", "Days")
-                .value(days)
+                .value(&sent.days)
                 .help("They count from the end of the trial")
                 .required(),
         )
         .field(
             Field::new(Kind::Number, "seats", "Seats")
-                .value(value(|sent| &sent.seats))
+                .value(&sent.seats)
                 .help("Empty: those of the tier"),
         )
         .cancel(format!("/trials/{}", trial.id))
@@ -345,7 +357,13 @@ fn convert_form(trial: &Trial, sent: Option<&ConvertForm>) -> Form {
 
 async fn paid(context: PageContext, StrictPath(path): StrictPath<String>) -> PageReply {
     let found = context.services()?.trials.get(&trial(&path)?).await?;
-    let form = convert_form(&found, None);
+    let empty = ConvertForm {
+        request: form_number::new()?,
+        tier: String::new(),
+        days: "365".to_owned(),
+        seats: String::new(),
+    };
+    let form = convert_form(&found, &empty);
     Ok(html(&convert_page(&context, &found).with(form)))
 }
 
@@ -358,7 +376,10 @@ async fn convert(
     let found = trials.get(&trial(&path)?).await?;
     let converted = async {
         let order = sent.order()?;
-        let converted = trials.convert(context.actor()?, &found.id, order, None);
+        let path = format!("/trials/{}/convert", found.id);
+        let values = [sent.tier.as_str(), &sent.days, &sent.seats];
+        let request = form_number::request(&context, &path, &sent.request, &values)?;
+        let converted = trials.convert(context.actor()?, &found.id, order, Some(request));
         Ok::<_, Problem>(converted.await?)
     };
     match converted.await {
@@ -379,7 +400,7 @@ fn refused(
     sent: &ConvertForm,
     problem: &Problem,
 ) -> Response {
-    let form = convert_form(trial, Some(sent));
+    let form = convert_form(trial, sent);
     context.refused(convert_page(context, trial), form, problem)
 }
 

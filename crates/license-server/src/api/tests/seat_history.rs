@@ -160,6 +160,28 @@ async fn a_stream_ends_when_the_server_stops() {
 }
 
 #[tokio::test]
+async fn a_stream_has_nothing_for_a_caller_whose_credentials_have_ended() {
+    let site = Site::start().await;
+    let (secret, other) = (site.secret("auditor").await, site.secret("owner").await);
+    site.tick().await;
+    let path = format!("/api/v1/pools/{}", id(1));
+    let mut ended = site.open(&path, &secret, None).await;
+    let mut open = site.open(&path, &other, None).await;
+    ended.next().await.unwrap();
+    open.next().await.unwrap();
+    let tokens = &site.api.tenants.own().tokens;
+    let principal = site.api.tenants.authenticate(&secret).await.unwrap();
+    let Actor::ApiToken(token) = principal.actor.identity().clone() else {
+        panic!("the caller is a token");
+    };
+    tokens.revoke(&Actor::Console, &token).await.unwrap();
+    site.acquire(1).await;
+    site.tick().await;
+    assert_eq!(open.next().await.unwrap().data["held"], 1);
+    assert_eq!(ended.next().await, None);
+}
+
+#[tokio::test]
 async fn a_stream_needs_a_permission_a_pool_and_room() {
     let site = Site::start().await;
     let secret = site.secret("auditor").await;

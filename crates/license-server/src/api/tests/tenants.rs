@@ -148,7 +148,7 @@ async fn use_meters(services: &Services, pool: &str) -> String {
         quantity: 7,
         reason: "an outage".to_owned(),
     };
-    let adjusted = services.metering.adjust(&Actor::Console, &order);
+    let adjusted = services.metering.adjust(&Actor::Console, &order, None);
     adjusted.await.unwrap();
     // Two reports of one machine contradict each other.
     for used in [3, 4] {

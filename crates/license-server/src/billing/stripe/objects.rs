@@ -144,6 +144,34 @@ pub(super) struct ListJson<T> {
     pub(super) has_more: bool,
 }
 
+impl<T> From<Vec<T>> for ListJson<T> {
+    /// Returns a complete list.
+    fn from(data: Vec<T>) -> Self {
+        Self {
+            data,
+            has_more: false,
+        }
+    }
+}
+
+impl HasId for ItemJson {
+    fn object_id(&self) -> &str {
+        &self.id
+    }
+}
+
+impl HasId for LineJson {
+    fn object_id(&self) -> &str {
+        &self.id
+    }
+}
+
+impl HasId for InvoiceJson {
+    fn object_id(&self) -> &str {
+        &self.id
+    }
+}
+
 #[derive(Deserialize)]
 pub(super) struct SubscriptionJson {
     pub(super) id: String,
@@ -172,6 +200,8 @@ pub(super) struct PauseJson {
 
 #[derive(Deserialize)]
 pub(super) struct ItemJson {
+    #[serde(default)]
+    pub(super) id: String,
     #[serde(default)]
     pub(super) price: Option<IdJson<NamedJson>>,
     /// The price, as the interface before prices calls it.
@@ -231,6 +261,8 @@ impl InvoiceJson {
 
 #[derive(Deserialize)]
 pub(super) struct LineJson {
+    #[serde(default)]
+    pub(super) id: String,
     #[serde(default)]
     pub(super) r#type: Option<String>,
     #[serde(default)]

@@ -10,7 +10,7 @@ use super::objects::{
 use crate::billing::provider::{PaymentLink, ProviderError};
 use crate::domain::{
     BillingCustomer, Currency, InvoiceStatus, Money, NewBillingEvent, Pause, ProviderInvoice,
-    ProviderSubscription, SubscriptionItem, SubscriptionStatus, is_provider_id,
+    ProviderSubscription, SubscriptionItem, SubscriptionStatus, is_provider_id, is_unsafe,
 };
 
 /// The longest kind or version of an event, in bytes.
@@ -119,11 +119,12 @@ fn customer(found: IdJson<CustomerJson>) -> Result<BillingCustomer, ProviderErro
     })
 }
 
-/// Returns a text of a customer without control characters, which tokens do not accept.
+/// Returns a text of a customer without the characters that the name of a license must not have. The
+/// customer writes the text at Stripe, and such a character must not cost the license.
 fn text(found: Option<String>) -> Option<String> {
     let plain: String = found?
         .chars()
-        .filter(|c| !c.is_control())
+        .filter(|c| !is_unsafe(*c))
         .take(MAX_TEXT)
         .collect();
     let plain = plain.trim();

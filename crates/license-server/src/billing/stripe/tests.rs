@@ -1,4 +1,5 @@
 pub(crate) mod double;
+mod pages;
 
 use license_core::time::parse_instant;
 use serde_json::{Value, json};
@@ -41,7 +42,7 @@ fn a_subscription_has_its_customer_and_the_payments_of_its_invoices() {
         "created": 1_799_000_000, "a_new_member": { "x": 1 },
     }));
     double.put(json!({
-        "id": "cus_1", "object": "customer", "name": "ACME\u{7} Ltd", "email": "", "created": 1,
+        "id": "cus_1", "object": "customer", "name": "ACME\u{7}\u{202e} Ltd", "email": "", "created": 1,
     }));
     let invoice = |id: &str, status: &str, charge: Value| {
         json!({

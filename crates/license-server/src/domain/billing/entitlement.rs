@@ -83,7 +83,7 @@ impl Entitlement {
         use BillingReason as Reason;
         use BillingState as State;
         use SubscriptionStatus as Status;
-        let payments = Payments::new(&subscription.invoices);
+        let payments = Payments::new(subscription);
         let paid = payments.paid_until.map(settled);
         let of = |state, reason, until| Self {
             state,
@@ -127,7 +127,14 @@ impl Entitlement {
         let paid = payments.paid_until.map(settled);
         let is_late = subscription.status == SubscriptionStatus::PastDue;
         if !payments.is_open && !is_late {
-            let until = paid.or(Some(settled(subscription.period_end)));
+            let period = Some(settled(subscription.period_end));
+            // Usage is paid after its period, so a subscription of nothing else has no invoice for
+            // the current one.
+            let until = if payments.has_current {
+                paid.or(period)
+            } else {
+                paid.max(period)
+            };
             return Self {
                 state: BillingState::Active,
                 reason: BillingReason::Paid,
@@ -185,6 +192,8 @@ struct Payments {
     is_open: bool,
     /// The due date of the first invoice that is not paid.
     due_at: Option<DateTime<Utc>>,
+    /// Whether there is an invoice for the current period, in any state.
+    has_current: bool,
 }
 
 /// The payments of one period.
@@ -236,7 +245,8 @@ impl PeriodPayments {
 }
 
 impl Payments {
-    fn new(invoices: &[ProviderInvoice]) -> Self {
+    fn new(subscription: &ProviderSubscription) -> Self {
+        let (invoices, current) = (&subscription.invoices, subscription.period_end);
         let mut periods: BTreeMap<DateTime<Utc>, PeriodPayments> = BTreeMap::new();
         let counted = invoices
             .iter()
@@ -246,6 +256,10 @@ impl Payments {
                 periods.entry(end).or_default().add(invoice);
             }
         }
+        // A longer period that a change of the subscription has replaced, such as a year that was
+        // refunded for months, takes nothing from the current one.
+        let has_up_to_now = periods.range(..=current).next().is_some();
+        periods.retain(|end, period| *end <= current || period.is_covered() || !has_up_to_now);
         let mut payments = Self::default();
         for (end, period) in &periods {
             if period.is_covered() {
@@ -260,6 +274,8 @@ impl Payments {
                 payments.due_at = payments.due_at.or(period.due_at);
             }
         }
+        let ends = invoices.iter().filter_map(|invoice| invoice.period_end);
+        payments.has_current = ends.max().is_some_and(|end| end >= current);
         payments
     }
 }

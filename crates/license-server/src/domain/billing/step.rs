@@ -27,7 +27,8 @@ pub enum LicenseStep {
         /// The end.
         until: DateTime<Utc>,
     },
-    /// Replaces the license at once by one with the planned content.
+    /// Replaces the license at once by one with the planned content. Without a plan, the content
+    /// stays.
     Replace {
         /// The end, which is never earlier than that of the license. `None`: the license never
         /// ends.
@@ -70,7 +71,8 @@ impl LicenseStep {
             return license.is_held.then_some(Self::Reinstate);
         }
         let is_short = license.ends_at.is_some_and(|end| end < until);
-        if terms.is_none() || (!is_short && license.has_terms) {
+        // A price without a plan costs nobody the license that is paid.
+        if !is_short && (terms.is_none() || license.has_terms) {
             return None;
         }
         Some(Self::Replace {

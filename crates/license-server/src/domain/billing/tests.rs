@@ -251,6 +251,56 @@ fn a_refund_of_the_whole_payment_revokes_and_a_part_does_not() {
 }
 
 #[test]
+fn a_period_that_another_one_has_replaced_takes_nothing_from_it() {
+    // The year was refunded, and the customer pays by month.
+    let year = "2028-01-15T10:00:00Z";
+    let months = |found: &mut ProviderSubscription| {
+        let mut refunded = invoice(year);
+        refunded.refunded = euros(1000);
+        found.invoices.push(refunded);
+    };
+    expect(entitled(months), State::Active, Reason::Paid, END_2);
+    let disputed = |found: &mut ProviderSubscription| {
+        months(found);
+        found.invoices[2].refunded = euros(0);
+        found.invoices[2].disputed = euros(1000);
+    };
+    expect(entitled(disputed), State::Active, Reason::Paid, END_2);
+    // Nor at the begin of a month whose payment is made now.
+    let renewing = |found: &mut ProviderSubscription| {
+        months(found);
+        found.invoices[0] = open(PERIOD_2);
+    };
+    let found = entitled_at("2027-02-15T10:30:00Z", renewing);
+    expect(found, State::Active, Reason::Invoiced, END_1);
+    // A refund of the month itself still counts, and a year that was kept is paid time.
+    let both = |found: &mut ProviderSubscription| {
+        months(found);
+        found.invoices[0].refunded = euros(1000);
+    };
+    expect(entitled(both), State::Revoked, Reason::Refunded, END_1);
+    let kept = |found: &mut ProviderSubscription| found.invoices.push(invoice(year));
+    let end = "2028-01-17T00:00:00Z";
+    expect(entitled(kept), State::Active, Reason::Paid, end);
+}
+
+#[test]
+fn a_subscription_that_is_paid_after_its_period_is_valid_in_the_period() {
+    // Stripe bills usage after the period, so no invoice is about the current one.
+    let metered = |found: &mut ProviderSubscription| {
+        found.invoices.remove(0);
+    };
+    expect(entitled(metered), State::Active, Reason::Paid, END_2);
+    // The payment for the period before is late.
+    let late = |found: &mut ProviderSubscription| {
+        found.invoices = vec![open(PERIOD_1)];
+        found.status = Status::PastDue;
+    };
+    let found = entitled(late);
+    assert_eq!((found.0, found.1), (State::InGrace, Reason::PastDue));
+}
+
+#[test]
 fn a_dispute_suspends_and_its_end_decides() {
     let disputed = |found: &mut ProviderSubscription| found.invoices[0].disputed = euros(1000);
     expect(
@@ -350,7 +400,10 @@ fn the_last_day_of_a_month_is_the_providers() {
         ("2027-03-31T00:00:00Z", "2027-04-02T00:00:00Z"),
         ("2027-12-31T23:30:00Z", "2028-01-02T00:00:00Z"),
     ] {
-        let found = entitled(|found| found.invoices = vec![invoice(end)]);
+        let found = entitled(|found| {
+            found.period_end = at(end);
+            found.invoices = vec![invoice(end)];
+        });
         assert_eq!(found.2, expected, "{end}");
     }
 }
@@ -468,6 +521,25 @@ fn the_next_step_leads_to_the_entitlement() {
     };
     let kept = Some(LicenseStep::Replace { until: None });
     assert_eq!(step(paid, Some(&perpetual)), kept);
+}
+
+#[test]
+fn a_price_without_a_plan_costs_no_license_that_is_paid() {
+    let entitlement = Entitlement {
+        state: State::Active,
+        reason: Reason::Paid,
+        until: Some(at(END_2)),
+    };
+    let next = |license: Option<&CurrentLicense>| {
+        LicenseStep::next(&entitlement, None, license, at("2027-02-20T00:00:00Z"))
+    };
+    let until = Some(at(END_2));
+    assert_eq!(
+        next(Some(&license("2027-02-21T00:00:00Z"))),
+        Some(LicenseStep::Replace { until })
+    );
+    assert_eq!(next(Some(&license(END_2))), None);
+    assert_eq!(next(None), None, "nobody knows what to issue");
 }
 
 #[test]

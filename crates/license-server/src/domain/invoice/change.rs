@@ -101,8 +101,9 @@ impl InvoiceChange {
             }
             Self::Void => {
                 changed.state = InvoiceState::Void;
-                // An issued license cannot be undone without a credit note.
-                invoice.is_open() && invoice.license.is_none()
+                // A license that was issued, or is being issued, cannot be undone without a credit
+                // note.
+                invoice.is_open() && invoice.license.is_none() && !invoice.is_activated
             }
             Self::Credit { note, .. } => {
                 changed.state = InvoiceState::Credited;

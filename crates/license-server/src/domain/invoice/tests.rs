@@ -291,6 +291,8 @@ fn a_credit_note_cancels_an_invoice_and_a_void_one_was_never_used() {
     assert_eq!(apply(&InvoiceChange::Void, &paid, now), None);
     assert_eq!(apply(&InvoiceChange::Void, &invoice(1), now), None);
     let activated = apply(&InvoiceChange::Activate, &issued, now).unwrap();
+    // The license may be in the ledger already.
+    assert_eq!(apply(&InvoiceChange::Void, &activated, now), None);
     let licensed = apply(&InvoiceChange::License(license()), &activated, now);
     assert_eq!(apply(&InvoiceChange::Void, &licensed.unwrap(), now), None);
 }

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::TimeDelta;
-
+use super::reconcile::delay;
 use super::sync::Delay;
 use super::{BillingService, BillingSetup, ask};
 use crate::billing::EventSubject;
@@ -148,11 +147,8 @@ impl BillingService {
             let id = &event.event.id;
             tracing::warn!(event = id, note, repeated, "an event is processed later");
         }
-        let seconds = 2_i64
-            .saturating_pow(event.attempts.saturating_add(1))
-            .min(3600);
-        let next_at =
-            license_core::time::saturating_add(self.site.wall(), TimeDelta::seconds(seconds));
+        let delay = delay(event.attempts.saturating_add(1));
+        let next_at = license_core::time::saturating_add(self.site.wall(), delay);
         EventOutcome {
             state: BillingEventState::Waiting,
             subscription: subscription.map(str::to_owned),

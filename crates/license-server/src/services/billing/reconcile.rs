@@ -1,5 +1,7 @@
 //! The comparison with the provider, which finds what events have missed.
 
+use std::sync::{Mutex, PoisonError};
+
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 
@@ -18,6 +20,32 @@ const OVERLAP: TimeDelta = TimeDelta::hours(1);
 /// The oldest events that Stripe has.
 const OLDEST: TimeDelta = TimeDelta::days(30);
 
+/// When a comparison that failed is tried again.
+#[derive(Debug, Default)]
+pub(super) struct FailedAttempts(Mutex<Option<(u32, DateTime<Utc>)>>);
+
+impl FailedAttempts {
+    /// Returns whether the next attempt is later. A clock that was set back does not delay it.
+    fn is_waiting(&self, now: DateTime<Utc>) -> bool {
+        let failed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.is_some_and(|(attempts, at)| {
+            (TimeDelta::zero()..delay(attempts)).contains(&(now - at))
+        })
+    }
+
+    fn record(&self, now: DateTime<Utc>, has_failed: bool) {
+        let mut failed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let attempts = failed.map_or(0, |(attempts, _)| attempts);
+        *failed = has_failed.then_some((attempts.saturating_add(1), now));
+    }
+}
+
+/// Returns the time until the attempt after a number of attempts: 2 seconds, then twice as long each
+/// time, up to an hour.
+pub(super) fn delay(attempts: u32) -> TimeDelta {
+    TimeDelta::seconds(2_i64.saturating_pow(attempts).min(3600))
+}
+
 /// The result of a comparison.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReconcileReport {
@@ -28,17 +56,24 @@ pub struct ReconcileReport {
 }
 
 impl BillingService {
-    /// Compares with the provider if the last comparison was a day ago.
+    /// Compares with the provider if the last comparison was a day ago. A comparison that fails is
+    /// tried again later, as an event is.
     pub(super) async fn reconcile_daily(&self) -> Result<Option<ReconcileReport>, Refusal> {
         let setup = self.setup()?;
         let (store, tenant) = (&self.site.store, &self.site.tenant);
         let mark = store.billing_mark(tenant, setup.provider.name()).await?;
         let now = self.site.wall();
         let is_due = mark.is_none_or(|mark| now.signed_duration_since(mark) >= EVERY || mark > now);
-        if !is_due {
+        if !is_due || self.failed.is_waiting(now) {
             return Ok(None);
         }
-        self.reconcile().await.map(Some)
+        // The attempts of a day that fail in the middle queue each subscription once.
+        let since = mark.map_or(0, |mark| mark.timestamp());
+        let result = self
+            .compare_all(setup, &format!("check_{since}_{}", now.format("%Y%m%d")))
+            .await;
+        self.failed.record(now, result.is_err());
+        result.map(Some)
     }
 
     /// Stores the events that were missed, and queues a comparison of each subscription. The work
@@ -49,8 +84,18 @@ impl BillingService {
     /// Returns `WRONG_ROLE` without a provider, and `BILLING_UNAVAILABLE` if the provider does not
     /// answer. A repetition continues.
     pub async fn reconcile(&self) -> Result<ReconcileReport, Refusal> {
-        let setup = self.setup()?;
-        let (now, run) = (self.site.wall(), self.site.next_id_of("check")?);
+        let run = self.site.next_id_of("check")?;
+        self.compare_all(self.setup()?, &run).await
+    }
+
+    /// Stores the events that were missed, and queues a comparison of each subscription, unless it
+    /// is queued for this run already.
+    async fn compare_all(
+        &self,
+        setup: &BillingSetup,
+        run: &str,
+    ) -> Result<ReconcileReport, Refusal> {
+        let now = self.site.wall();
         let mut report = ReconcileReport {
             missed_events: self.store_missed_events(setup, now).await?,
             subscriptions: 0,
@@ -64,7 +109,7 @@ impl BillingService {
             let page = page.await.map_err(|error| not_answered(&error))?;
             for id in page.items {
                 if !self.is_over(setup, &id, now).await? {
-                    report.subscriptions += u64::from(self.queue_check(setup, &id, &run).await?);
+                    report.subscriptions += u64::from(self.queue_check(setup, &id, run).await?);
                 }
             }
             match page.next {
@@ -77,7 +122,7 @@ impl BillingService {
         let name = setup.provider.name();
         let unchecked = store.unchecked_billing_subscriptions(tenant, name, now, 10_000);
         for id in unchecked.await? {
-            report.subscriptions += u64::from(self.queue_check(setup, &id, &run).await?);
+            report.subscriptions += u64::from(self.queue_check(setup, &id, run).await?);
         }
         store.set_billing_mark(tenant, name, now).await?;
         self.received.notify_one();

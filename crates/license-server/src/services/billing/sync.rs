@@ -169,12 +169,12 @@ impl BillingService {
         let id = license.map(|license| license.license.id().clone());
         match (step, id) {
             (LicenseStep::Issue { until }, _) => {
-                let content = target.content(setup, Some(until))?;
+                let content = target.content(setup, Some(until));
                 let request = request_id(&["issue", setup.provider.name(), &target.found.id]);
                 subscriptions::issue(site, &actor, content, request).await
             }
             (LicenseStep::Replace { until }, Some(id)) => {
-                let content = target.content(setup, until)?;
+                let content = target.content(setup, until);
                 let end = until.map_or_else(String::new, |until| until.timestamp().to_string());
                 let terms = format!("{:?}", content.terms);
                 let request = request_id(&["replace", id.as_str(), &end, &terms]);
@@ -261,19 +261,15 @@ impl BillingService {
 
 impl Target<'_> {
     /// Returns the content of the license.
-    fn content(
-        &self,
-        setup: &BillingSetup,
-        until: Option<DateTime<Utc>>,
-    ) -> Result<SubscribedLicense, Refusal> {
+    fn content(&self, setup: &BillingSetup, until: Option<DateTime<Utc>>) -> SubscribedLicense {
         let (provider, id) = (setup.provider.name(), &self.found.id);
         let reason: BillingReason = self.entitlement.reason;
-        Ok(SubscribedLicense {
+        SubscribedLicense {
             customer: self.found.customer.license_name().to_owned(),
-            terms: self.terms.clone().ok_or_else(no_license)?,
+            terms: self.terms.clone(),
             until,
             reason: format!("{provider} {id}: {reason}"),
-        })
+        }
     }
 }
 

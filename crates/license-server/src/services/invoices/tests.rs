@@ -88,6 +88,37 @@ async fn a_license_is_issued_at_the_payment_and_not_before() {
 }
 
 #[tokio::test]
+async fn a_payment_that_is_reported_twice_at_the_same_time_has_one_effect() {
+    let vendor = Vendor::start(&[]).await;
+    let (invoices, console) = (vendor.invoices(), Actor::Console);
+    let issued = vendor.issued().await;
+    let pay = |reference| invoices.pay(&console, &issued.id, None, reference);
+    let (first, second, third) = tokio::join!(pay("7"), pay("7"), pay("7"));
+    for paid in [first, second, third] {
+        assert_eq!(paid.unwrap().state, InvoiceState::Paid);
+    }
+    let (first, second) = tokio::join!(pay("8"), pay("9"));
+    assert!(first.is_err() && second.is_err());
+    assert_eq!(vendor.licenses().await, 1);
+    assert_eq!(vendor.events("invoice.pay").await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_payment_has_a_date_that_fits_the_invoice() {
+    let vendor = Vendor::start(&[]).await;
+    let (invoices, console) = (vendor.invoices(), Actor::Console);
+    let issued = vendor.issued().await;
+    let before = |days| issued.issued_on.unwrap().checked_sub_days(Days::new(days));
+    for day in [before(367), NaiveDate::from_ymd_opt(-100, 1, 1)] {
+        let refused = invoices.pay(&console, &issued.id, day, "7").await;
+        assert_eq!(refused.unwrap_err().code, "BAD_REQUEST", "{day:?}");
+    }
+    // A customer can pay before the invoice.
+    let paid = invoices.pay(&console, &issued.id, before(366), "7").await;
+    assert_eq!(paid.unwrap().paid_on, before(366));
+}
+
+#[tokio::test]
 async fn a_license_before_the_payment_is_a_decision_and_stays_when_the_payment_is_late() {
     let mut vendor = Vendor::start(&[]).await;
     let (invoices, console) = (vendor.invoices(), Actor::Console);

@@ -34,6 +34,8 @@ pub(super) struct Situation<'a> {
     pub(super) oldest: NaiveDate,
     pub(super) days: &'a [UsageDay],
     pub(super) totals: &'a [UsageTotal],
+    /// The start of the first closed period, also of one that began before `oldest`.
+    pub(super) first_closed: Option<NaiveDate>,
     pub(super) sendings: &'a [UsageSending],
     pub(super) now: DateTime<Utc>,
 }
@@ -61,6 +63,7 @@ impl Situation<'_> {
             anchor.period_from(open.end)
         };
         let mut totals = self.corrections(booked);
+        totals.extend(self.earlier_closings(anchor, booked));
         totals.extend(closings);
         let (sendings, send_at) = self.sendings(open, booked, &totals);
         UsageSettlement {
@@ -99,6 +102,26 @@ impl Situation<'_> {
     /// Returns the amount of a meter in a period.
     fn amount(&self, meter: &Meter, period: UsagePeriod) -> i64 {
         meter.amount(&days_of(self.days, period))
+    }
+
+    /// Returns the amounts of periods before the first closed one, about which reports have arrived
+    /// since it was closed. As with a correction, the period of today carries them.
+    fn earlier_closings(&self, anchor: PeriodAnchor, booked: UsagePeriod) -> Vec<UsageTotal> {
+        let Some(first) = self.first_closed else {
+            return Vec::new();
+        };
+        let mut period = anchor.period_of(self.before.first_day.max(self.oldest));
+        if period.start < self.oldest {
+            period = anchor.period_from(period.end);
+        }
+        let mut closings = Vec::new();
+        while period.start < first {
+            period.end = period.end.min(first);
+            let closed = self.closings(period);
+            closings.extend(closed.map(|total| UsageTotal { booked, ..total }));
+            period = anchor.period_from(period.end);
+        }
+        closings
     }
 
     /// Returns the amounts of a period at its closing.

@@ -12,6 +12,9 @@ use crate::domain::{
 /// The number of days for which facts are kept. Corrections need the facts of whole periods.
 const KEPT_DAYS: u64 = 800;
 
+/// The number of days of the longest period.
+const LONGEST_PERIOD: u64 = 31;
+
 /// The maximum number of customers that one tick settles. The next tick continues.
 const SETTLED_AT_ONCE: u32 = 200;
 
@@ -53,7 +56,11 @@ impl MeteringService {
         let billed = self.billed(&pool).await?;
         let oldest = self.oldest(CORRECTED_DAYS);
         let days = store.usage_days(tenant, &pool, oldest).await?;
-        let totals = store.usage_totals(tenant, &pool, oldest).await?;
+        // A period that began before the oldest corrected day can last beyond it.
+        let loaded = self.oldest(CORRECTED_DAYS.saturating_add(LONGEST_PERIOD));
+        let mut totals = store.usage_totals(tenant, &pool, loaded).await?;
+        let first_closed = totals.iter().map(|total| total.period.start).min();
+        totals.retain(|total| total.period.start >= oldest);
         let sendings = store.sendings_of(tenant, &pool).await?;
         let situation = Situation {
             settings: &self.site.metering,
@@ -63,6 +70,7 @@ impl MeteringService {
             oldest,
             days: &days,
             totals: &totals,
+            first_closed,
             sendings: &sendings,
             now,
         };

@@ -319,7 +319,7 @@ async fn a_late_report_and_an_adjustment_correct_a_closed_period() {
         server
             .services
             .metering
-            .adjust(&Actor::Console, &order)
+            .adjust(&Actor::Console, &order, None)
             .await
     };
     adjust("2027-01-21", -6).await.unwrap();

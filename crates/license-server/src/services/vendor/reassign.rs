@@ -11,7 +11,7 @@ use super::issue::{CertifiedKey, IssuedLicense, OrderContext, issue_order};
 use super::orders::ReassignOrder;
 use super::refusals::{bad_request, ledger_refused};
 use super::successor::Previous;
-use super::terms::shown;
+use super::terms::{check_shown, shown};
 use crate::domain::{Actor, Refusal, RefusalKind, ServerCode};
 use crate::services::site::Site;
 
@@ -73,6 +73,7 @@ fn replaced(
     if to.is_empty() {
         return Err(bad_request("`to` is empty").values("the name of a user", "an empty text"));
     }
+    check_shown("to", to)?;
     if users.iter().any(|user| user == to) {
         return Err(bad_request("`to` is already a user of the license")
             .values("a user whom the license does not name", shown(to)));

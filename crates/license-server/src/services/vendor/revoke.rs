@@ -20,7 +20,7 @@ use super::ledger;
 use super::ledger::{add_originator, check_clock};
 use super::orders::{ReinstateOrder, RevokeOrder};
 use super::refusals::{failed_task, ledger_refused, not_issued, signing_failed};
-use crate::domain::{Actor, Refusal, RefusalKind};
+use crate::domain::{Actor, Refusal, RefusalKind, is_unsafe};
 use crate::services::site::Site;
 
 /// The longest reason, in bytes.
@@ -158,7 +158,7 @@ async fn list(site: &Site) -> Result<Option<u64>, Refusal> {
 
 fn check_reason(reason: &str) -> Result<(), Refusal> {
     let length = reason.trim().len();
-    if (1..=MAX_REASON).contains(&length) && !reason.chars().any(char::is_control) {
+    if (1..=MAX_REASON).contains(&length) && !reason.chars().any(is_unsafe) {
         return Ok(());
     }
     let detail = "`reason` is not accepted";

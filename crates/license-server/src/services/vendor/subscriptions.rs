@@ -105,7 +105,8 @@ pub(in crate::services) async fn newest(
 #[derive(Clone, Debug)]
 pub(in crate::services) struct SubscribedLicense {
     pub(in crate::services) customer: String,
-    pub(in crate::services) terms: PlannedTerms,
+    /// `None`: the content of the license stays.
+    pub(in crate::services) terms: Option<PlannedTerms>,
     /// `None`: the license never ends.
     pub(in crate::services) until: Option<DateTime<Utc>>,
     pub(in crate::services) reason: String,
@@ -114,11 +115,11 @@ pub(in crate::services) struct SubscribedLicense {
 impl SubscribedLicense {
     /// Sets the seats, the features and the end of a draft.
     fn complete(&self, draft: &mut LicenseDraft, matrix: &FeatureMatrix) -> Result<(), Refusal> {
-        if let Some(seats) = self.terms.seats {
+        if let Some(seats) = self.terms.as_ref().and_then(|terms| terms.seats) {
             let set = LimitSubject::Seats.set(Quota::Limit(seats.into()), draft, matrix);
             set.map_err(|error| draft_refused(&error))?;
         }
-        for feature in &self.terms.features {
+        for feature in self.terms.iter().flat_map(|terms| &terms.features) {
             if !draft.entitlements().allows(feature) {
                 let added = draft.add_feature(feature);
                 added.map_err(|error| draft_refused(&error))?;
@@ -158,7 +159,9 @@ pub(in crate::services) async fn issue(
         Some(request),
         Mode::Commit,
         move |context| {
-            let tier = terms::find_tier(&license.terms.tier, context.matrix)?;
+            let terms = license.terms.as_ref();
+            let tier = terms.map_or("", |terms| &terms.tier);
+            let tier = terms::find_tier(tier, context.matrix)?;
             let (id, customer) = (terms::new_id()?, license.customer.clone());
             let mut draft = LicenseDraft::for_tier(context.matrix, tier, id, customer, context.now);
             license.complete(&mut draft, context.matrix)?;
@@ -203,7 +206,10 @@ fn change_tier(
     context: &OrderContext<'_, '_>,
 ) -> Result<(), Refusal> {
     let matrix = context.matrix;
-    let tier = terms::find_tier(&license.terms.tier, matrix)?;
+    let Some(terms) = &license.terms else {
+        return Ok(());
+    };
+    let tier = terms::find_tier(&terms.tier, matrix)?;
     if tier.name() == previous.tier() {
         return Ok(());
     }

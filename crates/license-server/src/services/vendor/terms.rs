@@ -16,7 +16,7 @@ use license_issuer::services::entitlements::LimitSubject;
 
 use super::orders::{ContentChanges, IssueOrder};
 use super::refusals::{bad_request, draft_refused, signing_failed};
-use crate::domain::Refusal;
+use crate::domain::{Refusal, is_unsafe};
 
 /// The largest text of an order that a message repeats, in characters.
 const SHOWN: usize = 60;
@@ -39,6 +39,11 @@ pub(super) fn draft_counted_from(
 ) -> Result<LicenseDraft, Refusal> {
     let tier = find_tier(&order.tier, matrix)?;
     let customer = order.customer.trim().to_owned();
+    check_shown("customer", &customer)?;
+    order
+        .users
+        .iter()
+        .try_for_each(|user| check_shown("users", user))?;
     let mut draft = LicenseDraft::for_tier(matrix, tier, new_id()?, customer, now);
     let not_before = date("not_before", order.not_before.as_deref())?;
     draft.not_before = not_before.map(time::start_of_day);
@@ -201,9 +206,21 @@ fn parsed<T>(
     parse(text.trim()).map(Some).ok_or_else(refused)
 }
 
+/// Refuses a name that would not look like itself: pages, mails and other servers show it, and
+/// PostgreSQL stores no NUL.
+pub(super) fn check_shown(member: &str, name: &str) -> Result<(), Refusal> {
+    if !name.chars().any(is_unsafe) {
+        return Ok(());
+    }
+    Err(bad_request(format!("`{member}` is not accepted")).values(
+        "a name without control characters and invisible characters",
+        shown(name),
+    ))
+}
+
 /// Returns the beginning of a text for a message.
 pub(super) fn shown(text: &str) -> String {
-    let plain = text.chars().filter(|c| !c.is_control());
+    let plain = text.chars().filter(|c| !is_unsafe(*c));
     plain.take(SHOWN).collect()
 }
 

@@ -87,18 +87,17 @@ async fn touch(db: &Transaction, customer: &str, day: &str) -> Result<(), Server
     Ok(())
 }
 
-/// Records an adjustment. Returns `false` if its license is not installed.
+/// Records an adjustment, once. Returns `false` if its license is not installed.
 pub(super) async fn adjust(
     db: &Transaction,
     adjustment: &UsageFact,
     audit: &NewAuditEntry,
 ) -> Result<bool, ServerStoreError> {
     let receipt = record(db, std::slice::from_ref(adjustment)).await?;
-    if receipt.new == 0 {
-        return Ok(false);
+    if receipt.new > 0 {
+        audit::append(db, audit).await?;
     }
-    audit::append(db, audit).await?;
-    Ok(true)
+    Ok(receipt.unknown == 0)
 }
 
 /// Returns the first day that is metered.

@@ -69,7 +69,7 @@ fn touch(db: &Connection, tenant: &str, customer: &str, day: &str) -> Result<(),
     Ok(())
 }
 
-/// Records an adjustment. Returns `false` if its license is not installed.
+/// Records an adjustment, once. Returns `false` if its license is not installed.
 pub(super) fn adjust(
     db: &Connection,
     tenant: &TenantId,
@@ -77,11 +77,10 @@ pub(super) fn adjust(
     audit: &NewAuditEntry,
 ) -> Result<bool, ServerStoreError> {
     let receipt = record(db, tenant, std::slice::from_ref(adjustment))?;
-    if receipt.new == 0 {
-        return Ok(false);
+    if receipt.new > 0 {
+        audit::append(db, tenant, audit)?;
     }
-    audit::append(db, tenant, audit)?;
-    Ok(true)
+    Ok(receipt.unknown == 0)
 }
 
 /// Returns the first day that is metered.

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use super::{CustomerQuery, PriceQuery, Tab, link_block, page};
 use crate::api::dashboard::context::PageContext;
 use crate::api::dashboard::form::{NoFields, PageForm};
+use crate::api::dashboard::form_number;
 use crate::api::dashboard::reply::{PageReply, done, html};
 use crate::api::pages::StrictQuery;
 use crate::api::problem::Problem;
@@ -165,6 +166,7 @@ pub(super) async fn delete_plan(
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CheckoutForm {
+    request: String,
     price: String,
     quantity: String,
     email: String,
@@ -179,6 +181,7 @@ fn checkout_page(context: &PageContext) -> Page {
 
 fn checkout_form(values: &CheckoutForm) -> Form {
     Form::new("/billing/checkout", "Create the link")
+        .hidden(form_number::FIELD, &values.request)
         .field(
             Field::text("price", "Price")
                 .value(&values.price)
@@ -216,6 +219,7 @@ fn checkout_form(values: &CheckoutForm) -> Form {
 
 pub(super) async fn ask_checkout(context: PageContext) -> PageReply {
     let values = CheckoutForm {
+        request: form_number::new()?,
         quantity: "1".to_owned(),
         ..CheckoutForm::default()
     };
@@ -251,8 +255,18 @@ async fn create_checkout(
         success_url: sent.success_url.trim().to_owned(),
         cancel_url: sent.cancel_url.trim().to_owned(),
     };
+    let values = [
+        sent.price.as_str(),
+        &sent.quantity,
+        &sent.email,
+        &sent.trial_days,
+        &sent.success_url,
+        &sent.cancel_url,
+    ];
+    let number = form_number::request(context, "/billing/checkout", &sent.request, &values)?;
     let billing = &context.services()?.billing;
-    Ok(billing.checkout(context.actor()?, request, None).await?)
+    let link = billing.checkout(context.actor()?, request, Some(number));
+    Ok(link.await?)
 }
 
 /// A request for a link to the customer portal.

@@ -201,6 +201,7 @@ fn date(text: &str) -> Result<Option<NaiveDate>, Problem> {
 }
 
 pub(super) async fn activating(context: PageContext, StrictPath(path): Path) -> PageReply {
+    context.caller()?.require(Permission::IssueLicenses)?;
     let invoice = found(&context, &path).await?;
     let form = ACTIVATE.with_reason(&invoice, "");
     Ok(html(&ACTIVATE.page(&context, &invoice).with(form)))

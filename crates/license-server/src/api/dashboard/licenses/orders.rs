@@ -3,12 +3,12 @@
 use axum::routing::{get, post};
 use license_core::{Code, LicenseId};
 use license_dashboard::{Form, Notice, Page};
-use sha2::{Digest, Sha256};
 
 use super::order_form::{IssueForm, OrderForm, ReassignForm, RenewForm, UpgradeForm};
 use super::preview;
 use crate::api::dashboard::context::PageContext;
 use crate::api::dashboard::form::PageForm;
+use crate::api::dashboard::form_number;
 use crate::api::dashboard::pages::Pages;
 use crate::api::dashboard::reply::{PageReply, done, html};
 use crate::api::licenses::license;
@@ -100,36 +100,14 @@ change_form!(RenewForm, "renew", renew);
 change_form!(UpgradeForm, "upgrade", upgrade);
 change_form!(ReassignForm, "reassign", reassign);
 
-/// Returns the number of a form, which is new for each page. A form that was sent twice has the
-/// same number and the same values, and orders one license.
-fn new_request() -> Result<String, Problem> {
-    let bytes = license_issuer::random::bytes::<16>().map_err(|_| {
-        let detail = "the operating system provides no random bytes";
-        Refusal::new(RefusalKind::Internal, ServerCode::SigningFailed, detail)
-    })?;
-    Ok(license_core::encoding::hex::encode(&bytes))
-}
-
-/// Returns the request of a form: its number, its values, its page and its person. Without a
-/// number, the form does not come from a page.
+/// Returns the request of a form, so that it orders one license.
 fn request_of(
     form: &impl OrderForm,
     context: &PageContext,
     path: &str,
 ) -> Result<RequestId, Problem> {
-    if form.request().is_empty() {
-        return Err(Problem::malformed("the form has no number")
-            .hint("open the page again, and send its form"));
-    }
     let values = serde_urlencoded::to_string(form).unwrap_or_default();
-    let person = context.person().signed_in().account.id.to_string();
-    let mut hash = Sha256::new();
-    hash.update(b"license-server-form-v1");
-    for part in [person.as_str(), path, &values] {
-        hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
-        hash.update(part);
-    }
-    Ok(RequestId(hash.finalize().into()))
+    form_number::request(context, path, form.request(), &[&values])
 }
 
 /// Returns the form with its values. The button that issues is shown after a preview.
@@ -154,7 +132,7 @@ fn filled(
     let cancel = path
         .rsplit_once('/')
         .map_or("/licenses", |(parent, _)| parent);
-    let filled = Form::new(target, submit).hidden("request", form.request());
+    let filled = Form::new(target, submit).hidden(form_number::FIELD, form.request());
     Ok(form.fields(filled, matrix).cancel(cancel))
 }
 
@@ -179,7 +157,7 @@ fn issue_page(context: &PageContext) -> Page {
 async fn show_issue(context: PageContext) -> PageReply {
     require_vendor(&context)?;
     let mut form = IssueForm::default();
-    form.set_request(new_request()?);
+    form.set_request(form_number::new()?);
     let form = form_of(&form, &context, "/licenses/issue")?;
     Ok(html(&issue_page(&context).with(form)))
 }
@@ -296,7 +274,7 @@ async fn show<F: SuccessorForm>(
     let id = license(&path)?;
     let page = change_page::<F>(&context, &id).await?;
     let mut form = F::default();
-    form.set_request(new_request()?);
+    form.set_request(form_number::new()?);
     let path = format!("/licenses/{id}/{}", F::NAME);
     Ok(html(&page.with(form_of(&form, &context, &path)?)))
 }

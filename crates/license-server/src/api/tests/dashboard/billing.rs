@@ -154,6 +154,7 @@ async fn a_link_for_a_customer_is_shown_once() {
     shop.stripe.double.answer("/v1/checkout/sessions", session);
     let fields = |price, quantity| {
         [
+            ("request", "1"),
             ("price", price),
             ("quantity", quantity),
             ("email", "ann@example.com"),
@@ -164,8 +165,16 @@ async fn a_link_for_a_customer_is_shown_once() {
     };
     let path = "/billing/checkout";
     let sent = fields("price_team", "5");
-    let created = shop.dashboard.submit(&browser, path, &sent).await;
-    created.expect(200).shows(url);
+    // A double click asks for one page.
+    for _ in 0..2 {
+        let created = shop.dashboard.submit(&browser, path, &sent).await;
+        created.expect(200).shows(url);
+    }
+    let requests = shop.stripe.double.requests().into_iter();
+    let keys: std::collections::BTreeSet<_> = requests
+        .filter_map(|request| request.idempotency_key)
+        .collect();
+    assert_eq!(keys.len(), 1);
     for (price, quantity) in [
         ("price_unknown", "5"),
         ("price_team", "0"),

@@ -242,6 +242,13 @@ async fn a_license_is_previewed_and_then_issued_once() {
         ("seats", "many", "seats-error"),
         ("days", "0", "out of range"),
         ("customer", " ", "expected a value"),
+        (
+            "customer",
+            "ACME\u{202e}dtL",
+            "control characters and invisible",
+        ),
+        ("customer", "ACME\0", "control characters and invisible"),
+        ("users", "ann\u{200b}", "control characters and invisible"),
         ("tier", "GOLD", "not a tier"),
         ("request", "", "no number"),
     ] {
@@ -327,10 +334,12 @@ async fn a_license_is_revoked_with_a_reason_and_reinstated() {
     let license = issue(&dashboard, &browser, "ACME Ltd").await;
     let page = format!("/licenses/{license}");
     let revoke = format!("{page}/revoke");
-    let answer = dashboard
-        .submit(&browser, &revoke, &[("reason", " ")])
-        .await;
-    answer.expect(400).shows("INVALID_REASON");
+    for reason in [" ", "a\u{202e}b"] {
+        let answer = dashboard
+            .submit(&browser, &revoke, &[("reason", reason)])
+            .await;
+        answer.expect(400).shows("INVALID_REASON");
+    }
     let reason = [("reason", "unpaid <b>invoice</b>")];
     let preview = format!("{revoke}/preview");
     let answer = dashboard

@@ -90,6 +90,7 @@ async fn an_adjustment_is_checked_and_changes_the_amount() {
     let path = format!("/metering/{}/adjust", id(1));
     let send = async |day: &str, quantity: &str, reason: &str| {
         let fields = [
+            ("request", "1"),
             ("meter", "commands"),
             ("day", day),
             ("quantity", quantity),
@@ -108,9 +109,14 @@ async fn an_adjustment_is_checked_and_changes_the_amount() {
         page.shows(text);
         page.shows(&format!("value=\"{quantity}\""));
     }
-    let done = send("2027-01-15", "-2", "an outage").await;
-    let shown = dashboard.open(&browser, done.expect_redirect()).await;
-    shown.expect(200).shows(">10<");
+    let form = dashboard.open(&browser, &path).await.expect(200);
+    assert_eq!(form.hidden("request").len(), 32);
+    // A double click adjusts once.
+    for _ in 0..2 {
+        let done = send("2027-01-15", "-2", "an outage").await;
+        let shown = dashboard.open(&browser, done.expect_redirect()).await;
+        shown.expect(200).shows(">10<");
+    }
 }
 
 #[tokio::test]

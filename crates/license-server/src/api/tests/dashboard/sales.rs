@@ -108,22 +108,48 @@ async fn a_trial_is_started_extended_and_converted_with_forms() {
     assert!(!page.html.contains("<script>alert"), "{}", page.html);
     let extend = format!("{path}/extend");
     for (days, reason) in [("0", "x"), ("many", "x"), ("7", " ")] {
-        let fields = [("days", days), ("reason", reason)];
+        let fields = [("request", "1"), ("days", days), ("reason", reason)];
         pages.submit(&manager, &extend, &fields).await.expect(400);
     }
-    let fields = [("days", "7"), ("reason", "still testing")];
-    let extended = pages.submit(&manager, &extend, &fields).await;
-    assert_eq!(extended.expect_redirect(), path);
+    let form = pages.open(&manager, &extend).await.expect(200);
+    let number = form.hidden("request");
+    let fields = [
+        ("request", number.as_str()),
+        ("days", "7"),
+        ("reason", "still testing"),
+    ];
+    let licenses = async || {
+        let found = vendor.services().licenses.list(&PageRequest::first()).await;
+        found.unwrap().items.len()
+    };
+    // A double click extends once.
+    for _ in 0..2 {
+        let extended = pages.submit(&manager, &extend, &fields).await;
+        assert_eq!(extended.expect_redirect(), path);
+        assert_eq!(licenses().await, 2);
+    }
+    let unnumbered = pages.submit(&manager, &extend, &fields[1..]).await;
+    assert_eq!(unnumbered.status, 400);
     let convert = format!("{path}/convert");
-    let bad = [("tier", "none"), ("days", "365"), ("seats", "")];
+    let order = |tier| {
+        [
+            ("request", "1"),
+            ("tier", tier),
+            ("days", "365"),
+            ("seats", ""),
+        ]
+    };
+    let bad = order("none");
     pages
         .submit(&manager, &convert, &bad)
         .await
         .expect(400)
         .shows("none");
-    let good = [("tier", "team"), ("days", "365"), ("seats", "")];
-    let converted = pages.submit(&manager, &convert, &good).await;
-    assert_eq!(converted.expect_redirect(), path);
+    for _ in 0..2 {
+        let converted = pages.submit(&manager, &convert, &order("team")).await;
+        assert_eq!(converted.expect_redirect(), path);
+    }
+    assert_eq!(licenses().await, 3);
     let page = pages.open(&manager, &path).await.expect(200);
     page.shows("converted");
     assert!(!page.html.contains("/extend"), "no further action");
@@ -203,6 +229,7 @@ async fn an_invoice_is_drafted_issued_and_settled_with_forms() {
     refused.shows("INVOICE_STATE");
     let pdf = pages.open(&owner, &format!("{path}/pdf")).await.expect(200);
     assert_eq!(pdf.headers["content-type"], "application/pdf");
+    assert_eq!(pdf.headers["cache-control"], "no-store");
     let payment = format!("{path}/payment");
     for (on, reference) in [("tomorrow", "7"), ("2099-01-01", "7"), ("", " ")] {
         let fields = [("paid_on", on), ("reference", reference)];
@@ -268,10 +295,10 @@ async fn each_role_sees_what_it_may_do() {
                 .submit(&browser, "/invoices/new", &fields())
                 .await
                 .expect(403);
-            pages
-                .open(&browser, &format!("{invoice}/edit"))
-                .await
-                .expect(403);
+            for form in ["edit", "activate"] {
+                let path = format!("{invoice}/{form}");
+                pages.open(&browser, &path).await.expect(403);
+            }
             let mut plain = fields();
             plain.retain(|(name, _)| !["tier", "days", "seats"].contains(name));
             vendor.draft(&browser, &plain).await;

@@ -34,7 +34,7 @@ pub(crate) struct DoubleRequest {
 struct World {
     /// Objects by id.
     objects: BTreeMap<String, Value>,
-    /// Answers with a status by path.
+    /// Answers with a status by path, or by path and query.
     answers: BTreeMap<String, (u16, Value)>,
     requests: Vec<DoubleRequest>,
     is_down: bool,
@@ -86,6 +86,11 @@ impl Double {
     pub(crate) fn fail(&self, path: &str, status: u16, body: Value) {
         let mut world = self.world.lock().unwrap();
         world.answers.insert(path.to_owned(), (status, body));
+    }
+
+    /// Answers a path with the objects again.
+    pub(crate) fn recover(&self, path: &str) {
+        self.world.lock().unwrap().answers.remove(path);
     }
 
     /// Lets each request fail, or succeed again.
@@ -162,7 +167,8 @@ impl World {
         if self.is_down {
             return (503, json!({ "error": { "type": "api_error" } }));
         }
-        if let Some((status, body)) = self.answers.get(path) {
+        let answer = self.answers.get(target).or_else(|| self.answers.get(path));
+        if let Some((status, body)) = answer {
             return (*status, body.clone());
         }
         let query: BTreeMap<String, String> = query

@@ -111,6 +111,7 @@ impl Customer {
             oldest: at(now).date_naive() - chrono::Days::new(400),
             days: &self.facts,
             totals: &self.totals,
+            first_closed: self.totals.iter().map(|total| total.period.start).min(),
             sendings: &self.sendings,
             now: at(now),
         };
@@ -219,6 +220,56 @@ fn a_late_report_is_a_correction_that_the_open_period_carries() {
     );
     let amounts = customer.totals.iter().filter(|row| row.meter == "commands");
     assert_eq!(amounts.map(|row| row.quantity).sum::<i64>(), 7);
+}
+
+#[test]
+fn a_late_report_about_a_time_before_the_first_period_is_closed_and_sent_once() {
+    let mut customer = Customer::new();
+    customer.commands("2027-02-01", 4);
+    let closed = customer.settle("2027-02-28T01:00:00Z");
+    assert_eq!(closed.totals.len(), 2, "{:?}", closed.totals);
+    // A machine that was offline reports usage of two months that nobody knew of.
+    customer.commands("2026-12-10", 11);
+    customer.commands("2027-01-30", 25);
+    customer.state.first_day = day("2026-12-10");
+    let late = customer.settle("2027-03-02T00:00:00Z");
+    let commands = late.totals.iter().filter(|row| row.meter == "commands");
+    let commands: Vec<_> = commands
+        .map(|row| {
+            let days = (row.period.start.to_string(), row.period.end.to_string());
+            (days.0, days.1, row.number, row.quantity, row.overage)
+        })
+        .collect();
+    let of = |start: &str, end: &str, quantity, overage| {
+        (start.to_owned(), end.to_owned(), 0, quantity, overage)
+    };
+    let expected = [
+        of("2026-11-30", "2026-12-31", 11, 1),
+        of("2026-12-31", "2027-01-31", 25, 15),
+    ];
+    assert_eq!(commands, expected);
+    let booked = late
+        .totals
+        .iter()
+        .all(|row| row.booked.start == day("2027-02-28"));
+    assert!(booked, "{:?}", late.totals);
+    let amounts: Vec<_> = sent(&late)
+        .into_iter()
+        .map(|(_, amount, _)| amount)
+        .collect();
+    assert_eq!(amounts, [1, 15]);
+    let again = customer.settle("2027-03-02T01:00:00Z");
+    assert!(
+        again.totals.is_empty() && again.sendings.is_empty(),
+        "{again:?}"
+    );
+    // A later report about these months is a correction.
+    customer.commands("2027-01-30", 5);
+    let corrected = customer.settle("2027-03-02T02:00:00Z");
+    let [row] = &corrected.totals[..] else {
+        panic!("expected one row: {:?}", corrected.totals);
+    };
+    assert_eq!((row.number, row.quantity, row.overage), (1, 5, 5));
 }
 
 #[test]

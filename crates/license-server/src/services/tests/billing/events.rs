@@ -108,6 +108,57 @@ async fn what_events_have_missed_is_found_once_a_day() {
 }
 
 #[tokio::test]
+async fn a_comparison_that_fails_is_tried_again_with_growing_delays() {
+    let shop = Shop::start("2027-01-15T09:00:00Z").await;
+    let billing = &shop.services.billing;
+    shop.stripe.double.set_down(true);
+    let attempts = async || {
+        for _ in 0..3 {
+            billing.work().await.unwrap();
+        }
+        shop.stripe.double.requests().len()
+    };
+    assert_eq!(attempts().await, 1);
+    for (seconds, expected) in [(1, 1), (1, 2), (3, 2), (1, 3)] {
+        shop.clock.advance_ms(seconds * 1000);
+        assert_eq!(attempts().await, expected);
+    }
+    shop.clock.advance_ms(8000);
+    shop.stripe.double.set_down(false);
+    billing.work().await.unwrap();
+    let found = shop.stripe.double.requests().len();
+    assert_eq!(attempts().await, found, "the comparison is complete");
+}
+
+#[tokio::test]
+async fn a_comparison_that_stops_in_the_middle_compares_each_subscription_once() {
+    let shop = Shop::start("2027-01-15T09:00:00Z").await;
+    let (billing, double) = (&shop.services.billing, &shop.stripe.double);
+    for number in 0..=100 {
+        let incomplete = |object: &mut serde_json::Value| object["status"] = json!("incomplete");
+        shop.stripe
+            .subscription(&format!("sub_{number:03}"), incomplete);
+    }
+    // The second page is refused: there are too many requests.
+    let second = "/v1/subscriptions?status=all&limit=100&starting_after=sub_001";
+    double.fail(second, 429, json!({ "error": { "type": "rate_limit" } }));
+    let compared = || {
+        let requests = double.requests().into_iter();
+        let of_one = requests.filter(|request| request.path.starts_with("/v1/subscriptions/"));
+        of_one.count()
+    };
+    for seconds in [0, 2, 4] {
+        shop.clock.advance_ms(seconds * 1000);
+        billing.work().await.unwrap();
+        assert_eq!(compared(), 100);
+    }
+    double.recover(second);
+    shop.clock.advance_ms(8000);
+    billing.work().await.unwrap();
+    assert_eq!(compared(), 101);
+}
+
+#[tokio::test]
 async fn a_repetition_after_a_crash_finds_the_license_of_the_first_attempt() {
     let shop = Shop::start("2027-01-15T09:00:00Z").await;
     let tenant = shop.services.tenant().clone();

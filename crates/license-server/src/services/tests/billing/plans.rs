@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::Shop;
+use super::{END_1, END_2, PERIOD_1, PERIOD_2, Shop, team, unix};
 use crate::domain::{Actor, RefusalKind};
 use crate::services::{CheckoutRequest, PlanOrder, PortalRequest};
 
@@ -166,4 +166,27 @@ async fn a_page_for_a_customer_is_created_and_recorded_without_its_url() {
         (refused.kind, refused.code),
         (RefusalKind::Conflict, "BILLING_REFUSED")
     );
+}
+
+#[tokio::test]
+async fn a_customer_who_pays_for_a_price_that_lost_its_plan_keeps_the_license() {
+    let shop = Shop::start("2027-01-15T09:00:00Z").await;
+    shop.stripe.sell(&shop.services).await;
+    let now = || shop.services.now();
+    assert_eq!(shop.license("sub_1", now()).await, Some(team(5, END_1)));
+    let billing = &shop.services.billing;
+    let deleted = billing.delete_plan(&Actor::Console, "price_team");
+    deleted.await.unwrap();
+    shop.clock.advance_to(super::at("2027-02-15T09:00:00Z"));
+    shop.stripe.subscription("sub_1", |object| {
+        object["current_period_start"] = json!(unix(PERIOD_1));
+        object["current_period_end"] = json!(unix(PERIOD_2));
+    });
+    shop.stripe.invoice("sub_1", 2, "paid", &json!({}));
+    let row = shop.notify("sub_1").await;
+    assert_eq!(row.fault.as_deref(), Some("price price_team has no plan"));
+    assert_eq!(shop.license("sub_1", now()).await, Some(team(5, END_2)));
+    // A plan that comes later changes nothing more than the content.
+    let again = shop.notify("sub_1").await;
+    assert_eq!(again.license, row.license);
 }
