@@ -2,6 +2,7 @@
 
 mod mails;
 mod orders;
+mod payments;
 mod pdf;
 mod work;
 
@@ -11,8 +12,9 @@ use chrono::NaiveDate;
 use serde_json::{Value, json};
 
 pub use orders::InvoiceOrder;
+pub use payments::NewPayment;
 
-use super::people::{bad_request, checked_name, not_found};
+use super::people::{bad_request, not_found};
 use super::site::{Site, random};
 use super::trials::{TrialService, checked_reason};
 use super::vendor::{self, VendorService};
@@ -105,7 +107,8 @@ impl InvoiceService {
             issued_on: None,
             due_on: None,
             paid_on: None,
-            payment: None,
+            payments: Vec::new(),
+            sent_at: None,
             reminded: None,
             credits: None,
             credited_by: None,
@@ -215,38 +218,6 @@ impl InvoiceService {
             .await
     }
 
-    /// Records the payment of an invoice, and issues its license. The same payment again changes
-    /// nothing, so that a doubled report of a bank has no effect.
-    ///
-    /// # Errors
-    ///
-    /// Returns `NOT_FOUND` for an unknown invoice, `INVOICE_STATE` for one that expects no payment,
-    /// and `BAD_REQUEST` for a date in the future or a reference that is not accepted. A license
-    /// that cannot be issued now does not fail the request: it is issued later.
-    pub async fn pay(
-        &self,
-        actor: &Actor,
-        id: &InvoiceId,
-        on: Option<NaiveDate>,
-        reference: &str,
-    ) -> Result<Invoice, Refusal> {
-        let (invoice, today) = (self.get(id).await?, self.today());
-        let on = on.unwrap_or(today);
-        if on > today {
-            return Err(bad_request("`paid_on` is in the future")
-                .values(format!("a day until {today}"), on));
-        }
-        let reference = checked_name("payment", reference)?;
-        if invoice.payment.as_ref() == Some(&reference) {
-            return Ok(invoice);
-        }
-        let change = InvoiceChange::Pay { on, reference };
-        let paid = self
-            .change(actor, "invoice.pay", id, change, json!({}))
-            .await?;
-        Ok(self.with_license(actor, paid).await)
-    }
-
     /// Decides that the license of an invoice is issued before the payment, and issues it.
     ///
     /// # Errors
@@ -272,8 +243,8 @@ impl InvoiceService {
     ///
     /// # Errors
     ///
-    /// Returns `NOT_FOUND` for an unknown invoice, `INVOICE_STATE` for one that is paid or whose
-    /// license was issued, and `BAD_REQUEST` without a reason.
+    /// Returns `NOT_FOUND` for an unknown invoice, `INVOICE_STATE` for one that was sent or partly paid
+    /// or whose license was issued, and `BAD_REQUEST` without a reason.
     pub async fn void(
         &self,
         actor: &Actor,
