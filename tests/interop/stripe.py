@@ -86,21 +86,34 @@ async def dispute(request):
     charge = resources.Charge._api_retrieve(request.match_info["charge"])
     status = (await form(request))["status"]
     identifier = "dp_" + charge.id
-    charge.disputed, charge.dispute = True, identifier
+    step = "updated" if identifier in disputes else "created"
+    if status in ("won", "lost", "warning_closed"):
+        step = "closed"
+    # The charge does not name its dispute.
+    charge.disputed = True
     disputes[identifier] = {
         "id": identifier,
         "object": "dispute",
         "amount": charge.amount,
+        "balance_transactions": [],
         "charge": charge.id,
+        "created": int(time.time()),
+        "currency": charge.currency,
+        "is_charge_refundable": False,
         "livemode": False,
+        "metadata": {},
+        "payment_intent": None,
+        "reason": "fraudulent",
         "status": status,
     }
-    await send("charge.dispute.updated", disputes[identifier])
+    await send(f"charge.dispute.{step}", disputes[identifier])
     return json_reply(disputes[identifier])
 
 
-async def retrieve_dispute(request):
-    return json_reply(disputes[request.match_info["id"]])
+async def list_disputes(request):
+    charge = request.query.get("charge")
+    found = [one for one in disputes.values() if charge in (None, one["charge"])]
+    return json_reply({"object": "list", "data": found, "has_more": False, "url": "/v1/disputes"})
 
 
 async def pause(request):
@@ -165,7 +178,7 @@ async def main():
     router.add_post("/v1/webhook_endpoints", webhook_endpoint)
     router.add_post("/v1/checkout/sessions", checkout)
     router.add_post("/v1/billing_portal/sessions", portal)
-    router.add_get("/v1/disputes/{id}", retrieve_dispute)
+    router.add_get("/v1/disputes", list_disputes)
     router.add_post("/v1/billing/meter_events", meter_event)
     router.add_get("/_config/meter_events", recorded_meter_events)
     router.add_post("/_config/meter_events/hold", hold_meter_events)

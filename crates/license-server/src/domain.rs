@@ -78,7 +78,7 @@ pub use identity_provider::{
 pub(crate) use invoice::tests::{invoice as test_invoice, seller as test_seller};
 pub use invoice::{
     Invoice, InvoiceBuyer, InvoiceChange, InvoiceContent, InvoiceFault, InvoiceId, InvoiceKind,
-    InvoiceLine, InvoiceState, InvoiceTax, LegalEntity,
+    InvoiceLine, InvoicePayment, InvoiceState, InvoiceTax, LegalEntity, PaymentState,
 };
 pub use ledger::{LedgerCopy, LedgerPosition};
 pub use license::LicenseRecord;

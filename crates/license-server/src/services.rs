@@ -71,7 +71,9 @@ pub use explanation::{CodeContent, ExplainedRule, LicenseExplanation, RuleScope}
 pub use groups::{GroupLease, GroupPool, GroupService, MemberGroup};
 pub use idempotency::{IdempotencyService, RequestStart, RunningRequest};
 pub use identity_providers::{ClientSecret, IdentityProviderService};
-pub use invoices::{InvoiceOrder, InvoicePdf, InvoiceService, InvoiceSettings, NewInvoice};
+pub use invoices::{
+    InvoiceOrder, InvoicePdf, InvoiceService, InvoiceSettings, NewInvoice, NewPayment,
+};
 pub use license_search::LicenseSearch;
 pub use licenses::{
     InstalledLicense, LentSeats, LicenseInstallReport, LicenseService, LicenseState,
@@ -86,9 +88,9 @@ pub use overview::{EndingLicense, EndingLicenses, OverviewService, SeatOverview,
 pub(crate) use people::totp_code;
 pub use people::{
     AccountExport, AccountService, AccountView, ClientInfo, ConfirmedTotp, HashCost, LicenseUse,
-    Mail, MailQueue, MemberService, NewInvitation, NewJoiner, NewSession, NewTotp, Password,
-    PeopleSettings, PeopleTools, Reauthentication, RecoveryCodes, Registration, ResetLink, Sealer,
-    csrf_token,
+    Mail, MailFailure, MailQueue, MailedPdf, MemberService, NewInvitation, NewJoiner, NewSession,
+    NewTotp, Password, PeopleSettings, PeopleTools, Reauthentication, RecoveryCodes, Registration,
+    ResetLink, Sealer, csrf_token,
 };
 pub use pools::{EndReply, LeaseView, PoolService, PoolStatus, TicketView};
 pub use readiness::Readiness;

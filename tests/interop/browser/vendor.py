@@ -1,7 +1,10 @@
-"""The day of a vendor: a new customer, a renewal, an upgrade, a revocation and its end.
+"""The day of a vendor: a new customer, a trial and its conversion, a renewal, an upgrade, a revocation
+and its end.
 
 Settings: `url` of the server, the `email` of an account, and whether scripts run (`javascript`).
 """
+
+from datetime import date
 
 from dashboard import run
 
@@ -54,6 +57,64 @@ def reinstate(person, reason):
     person.sees("The license is active")
 
 
+def start_trial(person, **fields):
+    person.navigate("Trials")
+    person.click("Start a trial")
+    person.submit("Start the trial", **fields)
+
+
+def convert_trial(person, customer, email):
+    """Starts, extends and converts a trial. Returns the page of the paid license."""
+    start_trial(person, customer=customer, email=email)
+    person.sees("started")
+    trial, first = person.path(), license_of(person, "License")
+    person.check_layout()
+    person.check_accessible()
+    # A customer has one trial, in whatever spelling, and the form keeps what was sent.
+    start_trial(person, customer=f" {customer.upper()} ", email=f"other-{email}")
+    person.sees("TRIAL_USED")
+    kept = person.page.locator("[name=email]").input_value()
+    person.check(kept == f"other-{email}", "the form is empty")
+    person.open(trial)
+    within = person.open_form(person.page.get_by_role("link", name="Extend", exact=True))
+    person.submit("Extend the trial", within, days="7", reason="still testing")
+    person.check(person.path() == trial, "the page of the trial follows")
+    extended = license_of(person, "License")
+    person.check(extended != first, "an extension is a license of its own")
+    person.click("Convert to a license")
+    person.check_accessible()
+    person.submit("Issue the license", tier="none", days="365")
+    person.check(person.path() == f"{trial}/convert", "an unknown tier is refused")
+    person.submit("Issue the license", tier="team", days="365", seats="5")
+    person.check(person.path() == trial, "the page of the trial follows")
+    person.sees("converted")
+    more = person.page.get_by_role("link", name="Extend", exact=True).count()
+    person.check(more == 0, "a converted trial cannot be extended")
+    paid = license_of(person, "Paid license")
+    for license in (first, extended):
+        person.open(license)
+        person.sees("renewed")
+    end = last_day(person)
+    person.open(paid)
+    person.sees("The license is active")
+    # The days of the paid license count from the end of the trial.
+    days = (last_day(person) - end).days
+    person.check(days == 365, f"the license ends {days} days after the trial")
+    return paid
+
+
+def last_day(person):
+    """Returns the last day of the license that the page shows."""
+    place = "dt:text-is('Last day') + dd"
+    return date.fromisoformat(person.page.locator("main").locator(place).first.inner_text().strip())
+
+
+def license_of(person, name):
+    """Returns the address of the license that a page names."""
+    place = f"dt:text-is('{name}') + dd a"
+    return person.page.locator("main").locator(place).first.get_attribute("href")
+
+
 def find(person, customer, state, count):
     """Searches with the filter of the list."""
     person.navigate("Licenses")
@@ -78,13 +139,16 @@ def script(suite):
         person.open(license)
         person.sees("renewed")
         find(person, "Globex", "superseded", 1)
+        paid = convert_trial(person, "Umbrella Trading", "tess@umbrella.example")
+        person.open(paid)
+        change(person, "Upgrade", ["Changes"], tier="ENT")
         other = issue(person, "Initech")
         revoke(person, other, "not paid")
         find(person, "Initech", "revoked", 1)
         person.open(other)
         reinstate(person, "paid late")
         person.navigate("Audit trail")
-        for action in ("license.issue", "license.revoke", "license.reinstate", "session.create"):
+        for action in ("license.issue", "license.revoke", "license.reinstate", "trial.convert", "session.create"):
             person.sees(action)
         person.navigate("Ledger")
         person.check_accessible()

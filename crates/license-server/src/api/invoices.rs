@@ -14,7 +14,7 @@ use super::pages::{PageBody, PageQuery, StrictQuery};
 use super::paths::{StrictPath, not_found};
 use super::problem::Problem;
 use crate::domain::{InvoiceId, InvoiceState, Permission};
-use crate::services::NewInvoice;
+use crate::services::{NewInvoice, NewPayment};
 
 use bodies::{EntityBody, InvoiceBody, NewInvoiceBody, PaymentBody, ReasonBody};
 
@@ -170,8 +170,8 @@ pub(super) async fn issue(
     Ok(Json(issued.into()))
 }
 
-/// Records the payment of an invoice, and issues its license. The same payment again changes
-/// nothing.
+/// Records a payment of an invoice. The payment that completes the total issues the license. The
+/// same payment again changes nothing.
 #[utoipa::path(
     post,
     path = "/api/v1/invoices/{invoice}/payment",
@@ -187,8 +187,32 @@ pub(super) async fn pay(
     StrictJson(body): StrictJson<PaymentBody>,
 ) -> JsonReply<InvoiceBody> {
     let (invoices, id) = (&caller.services().invoices, invoice(&path)?);
-    let paid = invoices.pay(caller.actor(), &id, body.paid_on, &body.reference);
+    let payment = NewPayment {
+        on: body.paid_on,
+        reference: body.reference,
+        amount: body.amount,
+    };
+    let paid = invoices.pay(caller.actor(), &id, payment);
     Ok(Json(paid.await?.into()))
+}
+
+/// Sends the PDF of an invoice or of a credit note to the address of the buyer. The answer comes
+/// after the mail server has accepted the mail.
+#[utoipa::path(
+    post,
+    path = "/api/v1/invoices/{invoice}/send",
+    tag = "administration",
+    params(("invoice" = String, Path, description = "The id of the invoice")),
+    security(("bearer" = ["billing:manage"])),
+    responses((status = 200, description = "The invoice", body = InvoiceBody)),
+)]
+pub(super) async fn send(
+    caller: Caller,
+    StrictPath(path): StrictPath<String>,
+) -> JsonReply<InvoiceBody> {
+    let invoices = &caller.services().invoices;
+    let sent = invoices.send(caller.actor(), &invoice(&path)?).await?;
+    Ok(Json(sent.into()))
 }
 
 /// Issues the license of an invoice before the payment. Needs the permission `licenses:issue` too.

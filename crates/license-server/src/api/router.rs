@@ -225,6 +225,7 @@ fn administration_routes() -> Routes {
         .routes(routes!(invoices::get, invoices::update, invoices::delete))
         .routes(routes!(invoices::issue))
         .routes(routes!(invoices::pay))
+        .routes(routes!(invoices::send))
         .routes(routes!(invoices::activate))
         .routes(routes!(invoices::void))
         .routes(routes!(invoices::credit))

@@ -77,23 +77,31 @@ impl Stripe {
         }
     }
 
-    /// Returns the charge of an invoice's payment with what was taken back.
+    /// Returns the amounts of a charge that are disputed, and that disputes have taken back. A
+    /// charge does not name its disputes.
     fn taken_back(&self, charge: &ChargeJson) -> Result<(i64, i64), ProviderError> {
         if !charge.disputed {
             return Ok((0, 0));
         }
-        let Some(id) = charge.dispute.as_ref().map(IdJson::id) else {
+        let mut query = Form::default();
+        query.add("charge", &charge.id);
+        query.add("limit", PAGE);
+        let Some(body) = self.http.get(&["disputes"], &query)? else {
             return Ok((0, 0));
         };
-        let found = self.http.get(&["disputes", id], &Form::default())?;
-        let Some(body) = found else { return Ok((0, 0)) };
-        let dispute: DisputeJson = parse("dispute", &body)?;
-        Ok(match dispute.status.as_str() {
-            "needs_response" | "under_review" => (dispute.amount, 0),
-            "lost" => (0, dispute.amount),
-            // Inquiries (`warning_…`) move no money, and a won dispute returns it.
-            _ => (0, 0),
-        })
+        let list: ListJson<DisputeJson> = parse("list of disputes", &body)?;
+        let (mut disputed, mut lost) = (0_i64, 0_i64);
+        for dispute in list.data {
+            match dispute.status.as_str() {
+                "needs_response" | "under_review" => {
+                    disputed = disputed.saturating_add(dispute.amount);
+                }
+                "lost" => lost = lost.saturating_add(dispute.amount),
+                // Inquiries (`warning_…`) move no money, and a won dispute returns it.
+                _ => {}
+            }
+        }
+        Ok((disputed, lost))
     }
 
     /// Returns an invoice with all its lines and its disputes.

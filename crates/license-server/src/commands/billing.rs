@@ -188,9 +188,19 @@ async fn reconcile(server: &OpenedServer, terminal: &Terminal) -> Result<(), Fai
             "subscriptions": report.subscriptions,
         }));
     }
+    let number = |count: u64, noun: &str| match count {
+        1 => format!("1 {noun}"),
+        count => format!("{count} {noun}s"),
+    };
+    let verb = if report.missed_events == 1 {
+        "was"
+    } else {
+        "were"
+    };
     terminal.note(&format!(
-        "{} events were missed; the running server compares {} subscriptions now",
-        report.missed_events, report.subscriptions
+        "{} {verb} missed; the running server compares {} now",
+        number(report.missed_events, "event"),
+        number(report.subscriptions, "subscription")
     ));
     Ok(())
 }

@@ -48,6 +48,7 @@ pub const EVENT_KINDS: &[&str] = &[
     "invoice.overdue",
     "invoice.pay",
     "invoice.remind",
+    "invoice.send",
     "invoice.void",
     "lease.end",
     "ledger.import",

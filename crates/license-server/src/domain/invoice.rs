@@ -3,6 +3,7 @@
 mod change;
 mod content;
 mod entity;
+mod payment;
 
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use license_core::LicenseId;
@@ -12,6 +13,7 @@ use serde_json::{Value, json};
 pub use change::InvoiceChange;
 pub use content::{InvoiceBuyer, InvoiceContent, InvoiceFault, InvoiceLine, InvoiceTax};
 pub use entity::LegalEntity;
+pub use payment::{InvoicePayment, PaymentState};
 
 use super::money::Money;
 use super::timed_id::timed_id;
@@ -29,9 +31,9 @@ pub enum InvoiceState {
     Draft,
     /// The invoice has a number, and never changes again.
     Issued,
-    /// The due date has passed without a payment.
+    /// The due date has passed, and the invoice is not paid in full.
     Overdue,
-    /// The invoice is paid.
+    /// The invoice is paid in full.
     Paid,
     /// The invoice was issued by mistake, and never sent. Its number stays.
     Void,
@@ -126,10 +128,12 @@ pub struct Invoice {
     pub issued_on: Option<NaiveDate>,
     /// The last day for a payment.
     pub due_on: Option<NaiveDate>,
-    /// The date of the payment.
+    /// The payments, in the order of their recording.
+    pub payments: Vec<InvoicePayment>,
+    /// The date on which the invoice was paid in full.
     pub paid_on: Option<NaiveDate>,
-    /// The reference of the payment, such as the number of a bank statement.
-    pub payment: Option<String>,
+    /// When the document was last sent by mail.
+    pub sent_at: Option<DateTime<Utc>>,
     /// The number of days after the due date for which the last reminder was sent.
     pub reminded: Option<u32>,
     /// The invoice that this credit note cancels.
@@ -160,7 +164,9 @@ impl Invoice {
             "issued_on": self.issued_on,
             "due_on": self.due_on,
             "paid_on": self.paid_on,
-            "payment": self.payment,
+            "paid": self.paid().map(Money::minor),
+            "payments": self.payments.len(),
+            "sent_at": self.sent_at,
             "activated_early": self.is_activated,
             "license": self.license.as_ref().map(LicenseId::as_str),
             "credits": self.credits.as_ref().map(InvoiceId::as_str),
@@ -174,7 +180,16 @@ impl Invoice {
         is_open && self.kind == InvoiceKind::Invoice
     }
 
-    /// Returns whether the license must be issued: the invoice is paid, or somebody has decided so.
+    /// Returns whether the invoice can become void: nobody got or paid anything. Otherwise, only a
+    /// credit note cancels it.
+    pub fn can_be_void(&self) -> bool {
+        // A license that is being issued may be in the ledger already.
+        let is_unused = self.license.is_none() && !self.is_activated && self.sent_at.is_none();
+        self.is_open() && is_unused && self.payments.is_empty()
+    }
+
+    /// Returns whether the license must be issued: the invoice is paid in full, or somebody has
+    /// decided so.
     pub fn needs_license(&self) -> bool {
         let is_wanted = self.state == InvoiceState::Paid || (self.is_activated && self.is_open());
         is_wanted && self.order.is_some() && self.license.is_none()
@@ -203,7 +218,8 @@ impl Invoice {
             issued_on: Some(on),
             due_on: None,
             paid_on: None,
-            payment: None,
+            payments: Vec::new(),
+            sent_at: None,
             reminded: None,
             credits: Some(self.id.clone()),
             credited_by: None,

@@ -1,6 +1,6 @@
 //! The vendor's ledger, as far as the database knows it.
 
-use super::{LicenseRecord, NewAuditEntry, UsageFact};
+use super::{LicenseRecord, NewAuditEntry, Trial, UsageFact};
 
 /// The last entry of the ledger whose content is in the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub struct LedgerPosition {
 pub struct LedgerCopy {
     /// The licenses, each with the audit entry of its issue, if there is one.
     pub licenses: Vec<(LicenseRecord, Option<NewAuditEntry>)>,
+    /// The trials that `keygen` started. A trial that is stored already is ignored.
+    pub trials: Vec<Trial>,
     /// The audit entries of other changes.
     pub audits: Vec<NewAuditEntry>,
     /// The usage that the entries record. It is metered once, also if several callers report it.

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 pub use change::TrialChange;
 
+use super::actor::Actor;
 use super::email::EmailAddress;
 use super::timed_id::timed_id;
 
@@ -153,6 +154,11 @@ impl Trial {
             "reminders": self.stopped_at.is_none(),
             "exception": self.is_exception,
         })
+    }
+
+    /// Returns whether `keygen` started the trial. It has no address.
+    pub fn is_from_ledger(&self) -> bool {
+        self.started_by == Actor::Ledger.to_string()
     }
 
     /// Returns whether the trial is running: neither requested, nor converted, nor ended.

@@ -123,6 +123,7 @@ fn mail(subject: &str, text: &str) -> Mail {
         to: EmailAddress::parse("ann@example.com").unwrap(),
         subject: subject.to_owned(),
         text: text.to_owned(),
+        pdf: None,
     }
 }
 
@@ -178,11 +179,9 @@ async fn a_mail_arrives_as_plain_text_and_its_values_add_no_header() {
 #[tokio::test]
 async fn a_refusal_that_may_pass_is_repeated_and_another_one_is_not() {
     let mut sink = Sink::start(&[450, 250, 550, 450, 450, 450]).await;
-    let (transport, from) = prepare(&sink.config()).unwrap();
     let (_, receiver) = mpsc::channel(1);
     let worker = MailWorker {
-        transport,
-        from,
+        outgoing: Outgoing::new(&sink.config()).unwrap(),
         receiver,
         observer: Arc::new(()),
         pauses: const { &[Duration::from_millis(1); 2] },

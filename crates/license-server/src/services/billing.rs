@@ -7,6 +7,7 @@
 mod events;
 mod links;
 mod lists;
+mod mails;
 mod plans;
 mod reconcile;
 mod sync;

@@ -2,17 +2,19 @@
 
 mod mails;
 mod orders;
+mod payments;
 mod pdf;
 mod work;
 
 use std::sync::Arc;
 
-use chrono::{Days, NaiveDate};
+use chrono::NaiveDate;
 use serde_json::{Value, json};
 
 pub use orders::InvoiceOrder;
+pub use payments::NewPayment;
 
-use super::people::{bad_request, checked_name, not_found};
+use super::people::{bad_request, not_found};
 use super::site::{Site, random};
 use super::trials::{TrialService, checked_reason};
 use super::vendor::{self, VendorService};
@@ -20,9 +22,6 @@ use crate::domain::{
     Actor, Invoice, InvoiceChange, InvoiceContent, InvoiceFault, InvoiceId, InvoiceKind,
     InvoiceState, LegalEntity, Page, PageRequest, Refusal, RefusalKind, ReminderDays, ServerCode,
 };
-
-/// How long before the date of an invoice a payment can be made: a year.
-const PREPAID: Days = Days::new(366);
 
 /// The settings of invoices.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -108,7 +107,8 @@ impl InvoiceService {
             issued_on: None,
             due_on: None,
             paid_on: None,
-            payment: None,
+            payments: Vec::new(),
+            sent_at: None,
             reminded: None,
             credits: None,
             credited_by: None,
@@ -218,52 +218,6 @@ impl InvoiceService {
             .await
     }
 
-    /// Records the payment of an invoice, and issues its license. The same payment again changes
-    /// nothing, so that a doubled report of a bank has no effect.
-    ///
-    /// # Errors
-    ///
-    /// Returns `NOT_FOUND` for an unknown invoice, `INVOICE_STATE` for one that expects no payment,
-    /// and `BAD_REQUEST` for a date in the future or more than a year before that of the invoice,
-    /// and for a reference that is not accepted. A license that cannot be issued now does not fail
-    /// the request: it is issued later.
-    pub async fn pay(
-        &self,
-        actor: &Actor,
-        id: &InvoiceId,
-        on: Option<NaiveDate>,
-        reference: &str,
-    ) -> Result<Invoice, Refusal> {
-        let (invoice, today) = (self.get(id).await?, self.today());
-        let on = on.unwrap_or(today);
-        let first = invoice.issued_on.unwrap_or(today);
-        let first = first.checked_sub_days(PREPAID).unwrap_or(first);
-        if !(first..=today).contains(&on) {
-            return Err(bad_request("`paid_on` is not accepted")
-                .values(format!("a day from {first} to {today}"), on));
-        }
-        let reference = checked_name("payment", reference)?;
-        if invoice.payment.as_ref() == Some(&reference) {
-            return Ok(invoice);
-        }
-        let change = InvoiceChange::Pay {
-            on,
-            reference: reference.clone(),
-        };
-        let paid = self.try_change(actor, "invoice.pay", id, change, json!({}));
-        match paid.await? {
-            Some(paid) => Ok(self.with_license(actor, paid).await),
-            None => {
-                // The same payment can have been reported at the same time.
-                let invoice = self.get(id).await?;
-                let is_same = invoice.payment.as_ref() == Some(&reference);
-                is_same
-                    .then(|| invoice.clone())
-                    .ok_or_else(|| not_permitted(&invoice))
-            }
-        }
-    }
-
     /// Decides that the license of an invoice is issued before the payment, and issues it.
     ///
     /// # Errors
@@ -289,8 +243,8 @@ impl InvoiceService {
     ///
     /// # Errors
     ///
-    /// Returns `NOT_FOUND` for an unknown invoice, `INVOICE_STATE` for one that is paid or whose
-    /// license was issued, and `BAD_REQUEST` without a reason.
+    /// Returns `NOT_FOUND` for an unknown invoice, `INVOICE_STATE` for one that was sent or partly paid
+    /// or whose license was issued, and `BAD_REQUEST` without a reason.
     pub async fn void(
         &self,
         actor: &Actor,

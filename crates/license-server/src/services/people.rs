@@ -27,7 +27,7 @@ pub use codes::{ConfirmedTotp, NewTotp, RecoveryCodes};
 pub use export::{AccountExport, LicenseUse};
 pub use invitations::{NewInvitation, NewJoiner};
 pub use links::{Registration, ResetLink};
-pub use mails::{Mail, MailQueue};
+pub use mails::{Mail, MailFailure, MailQueue, MailedPdf};
 pub use members::MemberService;
 pub use passwords::{HashCost, Password};
 pub use seal::Sealer;

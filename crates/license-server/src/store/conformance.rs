@@ -29,6 +29,7 @@ use super::ServerStore;
 
 pub(super) use acquires::concurrent_acquires;
 pub(super) use deletion::fill;
+pub(super) use invoices::{insert_old_invoice, old_invoice_keeps_its_payment};
 pub(super) use named_users::concurrent_assignments;
 pub(super) use replay::replay;
 pub(super) use sample::{

@@ -7,8 +7,9 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
-use license_tests::server::Server;
+use license_tests::server::{Response, Server};
 use license_tests::{Run, RunOutput, Scratch, words};
+use serde_json::{Value, json};
 
 use super::{VendorSite, eventually};
 
@@ -86,11 +87,14 @@ fn a_user_starts_a_trial_with_a_mail_and_keygen_converts_it() {
     let start = "trial start --email ann@acme.example --customer Initech";
     license(&user, &server, start).expect_code(0);
     let mail = mailbox.next();
-    let code = mail.split("license trial confirm ").nth(1).unwrap();
-    let code = code.split_whitespace().next().unwrap();
+    let command = mail
+        .lines()
+        .find_map(|line| line.strip_prefix("license trial confirm"));
     license(&user, &server, "trial confirm wrong --trust trust.jwks").expect_code(1);
-    let confirm = format!("trial confirm {code} --trust trust.jwks");
-    license(&user, &server, &confirm).expect_code(0);
+    // The command of the mail works on a machine that does not know the server.
+    let confirm = format!("trial confirm {} --trust trust.jwks", command.unwrap());
+    let run = Run::license(&user).args(words(&confirm)).run();
+    run.expect_code(0);
     assert!(
         mailbox.next().contains("BEGIN"),
         "the license comes by mail"
@@ -123,5 +127,50 @@ fn a_user_starts_a_trial_with_a_mail_and_keygen_converts_it() {
         |answer| answer.json()["state"] == "converted",
     );
     assert!(converted.json()["paid_license"].is_string());
+    site.verify_ledger();
+}
+
+#[test]
+fn a_trial_of_keygen_is_listed_and_converted_by_the_server() {
+    let site = VendorSite::new();
+    // The server finds a trial that was there before, and one that is issued beside it.
+    let trial = |customer: &str| {
+        let line = format!("trial --key vendor.key --customer {customer} --out {customer}.lic");
+        site.keygen(&line).expect_code(0);
+    };
+    trial("Globex");
+    let server = site.start();
+    trial("Initech");
+    let administrator = server.administrator();
+    let list = || administrator.get("/api/v1/trials");
+    let items = |answer: &Response| answer.json()["items"].as_array().unwrap().clone();
+    let found = items(&eventually(list, |answer| items(answer).len() == 2));
+    let customers: Vec<_> = found.iter().map(|trial| &trial["customer"]).collect();
+    assert_eq!(customers, ["Initech", "Globex"]);
+    for trial in &found {
+        assert_eq!(trial["issued_by"], "keygen", "{trial}");
+        assert_eq!(
+            (&trial["state"], &trial["email"]),
+            (&json!("started"), &Value::Null)
+        );
+    }
+    // It counts for the rule of one trial.
+    let again = json!({"email": "ann@initech.example", "customer": " INITECH "});
+    let refused = administrator.post("/api/v1/trials", &again).expect(409);
+    assert_eq!(refused["code"], "TRIAL_USED");
+    let path = format!("/api/v1/trials/{}", found[0]["id"].as_str().unwrap());
+    let order = json!({"tier": "team", "days": 365, "offline": true});
+    let converted = administrator
+        .post(&format!("{path}/convert"), &order)
+        .expect(200);
+    assert_eq!(converted["trial"]["state"], "converted");
+    assert_eq!(converted["license"]["claims"]["sub"], "Initech");
+    let own = json!({"email": "bob@hooli.example", "customer": "Hooli"});
+    let started = administrator.post("/api/v1/trials", &own).expect(200);
+    assert!(started["license"].is_string(), "{started}");
+    // The trial of the server is in the ledger too, and is listed once.
+    let found = items(&list());
+    let issued_by: Vec<_> = found.iter().map(|trial| &trial["issued_by"]).collect();
+    assert_eq!(issued_by, ["server", "keygen", "keygen"]);
     site.verify_ledger();
 }

@@ -3,6 +3,8 @@
 
 mod forms;
 
+use std::collections::BTreeMap;
+
 use axum::routing::{get, post};
 use license_core::LicenseId;
 use license_dashboard::{
@@ -86,6 +88,7 @@ async fn subscriptions(
     let found = billing
         .subscriptions(state, query.customer(), &request)
         .await?;
+    let names = billing.customer_names(&found.items).await?;
     let columns = [
         "Subscription",
         "Customer",
@@ -98,7 +101,7 @@ async fn subscriptions(
     for one in &found.items {
         table.row(vec![
             Cell::link(format!("/billing/subscriptions/{}", one.id), &one.id),
-            Cell::code(&one.customer),
+            customer_cell(&one.customer, &names),
             state_cell(one.state),
             Cell::text(reason(one)),
             Cell::time(one.until),
@@ -221,6 +224,11 @@ fn state_cell(state: BillingState) -> Cell {
         BillingState::Ended => Tone::Neutral,
     };
     Cell::badge(tone, state.as_str().replace('_', " "))
+}
+
+/// Returns the name of a customer, or the id at the provider of one without a name.
+fn customer_cell(id: &str, names: &BTreeMap<String, String>) -> Cell {
+    names.get(id).map_or_else(|| Cell::code(id), Cell::text)
 }
 
 fn reason(found: &BillingSubscription) -> String {

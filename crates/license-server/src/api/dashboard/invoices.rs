@@ -16,7 +16,9 @@ use super::reply::{PageReply, html};
 use crate::api::invoices::{document, invoice, state};
 use crate::api::pages::{PageQuery, StrictQuery};
 use crate::api::paths::StrictPath;
-use crate::domain::{Invoice, InvoiceKind, InvoiceState, Money, Permission};
+use crate::domain::{
+    Currency, Invoice, InvoiceKind, InvoiceState, Money, PaymentState, Permission,
+};
 
 /// The page to which the pages below it lead back.
 const INVOICES: (&str, &str) = ("Invoices", "/invoices");
@@ -45,6 +47,11 @@ pub(super) fn pages(pages: Pages) -> Pages {
             &change("payment"),
             manage,
             get(changes::paying).post(changes::pay),
+        )
+        .page(
+            &change("send"),
+            manage,
+            get(changes::sending).post(changes::send),
         )
         .page(
             &change("activate"),
@@ -86,6 +93,7 @@ async fn list(
             Column::text("Customer"),
             Column::text("State"),
             Column::text("Total"),
+            Column::text("Open"),
             Column::text("Due"),
         ],
     );
@@ -93,8 +101,9 @@ async fn list(
         table.row(vec![
             Cell::link(format!("/invoices/{}", invoice.id), name(&invoice)),
             Cell::text(&invoice.content.buyer.name),
-            badge(invoice.state),
+            state_of(&invoice),
             Cell::optional(invoice.content.total().ok().map(|total| total.to_string())),
+            Cell::optional(invoice.open().map(Money::decimal)),
             invoice.due_on.map_or(Cell::Empty, Cell::Date),
         ]);
     }
@@ -141,13 +150,19 @@ fn name(invoice: &Invoice) -> String {
     }
 }
 
-fn badge(state: InvoiceState) -> Cell {
+/// Returns the state, and whether a part is paid.
+fn state_of(invoice: &Invoice) -> Cell {
+    let state = invoice.state;
+    let text = match invoice.payment_state() {
+        Some(PaymentState::PartlyPaid) => format!("{}, partly paid", state.as_str()),
+        _ => state.as_str().to_owned(),
+    };
     let tone = match state {
         InvoiceState::Paid => Tone::Good,
         InvoiceState::Overdue => Tone::Warning,
         _ => Tone::Neutral,
     };
-    Cell::badge(tone, state.as_str())
+    Cell::badge(tone, text)
 }
 
 async fn show(context: PageContext, StrictPath(path): StrictPath<String>) -> PageReply {
@@ -156,10 +171,13 @@ async fn show(context: PageContext, StrictPath(path): StrictPath<String>) -> Pag
     for action in actions(&context, &found) {
         page = page.action(action);
     }
-    let page = page
+    let mut page = page
         .with(facts(&found))
         .with(Heading::new("Lines"))
         .with(lines(&found));
+    if !found.payments.is_empty() {
+        page = page.with(Heading::new("Payments")).with(payments(&found));
+    }
     Ok(html(&page))
 }
 
@@ -178,15 +196,18 @@ fn actions(context: &PageContext, invoice: &Invoice) -> Vec<Action> {
     if invoice.is_open() {
         actions.insert(
             0,
-            Action::dialog("Record the payment", path("payment")).primary(),
+            Action::dialog("Record a payment", path("payment")).primary(),
         );
         let can_activate = invoice.order.is_some() && invoice.license.is_none();
         if can_activate && context.may(Permission::IssueLicenses) {
             actions.push(Action::dialog("Issue the license now", path("activate")));
         }
-        if invoice.license.is_none() {
+        if invoice.can_be_void() {
             actions.push(Action::dialog("Mark as void", path("void")).danger());
         }
+    }
+    if invoice.can_be_sent() && invoice.content.buyer.email.is_some() {
+        actions.push(Action::dialog("Send by mail", path("send")));
     }
     let is_invoice = invoice.kind == InvoiceKind::Invoice;
     if is_invoice && (invoice.is_open() || invoice.state == InvoiceState::Paid) {
@@ -203,13 +224,13 @@ fn facts(invoice: &Invoice) -> Facts {
     let address = [&buyer.name].into_iter().chain(&buyer.address);
     let license = match &invoice.license {
         Some(id) => Cell::link(format!("/licenses/{id}"), LicenseId::as_str(id)),
-        None if invoice.order.is_some() => Cell::text("issued after the payment"),
+        None if invoice.order.is_some() => Cell::text("issued when the invoice is paid in full"),
         None => Cell::text("none is ordered"),
     };
     let linked =
         |id: &crate::domain::InvoiceId, text: &str| Cell::link(format!("/invoices/{id}"), text);
     let mut facts = Facts::new()
-        .fact("State", badge(invoice.state))
+        .fact("State", state_of(invoice))
         .fact("Customer", Cell::Lines(address.map(Cell::text).collect()))
         .fact("E-mail address", Cell::optional(buyer.email.as_deref()))
         .fact(
@@ -222,11 +243,12 @@ fn facts(invoice: &Invoice) -> Facts {
         )
         .fact("Date", date(invoice.issued_on))
         .fact("Due", date(invoice.due_on))
-        .fact("Paid", date(invoice.paid_on))
+        .fact("Sent by mail", Cell::time(invoice.sent_at))
         .fact(
-            "Reference of the payment",
-            Cell::optional(invoice.payment.as_deref()),
+            "Open amount",
+            Cell::optional(invoice.open().map(|open| open.to_string())),
         )
+        .fact("Paid", date(invoice.paid_on))
         .fact("License", license);
     if let Some(id) = &invoice.credits {
         facts = facts.fact("Cancels", linked(id, "the invoice"));
@@ -268,6 +290,25 @@ fn lines(invoice: &Invoice) -> Table {
         Cell::Empty,
         Cell::optional(total),
     ]);
+    table
+}
+
+fn payments(invoice: &Invoice) -> Table {
+    let columns = vec![
+        Column::text("Date"),
+        Column::text("Reference"),
+        Column::number("Amount"),
+    ];
+    let mut table = Table::new("Payments", columns);
+    let currency = Currency::parse(&invoice.content.currency);
+    for payment in &invoice.payments {
+        let amount = currency.and_then(|currency| Money::new(payment.amount, currency));
+        table.row(vec![
+            Cell::Date(payment.on),
+            Cell::text(&payment.reference),
+            Cell::optional(amount.map(Money::decimal)),
+        ]);
+    }
     table
 }
 

@@ -21,7 +21,7 @@ use crate::api::problem::Problem;
 use crate::api::registrations::email;
 use crate::api::trials::{state, trial};
 use crate::domain::{Permission, Trial, TrialState};
-use crate::services::{IssueOrder, NewTrial};
+use crate::services::{IssueOrder, NewTrial, TrialService};
 
 /// The page to which the pages below it lead back.
 const TRIALS: (&str, &str) = ("Trials", "/trials");
@@ -61,10 +61,9 @@ async fn list(context: PageContext, StrictQuery(query): StrictQuery<TrialListQue
     );
     for trial in found.items {
         let href = format!("/trials/{}", trial.id);
-        let address = trial.user.email.as_ref().map(ToString::to_string);
         table.row(vec![
             Cell::link(href, &trial.user.customer),
-            Cell::optional(address),
+            address(&trial),
             badge(trial.state),
             Cell::time(trial.started_at),
             Cell::time(trial.ends_at),
@@ -100,6 +99,15 @@ fn filter(chosen: Option<&str>) -> Form {
     Form::new("/trials", "Filter").field(field)
 }
 
+/// Returns the address, or why there is none.
+fn address(trial: &Trial) -> Cell {
+    match &trial.user.email {
+        Some(email) => Cell::text(email.to_string()),
+        None if trial.is_from_ledger() => Cell::text("none: issued by keygen"),
+        None => Cell::Empty,
+    }
+}
+
 fn badge(state: TrialState) -> Cell {
     let tone = match state {
         TrialState::Started | TrialState::Converted => Tone::Good,
@@ -131,22 +139,24 @@ fn facts(trial: &Trial) -> Facts {
     let reminders = match (trial.stopped_at, trial.reminded) {
         (Some(_), _) => "stopped by the user".to_owned(),
         (None, Some(days)) => format!("the last one {days} days before the end"),
+        (None, None) if trial.is_from_ledger() => "none: the server knows no address".to_owned(),
         (None, None) => "none yet".to_owned(),
+    };
+    let started_by = match trial.is_from_ledger() {
+        true => "keygen",
+        false => trial.started_by.as_str(),
     };
     Facts::new()
         .fact("State", badge(trial.state))
         .fact("Customer", Cell::text(&user.customer))
-        .fact(
-            "E-mail address",
-            Cell::optional(user.email.as_ref().map(ToString::to_string)),
-        )
+        .fact("E-mail address", address(trial))
         .fact(
             "Machine",
             Cell::optional(user.machine.as_ref().map(ToString::to_string)),
         )
         .fact("Started", Cell::time(trial.started_at))
         .fact("Ends", Cell::time(trial.ends_at))
-        .fact("Started by", Cell::text(&trial.started_by))
+        .fact("Started by", Cell::text(started_by))
         .fact("Reminders", Cell::text(reminders))
         .fact("License", license(trial.license.as_ref()))
         .fact("Paid license", license(trial.paid.as_ref()))
@@ -214,10 +224,9 @@ async fn start(context: PageContext, PageForm(sent): PageForm<StartForm>) -> Pag
     match started.await {
         Ok(started) => {
             let path = format!("/trials/{}", started.trial.id);
-            Ok(done(
-                &path,
-                "The trial has started, and the user gets the license",
-            ))
+            let trials = &context.services()?.trials;
+            let message = is_mailed(trials, &started.trial, "The trial has started");
+            Ok(done(&path, &message))
         }
         Err(problem) => {
             let form = start_form(Some(&sent));
@@ -289,10 +298,8 @@ async fn extend(
     match extended.await {
         Ok(_) => {
             let path = format!("/trials/{}", found.id);
-            Ok(done(
-                &path,
-                "The trial is extended, and the user gets the new license",
-            ))
+            let message = is_mailed(trials, &found, "The trial is extended");
+            Ok(done(&path, &message))
         }
         Err(problem) => {
             let form = extend_form(&found, &sent);
@@ -385,10 +392,8 @@ async fn convert(
     match converted.await {
         Ok(_) => {
             let path = format!("/trials/{}", found.id);
-            Ok(done(
-                &path,
-                "The license is issued, and the user gets it by mail",
-            ))
+            let message = is_mailed(trials, &found, "The license is issued");
+            Ok(done(&path, &message))
         }
         Err(problem) => Ok(refused(&context, &found, &sent, &problem)),
     }
@@ -402,6 +407,14 @@ fn refused(
 ) -> Response {
     let form = convert_form(trial, sent);
     context.refused(convert_page(context, trial), form, problem)
+}
+
+/// Returns the message of a change, and how the user gets the license.
+fn is_mailed(trials: &TrialService, trial: &Trial, done: &str) -> String {
+    match trials.can_mail(trial) {
+        true => format!("{done}, and the user gets the license by mail"),
+        false => format!("{done}. Send the license to the user: its page has the file"),
+    }
 }
 
 /// Parses a number of a form.

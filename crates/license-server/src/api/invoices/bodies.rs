@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 use crate::domain::{
     Invoice, InvoiceBuyer, InvoiceContent, InvoiceId, InvoiceLine, InvoiceTax, LegalEntity, Money,
+    PaymentState,
 };
 use crate::services::{InvoiceOrder, NewInvoice};
 
@@ -123,7 +124,7 @@ impl From<NewInvoiceBody> for NewInvoice {
     }
 }
 
-/// A payment.
+/// A payment of an invoice, to record.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = InvoicePayment)]
@@ -134,6 +135,10 @@ pub(in crate::api) struct PaymentBody {
     /// The reference of the payment, such as the number of a bank statement.
     #[schema(min_length = 1, max_length = 100)]
     pub(super) reference: String,
+    /// The amount in the minor unit of the currency. The default is the whole open amount.
+    #[serde(default)]
+    #[schema(minimum = 1)]
+    pub(super) amount: Option<i64>,
 }
 
 /// The reason of a change.
@@ -163,6 +168,18 @@ impl From<LegalEntity> for EntityBody {
     }
 }
 
+/// A payment of an invoice.
+#[derive(Serialize, ToSchema)]
+#[schema(as = RecordedPayment)]
+pub(in crate::api) struct RecordedPaymentBody {
+    /// The date of the payment.
+    paid_on: NaiveDate,
+    /// The reference of the payment.
+    reference: String,
+    /// The amount in the minor unit of the currency.
+    amount: i64,
+}
+
 /// An invoice or a credit note.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Invoice)]
@@ -189,9 +206,18 @@ pub(in crate::api) struct InvoiceBody {
     note: Option<String>,
     issued_on: Option<NaiveDate>,
     due_on: Option<NaiveDate>,
+    /// `open`, `partly_paid` or `paid`, or null for a document that expects no payment.
+    payment_state: Option<&'static str>,
+    /// The sum of the payments, in the minor unit of the currency.
+    paid: i64,
+    /// The amount that the customer still owes. 0 for a document that expects no payment.
+    open: i64,
+    /// The payments, in the order of their recording.
+    payments: Vec<RecordedPaymentBody>,
+    /// The date of the latest payment, if the invoice is paid in full.
     paid_on: Option<NaiveDate>,
-    /// The reference of the payment.
-    payment: Option<String>,
+    /// When the document was last sent by mail.
+    sent_at: Option<DateTime<Utc>>,
     /// The number of days after the due date for which the last reminder was sent.
     reminded_days: Option<u32>,
     /// The license that the customer gets.
@@ -211,8 +237,16 @@ pub(in crate::api) struct InvoiceBody {
 
 impl From<Invoice> for InvoiceBody {
     fn from(invoice: Invoice) -> Self {
-        let (number, content) = (invoice.number_text(), invoice.content);
         let minor = |amount: Option<Money>| amount.map_or(0, Money::minor);
+        let (paid, open) = (minor(invoice.paid()), minor(invoice.open()));
+        let payment_state = invoice.payment_state().map(PaymentState::as_str);
+        let payments = invoice.payments.iter().map(|payment| RecordedPaymentBody {
+            paid_on: payment.on,
+            reference: payment.reference.clone(),
+            amount: payment.amount,
+        });
+        let payments = payments.collect();
+        let (number, content) = (invoice.number_text(), invoice.content);
         let (subtotal, total) = (content.subtotal().ok(), content.total().ok());
         let lines = content.lines.into_iter().map(|line| LineBody {
             description: line.description,
@@ -246,8 +280,12 @@ impl From<Invoice> for InvoiceBody {
             note: content.note,
             issued_on: invoice.issued_on,
             due_on: invoice.due_on,
+            payment_state,
+            paid,
+            open,
+            payments,
             paid_on: invoice.paid_on,
-            payment: invoice.payment,
+            sent_at: invoice.sent_at,
             reminded_days: invoice.reminded,
             license_order: invoice.order,
             activated_early: invoice.is_activated,

@@ -137,7 +137,9 @@ fn input(operation: &Operation) -> (&'static str, Option<Value>) {
             order(json!({"tier": "team", "days": 300, "offline": true}))
         }
         ("POST", "/api/v1/invoices") | ("PUT", "/api/v1/invoices/{invoice}") => order(invoice()),
-        ("POST", "/api/v1/invoices/{invoice}/issue") => ("", None),
+        ("POST", "/api/v1/invoices/{invoice}/issue" | "/api/v1/invoices/{invoice}/send") => {
+            ("", None)
+        }
         ("POST", "/api/v1/invoices/{invoice}/payment") => order(json!({"reference": "7"})),
         ("POST", path) if path.starts_with("/api/v1/invoices/") => {
             order(json!({"reason": "a test"}))

@@ -121,14 +121,16 @@ pub(in crate::api) struct TrialBody {
     id: String,
     /// `issuing`, `started`, `reminded`, `converted` or `ended`.
     state: &'static str,
-    /// The address, or null 90 days after the trial was closed.
+    /// The address, or null for a trial of `keygen`, or 90 days after the trial was closed.
     email: Option<String>,
     customer: String,
     /// The machine, or null if the trial is for any machine, or 90 days after it was closed.
     machine: Option<String>,
     /// Whether an administrator permitted the trial in addition to another one.
     is_exception: bool,
-    /// The originator: `request`, an account or an API token.
+    /// The program that issued the license: `server` or `keygen`.
+    issued_by: &'static str,
+    /// The originator: `request`, an account or an API token, or `ledger` for a trial of `keygen`.
     started_by: String,
     requested_at: DateTime<Utc>,
     started_at: Option<DateTime<Utc>>,
@@ -147,6 +149,10 @@ pub(in crate::api) struct TrialBody {
 
 impl From<Trial> for TrialBody {
     fn from(trial: Trial) -> Self {
+        let issued_by = match trial.is_from_ledger() {
+            true => "keygen",
+            false => "server",
+        };
         let user = trial.user;
         Self {
             id: trial.id.to_string(),
@@ -155,6 +161,7 @@ impl From<Trial> for TrialBody {
             customer: user.customer,
             machine: user.machine.map(|machine| machine.to_string()),
             is_exception: trial.is_exception,
+            issued_by,
             started_by: trial.started_by,
             requested_at: trial.requested_at,
             started_at: trial.started_at,

@@ -284,8 +284,6 @@ pub(super) struct ChargeJson {
     #[serde(default)]
     pub(super) disputed: bool,
     #[serde(default)]
-    pub(super) dispute: Option<IdJson<NamedJson>>,
-    #[serde(default)]
     pub(super) invoice: Option<IdJson<NamedJson>>,
 }
 

@@ -63,8 +63,18 @@ fn a_subscription_has_its_customer_and_the_payments_of_its_invoices() {
     );
     double.put(json!({
         "id": "ch_3", "object": "charge", "amount_refunded": 0, "disputed": true,
-        "dispute": "dp_1", "invoice": "in_3",
+        "invoice": "in_3",
     }));
+    // An inquiry that was closed before, and a dispute of another charge.
+    let dispute = |id: &str, charge: &str, status: &str| {
+        json!({
+            "id": id, "object": "dispute", "status": status, "amount": 900, "charge": charge,
+            "currency": "jpy", "payment_intent": null, "reason": "general",
+            "is_charge_refundable": false, "balance_transactions": [],
+        })
+    };
+    double.put(dispute("dp_0", "ch_3", "warning_closed"));
+    double.put(dispute("dp_2", "ch_1", "lost"));
     for (status, disputed, lost) in [
         ("needs_response", 900, 0),
         ("under_review", 900, 0),
@@ -73,7 +83,7 @@ fn a_subscription_has_its_customer_and_the_payments_of_its_invoices() {
         ("warning_needs_response", 0, 0),
         ("warning_closed", 0, 0),
     ] {
-        double.put(json!({ "id": "dp_1", "object": "dispute", "status": status, "amount": 900 }));
+        double.put(dispute("dp_1", "ch_3", status));
         let found = stripe.subscription("sub_1").unwrap().unwrap();
         let third = found.invoices.iter().find(|invoice| invoice.id == "in_3");
         let third = third.unwrap();

@@ -4,7 +4,9 @@ use chrono::{DateTime, Datelike, Days, NaiveDate, Utc};
 use license_core::LicenseId;
 use serde_json::Value;
 
-use super::{Invoice, InvoiceContent, InvoiceId, InvoiceKind, InvoiceState, LegalEntity};
+use super::{
+    Invoice, InvoiceContent, InvoiceId, InvoiceKind, InvoicePayment, InvoiceState, LegalEntity,
+};
 use crate::domain::trial::ReminderDays;
 
 /// A change of an invoice.
@@ -26,13 +28,10 @@ pub enum InvoiceChange {
         /// The date.
         on: NaiveDate,
     },
-    /// The invoice was paid.
-    Pay {
-        /// The date.
-        on: NaiveDate,
-        /// The reference of the payment.
-        reference: String,
-    },
+    /// A payment was made.
+    Pay(InvoicePayment),
+    /// The document was sent by mail.
+    Send,
     /// The invoice was issued by mistake.
     Void,
     /// A credit note cancels the invoice, and gets a number.
@@ -93,17 +92,17 @@ impl InvoiceChange {
                 changed.due_on = on.checked_add_days(net);
                 state == InvoiceState::Draft && seller.code == invoice.entity
             }
-            Self::Pay { on, reference } => {
-                changed.state = InvoiceState::Paid;
-                changed.paid_on = Some(*on);
-                changed.payment = Some(reference.clone());
-                invoice.is_open()
+            Self::Pay(payment) => {
+                changed = invoice.with_payment(payment)?;
+                true
+            }
+            Self::Send => {
+                changed.sent_at = Some(now);
+                invoice.can_be_sent()
             }
             Self::Void => {
                 changed.state = InvoiceState::Void;
-                // A license that was issued, or is being issued, cannot be undone without a credit
-                // note.
-                invoice.is_open() && invoice.license.is_none() && !invoice.is_activated
+                invoice.can_be_void()
             }
             Self::Credit { note, .. } => {
                 changed.state = InvoiceState::Credited;

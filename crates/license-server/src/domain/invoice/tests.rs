@@ -70,7 +70,8 @@ pub(crate) fn invoice(number: u8) -> Invoice {
         issued_on: None,
         due_on: None,
         paid_on: None,
-        payment: None,
+        payments: Vec::new(),
+        sent_at: None,
         reminded: None,
         credits: None,
         credited_by: None,
@@ -98,11 +99,18 @@ fn license() -> LicenseId {
     LicenseId::from_random(at("2027-01-01"), &[1; 10])
 }
 
+/// Returns the payment of an amount.
+fn payment(on: &str, reference: &str, amount: i64) -> InvoiceChange {
+    InvoiceChange::Pay(InvoicePayment {
+        on: day(on),
+        reference: reference.to_owned(),
+        amount,
+    })
+}
+
+/// Returns the payment of the whole invoice.
 fn pay() -> InvoiceChange {
-    InvoiceChange::Pay {
-        on: day("2027-02-01"),
-        reference: "statement 7".to_owned(),
-    }
+    payment("2027-02-01", "statement 7", 345_100)
 }
 
 fn credit() -> InvoiceChange {
@@ -295,4 +303,56 @@ fn a_credit_note_cancels_an_invoice_and_a_void_one_was_never_used() {
     assert_eq!(apply(&InvoiceChange::Void, &activated, now), None);
     let licensed = apply(&InvoiceChange::License(license()), &activated, now);
     assert_eq!(apply(&InvoiceChange::Void, &licensed.unwrap(), now), None);
+}
+
+#[test]
+fn several_payments_settle_an_invoice_and_none_is_above_the_open_amount() {
+    let issued = issued();
+    let now = "2027-02-01T10:00:00Z";
+    assert_eq!(issued.payment_state(), Some(PaymentState::Open));
+    let first = apply(&payment("2027-02-02", "first", 300_000), &issued, now).unwrap();
+    assert_eq!(first.payment_state(), Some(PaymentState::PartlyPaid));
+    assert_eq!((first.state, first.paid_on), (InvoiceState::Issued, None));
+    assert_eq!(first.open().unwrap().to_string(), "451.00 EUR");
+    assert!(!first.needs_license(), "a part issues no license");
+    for refused in [
+        payment("2027-02-01", "second", 45_101),
+        payment("2027-02-01", "second", 0),
+        payment("2027-02-01", "second", -1),
+        payment("2027-02-01", "first", 1),
+        InvoiceChange::Void,
+    ] {
+        assert_eq!(apply(&refused, &first, now), None, "{refused:?}");
+    }
+    let overdue = apply(&InvoiceChange::Overdue, &first, "2027-02-15").unwrap();
+    assert_eq!(overdue.payment_state(), Some(PaymentState::PartlyPaid));
+    let last = apply(&payment("2027-02-01", "last", 45_100), &overdue, now).unwrap();
+    assert_eq!(last.state, InvoiceState::Paid);
+    assert_eq!(last.payment_state(), Some(PaymentState::Paid));
+    // The date is that of the latest payment, in whatever order they were recorded.
+    assert_eq!(last.paid_on, Some(day("2027-02-02")));
+    assert_eq!((last.open(), last.paid().unwrap().minor()), (None, 345_100));
+    assert!(last.needs_license());
+    let many = (1..=100).try_fold(issued, |invoice, number| {
+        apply(
+            &payment("2027-02-01", &format!("{number}"), 1),
+            &invoice,
+            now,
+        )
+    });
+    let one_more = payment("2027-02-01", "one more", 1);
+    assert_eq!(apply(&one_more, &many.unwrap(), now), None);
+}
+
+#[test]
+fn an_invoice_that_was_sent_cannot_become_void() {
+    let now = "2027-02-01T10:00:00Z";
+    assert_eq!(apply(&InvoiceChange::Send, &invoice(1), now), None);
+    let sent = apply(&InvoiceChange::Send, &issued(), now).unwrap();
+    assert_eq!(sent.sent_at, Some(at(now)));
+    assert_eq!(apply(&InvoiceChange::Void, &sent, now), None);
+    let again = apply(&InvoiceChange::Send, &sent, "2027-02-02").unwrap();
+    assert_eq!(again.sent_at, Some(at("2027-02-02")));
+    let void = apply(&InvoiceChange::Void, &issued(), now).unwrap();
+    assert_eq!(apply(&InvoiceChange::Send, &void, now), None);
 }

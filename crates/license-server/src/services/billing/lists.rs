@@ -1,5 +1,7 @@
 //! Lists of subscriptions, customers and events.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::BillingService;
 use crate::domain::{
     BillingCustomer, BillingEvent, BillingEventState, BillingState, BillingSubscription, Page,
@@ -57,6 +59,28 @@ impl BillingService {
         let (store, tenant) = (&self.site.store, &self.site.tenant);
         let found = store.billing_customer(tenant, provider, id).await?;
         found.ok_or_else(|| not_found("customer"))
+    }
+
+    /// Returns the names of the customers of a page of subscriptions, by their ids at the provider.
+    ///
+    /// # Errors
+    ///
+    /// Returns a refusal if the store cannot be read.
+    pub async fn customer_names(
+        &self,
+        subscriptions: &[BillingSubscription],
+    ) -> Result<BTreeMap<String, String>, Refusal> {
+        let provider = self.provider_name();
+        let (store, tenant) = (&self.site.store, &self.site.tenant);
+        let ids = subscriptions.iter().map(|one| one.customer.as_str());
+        let ids: BTreeSet<&str> = ids.collect();
+        let mut names = BTreeMap::new();
+        for id in ids {
+            if let Some(found) = store.billing_customer(tenant, provider, id).await? {
+                names.insert(id.to_owned(), found.license_name().to_owned());
+            }
+        }
+        Ok(names)
     }
 
     /// Returns events, by id from the last one.

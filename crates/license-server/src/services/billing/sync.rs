@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use license_core::LicenseId;
 use sha2::{Digest, Sha256};
 
-use super::{BillingService, BillingSetup, ask};
+use super::{BillingService, BillingSetup, ask, mails};
 use crate::billing::ProviderError;
 use crate::domain::{
     BillingPlan, BillingReason, BillingSubscription, Entitlement, LicenseStep, PlannedTerms,
@@ -89,6 +89,9 @@ impl BillingService {
                 .store(setup, row.as_ref(), &target, changed.clone())
                 .await?
             {
+                if let Some(license) = mails::new_license(row.as_ref(), &changed) {
+                    mails::license(&self.site, &found.customer, license).await;
+                }
                 return Ok(changed.fault);
             }
         }

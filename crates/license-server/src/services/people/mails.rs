@@ -14,6 +14,26 @@ pub struct Mail {
     pub subject: String,
     /// The text.
     pub text: String,
+    /// A document.
+    pub pdf: Option<MailedPdf>,
+}
+
+/// A PDF that a mail contains.
+#[derive(Clone, PartialEq, Eq)]
+pub struct MailedPdf {
+    /// The name of the file, in ASCII.
+    pub name: String,
+    /// The content.
+    pub content: Vec<u8>,
+}
+
+/// The reason why a mail was not sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MailFailure {
+    /// The reason for people. It names no address, and repeats no text of the mail server.
+    pub reason: String,
+    /// Whether a repetition has the same result, such as after the refusal of an address.
+    pub is_permanent: bool,
 }
 
 /// Omits the recipient and the text.
@@ -34,12 +54,25 @@ pub trait MailQueue: Send + Sync {
 
     /// Sends a mail after those that wait. Returns whether the mail server has accepted it.
     async fn deliver(&self, mail: Mail) -> bool;
+
+    /// Sends a mail at once, beside those that wait, for a person who waits for the result.
+    ///
+    /// # Errors
+    ///
+    /// Returns the reason if the mail server does not accept the mail within 30 seconds. The mail
+    /// is not repeated.
+    async fn send_now(&self, mail: Mail) -> Result<(), MailFailure>;
 }
 
 impl PeopleTools {
     /// Returns whether the server can send mail.
     pub(in crate::services) fn has_mail(&self) -> bool {
         self.mail.is_some()
+    }
+
+    /// Returns the address of the server for people, without a slash at its end.
+    pub(in crate::services) fn base_url(&self) -> &str {
+        &self.base_url
     }
 
     /// Returns the queue of mails, if the server can send mail.
@@ -53,6 +86,7 @@ impl PeopleTools {
                 to: to.clone(),
                 subject: subject.to_owned(),
                 text: format!("{}\n", paragraphs.join("\n\n")),
+                pdf: None,
             });
         }
     }

@@ -12,10 +12,12 @@ use license_issuer::ledger::sqlite::LedgerFile;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::{at, config, vendor};
+use super::{at, config, people, vendor};
 use crate::billing::stripe::tests::double::{Double, header};
 use crate::clock::ManualClock;
 use crate::domain::{Actor, BillingSubscription, PageRequest, Refusal};
+use crate::mail::Mailer;
+use crate::mail::tests::Sink;
 use crate::services::{BillingSetup, PlanOrder, RevokeOrder, ServerRole, Services, VendorConfig};
 use crate::store::sqlite::SqliteStore;
 
@@ -62,30 +64,60 @@ impl TestStripe {
     fn subscription(&self, id: &str, change: impl FnOnce(&mut Value)) {
         let mut object = json!({
             "id": id, "object": "subscription", "customer": "cus_1", "status": "active",
-            "items": { "data": [{ "id": "si_1", "price": { "id": "price_team" }, "quantity": 5 }] },
+            "items": { "object": "list", "has_more": false, "data": [{
+                "id": "si_1", "object": "subscription_item", "subscription": id, "quantity": 5,
+                "price": { "id": "price_team", "object": "price" },
+            }] },
             "current_period_start": unix(PERIOD_0), "current_period_end": unix(PERIOD_1),
-            "created": unix(PERIOD_0),
+            "billing_cycle_anchor": unix(PERIOD_0), "start_date": unix(PERIOD_0),
+            "created": unix(PERIOD_0), "currency": "eur", "collection_method": "charge_automatically",
+            "cancel_at": null, "cancel_at_period_end": false, "canceled_at": null, "ended_at": null,
+            "pause_collection": null, "trial_start": null, "trial_end": null, "livemode": false,
         });
         change(&mut object);
         self.double.put(object);
     }
 
-    /// Stores the state of the invoice of a period, and of its charge.
+    /// Stores the state of the invoice of a period, and of its charge. The member `dispute` of the
+    /// charge is the status of its dispute, which is an object of its own.
     fn invoice(&self, subscription: &str, period: u8, status: &str, charge: &Value) {
         let id = subscription.trim_start_matches("sub_");
-        let end = if period == 1 { PERIOD_1 } else { PERIOD_2 };
+        let (start, end) = match period {
+            1 => (PERIOD_0, PERIOD_1),
+            _ => (PERIOD_1, PERIOD_2),
+        };
         let paid = if status == "paid" { 5000 } else { 0 };
-        let mut object = json!({ "id": format!("ch_{id}_{period}"), "object": "charge",
-            "amount_refunded": 0, "invoice": format!("in_{id}_{period}") });
+        let mut object = json!({
+            "id": format!("ch_{id}_{period}"), "object": "charge", "status": "succeeded",
+            "amount": 5000, "amount_captured": 5000, "amount_refunded": 0, "refunded": false,
+            "currency": "eur", "customer": "cus_1", "disputed": false, "paid": true,
+            "invoice": format!("in_{id}_{period}"), "created": unix(PERIOD_0), "livemode": false,
+        });
         for (member, value) in charge.as_object().unwrap() {
             object[member] = value.clone();
+        }
+        if let Some(status) = object.as_object_mut().unwrap().remove("dispute") {
+            object["disputed"] = json!(true);
+            self.double.put(json!({
+                "id": format!("dp_{id}_{period}"), "object": "dispute", "status": status,
+                "amount": 5000, "charge": object["id"], "currency": "eur", "reason": "fraudulent",
+                "is_charge_refundable": false, "payment_intent": null, "balance_transactions": [],
+                "created": unix(PERIOD_0), "livemode": false,
+            }));
         }
         self.double.put(object);
         self.double.put(json!({
             "id": format!("in_{id}_{period}"), "object": "invoice", "status": status,
             "currency": "eur", "total": 5000, "amount_paid": paid, "subscription": subscription,
             "charge": if paid > 0 { json!(format!("ch_{id}_{period}")) } else { Value::Null },
-            "lines": { "data": [{ "type": "subscription", "period": { "end": unix(end) } }] },
+            "amount_due": 5000, "amount_remaining": 5000 - paid, "customer": "cus_1",
+            "collection_method": "charge_automatically", "due_date": null, "livemode": false,
+            "billing_reason": if period == 1 { "subscription_create" } else { "subscription_cycle" },
+            "lines": { "object": "list", "has_more": false, "data": [{
+                "id": format!("il_{id}_{period}"), "object": "line_item", "type": "subscription",
+                "subscription": subscription, "proration": false, "amount": 5000, "currency": "eur",
+                "period": { "start": unix(start), "end": unix(end) },
+            }] },
         }));
     }
 
@@ -141,6 +173,11 @@ struct Shop {
 impl Shop {
     /// Starts a server on a day with plans and without subscriptions.
     async fn start(now: &str) -> Self {
+        Self::start_with(now, None).await
+    }
+
+    /// Starts a server that sends mail.
+    async fn start_with(now: &str, mail: Option<&Sink>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::new(at(now)));
         let store = SqliteStore::open(directory.path(), Arc::<ManualClock>::clone(&clock)).unwrap();
@@ -154,6 +191,10 @@ impl Shop {
             key: vendor(),
         }));
         config.billing = Some(stripe.setup());
+        if let Some(sink) = mail {
+            let mailer = Mailer::start(&sink.config(), Arc::new(())).unwrap();
+            config.people = people(Some(Arc::new(mailer)));
+        }
         let services = Services::open(config).await.unwrap();
         put_plans(&services).await;
         Self {
@@ -266,8 +307,8 @@ async fn a_license_follows_its_subscription_from_the_first_payment_to_the_end() 
     // Three more seats, and an addition.
     let more = |object: &mut Value| {
         object["items"] = json!({ "data": [
-            { "price": { "id": "price_team" }, "quantity": 8 },
-            { "price": { "id": "price_extra" }, "quantity": 1 },
+            { "id": "si_1", "price": { "id": "price_team" }, "quantity": 8 },
+            { "id": "si_2", "price": { "id": "price_extra" }, "quantity": 1 },
         ] });
     };
     stripe.subscription("sub_1", more);

@@ -3,10 +3,17 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::REMINDERS;
+use super::{REMINDERS, TrialService};
 use crate::domain::{EmailAddress, Trial, TrialId};
 use crate::services::people::Mail;
 use crate::services::site::Site;
+
+impl TrialService {
+    /// Returns whether the user of a trial gets mails.
+    pub fn can_mail(&self, trial: &Trial) -> bool {
+        self.site.people.has_mail() && trial.user.email.is_some()
+    }
+}
 
 /// Sends the link of a request.
 pub(super) fn request(site: &Site, to: &EmailAddress, secret: &str) {
@@ -19,7 +26,10 @@ pub(super) fn request(site: &Site, to: &EmailAddress, secret: &str) {
         &[
             format!("Somebody, probably you, wants to try {product} with this e-mail address."),
             format!("Open this link to start the trial:\n\n{link}"),
-            format!("Or run this command on the machine:\n\nlicense trial confirm {secret}"),
+            format!(
+                "Or run this command on the machine:\n\nlicense trial confirm --server-url {} {secret}",
+                site.people.base_url()
+            ),
             "The link works within 24 hours. If you do not expect this mail, ignore it: nothing \
              happens."
                 .to_owned(),
@@ -97,6 +107,7 @@ pub(super) async fn remind(site: &Site, trial: &Trial) -> Option<bool> {
             ),
             format!("If you want no more reminders, open this link:\n\n{stop}"),
         ]),
+        pdf: None,
     };
     Some(queue.deliver(mail).await)
 }
@@ -149,6 +160,7 @@ fn push(site: &Site, to: &EmailAddress, subject: String, paragraphs: &[String]) 
             to: to.clone(),
             subject,
             text: text(paragraphs),
+            pdf: None,
         });
     }
 }

@@ -17,8 +17,9 @@ use serde_json::{Value, json};
 use super::ledger::{LedgerVersion, VendorLedger};
 use super::lists;
 use super::refusals::ledger_refused;
+use super::trials;
 use crate::domain::{
-    Actor, LedgerCopy, LedgerPosition, LicenseRecord, NewAuditEntry, Refusal, UsageFact,
+    Actor, LedgerCopy, LedgerPosition, LicenseRecord, NewAuditEntry, Refusal, Trial, UsageFact,
 };
 use crate::services::licenses;
 use crate::services::metering;
@@ -170,6 +171,14 @@ fn with_reason(mut details: Value, entry: &LedgerEntry) -> Value {
     details
 }
 
+/// The content of a recorded license.
+struct CopiedLicense {
+    record: LicenseRecord,
+    audit: Option<NewAuditEntry>,
+    /// The trial, if `keygen` started one with the license.
+    trial: Option<Trial>,
+}
+
 /// Stores the content of entries.
 struct Copier<'a> {
     site: &'a Site,
@@ -182,6 +191,7 @@ impl Copier<'_> {
     async fn store(&self, chunk: Chunk, position: LedgerPosition) -> Result<bool, Refusal> {
         let mut copy = LedgerCopy {
             licenses: Vec::new(),
+            trials: Vec::new(),
             audits: Vec::new(),
             facts: self.facts(&chunk.entries).await?,
             position,
@@ -195,7 +205,10 @@ impl Copier<'_> {
             }
             let (action, is_revoked) = match LedgerEntryKind::parse(&entry.kind) {
                 Some(LedgerEntryKind::License) => {
-                    copy.licenses.extend(self.license(entry).await?);
+                    if let Some(found) = self.license(entry).await? {
+                        copy.licenses.push((found.record, found.audit));
+                        copy.trials.extend(found.trial);
+                    }
                     continue;
                 }
                 Some(LedgerEntryKind::TrustStatement) => {
@@ -256,10 +269,7 @@ impl Copier<'_> {
 
     /// Returns the record of a recorded license, unless it is for another product or does not
     /// verify.
-    async fn license(
-        &self,
-        entry: &LedgerEntry,
-    ) -> Result<Option<(LicenseRecord, Option<NewAuditEntry>)>, Refusal> {
+    async fn license(&self, entry: &LedgerEntry) -> Result<Option<CopiedLicense>, Refusal> {
         let content = self.site.content();
         let verified = Unverified::parse(&entry.artifact)
             .map_err(|error| with_causes(&error).to_string())
@@ -290,7 +300,12 @@ impl Copier<'_> {
         });
         let details = with_reason(details, entry);
         let audit = self.audit("license.issue", entry, details);
-        Ok(Some((record, audit)))
+        let trial = trials::recorded(&license, entry, self.site.wall());
+        Ok(Some(CopiedLicense {
+            record,
+            audit,
+            trial,
+        }))
     }
 
     /// Stores a trust statement, so that clients get it. The ledger has the keys already.

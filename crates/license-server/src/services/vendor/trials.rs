@@ -1,13 +1,15 @@
 //! Licenses of trials in the ledger.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use license_core::time::{self, saturating_add, saturating_sub};
-use license_core::{Code, FeatureMatrix, LicenseId, with_causes};
+use license_core::{Code, FeatureMatrix, License, LicenseId, with_causes};
+use license_issuer::ledger::LedgerEntry;
 use license_issuer::services::issue::Mode;
 use license_issuer::services::licenses::LicenseOrder;
 use license_issuer::services::trials::{
     ConvertibleTrial, TrialError, refuse_second_trial, trial_draft,
 };
+use sha2::{Digest, Sha256};
 
 use super::files::not_found;
 use super::issue::{CertifiedKey, IssuedLicense, issue_order};
@@ -15,7 +17,9 @@ use super::orders::IssueOrder;
 use super::refusals::{bad_request, ledger_refused};
 use super::successor::Previous;
 use super::{RequestId, terms};
-use crate::domain::{Actor, Refusal, RefusalKind, ServerCode, TrialUser};
+use crate::domain::{
+    Actor, Refusal, RefusalKind, ServerCode, Trial, TrialId, TrialState, TrialUser,
+};
 use crate::services::site::Site;
 
 /// Issues the license of a trial. A repetition of the request gets the same license.
@@ -48,6 +52,50 @@ pub(in crate::services) async fn issue_trial(
         Ok(order)
     })
     .await
+}
+
+/// Returns the trial of a license that `keygen trial` recorded. The server records an order with
+/// each license of its own trials, and a license that replaces a trial starts no other one.
+pub(super) fn recorded(
+    license: &License,
+    entry: &LedgerEntry,
+    now: DateTime<Utc>,
+) -> Option<Trial> {
+    let is_new = license.is_trial() && license.supersedes().is_empty();
+    if !is_new || entry.member("order").is_some() {
+        return None;
+    }
+    let (id, issued_at) = (license.id().clone(), license.issued_at()?);
+    let ends_at = license.expires_at()?;
+    let digest = Sha256::digest(id.as_str());
+    let mut distinct = [0; 10];
+    distinct.copy_from_slice(digest.get(..10)?);
+    let is_over = ends_at <= now;
+    Some(Trial {
+        id: TrialId::new(issued_at, distinct),
+        state: if is_over {
+            TrialState::Ended
+        } else {
+            TrialState::Started
+        },
+        user: TrialUser {
+            email: None,
+            customer: license.customer().to_owned(),
+            machine: license.machines().and_then(<[_]>::first).cloned(),
+        },
+        is_exception: entry.member("again").is_some(),
+        started_by: Actor::Ledger.to_string(),
+        requested_at: issued_at,
+        started_at: Some(issued_at),
+        ends_at: Some(ends_at),
+        license: Some(id),
+        reminded: None,
+        stopped_at: None,
+        paid: None,
+        closed_at: is_over.then_some(ends_at),
+        // The periodic work computes the next reminder.
+        next_at: (!is_over).then_some(now),
+    })
 }
 
 /// Issues a trial license with a later end, which replaces that of a trial. The days count from the

@@ -6,8 +6,8 @@ use serde_json::json;
 
 use super::sample::{audit, former_states, id, tenant};
 use crate::domain::{
-    AuditFilter, Invoice, InvoiceChange, InvoiceId, InvoiceKind, InvoiceState, LegalEntity,
-    NewAuditEntry, PageRequest, ReminderDays, TenantId, test_invoice as invoice,
+    AuditFilter, Invoice, InvoiceChange, InvoiceId, InvoiceKind, InvoicePayment, InvoiceState,
+    LegalEntity, NewAuditEntry, PageRequest, ReminderDays, TenantId, test_invoice as invoice,
     test_seller as seller,
 };
 use crate::store::ServerStore;
@@ -191,10 +191,21 @@ async fn a_credit_note_is_stored_with_the_change(store: &dyn ServerStore) {
 async fn a_change_is_audited_with_both_states(store: &dyn ServerStore) {
     let tenant = tenant();
     let invoice = issued(store, &tenant, 1, "DE", "2027-01-15").await;
-    let pay = InvoiceChange::Pay {
-        on: "2027-01-20".parse().unwrap(),
-        reference: "statement 7".to_owned(),
+    let payment = |reference: &str, amount| {
+        InvoiceChange::Pay(InvoicePayment {
+            on: "2027-01-20".parse().unwrap(),
+            reference: reference.to_owned(),
+            amount,
+        })
     };
+    let part = payment("statement 7", 45_100);
+    let partly = change(store, &tenant, &invoice.id, part.clone(), 4).await;
+    assert_eq!(partly.as_ref().unwrap().payments.len(), 1);
+    assert_eq!(store.invoice(&tenant, &invoice.id).await.unwrap(), partly);
+    assert_eq!(change(store, &tenant, &invoice.id, part, 4).await, None);
+    let sent = change(store, &tenant, &invoice.id, InvoiceChange::Send, 4).await;
+    assert_eq!(sent.unwrap().sent_at, Some(at(4)));
+    let pay = payment("statement 8", 300_000);
     let paid = change(store, &tenant, &invoice.id, pay.clone(), 5)
         .await
         .unwrap();
@@ -210,17 +221,19 @@ async fn a_change_is_audited_with_both_states(store: &dyn ServerStore) {
     assert_eq!(licensed.license, Some(id(1)));
     let former = former_states(store, &tenant, "invoice.change").await;
     let states: Vec<_> = former.iter().map(|state| &state["state"]).collect();
-    assert_eq!(states, ["draft", "issued", "paid"]);
+    assert_eq!(states, ["draft", "issued", "issued", "issued", "paid"]);
     let entries = store
         .audit(&tenant, &AuditFilter::default(), &PageRequest::first())
         .await
         .unwrap();
-    let entry = &entries.items[2];
+    let entry = &entries.items[4];
     let details: serde_json::Value = serde_json::from_str(&entry.details).unwrap();
     for (name, expected) in [
         ("state", json!("paid")),
         ("number", json!("DE-2027-00001")),
         ("total", json!(345_100)),
+        ("paid", json!(345_100)),
+        ("payments", json!(2)),
         ("currency", json!("EUR")),
         ("purchase_order", json!("PO-4711")),
         ("reason", json!("a test")),
@@ -268,4 +281,33 @@ async fn work_is_found_when_it_is_due(store: &dyn ServerStore) {
         .await
         .unwrap();
     assert_eq!(due(400).await, []);
+}
+
+/// Returns statements that insert a paid invoice and the position of a ledger, as the version before
+/// payments has them.
+pub(in crate::store) fn insert_old_invoice(hash: &str) -> String {
+    let invoice = invoice(1);
+    let content = serde_json::to_string(&invoice.content).unwrap();
+    let id = invoice.id;
+    format!(
+        "INSERT INTO invoices (tenant, id, kind, state, entity, year, number, content, is_activated,
+           created_at, created_by, paid_on, payment, customer, currency, total)
+         VALUES ('site', '{id}', 'invoice', 'paid', 'DE', 2027, 1, '{content}', 0, 7, 'console',
+           '2027-01-20', 'it''s \"statement\" 7', 'ACME Ltd', 'EUR', 345100);
+         INSERT INTO ledger_positions (tenant, seq, hash) VALUES ('site', 1, {hash});"
+    )
+}
+
+/// Checks what the migration has made of [`insert_old_invoice`].
+pub(in crate::store) async fn old_invoice_keeps_its_payment(store: &dyn ServerStore) {
+    let site = TenantId::site();
+    let found = store.invoice(&site, &invoice(1).id).await.unwrap().unwrap();
+    let payment = InvoicePayment {
+        on: "2027-01-20".parse().unwrap(),
+        reference: "it's \"statement\" 7".to_owned(),
+        amount: 345_100,
+    };
+    assert_eq!(found.payments, [payment]);
+    assert_eq!((found.state, found.sent_at), (InvoiceState::Paid, None));
+    assert_eq!(store.ledger_position(&site).await.unwrap(), None);
 }

@@ -1,7 +1,10 @@
 //! Copies of the vendor's ledger.
 
 use super::sample::{audit, id, license, tenant};
-use crate::domain::{LedgerCopy, LedgerPosition};
+use crate::domain::{
+    LedgerCopy, LedgerPosition, PageRequest, TenantId, Trial, TrialClaim, TrialId, TrialState,
+    TrialUser, test_trial,
+};
 use crate::store::ServerStore;
 
 pub(super) async fn check(store: &dyn ServerStore) {
@@ -13,6 +16,7 @@ pub(super) async fn check(store: &dyn ServerStore) {
             .iter()
             .map(|number| (license(*number, *number, &[]), Some(audit("license.issue"))))
             .collect(),
+        trials: vec![trial(numbers[0])],
         audits: vec![audit("license.revoke")],
         facts: Vec::new(),
         position: LedgerPosition {
@@ -29,4 +33,45 @@ pub(super) async fn check(store: &dyn ServerStore) {
     let position = store.ledger_position(&own).await.unwrap().unwrap();
     assert_eq!((position.seq, position.hash), (4, vec![7; 32]));
     assert_eq!(store.ledger_position(&other).await.unwrap(), None);
+    a_copied_trial_is_stored_once_and_counts(store, &own).await;
+}
+
+/// The two copies have the trials 1 and 2.
+async fn a_copied_trial_is_stored_once_and_counts(store: &dyn ServerStore, own: &TenantId) {
+    let again = LedgerCopy {
+        licenses: Vec::new(),
+        trials: vec![trial(1)],
+        audits: Vec::new(),
+        facts: Vec::new(),
+        position: LedgerPosition {
+            seq: 5,
+            hash: vec![7; 32],
+        },
+    };
+    store.copy_ledger(own, again).await.unwrap();
+    let found = store.trials(own, None, &PageRequest::first()).await;
+    assert_eq!(found.unwrap().items, [trial(2), trial(1)]);
+    // Another trial of the customer is refused.
+    let other = Trial {
+        id: TrialId::new(trial(1).requested_at, [9; 10]),
+        ..trial(1)
+    };
+    let claim = store.reserve_trial(own, other).await.unwrap();
+    assert_eq!(claim, TrialClaim::Used);
+}
+
+/// Returns a trial of the ledger.
+fn trial(number: u8) -> Trial {
+    let state = TrialState::Started;
+    Trial {
+        state,
+        user: TrialUser {
+            email: None,
+            customer: format!("Customer {number}"),
+            machine: None,
+        },
+        started_by: "ledger".to_owned(),
+        license: Some(id(number)),
+        ..test_trial(number)
+    }
 }

@@ -210,6 +210,7 @@ async fn activations_and_the_ledger_count_once(store: &dyn ServerStore) {
     };
     let copy = LedgerCopy {
         licenses: vec![(license(4, 1, &[2]), None)],
+        trials: Vec::new(),
         audits: Vec::new(),
         facts: vec![activation, fact(4, "a/1", "2027-01-15", 6)],
         position: LedgerPosition {

@@ -33,7 +33,7 @@ async fn put(
 ) -> Result<(), ServerStoreError> {
     let row = InvoiceColumns::try_from(invoice)?;
     let (customer, currency, total) = summary(invoice);
-    let values: [&(dyn ToSql + Sync); 25] = [
+    let values: [&(dyn ToSql + Sync); 26] = [
         &db.tenant(),
         &row.id,
         &row.kind,
@@ -51,7 +51,8 @@ async fn put(
         &row.issued_on,
         &row.due_on,
         &row.paid_on,
-        &row.payment,
+        &row.payments,
+        &row.sent_at,
         &row.reminded,
         &row.credits,
         &row.credited_by,
@@ -183,11 +184,12 @@ fn read(row: &Row) -> Result<Invoice, ServerStoreError> {
         issued_on: row.try_get(13)?,
         due_on: row.try_get(14)?,
         paid_on: row.try_get(15)?,
-        payment: row.try_get(16)?,
-        reminded: row.try_get(17)?,
-        credits: row.try_get(18)?,
-        credited_by: row.try_get(19)?,
-        next_at: row.try_get(20)?,
+        payments: row.try_get(16)?,
+        sent_at: row.try_get(17)?,
+        reminded: row.try_get(18)?,
+        credits: row.try_get(19)?,
+        credited_by: row.try_get(20)?,
+        next_at: row.try_get(21)?,
     };
     columns.try_into()
 }

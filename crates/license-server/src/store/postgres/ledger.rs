@@ -2,7 +2,7 @@
 
 use super::queries::query;
 use super::transaction::Transaction;
-use super::{audit, licenses, metering, tenants};
+use super::{audit, licenses, metering, tenants, trials};
 use crate::domain::{LedgerCopy, LedgerPosition};
 use crate::store::ServerStoreError;
 
@@ -27,6 +27,9 @@ pub(super) async fn copy(db: &Transaction, copy: &LedgerCopy) -> Result<usize, S
             audit::append(db, entry).await?;
         }
         count += new;
+    }
+    for trial in &copy.trials {
+        trials::copy(db, trial).await?;
     }
     for entry in &copy.audits {
         audit::append(db, entry).await?;

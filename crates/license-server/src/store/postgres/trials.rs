@@ -131,6 +131,17 @@ pub(super) async fn reserve(
     Ok(TrialClaim::Granted(Box::new(trial)))
 }
 
+/// Stores a trial that another program started, unless it is stored already. The ledger has decided
+/// whether the customer could have it.
+pub(super) async fn copy(db: &Transaction, trial: &Trial) -> Result<(), ServerStoreError> {
+    if get(db, &trial.id).await?.is_some() {
+        return Ok(());
+    }
+    let keys = trial.user.keys();
+    let has_other = is_used(db, &keys).await?;
+    insert(db, trial, (!has_other).then_some(&keys), None).await
+}
+
 /// Deletes a trial whose license was refused.
 pub(super) async fn drop(db: &Transaction, id: &TrialId) -> Result<(), ServerStoreError> {
     db.execute(query!("trial_drop"), &[&db.tenant(), &id.as_str()])

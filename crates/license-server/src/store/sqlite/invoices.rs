@@ -51,7 +51,8 @@ fn put(
         row.issued_on,
         row.due_on,
         row.paid_on,
-        row.payment,
+        row.payments,
+        row.sent_at,
         row.reminded,
         row.credits,
         row.credited_by,
@@ -190,11 +191,12 @@ fn read(row: &Row<'_>) -> Result<Invoice, ServerStoreError> {
         issued_on: row.get(13)?,
         due_on: row.get(14)?,
         paid_on: row.get(15)?,
-        payment: row.get(16)?,
-        reminded: row.get(17)?,
-        credits: row.get(18)?,
-        credited_by: row.get(19)?,
-        next_at: row.get(20)?,
+        payments: row.get(16)?,
+        sent_at: row.get(17)?,
+        reminded: row.get(18)?,
+        credits: row.get(19)?,
+        credited_by: row.get(20)?,
+        next_at: row.get(21)?,
     };
     columns.try_into()
 }

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::queries::query;
-use super::{audit, licenses, metering};
+use super::{audit, licenses, metering, trials};
 use crate::domain::{LedgerCopy, LedgerPosition, TenantId};
 use crate::store::ServerStoreError;
 
@@ -35,6 +35,9 @@ pub(super) fn copy(
             audit::append(db, tenant, entry)?;
         }
         count += new;
+    }
+    for trial in &copy.trials {
+        trials::copy(db, tenant, trial)?;
     }
     for entry in &copy.audits {
         audit::append(db, tenant, entry)?;

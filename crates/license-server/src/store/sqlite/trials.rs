@@ -122,6 +122,21 @@ pub(super) fn reserve(
     Ok(TrialClaim::Granted(Box::new(trial)))
 }
 
+/// Stores a trial that another program started, unless it is stored already. The ledger has decided
+/// whether the customer could have it.
+pub(super) fn copy(
+    db: &Connection,
+    tenant: &TenantId,
+    trial: &Trial,
+) -> Result<(), ServerStoreError> {
+    if get(db, tenant, &trial.id)?.is_some() {
+        return Ok(());
+    }
+    let keys = trial.user.keys();
+    let has_other = is_used(db, tenant, &keys)?;
+    insert(db, tenant, trial, (!has_other).then_some(&keys), None)
+}
+
 /// Deletes a trial whose license was refused.
 pub(super) fn drop(
     db: &Connection,

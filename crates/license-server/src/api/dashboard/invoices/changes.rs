@@ -12,7 +12,8 @@ use crate::api::dashboard::reply::{PageReply, done, html};
 use crate::api::invoices::invoice;
 use crate::api::paths::StrictPath;
 use crate::api::problem::Problem;
-use crate::domain::{Invoice, Permission};
+use crate::domain::{Currency, Invoice, Money, Permission};
+use crate::services::NewPayment;
 
 /// A change with a form of its own.
 #[derive(Clone, Copy)]
@@ -35,10 +36,18 @@ const ISSUE: InvoiceStep = InvoiceStep {
 
 const PAYMENT: InvoiceStep = InvoiceStep {
     path: "payment",
-    title: "Record the payment",
-    text: "The license of the invoice is issued, and the customer gets it by mail.",
+    title: "Record a payment",
+    text: "The payment that completes the total issues the license of the invoice.",
     is_danger: false,
     done: "The payment is recorded",
+};
+
+const SEND: InvoiceStep = InvoiceStep {
+    path: "send",
+    title: "Send by mail",
+    text: "The buyer gets the document as PDF.",
+    is_danger: false,
+    done: "The mail server has accepted the mail",
 };
 
 const ACTIVATE: InvoiceStep = InvoiceStep {
@@ -119,6 +128,7 @@ pub(super) struct InvoiceReasonForm {
 pub(super) struct PaymentForm {
     paid_on: String,
     reference: String,
+    amount: String,
 }
 
 pub(super) async fn delete(
@@ -150,17 +160,54 @@ pub(super) async fn issue(
     Ok(ISSUE.answer(&context, &invoice, ISSUE.form(&invoice), issued))
 }
 
-fn payment_form(invoice: &Invoice, paid_on: &str, reference: &str) -> Form {
+impl PaymentForm {
+    /// Returns the values of the form for the whole open amount.
+    fn of(invoice: &Invoice) -> Self {
+        Self {
+            paid_on: String::new(),
+            reference: String::new(),
+            amount: invoice.open().map(Money::decimal).unwrap_or_default(),
+        }
+    }
+
+    /// Parses the values.
+    fn payment(&self, invoice: &Invoice) -> Result<NewPayment, Problem> {
+        Ok(NewPayment {
+            on: date(&self.paid_on)?,
+            reference: self.reference.clone(),
+            amount: Some(amount(&self.amount, invoice)?),
+        })
+    }
+}
+
+/// Parses an amount with a decimal point in the currency of an invoice.
+fn amount(text: &str, invoice: &Invoice) -> Result<i64, Problem> {
+    let currency = Currency::parse(&invoice.content.currency);
+    let money = currency.and_then(|currency| Money::parse_decimal(text.trim(), currency));
+    money.map(Money::minor).ok_or_else(|| {
+        Problem::malformed("amount: enter an amount of money")
+            .values("an amount such as 12.50", "another text")
+    })
+}
+
+fn payment_form(invoice: &Invoice, sent: &PaymentForm) -> Form {
+    let currency = &invoice.content.currency;
     PAYMENT
         .form(invoice)
         .field(
             Field::new(Kind::Date, "paid_on", "Date of the payment")
-                .value(paid_on)
+                .value(&sent.paid_on)
                 .help("Empty: today"),
         )
         .field(
+            Field::text("amount", format!("Amount in {currency}"))
+                .value(&sent.amount)
+                .help("With a decimal point. A part of the open amount is accepted")
+                .required(),
+        )
+        .field(
             Field::text("reference", "Reference")
-                .value(reference)
+                .value(&sent.reference)
                 .help("Such as the number of the bank statement")
                 .required()
                 .max_length(100),
@@ -169,7 +216,7 @@ fn payment_form(invoice: &Invoice, paid_on: &str, reference: &str) -> Form {
 
 pub(super) async fn paying(context: PageContext, StrictPath(path): Path) -> PageReply {
     let invoice = found(&context, &path).await?;
-    let form = payment_form(&invoice, "", "");
+    let form = payment_form(&invoice, &PaymentForm::of(&invoice));
     Ok(html(&PAYMENT.page(&context, &invoice).with(form)))
 }
 
@@ -181,11 +228,11 @@ pub(super) async fn pay(
     let invoice = found(&context, &path).await?;
     let invoices = &context.services()?.invoices;
     let paid = async {
-        let on = date(&sent.paid_on)?;
-        let paid = invoices.pay(context.actor()?, &invoice.id, on, &sent.reference);
+        let payment = sent.payment(&invoice)?;
+        let paid = invoices.pay(context.actor()?, &invoice.id, payment);
         Ok::<_, Problem>(paid.await?)
     };
-    let form = payment_form(&invoice, &sent.paid_on, &sent.reference);
+    let form = payment_form(&invoice, &sent);
     Ok(PAYMENT.answer(&context, &invoice, form, paid.await))
 }
 
@@ -198,6 +245,25 @@ fn date(text: &str) -> Result<Option<NaiveDate>, Problem> {
         Problem::malformed("paid_on: enter a date")
             .values("a date such as 2027-12-31", "another text")
     })
+}
+
+pub(super) async fn sending(context: PageContext, StrictPath(path): Path) -> PageReply {
+    let invoice = found(&context, &path).await?;
+    Ok(html(
+        &SEND.page(&context, &invoice).with(SEND.form(&invoice)),
+    ))
+}
+
+pub(super) async fn send(
+    context: PageContext,
+    StrictPath(path): Path,
+    PageForm(NoFields {}): PageForm<NoFields>,
+) -> PageReply {
+    let invoice = found(&context, &path).await?;
+    let invoices = &context.services()?.invoices;
+    let sent = invoices.send(context.actor()?, &invoice.id).await;
+    let sent = sent.map_err(Problem::from);
+    Ok(SEND.answer(&context, &invoice, SEND.form(&invoice), sent))
 }
 
 pub(super) async fn activating(context: PageContext, StrictPath(path): Path) -> PageReply {

@@ -231,18 +231,39 @@ async fn an_invoice_is_drafted_issued_and_settled_with_forms() {
     assert_eq!(pdf.headers["content-type"], "application/pdf");
     assert_eq!(pdf.headers["cache-control"], "no-store");
     let payment = format!("{path}/payment");
-    for (on, reference) in [("tomorrow", "7"), ("2099-01-01", "7"), ("", " ")] {
-        let fields = [("paid_on", on), ("reference", reference)];
-        pages.submit(&owner, &payment, &fields).await.expect(400);
-    }
-    let fields = [("paid_on", ""), ("reference", "statement 7")];
-    let paid = pages.submit(&owner, &payment, &fields).await;
-    assert_eq!(paid.expect_redirect(), path);
     pages
-        .open(&owner, &path)
+        .open(&owner, &payment)
         .await
         .expect(200)
-        .shows("statement 7");
+        .shows("3451.00");
+    let fields = |on, amount, reference| {
+        [
+            ("paid_on", on),
+            ("amount", amount),
+            ("reference", reference),
+        ]
+    };
+    for (on, amount, reference, status) in [
+        ("tomorrow", "1", "7", 400),
+        ("2099-01-01", "1", "7", 400),
+        ("", "1", " ", 400),
+        ("", "1.234", "7", 400),
+        ("", "3451.01", "7", 409),
+    ] {
+        let fields = fields(on, amount, reference);
+        pages.submit(&owner, &payment, &fields).await.expect(status);
+    }
+    for (amount, shown) in [("1000", "issued, partly paid"), ("2451.00", "paid")] {
+        let fields = fields("", amount, amount);
+        let paid = pages.submit(&owner, &payment, &fields).await;
+        assert_eq!(paid.expect_redirect(), path);
+        let page = pages.open(&owner, &path).await.expect(200);
+        page.shows(shown);
+        page.shows(amount);
+    }
+    // This server has no mail server.
+    let refused = pages.submit(&owner, &format!("{path}/send"), &[]).await;
+    refused.expect(409).shows("MAIL_OFF");
     assert_eq!(vendor.invoice_state().await, InvoiceState::Paid);
     let credit = format!("{path}/credit");
     pages

@@ -192,11 +192,12 @@ impl World {
         let since = query
             .get("created[gte]")
             .map(|text| text.parse::<i64>().unwrap());
-        let of_subscription = query.get("subscription");
+        let (of_subscription, of_charge) = (query.get("subscription"), query.get("charge"));
         let items = self.objects.values().rev().filter(|object| {
             object["object"] == kind
                 && since.is_none_or(|since| object["created"].as_i64().unwrap() >= since)
                 && of_subscription.is_none_or(|id| object["subscription"] == **id)
+                && of_charge.is_none_or(|id| object["charge"] == **id)
         });
         let after = query.get("starting_after");
         let mut items: Vec<Value> = items

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::{END_1, END_2, PERIOD_1, PERIOD_2, Shop, team, unix};
 use crate::domain::{Actor, RefusalKind};
+use crate::mail::tests::Sink;
 use crate::services::{CheckoutRequest, PlanOrder, PortalRequest};
 
 #[tokio::test]
@@ -189,4 +190,24 @@ async fn a_customer_who_pays_for_a_price_that_lost_its_plan_keeps_the_license() 
     // A plan that comes later changes nothing more than the content.
     let again = shop.notify("sub_1").await;
     assert_eq!(again.license, row.license);
+}
+
+#[tokio::test]
+async fn the_first_license_of_a_subscription_is_sent_to_the_customer() {
+    let mut sink = Sink::start(&[]).await;
+    let shop = Shop::start_with("2027-01-15T09:00:00Z", Some(&sink)).await;
+    shop.stripe.sell(&shop.services).await;
+    let mail = sink.next().await;
+    assert!(mail.to[0].contains("<ann@example.com>"), "{:?}", mail.to);
+    assert!(mail.text.contains("BEGIN LICENSE"), "{}", mail.text);
+    // The customer gets later licenses with the next validation.
+    shop.stripe.subscription("sub_1", |object| {
+        object["items"]["data"][0]["quantity"] = json!(8);
+    });
+    let row = shop.notify("sub_1").await;
+    assert_eq!(row.seats, Some(8));
+    let names = shop.services.billing.customer_names(&[row]).await.unwrap();
+    assert_eq!(names["cus_1"], "Globex");
+    shop.notify("sub_1").await;
+    assert!(!sink.has_mail());
 }

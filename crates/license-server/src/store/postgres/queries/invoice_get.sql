@@ -1,3 +1,4 @@
 SELECT id, kind, state, entity, year, number, content, seller, license_order, is_activated, license,
-  created_at, created_by, issued_on, due_on, paid_on, payment, reminded, credits, credited_by, next_at
+  created_at, created_by, issued_on, due_on, paid_on, payments, sent_at, reminded,
+  credits, credited_by, next_at
 FROM invoices WHERE tenant = $1 AND id = $2

@@ -79,6 +79,22 @@ async fn a_migration_keeps_the_meaning_of_tokens() {
 }
 
 #[tokio::test]
+async fn a_migration_keeps_the_payment_of_an_invoice() {
+    let Some(test) = TestDatabase::create() else {
+        return;
+    };
+    let insert = conformance::insert_old_invoice("'\\x07'");
+    let before = schema::MIGRATIONS.split_at(13).0.concat();
+    test.sql(&format!(
+        "{before} UPDATE schema_version SET version = 13;
+         SET license_server.tenant = 'site'; {insert}"
+    ));
+    conformance::old_invoice_keeps_its_payment(&open(&test).await).await;
+    let tables = "SELECT relname FROM pg_class WHERE relrowsecurity AND NOT relforcerowsecurity";
+    assert_eq!(test.sql(tables), "");
+}
+
+#[tokio::test]
 async fn the_tables_of_another_program_stay_unchanged() {
     let Some(test) = TestDatabase::create() else {
         return;

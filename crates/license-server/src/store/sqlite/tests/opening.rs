@@ -262,6 +262,23 @@ async fn a_migration_keeps_licenses_and_what_they_replace() {
 }
 
 #[tokio::test]
+async fn a_migration_keeps_the_payment_of_an_invoice() {
+    let directory = directory();
+    let path = directory.path().join("server.db");
+    crate::store::sqlite::location::create_private(&path).unwrap();
+    let db = Connection::open(&path).unwrap();
+    let before = schema::MIGRATIONS.split_at(17).0;
+    db.execute_batch(&before.concat()).unwrap();
+    db.execute_batch(&conformance::insert_old_invoice("x'07'"))
+        .unwrap();
+    db.pragma_update(None, "application_id", schema::APPLICATION_ID)
+        .unwrap();
+    db.pragma_update(None, "user_version", 17).unwrap();
+    drop(db);
+    conformance::old_invoice_keeps_its_payment(&open(directory.path())).await;
+}
+
+#[tokio::test]
 async fn a_short_query_runs_on_the_thread_of_its_caller_if_a_connection_is_idle() {
     let directory = directory();
     let store = open(directory.path());
