@@ -37,15 +37,6 @@ const ENROLLMENT_TOKEN: HeaderName = HeaderName::from_static("x-enrollment-token
 /// The longest credential: a license token.
 const MAX_CREDENTIAL: usize = 64 * 1024;
 
-/// Limits the requests of one peer.
-pub(super) async fn limit_peer(State(app): State<App>, request: Request, next: Next) -> Response {
-    let peer = request.extensions().get::<Peer>().copied();
-    match peer.map_or(Ok(()), |peer| app.limit_peer(peer)) {
-        Ok(()) => next.run(request).await,
-        Err(problem) => problem.into_response(),
-    }
-}
-
 /// Lets callers pass that have the permission of the route.
 pub(super) async fn require_permission(
     State((app, permissions)): State<(App, Arc<RoutePermissions>)>,

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::Request;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 
 use super::permissions::RoutePermissions;
@@ -12,11 +11,11 @@ use super::query::QueryParameters;
 use super::routes::{Routes, routes};
 use super::{
     App, account, activations, anomalies, audit, billing, body, check_ins, credentials, dashboard,
-    events, explanations, groups, health, host, idempotency, identity_providers, invitations,
-    invoices, ledger, licenses, members, metering, named_users, observe, oidc, openapi,
-    organization, overview, paths, person, pools, query, queue, registrations, revocations,
-    seat_history, seats, sessions, setup, telemetry, tokens, trials, trust, usage, usage_reports,
-    validate, vendor, webhooks,
+    events, explanations, groups, health, idempotency, identity_providers, invitations, invoices,
+    ledger, licenses, members, metering, named_users, observe, oidc, openapi, organization,
+    overview, paths, person, pools, query, queue, registrations, revocations, seat_history, seats,
+    sessions, setup, telemetry, tokens, trials, trust, usage, usage_reports, validate, vendor,
+    webhooks,
 };
 
 /// Returns the router of the main listener.
@@ -28,9 +27,7 @@ pub(crate) fn router(app: &App) -> Router {
         .route("/api/v1/openapi.json", axum::routing::get(document))
         .method_not_allowed_fallback(method_not_allowed)
         .merge(dashboard::router(app))
-        .layer(from_fn_with_state(app.clone(), credentials::limit_peer))
-        .layer(from_fn(host::require_host))
-        .layer(from_fn_with_state(app.clone(), observe::observe))
+        .layer(from_fn_with_state(app.clone(), observe::enter))
         .with_state(app.clone())
 }
 
@@ -97,9 +94,7 @@ fn api(app: &App) -> Routes {
         .merge(small(persons(person_routes())))
         .merge(administration(large(replay(upload_routes()))));
     let parameters = Arc::new(QueryParameters::of(router.documents()));
-    router
-        .route_layer(from_fn_with_state(parameters, query::refuse_unknown))
-        .route_layer(from_fn(no_store))
+    router.route_layer(from_fn_with_state(parameters, query::refuse_unknown))
 }
 
 /// Routes for the machines of a site.
@@ -302,17 +297,6 @@ fn upload_routes() -> Routes {
         .routes(routes!(revocations::import))
         .routes(routes!(ledger::import))
         .routes(routes!(trust::import))
-}
-
-/// Keeps responses out of caches unless they say otherwise.
-async fn no_store(request: Request, next: axum::middleware::Next) -> Response {
-    use axum::http::{HeaderValue, header};
-    let mut response = next.run(request).await;
-    let headers = response.headers_mut();
-    if !headers.contains_key(header::CACHE_CONTROL) {
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    }
-    response
 }
 
 async fn method_not_allowed() -> Response {

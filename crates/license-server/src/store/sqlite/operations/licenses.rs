@@ -58,7 +58,7 @@ impl LicenseStore for SqliteStore {
         tenant: &TenantId,
         has_lists: bool,
     ) -> Result<bool, ServerStoreError> {
-        let state = self.read(tenant, license_terms::index_state).await?;
+        let state = self.read_short(tenant, license_terms::index_state).await?;
         Ok(state.0 && (state.1 || !has_lists))
     }
 
