@@ -210,24 +210,17 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     }
 }
 
-/// Lets machines pass that may use seats.
-pub(super) async fn require_enrollment(
-    State(app): State<App>,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    let sent = check_enrollment(&app, &request).and_then(|()| login::sent(&app, &request));
-    let verified = match sent {
-        Ok(sent) => login::verify(&app, sent).await,
-        Err(problem) => Err(problem),
-    };
-    match verified {
-        Ok(user) => {
-            request.extensions_mut().insert(user);
-            next.run(request).await
-        }
-        Err(problem) => problem.into_response(),
-    }
+/// Returns the request of a machine that may use seats, with the user of its login.
+///
+/// # Errors
+///
+/// Returns `NETWORK_NOT_ALLOWED`, `NOT_ENROLLED` and the refusals of logins.
+pub(super) async fn enrolled(app: &App, mut request: Request) -> Result<Request, Problem> {
+    check_enrollment(app, &request)?;
+    let sent = login::sent(app, &request)?;
+    let user = login::verify(app, sent).await?;
+    request.extensions_mut().insert(user);
+    Ok(request)
 }
 
 fn check_enrollment(app: &App, request: &Request) -> Result<(), Problem> {

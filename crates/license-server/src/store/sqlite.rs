@@ -103,7 +103,7 @@ impl SqliteStore {
         requests::forget_interrupted(&db)?;
         backup::resume(&mut db, clock.wall())?;
         // The server reads before it writes, so a connection that reads is opened at once.
-        let reader = connection::open(&path, Access::Read)?;
+        let reader = connection::open(&path, ConnectionAccess::Read)?;
         Ok(Self {
             writer: Writer::start(db, clock, true, Arc::clone(&observer))?,
             readers: Readers::new(&path, Some(reader)),

@@ -85,10 +85,10 @@ impl ServerStore for SqliteStore {
 
     async fn check(&self) -> Result<(), ServerStoreError> {
         let tenant = TenantId::site();
-        // Both start at once, so that the write is committed with those of other callers.
+        // The write is sent first, so that it is committed with those of other callers.
         tokio::try_join!(
-            self.read_short(&tenant, |db, _| seat_rows::stored_clock(db)),
             self.write(&tenant, |_, _| Ok(())),
+            self.read_short(&tenant, |db, _| seat_rows::stored_clock(db)),
         )?;
         if self.writer.was_full() {
             return Err(ServerStoreError::DiskFull);
