@@ -11,7 +11,8 @@ mod relay;
 mod site;
 
 pub use callers::{
-    Caller, EmptyCaller, HeartbeatCaller, Lease, Leases, SeatCaller, SessionCaller, ValidateCaller,
+    AlternatingCaller, Caller, EmptyCaller, HeartbeatCaller, Lease, Leases, SeatCaller,
+    SessionCaller, ValidateCaller,
 };
 pub use generator::{Generator, LoadReport, Schedule};
 pub use relay::RelayCaller;

@@ -6,8 +6,8 @@ use std::thread;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
 use license_benches::load::{
-    EmptyCaller, HeartbeatCaller, Leases, LoadSite, RelayCaller, Schedule, SeatCaller,
-    SessionCaller, ValidateCaller,
+    AlternatingCaller, EmptyCaller, HeartbeatCaller, Leases, LoadSite, RelayCaller, Schedule,
+    SeatCaller, SessionCaller, ValidateCaller,
 };
 use license_benches::{SampleVendor, Spread, Subject, format_time};
 
@@ -18,6 +18,7 @@ use crate::rate::{CONNECTIONS, Clients, RateRow, SPAN, whole};
 /// The names of the rows.
 const SIGN: &str = "limit: a handler that only signs, RSA-2048";
 const ROWS: &str = "limit: a handler that stores a row, committed together";
+const GRANTS: &str = "limit: handlers that store, sign and verify, then store";
 const FRESH: &str = "validate with a fresh signature";
 const REPEATED: &str = "validate again within a minute";
 const SEATS: &str = "acquire and release a seat";
@@ -33,7 +34,7 @@ const SCHEDULE_SECONDS: f64 = 5.0;
 
 /// Prints the rows.
 pub(crate) fn print(options: &Options, vendor: &SampleVendor) {
-    let rows = [SIGN, ROWS, FRESH, REPEATED, SEATS, HEARTBEAT];
+    let rows = [SIGN, ROWS, GRANTS, FRESH, REPEATED, SEATS, HEARTBEAT];
     if !rows.into_iter().any(|row| options.is_wanted(row)) {
         return;
     }
@@ -56,6 +57,19 @@ pub(crate) fn print(options: &Options, vendor: &SampleVendor) {
         let single = commit.subject("a commit for each row");
         let limit = RateRow::new(ROWS, row.subject(ROW_HANDLER)).compared_with(single, None);
         limit.print(options.rounds);
+    }
+    if options.is_wanted(GRANTS) {
+        let pairs = Clients::new(limits.address, |_| {
+            let (grant, row) = (
+                EmptyCaller::new("/grant", 200),
+                EmptyCaller::new("/row", 204),
+            );
+            Box::new(AlternatingCaller::new(grant, row))
+        });
+        let limit = RateRow::new(GRANTS, pairs.pairs().subject(GRANTS));
+        limit
+            .compared_with(sign.subject(SIGN_HANDLER), None)
+            .print(options.rounds);
     }
     if options.is_wanted(FRESH) || options.is_wanted(REPEATED) {
         validations(options, vendor, &empty, &sign);

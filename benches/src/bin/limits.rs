@@ -5,6 +5,8 @@
 //! - `POST /signature` signs 1,000 bytes with RSA-2048, and returns the signature.
 //! - `POST /row` stores a row. All waiting requests are committed together.
 //! - `POST /commit` stores a row in a transaction of its own.
+//! - `POST /grant` stores a row like `/row`, then signs, and verifies the signature. With a `/row`
+//!   that follows, this is the work of acquiring and releasing a seat.
 //!
 //! The rows are in a SQLite database in the directory, with the write-ahead log and
 //! `synchronous=FULL`, like those of the server. Prints its URL, and runs until it is killed.
@@ -18,7 +20,9 @@ use std::thread;
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
-use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
+use aws_lc_rs::signature::{
+    KeyPair, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaKeyPair,
+};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
@@ -46,6 +50,7 @@ type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 #[derive(Clone)]
 struct App {
     key: Arc<RsaKeyPair>,
+    public: Arc<ParsedPublicKey>,
     /// Commits all waiting rows together.
     batches: Sender<oneshot::Sender<()>>,
     /// Commits each row alone.
@@ -55,8 +60,11 @@ struct App {
 fn main() -> Outcome<()> {
     let directory = std::env::args().nth(1).map(PathBuf::from);
     let directory = directory.ok_or("expected a directory, found no argument")?;
+    let key = RsaKeyPair::generate(KeySize::Rsa2048)?;
+    let public = ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, key.public_key().as_ref())?;
     let app = App {
-        key: Arc::new(RsaKeyPair::generate(KeySize::Rsa2048)?),
+        key: Arc::new(key),
+        public: Arc::new(public),
         batches: start_writer(&directory, "batches", MAX_BATCH)?,
         single: start_writer(&directory, "single", 1)?,
     };
@@ -67,19 +75,36 @@ fn main() -> Outcome<()> {
             .route("/signature", post(sign))
             .route("/row", post(store))
             .route("/commit", post(commit))
+            .route("/grant", post(grant))
             .with_state(app);
         Ok(axum::serve(listener, router).await?)
     })
 }
 
+/// The bytes that are signed.
+const MESSAGE: [u8; SIGNED] = [7; SIGNED];
+
 async fn sign(State(app): State<App>) -> Result<Body, StatusCode> {
+    Ok(signature(&app)?.into())
+}
+
+fn signature(app: &App) -> Result<Vec<u8>, StatusCode> {
     let mut signature = vec![0; app.key.public_modulus_len()];
     let random = SystemRandom::new();
-    let message = [7; SIGNED];
     let signed = app
         .key
-        .sign(&RSA_PKCS1_SHA256, &random, &message, &mut signature);
+        .sign(&RSA_PKCS1_SHA256, &random, &MESSAGE, &mut signature);
     signed.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+    Ok(signature)
+}
+
+async fn grant(State(app): State<App>) -> Result<Body, StatusCode> {
+    if written_by(&app.batches).await != StatusCode::NO_CONTENT {
+        return Err(StatusCode::INTERNAL_SERVER_ERROR);
+    }
+    let signature = signature(&app)?;
+    let verified = app.public.verify_sig(&MESSAGE, &signature);
+    verified.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
     Ok(signature.into())
 }
 

@@ -75,6 +75,34 @@ impl Caller for EmptyCaller {
     }
 }
 
+/// Sends two requests without a body in turn.
+pub struct AlternatingCaller {
+    next: EmptyCaller,
+    after_next: EmptyCaller,
+}
+
+impl AlternatingCaller {
+    /// Creates a caller that sends the requests of `first` and `second` in turn.
+    pub fn new(first: EmptyCaller, second: EmptyCaller) -> Self {
+        Self {
+            next: first,
+            after_next: second,
+        }
+    }
+}
+
+impl Caller for AlternatingCaller {
+    fn request(&mut self) -> &[u8] {
+        self.next.request()
+    }
+
+    fn accept(&mut self, status: u16, body: &[u8]) -> bool {
+        let is_expected = self.next.accept(status, body);
+        std::mem::swap(&mut self.next, &mut self.after_next);
+        is_expected
+    }
+}
+
 /// Validates licenses.
 pub struct ValidateCaller {
     credentials: Credentials,

@@ -17,7 +17,6 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{error, info, warn};
 
-use crate::api::{self, App};
 use crate::certificate::CertificateFiles;
 use crate::config::{Limits, Tls};
 use crate::domain::{Cursor, PageRequest, Refusal, ServerCode};
@@ -45,7 +44,10 @@ const MAX_POOLS: usize = 10_000;
 
 /// A server that is ready to run.
 pub(crate) struct RunningServer {
-    pub(crate) app: App,
+    /// The routes of the main listener.
+    pub(crate) router: Router,
+    /// The routes of the listener of the metrics.
+    pub(crate) metrics_router: Router,
     pub(crate) tenants: Arc<TenantServices>,
     pub(crate) webhooks: Arc<Dispatcher>,
     pub(crate) metrics: Arc<Metrics>,
@@ -173,7 +175,7 @@ impl RunningServer {
     ) -> io::Result<()> {
         let proxies = self.trusted_proxies.clone();
         let slots = Slots::new(self.limits, proxies, Arc::clone(&self.metrics));
-        let router = api::router(&self.app);
+        let router = self.router.clone();
         let listener = self.listener.try_clone()?;
         let handle = handle.clone();
         let tls = self
@@ -200,7 +202,7 @@ impl RunningServer {
         };
         let slots = Slots::new(limits, Vec::new(), Arc::clone(&self.metrics));
         let acceptor = LimitedAcceptor { tls: None, slots };
-        let router = api::metrics_router(&self.app);
+        let router = self.metrics_router.clone();
         let handle = Handle::with_control(handle.control());
         listeners.spawn(serve(listener.try_clone()?, acceptor, router, handle));
         Ok(())

@@ -1,10 +1,13 @@
 //! Hexadecimal encoding.
 
-use std::fmt::{self, Write};
+use std::fmt;
 
 /// Writes bytes as hexadecimal digits in lower case.
 pub(crate) fn write(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    bytes.iter().try_for_each(|byte| {
+        // The digits are ASCII.
+        f.write_str(std::str::from_utf8(&digits(*byte)).unwrap_or_default())
+    })
 }
 
 /// Encodes bytes as hexadecimal digits in lower case.
@@ -15,12 +18,17 @@ pub(crate) fn write(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
 /// assert_eq!(hex::encode(&[0x00, 0xaf]), "00af");
 /// ```
 pub fn encode(bytes: &[u8]) -> String {
-    let mut digits = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        // Writing to a string cannot fail.
-        let _ = write!(digits, "{byte:02x}");
-    }
-    digits
+    let digits = bytes.iter().flat_map(|byte| digits(*byte)).collect();
+    // The digits are ASCII.
+    String::from_utf8(digits).unwrap_or_default()
+}
+
+/// Returns the two digits of a byte.
+fn digits(byte: u8) -> [u8; 2] {
+    [byte >> 4, byte & 0xf].map(|nibble| match nibble {
+        0..=9 => b'0' + nibble,
+        _ => b'a' + nibble - 10,
+    })
 }
 
 /// Decodes exactly `N` bytes from digits in upper or lower case.

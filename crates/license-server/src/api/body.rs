@@ -39,29 +39,41 @@ pub(super) fn has_body(headers: &HeaderMap) -> bool {
 }
 
 /// Receives the body, at most [`MAX_BODY`] bytes.
-pub(super) async fn receive(state: State<App>, request: Request, next: Next) -> Response {
-    receive_up_to(state, request, next, MAX_BODY).await
+pub(super) async fn receive(State(app): State<App>, request: Request, next: Next) -> Response {
+    received(&app, request, MAX_BODY, |request| next.run(request)).await
 }
 
 /// Receives the body, at most [`MAX_REPORT_BODY`] bytes.
-pub(super) async fn receive_report(state: State<App>, request: Request, next: Next) -> Response {
-    receive_up_to(state, request, next, MAX_REPORT_BODY).await
-}
-
-/// Receives the body, at most [`MAX_LARGE_BODY`] bytes.
-pub(super) async fn receive_large(state: State<App>, request: Request, next: Next) -> Response {
-    receive_up_to(state, request, next, MAX_LARGE_BODY).await
-}
-
-async fn receive_up_to(
+pub(super) async fn receive_report(
     State(app): State<App>,
     request: Request,
     next: Next,
-    cap: usize,
 ) -> Response {
+    received(&app, request, MAX_REPORT_BODY, |request| next.run(request)).await
+}
+
+/// Receives the body, at most [`MAX_LARGE_BODY`] bytes.
+pub(super) async fn receive_large(
+    State(app): State<App>,
+    request: Request,
+    next: Next,
+) -> Response {
+    received(&app, request, MAX_LARGE_BODY, |request| next.run(request)).await
+}
+
+/// Receives the body, at most `cap` bytes, and returns the response of `answer`.
+pub(super) async fn received<F>(
+    app: &App,
+    request: Request,
+    cap: usize,
+    answer: impl FnOnce(Request) -> F,
+) -> Response
+where
+    F: Future<Output = Response>,
+{
     let is_bare = *request.method() == Method::DELETE && !has_body(request.headers());
     if is_bare || [Method::GET, Method::HEAD].contains(request.method()) {
-        return next.run(request).await;
+        return answer(request).await;
     }
     let (mut parts, body) = request.into_parts();
     let declared = parts.headers.get(header::CONTENT_LENGTH);
@@ -74,7 +86,7 @@ async fn receive_up_to(
         Ok(Ok(Some(bytes))) => {
             let body = Body::from(bytes.clone());
             parts.extensions.insert(ReceivedBody(bytes));
-            let mut response = next.run(Request::from_parts(parts, body)).await;
+            let mut response = answer(Request::from_parts(parts, body)).await;
             response.extensions_mut().insert(BodyReceived);
             response
         }

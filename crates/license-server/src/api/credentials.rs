@@ -37,15 +37,6 @@ const ENROLLMENT_TOKEN: HeaderName = HeaderName::from_static("x-enrollment-token
 /// The longest credential: a license token.
 const MAX_CREDENTIAL: usize = 64 * 1024;
 
-/// Limits the requests of one peer.
-pub(super) async fn limit_peer(State(app): State<App>, request: Request, next: Next) -> Response {
-    let peer = request.extensions().get::<Peer>().copied();
-    match peer.map_or(Ok(()), |peer| app.limit_peer(peer)) {
-        Ok(()) => next.run(request).await,
-        Err(problem) => problem.into_response(),
-    }
-}
-
 /// Lets callers pass that have the permission of the route.
 pub(super) async fn require_permission(
     State((app, permissions)): State<(App, Arc<RoutePermissions>)>,
@@ -239,24 +230,17 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     }
 }
 
-/// Lets machines pass that may use seats.
-pub(super) async fn require_enrollment(
-    State(app): State<App>,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    let sent = check_enrollment(&app, &request).and_then(|()| login::sent(&app, &request));
-    let verified = match sent {
-        Ok(sent) => login::verify(&app, sent).await,
-        Err(problem) => Err(problem),
-    };
-    match verified {
-        Ok(user) => {
-            request.extensions_mut().insert(user);
-            next.run(request).await
-        }
-        Err(problem) => problem.into_response(),
-    }
+/// Returns the request of a machine that may use seats, with the user of its login.
+///
+/// # Errors
+///
+/// Returns `NETWORK_NOT_ALLOWED`, `NOT_ENROLLED` and the refusals of logins.
+pub(super) async fn enrolled(app: &App, mut request: Request) -> Result<Request, Problem> {
+    check_enrollment(app, &request)?;
+    let sent = login::sent(app, &request)?;
+    let user = login::verify(app, sent).await?;
+    request.extensions_mut().insert(user);
+    Ok(request)
 }
 
 fn check_enrollment(app: &App, request: &Request) -> Result<(), Problem> {

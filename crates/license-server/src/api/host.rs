@@ -8,21 +8,26 @@ use axum::response::{IntoResponse, Response};
 
 use super::problem::Problem;
 
-/// Refuses requests without exactly one valid `Host` (RFC 9112, section 3.2). A proxy in front of
-/// the server could understand such a request in another way. HTTP/1.0 does not need the header.
+/// Refuses requests without exactly one valid `Host`, like [`refusal`].
 pub(super) async fn require_host(request: Request, next: Next) -> Response {
-    match check(request.version(), request.headers()) {
-        Ok(()) => next.run(request).await,
-        Err(found) => {
-            let problem = Problem::malformed("the header Host is missing or not acceptable")
-                .values("one header Host with the name of the server", found)
-                .hint("send the host and port of the URL in one header Host");
-            let mut response = problem.into_response();
-            let close = HeaderValue::from_static("close");
-            response.headers_mut().insert(header::CONNECTION, close);
-            response
-        }
+    match refusal(&request) {
+        None => next.run(request).await,
+        Some(response) => response,
     }
+}
+
+/// Returns the response to a request without exactly one valid `Host` (RFC 9112, section 3.2). A
+/// proxy in front of the server could understand such a request in another way. HTTP/1.0 does not
+/// need the header.
+pub(super) fn refusal(request: &Request) -> Option<Response> {
+    let found = check(request.version(), request.headers()).err()?;
+    let problem = Problem::malformed("the header Host is missing or not acceptable")
+        .values("one header Host with the name of the server", found)
+        .hint("send the host and port of the URL in one header Host");
+    let mut response = problem.into_response();
+    let close = HeaderValue::from_static("close");
+    response.headers_mut().insert(header::CONNECTION, close);
+    Some(response)
 }
 
 /// Checks the headers. Returns what was found instead of one valid `Host`.

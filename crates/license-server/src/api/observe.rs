@@ -5,12 +5,13 @@ use std::time::Instant;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use tracing::{Instrument, debug, info, info_span, warn};
 use uuid::Uuid;
 
 use super::App;
 use super::body::{BodyReceived, has_body};
+use super::host;
 use super::peer::Peer;
 use super::problem::ProblemCode;
 use super::telemetry;
@@ -23,11 +24,14 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 #[derive(Clone, Copy)]
 pub(super) struct ToAdministrator;
 
-/// Assigns an id to a request, and logs and counts the response.
+/// Lets a request enter: checks its `Host` and the limit of its peer, assigns an id to it, and logs
+/// and counts the response.
+///
+/// These are one layer. Each layer copies all layers inside it for each request.
 ///
 /// The id is always a new one, so that a client cannot write to the logs. The machines of a site
 /// send many requests. Therefore, successful ones are logged at the level `debug` only.
-pub(super) async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Response {
+pub(super) async fn enter(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let start = Instant::now();
     let id = Uuid::new_v4().to_string();
     let method = known_method(request.method());
@@ -42,7 +46,16 @@ pub(super) async fn observe(State(app): State<App>, mut request: Request, next: 
     } else {
         info_span!("request", id, peer = %peer.address())
     };
-    let mut response = next.run(request).instrument(span.clone()).await;
+    let answer = async {
+        if let Some(refusal) = host::refusal(&request) {
+            return refusal;
+        }
+        match app.limit_peer(peer) {
+            Ok(()) => next.run(request).await,
+            Err(problem) => problem.into_response(),
+        }
+    };
+    let mut response = answer.instrument(span.clone()).await;
     let (status, duration) = (response.status(), start.elapsed());
     let code = response.extensions().get::<ProblemCode>();
     let code = code.map(|ProblemCode(code)| *code);

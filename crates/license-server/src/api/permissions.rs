@@ -7,14 +7,11 @@
 //! A route with the alternative `("session" = ["group"])` also admits the administrators of groups.
 //! Its handler shows them their own groups only.
 
-use std::collections::HashMap;
-
 use axum::extract::{MatchedPath, Request};
 use axum::http::Method;
-use utoipa::openapi::OpenApi;
 use utoipa::openapi::path::Operation;
 
-use super::routes::{Declared, Documents};
+use super::routes::{Declared, Documents, RouteKey};
 use crate::domain::Permission;
 
 /// The name of the administrators of groups in the declaration of a route.
@@ -30,46 +27,23 @@ pub(super) struct NeededPermission {
 }
 
 /// The permissions that routes declare in their documentation.
-pub(super) struct RoutePermissions(Declared<HashMap<Route, NeededPermission>>);
+pub(super) struct RoutePermissions(Declared<NeededPermission>);
 
 impl RoutePermissions {
     /// Reads the declarations. A route without exactly one known permission is left out, so that
     /// its requests are refused.
     pub(super) fn of(documents: Documents) -> Self {
-        Self(Declared::new(documents, |document| {
-            let declared = operations(document)
-                .filter_map(|(route, operation)| Some((route, declared(operation)?)));
-            declared.collect()
-        }))
+        Self(Declared::new(documents, declared))
     }
 
     /// Returns what a request needs.
     pub(super) fn needed(&self, request: &Request) -> Option<NeededPermission> {
-        self.0.get().get(&route(request)?).copied()
+        self.0.get(&route(request)?).copied()
     }
 }
 
-/// The method and the path of a route, with the names of parameters.
-pub(super) type Route = (Method, String);
-
-/// Returns the routes of a document.
-pub(super) fn operations(document: &OpenApi) -> impl Iterator<Item = (Route, &Operation)> {
-    document.paths.paths.iter().flat_map(|(path, item)| {
-        let operations = [
-            (Method::GET, &item.get),
-            (Method::POST, &item.post),
-            (Method::PUT, &item.put),
-            (Method::PATCH, &item.patch),
-            (Method::DELETE, &item.delete),
-        ];
-        let operations = operations.into_iter();
-        operations
-            .filter_map(|(method, operation)| Some(((method, path.clone()), operation.as_ref()?)))
-    })
-}
-
 /// Returns the route of a request.
-pub(super) fn route(request: &Request) -> Option<Route> {
+pub(super) fn route(request: &Request) -> Option<RouteKey> {
     // The router answers HEAD like GET.
     let method = match request.method() {
         &Method::HEAD => Method::GET,

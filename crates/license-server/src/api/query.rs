@@ -1,18 +1,18 @@
 //! Queries of requests: each route states its parameters in the document, and has no others.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Request, State};
+use axum::http::{HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::path::{Operation, ParameterIn};
 
-use super::permissions::{Route, operations, route};
+use super::permissions::route;
 use super::problem::Problem;
-use super::routes::{Declared, Documents};
+use super::routes::{Declared, Documents, RouteKey};
 use crate::domain::{Refusal, RefusalKind, ServerCode};
 
 /// The route to which identity providers send browsers. They add parameters of their own, which a
@@ -23,28 +23,20 @@ const OPEN: &str = "/api/v1/oidc/{provider}/callback";
 const MAX_SHOWN: usize = 40;
 
 /// The names of the parameters of each route.
-pub(super) struct QueryParameters(Declared<HashMap<Route, Vec<String>>>);
+pub(super) struct QueryParameters(Declared<Vec<String>>);
 
 impl QueryParameters {
     /// Reads the parameters that the documentation of routes states.
     pub(super) fn of(documents: Documents) -> Self {
-        Self(Declared::new(documents, |document| {
-            let routes = operations(document).map(|(route, operation)| (route, names(operation)));
-            routes.collect()
-        }))
+        Self(Declared::new(documents, |operation| Some(names(operation))))
     }
 
     /// Refuses the first parameter of a query that the route does not have, or that occurs twice.
-    fn check(&self, route: &Route, query: &str) -> Result<(), Problem> {
+    fn check(&self, route: &RouteKey, query: &str) -> Result<(), Problem> {
         if route.1 == OPEN {
             return Ok(());
         }
-        let known = self
-            .0
-            .get()
-            .get(route)
-            .map(Vec::as_slice)
-            .unwrap_or_default();
+        let known = self.0.get(route).map(Vec::as_slice).unwrap_or_default();
         let mut seen = Vec::new();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let name = pair.split('=').next().unwrap_or_default();
@@ -74,7 +66,8 @@ fn names(operation: &Operation) -> Vec<String> {
     queries.map(|one| one.name.clone()).collect()
 }
 
-/// Refuses a query with a parameter that the route does not have.
+/// Refuses a query with a parameter that the route does not have, and keeps responses out of caches
+/// unless they say otherwise.
 pub(super) async fn refuse_unknown(
     State(parameters): State<Arc<QueryParameters>>,
     request: Request,
@@ -82,10 +75,14 @@ pub(super) async fn refuse_unknown(
 ) -> Response {
     // Most requests have no query, and need no search.
     let query = request.uri().query().zip(route(&request));
-    match query.map_or(Ok(()), |(query, route)| parameters.check(&route, query)) {
+    let mut response = match query.map_or(Ok(()), |(query, route)| parameters.check(&route, query))
+    {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
-    }
+    };
+    let cached = response.headers_mut().entry(header::CACHE_CONTROL);
+    cached.or_insert(HeaderValue::from_static("no-store"));
+    response
 }
 
 /// Returns the refusal of a value. The value is not repeated.

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 
 use super::permissions::RoutePermissions;
@@ -27,9 +28,7 @@ pub(crate) fn router(app: &App) -> Router {
         .route("/api/v1/openapi.json", axum::routing::get(document))
         .method_not_allowed_fallback(method_not_allowed)
         .merge(dashboard::router(app))
-        .layer(from_fn_with_state(app.clone(), credentials::limit_peer))
-        .layer(from_fn(host::require_host))
-        .layer(from_fn_with_state(app.clone(), observe::observe))
+        .layer(from_fn_with_state(app.clone(), observe::enter))
         .with_state(app.clone())
 }
 
@@ -75,22 +74,18 @@ fn api(app: &App) -> Routes {
     let persons = |router: Routes| {
         router.route_layer(from_fn_with_state(app.clone(), person::require_session))
     };
-    let seats = |router: Routes| {
-        router.route_layer(from_fn_with_state(
-            app.clone(),
-            credentials::require_enrollment,
-        ))
-    };
+    let clients = |router: Routes| router.route_layer(from_fn_with_state(app.clone(), enter));
+    let seats = |router: Routes| router.route_layer(from_fn_with_state(app.clone(), enter_seats));
     // A small body is received before the credentials are checked, because a client may not read a
     // response that comes earlier. A large body is received from an administrator only, and a usage
     // report from a machine with an installed license only.
     let router = Routes::new()
-        .merge(small(replay(client_routes())))
+        .merge(clients(client_routes()))
         .merge(small(telemetry_routes()))
         .merge(events(provider_routes()))
         .merge(small(browser_routes()))
         .merge(reports(replay(reporting_routes())))
-        .merge(small(seats(replay(seat_routes()))))
+        .merge(seats(seat_routes()))
         .merge(small(administration(replay(administration_routes()))))
         .merge(small(visitor_routes()))
         .merge(small(persons(person_routes())))
@@ -99,6 +94,22 @@ fn api(app: &App) -> Routes {
     router
         .route_layer(from_fn_with_state(parameters, query::refuse_unknown))
         .route_layer(from_fn(caching::no_store))
+}
+
+/// Receives the body of a client, and answers a repeated request. Machines send many requests, and
+/// each layer copies the layers inside it, so this is one layer.
+async fn enter(State(app): State<App>, request: Request, next: Next) -> Response {
+    let answer = |request| idempotency::replay(State(app.clone()), request, next);
+    body::received(&app, request, body::MAX_BODY, answer).await
+}
+
+/// Does the same for the machines that may use seats.
+async fn enter_seats(State(app): State<App>, request: Request, next: Next) -> Response {
+    let answer = async |request| match credentials::enrolled(&app, request).await {
+        Ok(request) => idempotency::replay(State(app.clone()), request, next).await,
+        Err(problem) => problem.into_response(),
+    };
+    body::received(&app, request, body::MAX_BODY, answer).await
 }
 
 /// Routes for the machines of a site.

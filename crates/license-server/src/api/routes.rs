@@ -3,14 +3,17 @@
 //! `OpenApiRouter` of `utoipa-axum` builds the documentation of each route with the route. This
 //! takes longer than everything else that the server does before its first answer.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::OnceLock;
 
 use axum::Router;
 use axum::extract::Request;
+use axum::http::Method;
 use axum::response::IntoResponse;
 use axum::routing::{MethodRouter, Route};
 use tower::{Layer, Service};
+use utoipa::openapi::path::{Operation, Paths};
 use utoipa::openapi::{HttpMethod, OpenApi};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
@@ -143,26 +146,58 @@ impl Documents {
     }
 }
 
-/// A declaration in the documentation of routes, which is read at its first use.
+/// What the documentation of each route declares, which is read at its first use.
 pub(super) struct Declared<T> {
     documents: Documents,
-    read: fn(&OpenApi) -> T,
-    value: OnceLock<T>,
+    read: fn(&Operation) -> Option<T>,
+    values: OnceLock<HashMap<RouteKey, T>>,
 }
 
 impl<T> Declared<T> {
-    /// Creates a value that `read` returns for the documentation.
-    pub(super) fn new(documents: Documents, read: fn(&OpenApi) -> T) -> Self {
+    /// Creates the values that `read` returns for the operations. A route whose operation has no
+    /// value is left out.
+    pub(super) fn new(documents: Documents, read: fn(&Operation) -> Option<T>) -> Self {
         Self {
             documents,
             read,
-            value: OnceLock::new(),
+            values: OnceLock::new(),
         }
     }
 
-    /// Returns the value.
-    pub(super) fn get(&self) -> &T {
-        let read = || (self.read)(&self.documents.build());
-        self.value.get_or_init(read)
+    /// Returns the value of a route.
+    pub(super) fn get(&self, route: &RouteKey) -> Option<&T> {
+        self.values.get_or_init(|| self.read_all()).get(route)
     }
+
+    /// Builds the documentation of one path after the other. That of all paths takes several
+    /// megabytes, which the allocator would keep.
+    fn read_all(&self) -> HashMap<RouteKey, T> {
+        let mut values = HashMap::new();
+        for documentation in &self.documents.0 {
+            let (_, paths, _) = documentation();
+            let declared = operations(&paths)
+                .filter_map(|(route, operation)| Some((route, (self.read)(operation)?)));
+            values.extend(declared);
+        }
+        values
+    }
+}
+
+/// The method and the path of a route, with the names of parameters.
+pub(super) type RouteKey = (Method, String);
+
+/// Returns the routes of a document.
+pub(super) fn operations(paths: &Paths) -> impl Iterator<Item = (RouteKey, &Operation)> {
+    paths.paths.iter().flat_map(|(path, item)| {
+        let operations = [
+            (Method::GET, &item.get),
+            (Method::POST, &item.post),
+            (Method::PUT, &item.put),
+            (Method::PATCH, &item.patch),
+            (Method::DELETE, &item.delete),
+        ];
+        let operations = operations.into_iter();
+        operations
+            .filter_map(|(method, operation)| Some(((method, path.clone()), operation.as_ref()?)))
+    })
 }

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 
 use super::database::{DatabaseAccess, not_opened};
 use super::opened::{OpenedServer, open, prepare, refused, runtime};
-use crate::api::{App, AppSettings};
+use crate::api::{self, App, AppSettings};
 use crate::certificate::CertificateFiles;
 use crate::config::{Config, ShownSetting};
 use crate::data_dir::DataDir;
@@ -80,24 +80,6 @@ async fn serve(
     let services = &opened.services;
     let is_empty = services.licenses.is_empty().await;
     let is_empty = is_empty.map_err(|refusal| refused(&refusal))?;
-    // Both write to the database, which commits them together.
-    let (setup, readiness) = tokio::join!(services.setup.start(), services.readiness());
-    let start = Start {
-        url: config.url(address),
-        fingerprint,
-        setup: setup.map_err(|refusal| refused(&refusal))?,
-        metrics: metrics_listener
-            .as_ref()
-            .and_then(|listener| listener.local_addr().ok()),
-        has_license: !is_empty,
-        has_trust: opened.has_trust,
-        is_vendor: services.is_vendor(),
-    };
-    let problem = readiness.map_err(|refusal| refused(&refusal))?.problem();
-    if let Some((certificate, _)) = &tls {
-        metrics.certificate(certificate.ends_at());
-        certificate.warn(&config.tls, terminal);
-    }
     let listeners = (listener, metrics_listener);
     let settings = AppSettings {
         limits: config.limits,
@@ -109,7 +91,30 @@ async fn serve(
         server_request: std::fs::read_to_string(directory.request()).ok(),
         url: config.url(address),
     };
-    let server = assemble(&config, &opened, metrics, listeners, settings)?;
+    // The first two write to the database, which commits them together. The routes are built while
+    // the disk stores the commit.
+    let (setup, readiness, server) =
+        tokio::join!(services.setup.start(), services.readiness(), async {
+            assemble(&config, &opened, Arc::clone(&metrics), listeners, settings)
+        },);
+    let server = server?;
+    let start = Start {
+        url: config.url(address),
+        fingerprint,
+        setup: setup.map_err(|refusal| refused(&refusal))?,
+        metrics: server
+            .metrics_listener
+            .as_ref()
+            .and_then(|listener| listener.local_addr().ok()),
+        has_license: !is_empty,
+        has_trust: opened.has_trust,
+        is_vendor: services.is_vendor(),
+    };
+    let problem = readiness.map_err(|refusal| refused(&refusal))?.problem();
+    if let Some((certificate, _)) = &tls {
+        metrics.certificate(certificate.ends_at());
+        certificate.warn(&config.tls, terminal);
+    }
     let server = RunningServer {
         tls: tls.map(|(certificate, files)| (RustlsConfig::from_config(certificate.config), files)),
         ..server
@@ -157,7 +162,8 @@ fn assemble(
     })?;
     let webhooks = Dispatcher::new(Arc::clone(&tenants), sender, Arc::clone(&metrics));
     Ok(RunningServer {
-        app,
+        router: api::router(&app),
+        metrics_router: api::metrics_router(&app),
         tenants,
         webhooks,
         metrics,

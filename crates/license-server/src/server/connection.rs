@@ -258,10 +258,16 @@ impl LimitedStream {
             Phase::Header { end } => (end, "header"),
             Phase::Idle { end } => (end, "idle"),
         };
-        if self.read_timer.deadline() != end {
+        // Each request moves the end. A timer that is too early is set again when it has passed, so
+        // that most requests do not change it.
+        if self.read_timer.deadline() > end {
             self.read_timer.as_mut().reset(end);
         }
         ready!(self.read_timer.as_mut().poll(context));
+        if Instant::now() < end {
+            self.read_timer.as_mut().reset(end);
+            ready!(self.read_timer.as_mut().poll(context));
+        }
         self.slot.slots.closed(reason);
         Poll::Ready(ErrorKind::TimedOut.into())
     }

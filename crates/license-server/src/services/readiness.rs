@@ -59,9 +59,13 @@ impl Readiness {
     }
 }
 
+/// The number of licenses that are read first. The first one is usable on most servers, and a
+/// check of the readiness, which comes every few seconds, then reads little.
+const FIRST: usize = 10;
+
 /// Returns whether a site server has a license that it can use.
 pub(super) async fn of_site(site: &Site) -> Result<Readiness, Refusal> {
-    let mut page = PageRequest::new(None, Some(PageRequest::MAX_LIMIT));
+    let mut page = PageRequest::new(None, Some(FIRST));
     let mut found = Readiness::NoLicense;
     loop {
         let records = site.store.licenses(&site.tenant, &page).await?;

@@ -1,7 +1,5 @@
 //! Lease tokens.
 
-use std::sync::Arc;
-
 use chrono::{DateTime, TimeDelta, Utc};
 use license_core::claims::LeaseMode;
 use license_core::ids::Nonce;
@@ -10,6 +8,7 @@ use license_core::machine::Machine;
 use license_core::session::SessionId;
 use license_core::{License, LicenseId};
 use license_seats::{InstanceId, LeaseSpan, LeaseTime, OpenLease, SeatGrant, Seq};
+use uuid::Uuid;
 
 use super::cache::Cache;
 use super::pool_terms::delta;
@@ -23,7 +22,8 @@ const CACHED_INSTANCES: usize = 100_000;
 /// The last token of an instance, and when the server signed it.
 #[derive(Clone, Debug)]
 struct IssuedToken {
-    id: Arc<str>,
+    /// The claim `jti`, which takes less memory than its text.
+    id: Uuid,
     seq: Seq,
     at: LeaseTime,
     valid_for: LeaseSpan,
@@ -53,7 +53,9 @@ impl IssuedTokens {
         let Some(last) = self.issued.get(&key) else {
             return true;
         };
-        if held.is_some_and(|held| held != &*last.id) {
+        let mut text = Uuid::encode_buffer();
+        let last_id = last.id.as_hyphenated().encode_lower(&mut text);
+        if held.is_some_and(|held| held != last_id) {
             return true;
         }
         let age = now.since(last.at).as_millis();
@@ -65,7 +67,8 @@ impl IssuedTokens {
     pub(super) fn record(&self, grant: &SeatGrant, signed: &SignedLease, now: LeaseTime) {
         let key = (grant.lease.holder.session, grant.instance);
         let token = IssuedToken {
-            id: signed.id.as_str().into(),
+            // The id of a token is a UUID. Another id would equal none that an instance states.
+            id: Uuid::try_parse(signed.id.as_str()).unwrap_or_default(),
             seq: grant.lease.seq,
             at: now,
             valid_for: grant.valid_for,

@@ -102,9 +102,11 @@ impl SqliteStore {
         moves::forget(&db)?;
         requests::forget_interrupted(&db)?;
         backup::resume(&mut db, clock.wall())?;
+        // The server reads before it writes, so a connection that reads is opened at once.
+        let reader = connection::open(&path, ConnectionAccess::Read)?;
         Ok(Self {
             writer: Writer::start(db, clock, true, Arc::clone(&observer))?,
-            readers: Readers::new(&path),
+            readers: Readers::new(&path, Some(reader)),
             path,
             lock: Mutex::new(Some(lock)),
             is_owner: true,
@@ -137,7 +139,7 @@ impl SqliteStore {
         moves::refuse_moved(&db)?;
         Ok(Self {
             writer: Writer::start(db, clock, false, Arc::new(()))?,
-            readers: Readers::new(&path),
+            readers: Readers::new(&path, None),
             path,
             lock: Mutex::new(None),
             is_owner: false,

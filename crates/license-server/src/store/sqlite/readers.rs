@@ -32,11 +32,12 @@ struct Inner {
 }
 
 impl Readers {
-    /// Creates an empty pool for the database at this path.
-    pub(super) fn new(path: &Path) -> Self {
+    /// Creates a pool for the database at this path, with its first connection if that is open
+    /// already.
+    pub(super) fn new(path: &Path, first: Option<Connection>) -> Self {
         let inner = Inner {
             path: path.to_owned(),
-            idle: Mutex::default(),
+            idle: Mutex::new(first.into_iter().collect()),
             turns: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
             long_turn: Arc::new(Semaphore::new(1)),
         };
@@ -112,7 +113,7 @@ impl Readers {
     }
 
     /// Returns an idle connection, or opens one.
-    fn take(&self) -> Result<Connection, ServerStoreError> {
+    pub(super) fn take(&self) -> Result<Connection, ServerStoreError> {
         let idle = self.lock().pop();
         idle.map_or_else(
             || connection::open(&self.inner.path, ConnectionAccess::Read),
@@ -120,7 +121,7 @@ impl Readers {
         )
     }
 
-    fn put_back(&self, db: Connection) {
+    pub(super) fn put_back(&self, db: Connection) {
         self.lock().push(db);
     }
 

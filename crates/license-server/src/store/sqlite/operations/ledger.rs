@@ -13,7 +13,7 @@ impl LedgerStore for SqliteStore {
         &self,
         tenant: &TenantId,
     ) -> Result<Option<LedgerPosition>, ServerStoreError> {
-        self.read(tenant, ledger::position).await
+        self.read_short(tenant, ledger::position).await
     }
 
     async fn copy_ledger(

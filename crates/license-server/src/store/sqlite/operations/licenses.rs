@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use license_core::LicenseId;
+use rusqlite::Connection;
 
 use crate::domain::{
     LicenseRecord, LicenseSelection, NewAuditEntry, Page, PageRequest, PoolId, RevocationRecord,
@@ -10,6 +11,9 @@ use crate::domain::{
 use crate::store::sqlite::writer::Batch;
 use crate::store::sqlite::{SqliteStore, audit, license_terms, licenses};
 use crate::store::{LicenseStore, ServerStoreError};
+
+/// The largest page of licenses that is read on the thread of its caller.
+const FEW: usize = 10;
 
 #[async_trait]
 impl LicenseStore for SqliteStore {
@@ -35,9 +39,13 @@ impl LicenseStore for SqliteStore {
         tenant: &TenantId,
         page: &PageRequest,
     ) -> Result<Page<LicenseRecord>, ServerStoreError> {
+        let few = page.limit() <= FEW;
         let page = page.clone();
-        self.read(tenant, move |db, tenant| licenses::page(db, tenant, &page))
-            .await
+        let query = move |db: &Connection, tenant: &TenantId| licenses::page(db, tenant, &page);
+        if few {
+            return self.read_short(tenant, query).await;
+        }
+        self.read(tenant, query).await
     }
 
     async fn search_licenses(
@@ -58,7 +66,7 @@ impl LicenseStore for SqliteStore {
         tenant: &TenantId,
         has_lists: bool,
     ) -> Result<bool, ServerStoreError> {
-        let state = self.read(tenant, license_terms::index_state).await?;
+        let state = self.read_short(tenant, license_terms::index_state).await?;
         Ok(state.0 && (state.1 || !has_lists))
     }
 
@@ -223,6 +231,6 @@ impl LicenseStore for SqliteStore {
         &self,
         tenant: &TenantId,
     ) -> Result<Vec<StatementRecord>, ServerStoreError> {
-        self.read(tenant, licenses::statements).await
+        self.read_short(tenant, licenses::statements).await
     }
 }

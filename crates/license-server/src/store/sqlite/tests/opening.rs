@@ -287,7 +287,10 @@ async fn a_short_query_runs_on_the_thread_of_its_caller_if_a_connection_is_idle(
         let query = |_: &Connection| Ok(std::thread::current().id());
         store.readers.run_short(query).await.unwrap()
     };
-    assert_ne!(thread().await, here, "a connection is opened");
+    assert_eq!(thread().await, here, "the connection of the start is idle");
+    let idle = store.readers.take().unwrap();
+    assert_ne!(thread().await, here, "another connection is opened");
+    store.readers.put_back(idle);
     assert_eq!(thread().await, here);
 }
 
