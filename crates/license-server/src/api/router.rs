@@ -12,11 +12,11 @@ use super::query::QueryParameters;
 use super::routes::{Routes, routes};
 use super::{
     App, account, activations, anomalies, audit, billing, body, caching, check_ins, credentials,
-    dashboard, events, explanations, groups, health, host, idempotency, identity_providers,
-    invitations, invoices, ledger, licenses, members, metering, named_users, observe, oidc,
-    openapi, organization, overview, paths, person, pools, query, queue, registrations,
-    revocations, seat_history, seats, sessions, setup, telemetry, tokens, trials, trust, usage,
-    usage_reports, validate, vendor, webhooks,
+    dashboard, events, explanations, groups, health, idempotency, identity_providers, invitations,
+    invoices, ledger, licenses, members, metering, named_users, observe, oidc, openapi,
+    organization, overview, paths, person, pools, query, queue, registrations, revocations,
+    seat_history, seats, sessions, setup, telemetry, tokens, trials, trust, usage, usage_reports,
+    validate, vendor, webhooks,
 };
 
 /// Returns the router of the main listener.
