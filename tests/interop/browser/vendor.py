@@ -149,7 +149,7 @@ def script(suite):
         reinstate(person, "paid late")
         person.navigate("Audit trail")
         for action in ("license.issue", "license.revoke", "license.reinstate", "trial.convert", "session.create"):
-            person.sees(action)
+            person.sees(action, within="main tbody")
         person.navigate("Ledger")
         person.check_accessible()
         person.sign_out()
