@@ -7,10 +7,12 @@ use axum::response::Response;
 
 /// Keeps responses out of caches unless they say otherwise.
 pub(super) async fn no_store(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    let headers = response.headers_mut();
-    if !headers.contains_key(header::CACHE_CONTROL) {
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    }
+    not_stored(next.run(request).await)
+}
+
+/// Returns a response that caches do not store, unless it says otherwise.
+pub(super) fn not_stored(mut response: Response) -> Response {
+    let caching = response.headers_mut().entry(header::CACHE_CONTROL);
+    caching.or_insert(HeaderValue::from_static("no-store"));
     response
 }

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::path::{Operation, ParameterIn};
 
+use super::caching::not_stored;
 use super::permissions::route;
 use super::problem::Problem;
 use super::routes::{Declared, Documents, RouteKey};
@@ -75,14 +75,10 @@ pub(super) async fn refuse_unknown(
 ) -> Response {
     // Most requests have no query, and need no search.
     let query = request.uri().query().zip(route(&request));
-    let mut response = match query.map_or(Ok(()), |(query, route)| parameters.check(&route, query))
-    {
-        Ok(()) => next.run(request).await,
-        Err(problem) => problem.into_response(),
-    };
-    let cached = response.headers_mut().entry(header::CACHE_CONTROL);
-    cached.or_insert(HeaderValue::from_static("no-store"));
-    response
+    match query.map_or(Ok(()), |(query, route)| parameters.check(&route, query)) {
+        Ok(()) => not_stored(next.run(request).await),
+        Err(problem) => not_stored(problem.into_response()),
+    }
 }
 
 /// Returns the refusal of a value. The value is not repeated.

@@ -4,19 +4,19 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 
 use super::permissions::RoutePermissions;
 use super::query::QueryParameters;
 use super::routes::{Routes, routes};
 use super::{
-    App, account, activations, anomalies, audit, billing, body, caching, check_ins, credentials,
-    dashboard, events, explanations, groups, health, idempotency, identity_providers, invitations,
-    invoices, ledger, licenses, members, metering, named_users, observe, oidc, openapi,
-    organization, overview, paths, person, pools, query, queue, registrations, revocations,
-    seat_history, seats, sessions, setup, telemetry, tokens, trials, trust, usage, usage_reports,
-    validate, vendor, webhooks,
+    App, account, activations, anomalies, audit, billing, body, check_ins, credentials, dashboard,
+    events, explanations, groups, health, idempotency, identity_providers, invitations, invoices,
+    ledger, licenses, members, metering, named_users, observe, oidc, openapi, organization,
+    overview, paths, person, pools, query, queue, registrations, revocations, seat_history, seats,
+    sessions, setup, telemetry, tokens, trials, trust, usage, usage_reports, validate, vendor,
+    webhooks,
 };
 
 /// Returns the router of the main listener.
@@ -91,9 +91,7 @@ fn api(app: &App) -> Routes {
         .merge(small(persons(person_routes())))
         .merge(administration(large(replay(upload_routes()))));
     let parameters = Arc::new(QueryParameters::of(router.documents()));
-    router
-        .route_layer(from_fn_with_state(parameters, query::refuse_unknown))
-        .route_layer(from_fn(caching::no_store))
+    router.route_layer(from_fn_with_state(parameters, query::refuse_unknown))
 }
 
 /// Receives the body of a client, and answers a repeated request. Machines send many requests, and
