@@ -33,7 +33,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 PROGRAMS = pathlib.Path(os.environ.get("PROGRAMS", ROOT / "target" / "debug"))
 OWNER, PASSWORD = "ann@vendor.example", "correct horse battery staple"
-WIDTH, MOST_HEIGHT, MOST_BYTES = 1280, 1000, 150_000
+WIDTH, LEAST_HEIGHT, MOST_HEIGHT, MOST_BYTES = 1280, 470, 1300, 150_000
 TODAY = datetime.datetime.now(datetime.timezone.utc).date()
 
 ENTITIES = """[[entity]]
@@ -300,7 +300,7 @@ def draw(shop, pages):
             args=["--no-sandbox", "--disable-gpu", "--hide-scrollbars"],
         )
         page = chromium.new_page(
-            viewport={"width": WIDTH, "height": 420}, base_url=shop.url, reduced_motion="reduce",
+            viewport={"width": WIDTH, "height": LEAST_HEIGHT}, base_url=shop.url, reduced_motion="reduce",
             color_scheme="light",
         )
         page.goto("/sign-in")
@@ -315,10 +315,10 @@ def draw(shop, pages):
                 "() => Math.ceil(document.querySelector('main').lastElementChild"
                 ".getBoundingClientRect().bottom) + 24"
             )
-            height = min(max(bottom, 420), MOST_HEIGHT)
+            height = min(max(bottom, LEAST_HEIGHT), MOST_HEIGHT)
             page.set_viewport_size({"width": WIDTH, "height": height})
             picture = page.screenshot()
-            page.set_viewport_size({"width": WIDTH, "height": 420})
+            page.set_viewport_size({"width": WIDTH, "height": LEAST_HEIGHT})
             file = HERE / f"shop-{name}.png"
             with Image.open(io.BytesIO(picture)) as image:
                 image.convert("RGB").quantize(128, dither=Image.Dither.NONE).save(file, optimize=True)

@@ -69,7 +69,10 @@ pub(super) async fn invoice(
                 RefusalKind::Conflict,
                 "check the address of the buyer, or send the PDF yourself",
             ),
-            false => (RefusalKind::Unavailable, "repeat the request later"),
+            false => (
+                RefusalKind::Unavailable,
+                "repeat the request later; if it fails again, check the setting mail",
+            ),
         };
         Refusal::new(kind, ServerCode::MailFailed, detail).hint(hint)
     })
