@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::context::PageContext;
 use super::reply::{html, see_other};
 use crate::api::problem::PROBLEM_JSON;
+use crate::domain::ServerCode;
 
 /// The maximum size of a problem that becomes a page, in bytes.
 const MAX_PROBLEM: usize = 1024 * 1024;
@@ -53,7 +54,7 @@ async fn page(response: Response) -> Response {
     let text = |name: &str| problem.get(name).and_then(Value::as_str);
     let notice = Notice::danger(text("detail").unwrap_or("The server gives no reason"))
         .code(text("code").unwrap_or_default())
-        .hint(text("hint").filter(|hint| !hint.contains("/api/")));
+        .hint(hint(text("code"), text("hint")));
     let notice = match (text("expected"), text("actual")) {
         (Some(expected), Some(actual)) => {
             notice.text(format!("Expected: {expected}. Found: {actual}."))
@@ -73,6 +74,16 @@ async fn page(response: Response) -> Response {
     }
     parts.headers.extend(page.0.headers);
     (parts, page.1).into_response()
+}
+
+/// Returns the next step of a person. The hints of the interface for programs do not help one.
+fn hint<'a>(code: Option<&str>, hint: Option<&'a str>) -> Option<&'a str> {
+    if code == Some(ServerCode::Forbidden.as_str()) {
+        return Some(
+            "Ask an owner or an administrator of the organization for a role that may do it.",
+        );
+    }
+    hint.filter(|hint| !hint.contains("/api/"))
 }
 
 fn title(status: StatusCode) -> &'static str {

@@ -73,7 +73,9 @@ async fn list(context: PageContext, StrictQuery(query): StrictQuery<EventsQuery>
     for event in found.items {
         table.row(row(&event, &names));
     }
-    Ok(html(&context.page("Events").with(table)))
+    let about = "What happened on this server: changes of seats, and actions of people and programs. \
+                 Webhooks send events to other systems.";
+    Ok(html(&context.page("Events").with(about).with(table)))
 }
 
 fn row(event: &EventRecord, names: &Names) -> Vec<Cell> {
