@@ -111,7 +111,7 @@ async fn list(
     }
     table.filter = Some(filter(chosen.as_deref()));
     table.empty = EmptyState::new("No invoices")
-        .text("Draft an invoice for a customer who pays by bank transfer. It gets a number when it is issued.");
+        .text("A draft becomes an invoice with a number when it is issued.");
     let with_state = |cursor: Option<&str>| {
         let parts = [("state", chosen.as_deref()), ("cursor", cursor)];
         let parts = parts
@@ -123,7 +123,9 @@ async fn list(
     table.first = query.cursor.map(|_| with_state(None));
     table.next = found.next.map(|next| with_state(Some(next.as_str())));
     let can_draft = context.may(Permission::ManageBilling) && !invoices.entities().is_empty();
-    let mut page = context.page("Invoices");
+    let about = "For customers who pay by bank transfer. The license is issued when the payment is \
+                 recorded, or before by decision.";
+    let mut page = context.page("Invoices").with(about);
     if can_draft {
         page = page.action(Action::link("Draft an invoice", "/invoices/new").primary());
     }

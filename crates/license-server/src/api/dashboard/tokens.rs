@@ -60,7 +60,7 @@ async fn list(context: PageContext) -> PageReply {
         "Actions",
     ];
     let mut table = Table::new("API tokens", columns.map(Column::text).to_vec());
-    table.empty = EmptyState::new("There is no API token");
+    table.empty = EmptyState::new("There are no API tokens");
     let mut tokens = services.tokens.list().await?;
     tokens.reverse();
     let creators = tokens.iter().map(|token| token.created_by.as_str());

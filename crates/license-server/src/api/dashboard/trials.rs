@@ -84,7 +84,9 @@ async fn list(context: PageContext, StrictQuery(query): StrictQuery<TrialListQue
     };
     table.first = query.cursor.map(|_| with_state(None));
     table.next = found.next.map(|next| with_state(Some(next.as_str())));
-    let mut page = context.page("Trials");
+    let about = "A trial is a license with an end, for one customer, address and machine. Convert it when \
+                 the customer buys.";
+    let mut page = context.page("Trials").with(about);
     if context.may(Permission::IssueLicenses) {
         page = page.action(Action::link("Start a trial", "/trials/new").primary());
     }

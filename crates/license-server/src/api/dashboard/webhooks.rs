@@ -71,8 +71,7 @@ async fn list(context: PageContext) -> PageReply {
     let webhooks = context.services()?.webhooks.list().await?;
     let columns = ["Address", "Description", "State", "Events", "Created"].map(Column::text);
     let mut table = Table::new("Webhooks", columns.to_vec());
-    table.empty = EmptyState::new("There is no webhook")
-        .text("A webhook sends events to another system, such as a chat.");
+    table.empty = EmptyState::new("There are no webhooks");
     for webhook in webhooks {
         let state = state(&webhook);
         // The path of a URL can be a secret, so the list has the host only.
@@ -85,7 +84,9 @@ async fn list(context: PageContext) -> PageReply {
             Cell::Time(webhook.created_at),
         ]);
     }
-    let mut page = context.page("Webhooks");
+    let mut page = context
+        .page("Webhooks")
+        .with("A webhook sends events to another system, such as a chat.");
     if may_create(&context) {
         page = page.action(Action::link("Create a webhook", "/webhooks/new").primary());
     }
