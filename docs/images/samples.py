@@ -37,6 +37,7 @@ PROGRAMS = pathlib.Path(os.environ.get("PROGRAMS", ROOT / "target" / "debug"))
 PASSWORD = "correct horse battery staple"
 OWNER = "ann@acme.example"
 
+SETUP = "@2027-10-20 07:50:00"
 BEFORE, EARLIER, NOW = "@2027-10-20 08:00:00", "@2027-11-15 09:30:00", "@2027-11-30 14:10:00"
 HOUR_OF_NOW = 507662  # 2027-11-30 14:00 UTC, in hours since 1970
 DAYS = 31
@@ -97,9 +98,9 @@ class Programs:
     def create_key(self):
         """Creates the key of the vendor, and its trust set."""
         self.signing = ["--key", "vendor.key", "--passphrase-file", "passphrase"]
-        self.run(BEFORE, "keygen", "new-key", "--out", "vendor.key", "--passphrase-file", "passphrase")
-        self.run(BEFORE, "keygen", "public", *self.signing, "--format", "jwk", "--out", "vendor.jwk")
-        self.run(BEFORE, "keygen", "trust", "vendor.jwk", "--out", "trust.jwks")
+        self.run(SETUP, "keygen", "new-key", "--out", "vendor.key", "--passphrase-file", "passphrase")
+        self.run(SETUP, "keygen", "public", *self.signing, "--format", "jwk", "--out", "vendor.jwk")
+        self.run(SETUP, "keygen", "trust", "vendor.jwk", "--out", "trust.jwks")
 
 
 class Server:
@@ -281,15 +282,17 @@ class History:
 def fill_site(programs):
     """Fills the server of a site. Returns it while it runs."""
     programs.create_key()
-    programs.run(BEFORE, "license-server", "init")
+    programs.run(SETUP, "license-server", "init")
     programs.write("server.request", programs.read("data/server.request"))
-    programs.run(BEFORE, "license-server", "install", "trust.jwks")
+    programs.run(SETUP, "license-server", "install", "trust.jwks")
     licenses = {}
+    # The second of the issue decides the order of the lists.
+    issued = lambda second: f"@2027-10-20 07:59:0{second}"
     for name, at, customer, terms in [
-        ("main", BEFORE, "ACME Ltd", "--tier team --seats 25 --days 365 --offline"),
-        ("design", BEFORE, "ACME Design", "--tier team --seats 5 --days 47 --floating"),
-        ("labs", BEFORE, "ACME Labs", "--tier pro --days 14 --offline"),
-        ("named", BEFORE, "ACME Support", "--tier team --days 300 --floating --quota named_users=4"),
+        ("main", issued(1), "ACME Ltd", "--tier team --seats 25 --days 365 --offline"),
+        ("design", issued(2), "ACME Design", "--tier team --seats 5 --days 47 --floating"),
+        ("labs", issued(3), "ACME Labs", "--tier pro --days 14 --offline"),
+        ("named", issued(4), "ACME Support", "--tier team --days 300 --floating --quota named_users=4"),
         ("tokyo", EARLIER, "ACME Tokyo", "--tier team --seats 10 --days 365 --not-before 2028-01-01 --offline"),
         ("all", EARLIER, "ACME Research", "--tier ent --perpetual"),
     ]:
@@ -526,7 +529,10 @@ def fill_vendor(programs):
     server.post("/invoices", invoice("Nakatomi Trading", [("PRO license, one year", 2, 9900)], purchase_order="PO-1988"))
     server.validate(globex, [f"runner-{number}" for number in range(45)])
     server.post("/invitations", {"email": "hiro@acme.example", "role": "member"})
-    send_usage(programs, server, globex, [(18, 120), (22, 90), (26, 140)])
+    send_usage(programs, server, globex, [(26, 120), (27, 90), (28, 140)])
+    # The server looks for anomalies at its start.
+    server.stop()
+    server.start(NOW)
     return server
 
 

@@ -75,7 +75,11 @@ async fn list(context: PageContext, StrictQuery(query): StrictQuery<PageQuery>) 
     }
     let next = found.next.as_ref();
     customers.next = next.map(|next| format!("/metering?cursor={next}"));
-    page = page.with(customers).with(meters(metering.meters().iter()));
+    let about = "What customers use, summed by meter and month. Select a customer for the amounts.";
+    page = page
+        .with(about)
+        .with(customers)
+        .with(meters(metering.meters().iter()));
     Ok(html(&page))
 }
 

@@ -64,16 +64,19 @@ impl Names {
 const SHORT: usize = 8;
 
 /// Returns an id for a narrow column: its kind and its end, such as `tok_…5155fc7` or `…c3f4a224`.
-/// A short text stays as it is.
+/// A short id and another text stay as they are.
 pub(super) fn short_id(text: &str) -> String {
     let kind = text.find('_').map_or(0, |place| place.saturating_add(1));
     let (kind, rest) = text.split_at(kind);
-    let length = rest.chars().count();
-    if length <= 2 * SHORT {
-        return text.to_owned();
+    let is_id = rest.chars().all(|c| c.is_ascii_hexdigit() || c == '-');
+    match rest
+        .len()
+        .checked_sub(SHORT)
+        .and_then(|start| rest.get(start..))
+    {
+        Some(end) if is_id && rest.len() > 2 * SHORT => format!("{kind}…{end}"),
+        _ => text.to_owned(),
     }
-    let end: String = rest.chars().skip(length - SHORT).collect();
-    format!("{kind}…{end}")
 }
 
 /// Returns the id in the text of an originator, or the text.
@@ -166,6 +169,7 @@ mod tests {
             "…c3f4a224"
         );
         assert_eq!(short_id("sub_Jo4MbwI1ovZr4O"), "sub_Jo4MbwI1ovZr4O");
+        assert_eq!(short_id("invitation.create"), "invitation.create");
         assert_eq!(short_id("console"), "console");
         assert_eq!(short_id(""), "");
     }

@@ -12,7 +12,7 @@ use crate::api::dashboard::list::counted;
 use crate::api::dashboard::reply::{PageReply, done, html};
 use crate::api::pages::StrictQuery;
 use crate::api::problem::Problem;
-use crate::domain::{Permission as P, Refusal, RefusalKind, ServerCode};
+use crate::domain::{BillingPlan, Permission as P, Refusal, RefusalKind, ServerCode};
 use crate::services::{CheckoutRequest, PlanOrder, PortalRequest};
 
 const PLANS: &str = "/billing/plans";
@@ -190,10 +190,14 @@ fn checkout_page(context: &PageContext) -> Page {
 
 async fn checkout_form(context: &PageContext, values: &CheckoutForm) -> Result<Form, Problem> {
     let plans = context.services()?.billing.plans().await?;
-    let choices = plans.iter().map(|plan| {
+    let choice = |plan: &BillingPlan| {
         let tier = plan.tier.as_deref().unwrap_or("addition");
         (plan.price.clone(), format!("{} ({tier})", plan.price))
-    });
+    };
+    // A subscription needs a price with a tier.
+    let (with_tier, additions): (Vec<_>, Vec<_>) =
+        plans.iter().partition(|plan| plan.tier.is_some());
+    let choices = with_tier.into_iter().chain(additions).map(choice);
     let mut choices: Vec<_> = choices.collect();
     // The form shows a price that has no plan again.
     if !values.price.is_empty() && !choices.iter().any(|(price, _)| *price == values.price) {
