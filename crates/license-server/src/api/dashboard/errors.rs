@@ -52,11 +52,17 @@ async fn page(response: Response) -> Response {
     let bytes = to_bytes(body, MAX_PROBLEM).await.unwrap_or_default();
     let problem: Value = serde_json::from_slice(&bytes).unwrap_or_default();
     let text = |name: &str| problem.get(name).and_then(Value::as_str);
-    let notice = Notice::danger(text("detail").unwrap_or("The server gives no reason"))
+    let needed = text("expected").filter(|_| text("code") == Some(ServerCode::Forbidden.as_str()));
+    let detail = match needed {
+        Some(_) => "Your role does not permit this",
+        None => text("detail").unwrap_or("The server gives no reason"),
+    };
+    let notice = Notice::danger(detail)
         .code(text("code").unwrap_or_default())
-        .hint(hint(text("code"), text("hint")));
-    let notice = match (text("expected"), text("actual")) {
-        (Some(expected), Some(actual)) => {
+        .hint(text("hint").filter(|hint| !hint.contains("/api/")));
+    let notice = match (needed, text("expected"), text("actual")) {
+        (Some(needed), ..) => notice.text(format!("The permission `{needed}` is necessary.")),
+        (None, Some(expected), Some(actual)) => {
             notice.text(format!("Expected: {expected}. Found: {actual}."))
         }
         _ => notice,
@@ -74,16 +80,6 @@ async fn page(response: Response) -> Response {
     }
     parts.headers.extend(page.0.headers);
     (parts, page.1).into_response()
-}
-
-/// Returns the next step of a person. The hints of the interface for programs do not help one.
-fn hint<'a>(code: Option<&str>, hint: Option<&'a str>) -> Option<&'a str> {
-    if code == Some(ServerCode::Forbidden.as_str()) {
-        return Some(
-            "Ask an owner or an administrator of the organization for a role that may do it.",
-        );
-    }
-    hint.filter(|hint| !hint.contains("/api/"))
 }
 
 fn title(status: StatusCode) -> &'static str {

@@ -352,11 +352,7 @@ fn convert_page(context: &PageContext, trial: &Trial) -> Page {
         .with("The license replaces the trial at once. Seats, sessions and machines stay.")
 }
 
-fn convert_form(
-    context: &PageContext,
-    trial: &Trial,
-    sent: &ConvertForm,
-) -> Result<Form, Problem> {
+fn convert_form(context: &PageContext, trial: &Trial, sent: &ConvertForm) -> Result<Form, Problem> {
     let form = Form::new(format!("/trials/{}/convert", trial.id), "Issue the license");
     Ok(form
         .hidden(form_number::FIELD, &sent.request)
