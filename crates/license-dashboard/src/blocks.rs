@@ -52,7 +52,7 @@ impl Block {
         match self {
             Self::Heading(heading) => heading.render(context),
             Self::Text(text) => rendered(&ParagraphTemplate { text }),
-            Self::Notice(notice) => notice.render(),
+            Self::Notice(notice) => notice.render(context),
             Self::Tiles(tiles) => tiles.render(),
             Self::Facts(facts) => facts.render(context),
             Self::Table(table) => table.render(context),
@@ -297,7 +297,10 @@ struct HeadingTemplate<'a> {
 
 /// HTML of a paragraph.
 #[derive(Template)]
-#[template(source = "<p><bdi>{{ text }}</bdi></p>", ext = "html")]
+#[template(
+    source = "<p><bdi>{{ crate::text::prose(text)|safe }}</bdi></p>",
+    ext = "html"
+)]
 struct ParagraphTemplate<'a> {
     text: &'a str,
 }

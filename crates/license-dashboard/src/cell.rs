@@ -30,6 +30,8 @@ pub enum Cell {
     Badge(Tone, String),
     /// A number.
     Number(i64),
+    /// A decimal number, possibly with its unit, such as `-3451.00 EUR`.
+    Amount(String),
     /// A share of a whole as a bar, such as held seats.
     Share {
         /// The part.
@@ -106,6 +108,7 @@ impl Cell {
             Self::Link { href, text } => CellTemplate::Link(href.clone(), shown(text)),
             Self::Badge(tone, value) => CellTemplate::Badge(tone.as_str(), shown(value)),
             Self::Number(number) => CellTemplate::Number(text::number(*number)),
+            Self::Amount(amount) => CellTemplate::Number(text::amount(amount)),
             Self::Share { part, whole } => CellTemplate::Share(*part, *whole),
             Self::Time(time) => CellTemplate::Time(text::machine_time(time), text::time(time)),
             Self::Moment(time) => CellTemplate::Time(text::machine_time(time), text::moment(time)),
@@ -124,10 +127,6 @@ impl Cell {
             ),
         };
         template.render().unwrap_or_default()
-    }
-
-    pub(crate) fn is_numeric(&self) -> bool {
-        matches!(self, Self::Number(_))
     }
 }
 

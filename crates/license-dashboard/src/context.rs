@@ -6,6 +6,8 @@ use askama::Template;
 pub(crate) struct Context<'a> {
     /// The token that each form sends.
     pub(crate) csrf_token: &'a str,
+    /// The title of the page.
+    pub(crate) title: &'a str,
 }
 
 /// Renders a template. The templates of this crate cannot fail, because they write to a string.

@@ -35,6 +35,15 @@ impl Facts {
         self
     }
 
+    /// Adds a name and its value, if there is one.
+    #[must_use]
+    pub fn some(self, name: impl Into<String>, value: Option<Cell>) -> Self {
+        match value {
+            Some(value) => self.fact(name, value),
+            None => self,
+        }
+    }
+
     pub(crate) fn render(&self, context: &Context<'_>) -> String {
         let facts = self.facts.iter();
         let facts = facts.map(|(name, value)| (name.as_str(), value.render(context, false)));

@@ -2,7 +2,8 @@
 
 use askama::Template;
 
-use crate::context::rendered;
+use crate::cell::Action;
+use crate::context::{Context, rendered};
 use crate::tone::Tone;
 
 /// A message.
@@ -13,6 +14,7 @@ pub struct Notice {
     text: Option<String>,
     hint: Option<String>,
     code: Option<String>,
+    action: Option<Action>,
 }
 
 impl Notice {
@@ -24,6 +26,7 @@ impl Notice {
             text: None,
             hint: None,
             code: None,
+            action: None,
         }
     }
 
@@ -63,6 +66,13 @@ impl Notice {
         self
     }
 
+    /// Adds a link to the page on which the person does something about it.
+    #[must_use]
+    pub fn action(mut self, action: Action) -> Self {
+        self.action = Some(action);
+        self
+    }
+
     fn role(&self) -> &'static str {
         if self.tone == Tone::Danger {
             "alert"
@@ -71,8 +81,12 @@ impl Notice {
         }
     }
 
-    pub(crate) fn render(&self) -> String {
-        rendered(&NoticeTemplate { notice: self })
+    pub(crate) fn render(&self, context: &Context<'_>) -> String {
+        let action = self.action.as_ref().map(|action| action.render(context));
+        rendered(&NoticeTemplate {
+            notice: self,
+            action,
+        })
     }
 }
 
@@ -81,4 +95,5 @@ impl Notice {
 #[template(path = "notice.html")]
 struct NoticeTemplate<'a> {
     notice: &'a Notice,
+    action: Option<String>,
 }

@@ -52,6 +52,7 @@ impl Page {
     pub fn render(&self) -> String {
         let context = Context {
             csrf_token: &self.frame.csrf_token,
+            title: &self.frame.title,
         };
         let template = PageTemplate {
             frame: &self.frame,

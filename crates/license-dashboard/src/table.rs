@@ -95,16 +95,35 @@ impl Table {
         self.rows.push(cells);
     }
 
+    /// Returns the columns with their classes. A column with buttons has their class.
+    fn column_classes(&self) -> Vec<(&'static str, &Column)> {
+        let columns = self.columns.iter().enumerate();
+        let columns = columns.map(|(place, column)| {
+            let mut cells = self.rows.iter().filter_map(|row| row.get(place));
+            let has_buttons = cells.any(|cell| matches!(cell, Cell::Actions(_)));
+            let class = match (column.is_numeric, has_buttons) {
+                (true, _) => "number",
+                (false, true) => "buttons",
+                (false, false) => "",
+            };
+            (class, column)
+        });
+        columns.collect()
+    }
+
     pub(crate) fn render(&self, context: &Context<'_>) -> String {
+        let columns = self.column_classes();
         let rows = self.rows.iter().map(|cells| {
-            let cells = cells.iter();
+            let cells = cells.iter().zip(&columns);
             cells
-                .map(|cell| (cell.is_numeric(), cell.render(context, true)))
+                .map(|(cell, (class, _))| (*class, cell.render(context, true)))
                 .collect()
         });
         let template = TableTemplate {
             table: self,
             rows: rows.collect(),
+            columns,
+            repeats_title: self.caption == context.title,
             filter: self.filter.as_ref().map(|form| form.render_filter()),
             actions: self
                 .actions
@@ -122,7 +141,10 @@ impl Table {
 #[template(path = "table.html")]
 struct TableTemplate<'a> {
     table: &'a Table,
-    rows: Vec<Vec<(bool, String)>>,
+    /// Whether the caption is the title of the page. People who see the page need it only once.
+    repeats_title: bool,
+    columns: Vec<(&'static str, &'a Column)>,
+    rows: Vec<Vec<(&'static str, String)>>,
     filter: Option<String>,
     actions: Vec<String>,
     empty: String,

@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 
+use askama::Template;
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
+
+use crate::context::rendered;
 
 /// The maximum length of a text in a table, in characters.
 const MAX_CELL: usize = 80;
@@ -30,6 +33,25 @@ pub(crate) fn plain(page: String) -> String {
 fn is_disturbing(character: char) -> bool {
     (character.is_control() && !matches!(character, '\n' | '\r' | '\t'))
         || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Returns the HTML of a sentence. Words between backticks are texts of programs, such as commands.
+pub(crate) fn prose(text: &str) -> String {
+    let parts: Vec<&str> = text.split('`').collect();
+    // An odd number of backticks marks nothing.
+    let is_marked = parts.len() % 2 == 1;
+    let parts = if is_marked { parts } else { vec![text] };
+    rendered(&ProseTemplate { parts })
+}
+
+/// HTML of a sentence. Each second part is a text of programs.
+#[derive(Template)]
+#[template(
+    source = "{% for part in parts %}{% if loop.index0 % 2 == 1 %}<code>{{ part }}</code>{% else %}{{ part }}{% endif %}{% endfor %}",
+    ext = "html"
+)]
+struct ProseTemplate<'a> {
+    parts: Vec<&'a str>,
 }
 
 /// Returns a time as people read it, such as `2027-01-15 09:30 UTC`.
@@ -68,6 +90,18 @@ pub(crate) fn number(number: i64) -> String {
     text
 }
 
+/// Returns a decimal number, possibly with its unit, with a thin space between groups of three
+/// digits, such as `3 451.00 EUR`. Another text stays as it is.
+pub(crate) fn amount(amount: &str) -> String {
+    let end = amount.find(['.', ' ']).unwrap_or(amount.len());
+    let (whole, rest) = amount.split_at(end);
+    match whole.parse::<i64>() {
+        // The sign of an amount below one would be lost.
+        Ok(0) | Err(_) => amount.replacen('-', "\u{2212}", 1),
+        Ok(whole) => format!("{}{rest}", number(whole)),
+    }
+}
+
 /// Returns a number with at most one decimal, such as `3.5` or `1 200`.
 pub(crate) fn decimal(value: f64) -> String {
     let rounded = format!("{value:.1}");
@@ -84,6 +118,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn words_between_backticks_are_code() {
+        assert_eq!(
+            prose("Run `a <b>` first"),
+            "Run <code>a &#60;b&#62;</code> first"
+        );
+        assert_eq!(prose("`a` and `b`"), "<code>a</code> and <code>b</code>");
+        assert_eq!(prose("a ` b"), "a ` b");
+        assert_eq!(prose(""), "");
+    }
+
+    #[test]
     fn numbers_have_groups_of_three_digits() {
         assert_eq!(number(0), "0");
         assert_eq!(number(999), "999");
@@ -96,6 +141,15 @@ mod tests {
                 .count(),
             19
         );
+    }
+
+    #[test]
+    fn amounts_have_groups_of_three_digits() {
+        assert_eq!(amount("3451.00 EUR"), "3\u{202f}451.00 EUR");
+        assert_eq!(amount("-3451.00"), "\u{2212}3\u{202f}451.00");
+        assert_eq!(amount("-0.50 EUR"), "\u{2212}0.50 EUR");
+        assert_eq!(amount("1200 JPY"), "1\u{202f}200 JPY");
+        assert_eq!(amount("unlimited"), "unlimited");
     }
 
     #[test]

@@ -24,6 +24,7 @@ fn page(text: &str) -> String {
         Cell::id(text),
         Cell::link(text, text),
         Cell::badge(Tone::Good, text),
+        Cell::Amount(text.to_owned()),
         Cell::Lines(vec![Cell::text(text)]),
         Cell::Actions(vec![
             Action::post(text, text).hidden(text, text),
@@ -73,7 +74,13 @@ fn page(text: &str) -> String {
     Page::new(frame)
         .with(Heading::new(text).action(Action::link(text, text)))
         .with(text)
-        .with(Notice::danger(text).text(text).hint(Some(text)).code(text))
+        .with(
+            Notice::danger(text)
+                .text(text)
+                .hint(Some(text))
+                .code(text)
+                .action(Action::link(text, text)),
+        )
         .with(Tiles(vec![Tile::new(text, text).detail(text).href(text)]))
         .with(Facts::new().title(text).fact(text, Cell::text(text)))
         .with(Tabs::new(text).tab(text, text, true))

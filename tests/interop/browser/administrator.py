@@ -83,7 +83,7 @@ def end_seat_with_keyboard(person, reason):
     person.open("/")
     person.tab_to("Seats")
     person.press("Enter")
-    person.tab_to("CODITECT")
+    person.tab_to("ACME Ltd")
     person.press("Enter")
     person.tab_to("End")
     person.page.keyboard.press("Enter")

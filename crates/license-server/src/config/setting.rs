@@ -26,6 +26,8 @@ pub(crate) struct ShownSetting {
     pub(crate) value: String,
     /// The place that sets the value.
     pub(crate) origin: String,
+    /// Whether no place sets the value.
+    pub(crate) is_default: bool,
 }
 
 /// Returns the place of a value, without the path of the file.

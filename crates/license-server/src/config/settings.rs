@@ -84,6 +84,7 @@ impl Settings {
                 name: setting.name,
                 value: text.unwrap_or_else(|| setting.absent.to_owned()),
                 origin: shown_origin(&value.origin),
+                is_default: value.origin == Origin::Default,
             }
         });
         shown.collect()

@@ -123,26 +123,30 @@ impl OverviewService {
     pub async fn seats(&self) -> Result<SeatOverview, Refusal> {
         let page = PageRequest::new(None, Some(MAX_POOLS));
         let pools = self.pools.shared_list(&page).await?;
-        let sum = |seats: fn(&PoolStatus) -> u32| -> u64 {
+        let sum = |seats: &dyn Fn(&PoolStatus) -> u32| -> u64 {
             pools.items.iter().map(|pool| u64::from(seats(pool))).sum()
         };
+        let now = self.site.wall();
         let limited = |pool: &PoolStatus| {
-            if pool.is_unlimited {
+            if pool.is_unlimited || !pool.is_in_effect(now) {
                 0
             } else {
                 pool.usage.capacity
             }
         };
         let is_full = |pool: &PoolStatus| {
+            if !pool.is_in_effect(now) {
+                return 0;
+            }
             let taken = pool.usage.held.saturating_add(pool.usage.offered);
             u32::from(taken >= pool.usage.allowed)
         };
         Ok(SeatOverview {
-            capacity: sum(limited),
-            held: sum(|pool| pool.usage.held),
-            late: sum(|pool| pool.usage.late),
-            waiting: sum(|pool| pool.usage.waiting),
-            full_pools: sum(is_full),
+            capacity: sum(&limited),
+            held: sum(&|pool| pool.usage.held),
+            late: sum(&|pool| pool.usage.late),
+            waiting: sum(&|pool| pool.usage.waiting),
+            full_pools: sum(&is_full),
             pools,
         })
     }

@@ -44,6 +44,13 @@ pub struct PoolStatus {
     pub is_over_capacity: bool,
 }
 
+impl PoolStatus {
+    /// Returns whether a license of the pool is valid. Without one, nobody gets a seat.
+    pub fn is_in_effect(&self, now: DateTime<Utc>) -> bool {
+        self.ends_at.is_none_or(|end| end > now)
+    }
+}
+
 /// An open lease in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeaseView {

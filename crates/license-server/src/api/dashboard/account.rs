@@ -14,6 +14,7 @@ use serde::Deserialize;
 use super::context::PageContext;
 use super::form::{NoFields, PageForm};
 use super::list::role_cell;
+use super::names::short_id;
 use super::pages::Pages;
 use super::programs::program;
 use super::reply::{PageReply, done, html, see_other};
@@ -96,33 +97,42 @@ async fn show(State(app): State<App>, context: PageContext) -> PageReply {
             .action(Action::dialog(
                 "Change the e-mail address",
                 "/account/email",
-            ))
-            .action(Action::dialog("Change the password", "/account/password"));
+            ));
     } else {
         let notice = Notice::warning("An identity provider has signed you in")
             .text("Sign in with the password of the account to change the account.");
         page = page.with(notice);
     }
     page = page.with(facts(&view));
+    let mut sign_in = Vec::new();
     if is_own {
-        page = page.with(code_actions(&view));
+        sign_in.push(Action::dialog("Change the password", "/account/password"));
+        sign_in.extend(code_actions(&view));
     }
-    page = page.with(organizations(&view, signed_in, is_own));
-    let mut links = vec![
-        Action::link("Sessions", "/account/sessions"),
-        Action::link("Own seats and machines", "/account/use"),
-    ];
+    sign_in.push(Action::link("Sessions", "/account/sessions"));
+    let mut own = vec![Action::link("Own seats and machines", "/account/use")];
     if administers_groups(&app, signed_in).await? {
-        links.push(Action::link("Groups that you administer", "/groups"));
+        own.push(Action::link("Groups that you administer", "/groups"));
     }
-    page = page.with(links);
     if is_own {
-        page = page.with(Heading::new("Your data")).with(vec![
-            Action::download("Download my data", "/api/v1/account/export"),
-            Action::dialog("Delete the account", "/account/delete").danger(),
-        ]);
+        own.push(Action::download(
+            "Download my data",
+            "/api/v1/account/export",
+        ));
+        own.push(Action::dialog("Delete the account", "/account/delete").danger());
     }
+    let page = page
+        .with(with_actions("Sign-in", sign_in))
+        .with(organizations(&view, signed_in, is_own))
+        .with(with_actions("What you use", own));
     Ok(html(&page))
+}
+
+/// Returns a heading with actions.
+fn with_actions(text: &str, actions: Vec<Action>) -> Heading {
+    actions
+        .into_iter()
+        .fold(Heading::new(text), Heading::action)
 }
 
 /// Returns whether the person administers a group in the organization of the session.
@@ -306,7 +316,7 @@ async fn show_use(State(app): State<App>, context: PageContext) -> PageReply {
             .text("Seats and machines are found by an e-mail address in an organization.");
         return Ok(html(&page.with(notice)));
     };
-    let columns = ["Pool", "Session", "Machine", "Held since", "State"].map(Column::text);
+    let columns = ["Machine", "License", "Held since", "State"].map(Column::text);
     let mut seats = Table::new("Seats that you hold", columns.to_vec());
     seats.empty = EmptyState::new("You hold no seat");
     let now = services.now();
@@ -314,9 +324,8 @@ async fn show_use(State(app): State<App>, context: PageContext) -> PageReply {
         let lease = found.lease;
         let state = if lease.is_late { "Late" } else { "In use" };
         seats.row(vec![
-            Cell::code(found.pool.to_string()),
-            Cell::code(lease.session.to_string()),
             lease.machine.map_or(Cell::Empty, Cell::code),
+            Cell::code(short_id(found.pool.as_str())),
             Cell::time(now.checked_sub_signed(lease.granted_ago)),
             Cell::badge(
                 if lease.is_late {
@@ -341,7 +350,7 @@ async fn show_use(State(app): State<App>, context: PageContext) -> PageReply {
     {
         machines.row(vec![
             Cell::code(machine.machine),
-            Cell::code(machine.license.to_string()),
+            Cell::code(short_id(machine.license.as_str())),
             Cell::optional(machine.version),
             Cell::Time(machine.first_seen),
             Cell::Time(machine.last_seen),

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::context::PageContext;
 use super::form::PageForm;
+use super::names::Names;
 use super::pages::Pages;
 use super::reply::{PageReply, done, html};
 use crate::api::pages::{PageQuery, StrictQuery};
@@ -49,27 +50,30 @@ async fn list(context: PageContext, StrictQuery(query): StrictQuery<AnomalyField
             Column::text("Last seen"),
             Column::text("State"),
             Column::text("Note"),
-            Column::text(""),
+            Column::text("Actions"),
         ],
     );
     table.empty = EmptyState::new("No anomalies")
-        .text("A license on unusually many machines or networks would appear here.");
+        .text("A license on unusually many machines or networks appears here.");
+    let licenses = found.items.iter().map(|anomaly| anomaly.license.as_str());
+    let names = Names::of(&context, licenses).await?;
     for anomaly in &found.items {
-        table.row(row(&context, anomaly));
+        table.row(row(&context, anomaly, &names));
     }
     let next = found.next.as_ref();
     table.next = next.map(|next| format!("/anomalies?state={shown}&cursor={next}"));
-    let choices = [("open", "open"), ("dismissed", "dismissed"), ("all", "all")];
+    let choices = [("open", "Open"), ("dismissed", "Dismissed"), ("all", "All")];
     let choices = choices.map(|(value, label)| (value.to_owned(), label.to_owned()));
     let field = Field::new(Kind::Choice(choices.to_vec()), "state", "State").value(&shown);
     table.filter = Some(Form::new("/anomalies", "Filter").field(field));
     let page = context
         .page("Anomalies")
-        .with("An anomaly locks nothing. Look at the license, and dismiss what has a reason.");
+        .with("Licenses that are used in an unusual way, such as one key on many machines. An anomaly \
+               locks nothing. Look at the license, and dismiss the anomaly if there is a good reason.");
     Ok(html(&page.with(table)))
 }
 
-fn row(context: &PageContext, anomaly: &Anomaly) -> Vec<Cell> {
+fn row(context: &PageContext, anomaly: &Anomaly, names: &Names) -> Vec<Cell> {
     let is_open = anomaly.state == AnomalyState::Open;
     let tone = if is_open {
         Tone::Warning
@@ -83,7 +87,7 @@ fn row(context: &PageContext, anomaly: &Anomaly) -> Vec<Cell> {
     });
     vec![
         Cell::text(sentence(anomaly)),
-        Cell::link(format!("/licenses/{license}"), license),
+        names.link(format!("/licenses/{license}"), license),
         Cell::Time(anomaly.last_at),
         Cell::badge(tone, anomaly.state.as_str()),
         Cell::optional(anomaly.note.as_deref()),
@@ -115,11 +119,10 @@ async fn dismissal_form(
 ) -> Result<(Page, Form), Problem> {
     let anomaly = context.services()?.anomalies.get(id).await?;
     let page = context.page_below(("Anomalies", "/anomalies"), "Dismiss an anomaly");
-    let page = page.with(format!(
-        "{}: license {}.",
-        sentence(&anomaly),
-        anomaly.license
-    ));
+    let license = anomaly.license.as_str();
+    let names = Names::of(context, [license]).await?;
+    let name = names.get(license).unwrap_or(license);
+    let page = page.with(format!("{name}: {}.", sentence(&anomaly)));
     let form = Form::new(format!("/anomalies/{id}/dismiss"), "Dismiss")
         .field(
             Field::text("note", "Reason")

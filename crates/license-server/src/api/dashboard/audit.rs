@@ -127,8 +127,11 @@ async fn list(context: PageContext, StrictQuery(query): StrictQuery<TrailQuery>)
     for entry in &found.items {
         table.row(row(&query, entry, &names));
     }
+    let about = "Every change by a person or a program. The number of an entry leads to its details. \
+                 Select a name to see only its entries.";
     let page = context
         .page("Audit trail")
+        .with(about)
         .action(Action::link("Verify", "/audit/verification"))
         .action(Action::download("Export for verification", "/audit/export"));
     table.actions = vec![Action::download(
@@ -165,7 +168,12 @@ fn row(query: &TrailQuery, entry: &AuditEntry, names: &Names) -> Vec<Cell> {
         }
         let target = with_query("/audit", &values);
         // The page of the entry has the id too.
-        Cell::link(target, names.get(value).unwrap_or(value))
+        match names.get(value) {
+            Some(label) if value.starts_with("token:") => {
+                Cell::link(target, format!("{label} (token)"))
+            }
+            _ => names.link(target, value),
+        }
     };
     vec![
         Cell::link(format!("/audit/{}", entry.seq), entry.seq.to_string()),

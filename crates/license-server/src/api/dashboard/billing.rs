@@ -3,17 +3,16 @@
 
 mod forms;
 
-use std::collections::BTreeMap;
-
 use axum::routing::{get, post};
 use license_core::LicenseId;
 use license_dashboard::{
-    Action, Block, Cell, Column, EmptyState, Facts, Field, Form, Kind, Notice, Page, Table, Tabs,
-    Tone,
+    Action, Block, Cell, Column, EmptyState, Facts, Form, Notice, Page, Table, Tabs, Tone,
 };
 use serde::Deserialize;
 
 use super::context::PageContext;
+use super::list::{state_field, state_label};
+use super::names::short_id;
 use super::pages::Pages;
 use super::reply::{PageReply, html};
 use crate::api::billing::{EventQuery, SubscriptionQuery};
@@ -90,8 +89,8 @@ async fn subscriptions(
         .await?;
     let names = billing.customer_names(&found.items).await?;
     let columns = [
-        "Subscription",
         "Customer",
+        "Subscription",
         "State",
         "Reason",
         "Until",
@@ -99,21 +98,20 @@ async fn subscriptions(
     ];
     let mut table = Table::new("Subscriptions", columns.map(Column::text).to_vec());
     for one in &found.items {
+        let path = format!("/billing/subscriptions/{}", one.id);
         table.row(vec![
-            Cell::link(format!("/billing/subscriptions/{}", one.id), &one.id),
-            customer_cell(&one.customer, &names),
+            Cell::link(path, names.get(&one.customer).unwrap_or(&one.customer)),
+            Cell::code(&one.id),
             state_cell(one.state),
             Cell::text(reason(one)),
             Cell::time(one.until),
             license_cell(one.license.as_ref()),
         ]);
     }
-    table.empty = EmptyState::new("There is no subscription")
+    table.empty = EmptyState::new("There are no subscriptions")
         .text("A subscription is shown after its first event, or after a comparison.");
     let states = BillingState::ALL.iter().map(|state| state.as_str());
-    let states = choices(states);
-    let field = Field::new(Kind::Choice(states), "state", "State");
-    let field = field.value(state.map_or("", BillingState::as_str));
+    let field = state_field(states, state.map_or("", BillingState::as_str));
     table.filter = Some(Form::new("/billing", "Filter").field(field));
     let name = state.map_or("", BillingState::as_str);
     table.first = request
@@ -137,7 +135,8 @@ async fn subscription(context: PageContext, StrictPath(id): StrictPath<String>) 
     let billing = &context.services()?.billing;
     let found = billing.subscription(&id).await?;
     let customer = billing.customer(&found.customer).await?;
-    let title = format!("Subscription {}", found.id);
+    let title = customer.name.clone().or_else(|| customer.email.clone());
+    let title = title.unwrap_or_else(|| format!("Subscription {}", found.id));
     let mut page = context.page_below(("Billing", "/billing"), title);
     if context.may(P::ManageBilling) {
         let path = format!("/billing/portal?customer={}", found.customer);
@@ -159,15 +158,16 @@ async fn subscription(context: PageContext, StrictPath(id): StrictPath<String>) 
             Cell::optional(found.seats.map(|seats| seats.to_string())),
         );
     let payments = Facts::new()
-        .title("At the provider")
-        .fact("Provider", Cell::text(&found.provider))
+        .title("Subscription")
+        .fact("Provider", Cell::text(state_label(&found.provider)))
+        .fact("Id", Cell::code(&found.id))
         .fact(
-            "Status",
-            Cell::text(found.status.as_str().replace('_', " ")),
+            "State at the provider",
+            Cell::text(state_label(found.status.as_str())),
         )
-        .fact("Period start", Cell::time(Some(found.period_start)))
-        .fact("Period end", Cell::time(Some(found.period_end)))
-        .fact("Ends at", Cell::time(found.cancel_at))
+        .fact("Period from", Cell::time(Some(found.period_start)))
+        .fact("Period to", Cell::time(Some(found.period_end)))
+        .some("Is canceled at", found.cancel_at.map(Cell::Time))
         .fact("Created", Cell::time(Some(found.created_at)))
         .fact("Compared", Cell::time(Some(found.checked_at)));
     let customer = Facts::new()
@@ -186,11 +186,11 @@ async fn events(context: PageContext, StrictQuery(query): StrictQuery<EventQuery
     for one in &found.items {
         table.row(event_row(one));
     }
-    table.empty = EmptyState::new("There is no event");
+    table.empty = EmptyState::new("There are no events");
     let states = BillingEventState::ALL.iter().map(|state| state.as_str());
-    let field = Field::new(Kind::Choice(choices(states)), "state", "State");
     let name = state.map_or("", BillingEventState::as_str);
-    table.filter = Some(Form::new("/billing/events", "Filter").field(field.value(name)));
+    let field = state_field(states, name);
+    table.filter = Some(Form::new("/billing/events", "Filter").field(field));
     let first = format!("/billing/events?state={name}");
     table.first = request.after.is_some().then_some(first);
     table.next = next_page("/billing/events", name, found.next.as_ref());
@@ -199,9 +199,9 @@ async fn events(context: PageContext, StrictQuery(query): StrictQuery<EventQuery
 
 fn event_row(found: &BillingEvent) -> Vec<Cell> {
     let (tone, state) = match found.state {
-        BillingEventState::Waiting => (Tone::Warning, "waiting"),
-        BillingEventState::Applied => (Tone::Good, "applied"),
-        BillingEventState::Ignored => (Tone::Neutral, "ignored"),
+        BillingEventState::Waiting => (Tone::Warning, "Waiting"),
+        BillingEventState::Applied => (Tone::Good, "Applied"),
+        BillingEventState::Ignored => (Tone::Neutral, "Ignored"),
     };
     let subscription = found.subscription.as_deref();
     vec![
@@ -223,30 +223,17 @@ fn state_cell(state: BillingState) -> Cell {
         BillingState::Suspended | BillingState::Revoked => Tone::Danger,
         BillingState::Ended => Tone::Neutral,
     };
-    Cell::badge(tone, state.as_str().replace('_', " "))
-}
-
-/// Returns the name of a customer, or the id at the provider of one without a name.
-fn customer_cell(id: &str, names: &BTreeMap<String, String>) -> Cell {
-    names.get(id).map_or_else(|| Cell::code(id), Cell::text)
+    Cell::badge(tone, state_label(state.as_str()))
 }
 
 fn reason(found: &BillingSubscription) -> String {
-    found.reason.as_str().replace('_', " ")
+    state_label(found.reason.as_str())
 }
 
 fn license_cell(id: Option<&LicenseId>) -> Cell {
     id.map_or(Cell::Empty, |id| {
-        Cell::link(format!("/licenses/{id}"), id.as_str())
+        Cell::link(format!("/licenses/{id}"), short_id(id.as_str()))
     })
-}
-
-/// Returns the choices of a filter.
-fn choices(names: impl Iterator<Item = &'static str>) -> Vec<(String, String)> {
-    let names = names.map(|name| (name.to_owned(), name.replace('_', " ")));
-    std::iter::once((String::new(), "All".to_owned()))
-        .chain(names)
-        .collect()
 }
 
 /// Returns the path of the next page. A cursor of billing is an id, which needs no escapes.

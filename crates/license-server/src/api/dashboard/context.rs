@@ -176,11 +176,22 @@ impl PageContext {
     }
 }
 
+/// Returns the name of the field that a message is about, and the message for it. Such a message has
+/// the form `name: …`, or it begins with the name between backticks.
+fn field_of(detail: &str) -> Option<(&str, String)> {
+    let marked = detail
+        .strip_prefix('`')
+        .and_then(|rest| rest.split_once("` "));
+    let marked = marked.map(|(name, rest)| (name, format!("the value {rest}")));
+    let named = || detail.split_once(": ");
+    marked.or_else(|| named().map(|(name, rest)| (name, rest.to_owned())))
+}
+
 /// Returns the page of a form that was refused.
 pub(super) fn refused(page: Page, mut form: Form, problem: &Problem) -> Response {
     let refusal = problem.refusal();
-    let named = refusal.detail.split_once(": ");
-    let is_beside = named.is_some_and(|(name, detail)| form.set_error(name, detail));
+    let named = field_of(&refusal.detail);
+    let is_beside = named.is_some_and(|(name, detail)| form.set_error(name, &detail));
     let notice = Notice::danger(if is_beside {
         "The form has an error"
     } else {
@@ -205,5 +216,23 @@ impl<S: Send + Sync> FromRequestParts<S> for PageContext {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let found = parts.extensions.get::<Self>().cloned();
         Ok(found.ok_or_else(no_session)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::field_of;
+
+    #[test]
+    fn a_message_names_its_field() {
+        let found = field_of("days: enter a whole number");
+        assert_eq!(found, Some(("days", "enter a whole number".to_owned())));
+        let found = field_of("`success_url` is not accepted");
+        assert_eq!(
+            found,
+            Some(("success_url", "the value is not accepted".to_owned()))
+        );
+        assert_eq!(field_of("the order has no end"), None);
+        assert_eq!(field_of("`"), None);
     }
 }

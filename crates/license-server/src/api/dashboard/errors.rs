@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::context::PageContext;
 use super::reply::{html, see_other};
 use crate::api::problem::PROBLEM_JSON;
+use crate::domain::ServerCode;
 
 /// The maximum size of a problem that becomes a page, in bytes.
 const MAX_PROBLEM: usize = 1024 * 1024;
@@ -51,11 +52,17 @@ async fn page(response: Response) -> Response {
     let bytes = to_bytes(body, MAX_PROBLEM).await.unwrap_or_default();
     let problem: Value = serde_json::from_slice(&bytes).unwrap_or_default();
     let text = |name: &str| problem.get(name).and_then(Value::as_str);
-    let notice = Notice::danger(text("detail").unwrap_or("The server gives no reason"))
+    let needed = text("expected").filter(|_| text("code") == Some(ServerCode::Forbidden.as_str()));
+    let detail = match needed {
+        Some(_) => "Your role does not permit this",
+        None => text("detail").unwrap_or("The server gives no reason"),
+    };
+    let notice = Notice::danger(detail)
         .code(text("code").unwrap_or_default())
         .hint(text("hint").filter(|hint| !hint.contains("/api/")));
-    let notice = match (text("expected"), text("actual")) {
-        (Some(expected), Some(actual)) => {
+    let notice = match (needed, text("expected"), text("actual")) {
+        (Some(needed), ..) => notice.text(format!("The permission `{needed}` is necessary.")),
+        (None, Some(expected), Some(actual)) => {
             notice.text(format!("Expected: {expected}. Found: {actual}."))
         }
         _ => notice,

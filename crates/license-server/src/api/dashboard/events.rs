@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::context::PageContext;
 use super::list::{given, next, with_query};
-use super::names::Names;
+use super::names::{Names, short_id};
 use super::pages::Pages;
 use super::reply::{PageReply, html};
 use crate::api::pages::{PageQuery, StrictQuery};
@@ -73,13 +73,15 @@ async fn list(context: PageContext, StrictQuery(query): StrictQuery<EventsQuery>
     for event in found.items {
         table.row(row(&event, &names));
     }
-    Ok(html(&context.page("Events").with(table)))
+    let about = "What happened on this server: changes of seats, and actions of people and programs. \
+                 Webhooks send events to other systems.";
+    Ok(html(&context.page("Events").with(about).with(table)))
 }
 
 fn row(event: &EventRecord, names: &Names) -> Vec<Cell> {
     let text = |members: &[&str]| {
         let mut found = members.iter().filter_map(|name| event.details.get(*name));
-        Cell::optional(found.find_map(Value::as_str))
+        Cell::optional(found.find_map(Value::as_str).map(short_id))
     };
     vec![
         Cell::link(format!("{PATH}/{}", event.seq), event.seq.to_string()),

@@ -56,8 +56,7 @@ async fn list(context: PageContext, StrictQuery(query): StrictQuery<PageQuery>) 
     };
     let columns = ["Name", "Created"].map(Column::text).to_vec();
     let mut table = Table::new("Groups", columns);
-    table.empty = EmptyState::new("There is no group")
-        .text("A group, such as a department, has members and can have seats of its own.");
+    table.empty = EmptyState::new("There are no groups");
     table.next = next("/groups", &[], found.next);
     for group in found.items {
         table.row(vec![
@@ -65,7 +64,9 @@ async fn list(context: PageContext, StrictQuery(query): StrictQuery<PageQuery>) 
             Cell::Time(group.created_at),
         ]);
     }
-    let mut page = context.page("Groups");
+    let mut page = context
+        .page("Groups")
+        .with("A group, such as a department, has members and can have seats of its own.");
     if context.may(P::ManagePeople) {
         page = page.action(Action::dialog("Create a group", "/groups/new").primary());
     }

@@ -59,8 +59,7 @@ async fn list(context: PageContext) -> PageReply {
     let providers = context.services()?.identity_providers.list().await?;
     let columns = ["Name", "Issuer", "State", "Roles", "Changed"].map(Column::text);
     let mut table = Table::new("Identity providers", columns.to_vec());
-    table.empty = EmptyState::new("There is no identity provider")
-        .text("With one, people sign in with the account of their company.");
+    table.empty = EmptyState::new("There are no identity providers");
     for provider in providers {
         let settings = &provider.settings;
         table.row(vec![
@@ -71,7 +70,9 @@ async fn list(context: PageContext) -> PageReply {
             Cell::Time(provider.changed_at),
         ]);
     }
-    let mut page = context.page("Identity providers");
+    let mut page = context
+        .page("Identity providers")
+        .with("With an identity provider, people sign in with the account of their company.");
     if context.may(P::ManageSettings) {
         page = page.action(Action::link("Add a provider", "/identity-providers/new").primary());
     }

@@ -5,12 +5,12 @@ mod draft;
 
 use axum::routing::{get, post};
 use license_core::LicenseId;
-use license_dashboard::{
-    Action, Cell, Column, EmptyState, Facts, Field, Form, Heading, Kind, Table, Tone,
-};
+use license_core::chrono::NaiveDate;
+use license_dashboard::{Action, Cell, Column, EmptyState, Facts, Form, Notice, Table, Tone};
 use serde::Deserialize;
 
 use super::context::PageContext;
+use super::list::{counted, state_field, state_label};
 use super::pages::Pages;
 use super::reply::{PageReply, html};
 use crate::api::invoices::{document, invoice, state};
@@ -92,9 +92,10 @@ async fn list(
             Column::text("Number"),
             Column::text("Customer"),
             Column::text("State"),
-            Column::text("Total"),
-            Column::text("Open"),
+            Column::text("Issued"),
             Column::text("Due"),
+            Column::number("Total"),
+            Column::number("Open"),
         ],
     );
     for invoice in found.items {
@@ -102,9 +103,10 @@ async fn list(
             Cell::link(format!("/invoices/{}", invoice.id), name(&invoice)),
             Cell::text(&invoice.content.buyer.name),
             state_of(&invoice),
-            Cell::optional(invoice.content.total().ok().map(|total| total.to_string())),
-            Cell::optional(invoice.open().map(Money::decimal)),
+            invoice.issued_on.map_or(Cell::Empty, Cell::Date),
             invoice.due_on.map_or(Cell::Empty, Cell::Date),
+            money(invoice.content.total().ok().map(|total| total.to_string())),
+            money(invoice.open().map(Money::decimal)),
         ]);
     }
     table.filter = Some(filter(chosen.as_deref()));
@@ -121,20 +123,29 @@ async fn list(
     table.first = query.cursor.map(|_| with_state(None));
     table.next = found.next.map(|next| with_state(Some(next.as_str())));
     let can_draft = context.may(Permission::ManageBilling) && !invoices.entities().is_empty();
+    let about = "For customers who pay by bank transfer. The license is issued when the payment is \
+                 recorded, or before by decision.";
+    let mut page = context.page("Invoices").with(about);
     if can_draft {
-        table
-            .actions
-            .push(Action::link("Draft an invoice", "/invoices/new").primary());
+        page = page.action(Action::link("Draft an invoice", "/invoices/new").primary());
     }
-    Ok(html(&context.page("Invoices").with(table)))
+    if invoices.entities().is_empty() {
+        let notice = Notice::new(Tone::Neutral, "Invoices are not set up");
+        let text =
+            "The setting `invoice_entities` names a file with the companies that issue invoices.";
+        page = page.with(notice.text(text));
+    }
+    Ok(html(&page.with(table)))
+}
+
+/// Returns an amount of money, or a dash.
+fn money(amount: Option<String>) -> Cell {
+    amount.map_or(Cell::Empty, Cell::Amount)
 }
 
 fn filter(chosen: Option<&str>) -> Form {
-    let states = InvoiceState::ALL.into_iter();
-    let states = states.map(|state| (state.as_str().to_owned(), state.as_str().to_owned()));
-    let any = [(String::new(), "Any state".to_owned())].into_iter();
-    let kind = Kind::Choice(any.chain(states).collect());
-    let field = Field::new(kind, "state", "State").value(chosen.unwrap_or_default());
+    let states = InvoiceState::ALL.into_iter().map(InvoiceState::as_str);
+    let field = state_field(states, chosen.unwrap_or_default());
     Form::new("/invoices", "Filter").field(field)
 }
 
@@ -162,7 +173,7 @@ fn state_of(invoice: &Invoice) -> Cell {
         InvoiceState::Overdue => Tone::Warning,
         _ => Tone::Neutral,
     };
-    Cell::badge(tone, text)
+    Cell::badge(tone, state_label(&text))
 }
 
 async fn show(context: PageContext, StrictPath(path): StrictPath<String>) -> PageReply {
@@ -171,12 +182,9 @@ async fn show(context: PageContext, StrictPath(path): StrictPath<String>) -> Pag
     for action in actions(&context, &found) {
         page = page.action(action);
     }
-    let mut page = page
-        .with(facts(&found))
-        .with(Heading::new("Lines"))
-        .with(lines(&found));
+    let mut page = page.with(facts(&found)).with(lines(&found));
     if !found.payments.is_empty() {
-        page = page.with(Heading::new("Payments")).with(payments(&found));
+        page = page.with(payments(&found));
     }
     Ok(html(&page))
 }
@@ -189,7 +197,10 @@ fn actions(context: &PageContext, invoice: &Invoice) -> Vec<Action> {
         return actions;
     }
     if invoice.state == InvoiceState::Draft {
-        actions.insert(0, Action::dialog("Issue", path("issue")).primary());
+        actions.insert(
+            0,
+            Action::dialog("Issue the invoice", path("issue")).primary(),
+        );
         actions.push(Action::link("Change", path("edit")));
         actions.push(Action::post("Delete", path("delete")).danger());
     }
@@ -218,37 +229,32 @@ fn actions(context: &PageContext, invoice: &Invoice) -> Vec<Action> {
 
 fn facts(invoice: &Invoice) -> Facts {
     let content = &invoice.content;
-    let (buyer, date) = (&content.buyer, |date: Option<_>| {
-        date.map_or(Cell::Empty, Cell::Date)
-    });
+    let buyer = &content.buyer;
+    let date = |date: Option<NaiveDate>| date.map(Cell::Date);
+    let text = |text: &Option<String>| text.clone().map(Cell::text);
     let address = [&buyer.name].into_iter().chain(&buyer.address);
     let license = match &invoice.license {
         Some(id) => Cell::link(format!("/licenses/{id}"), LicenseId::as_str(id)),
-        None if invoice.order.is_some() => Cell::text("issued when the invoice is paid in full"),
-        None => Cell::text("none is ordered"),
+        None if invoice.order.is_some() => Cell::text("is issued when the invoice is paid in full"),
+        None => Cell::text("none ordered"),
     };
     let linked =
         |id: &crate::domain::InvoiceId, text: &str| Cell::link(format!("/invoices/{id}"), text);
     let mut facts = Facts::new()
         .fact("State", state_of(invoice))
         .fact("Customer", Cell::Lines(address.map(Cell::text).collect()))
-        .fact("E-mail address", Cell::optional(buyer.email.as_deref()))
-        .fact(
-            "Purchase order",
-            Cell::optional(content.purchase_order.as_deref()),
-        )
-        .fact(
-            "Payment",
-            Cell::text(format!("{} days net", content.net_days)),
-        )
-        .fact("Date", date(invoice.issued_on))
-        .fact("Due", date(invoice.due_on))
-        .fact("Sent by mail", Cell::time(invoice.sent_at))
-        .fact(
+        .some("Tax number", text(&buyer.tax_id))
+        .some("E-mail address", text(&buyer.email))
+        .some("Purchase order", text(&content.purchase_order))
+        .fact("Payment", Cell::text(payment_term(content.net_days)))
+        .some("Issued", date(invoice.issued_on))
+        .some("Due", date(invoice.due_on))
+        .some("Sent by mail", invoice.sent_at.map(Cell::Time))
+        .some(
             "Open amount",
-            Cell::optional(invoice.open().map(|open| open.to_string())),
+            invoice.open().map(|open| Cell::Amount(open.to_string())),
         )
-        .fact("Paid", date(invoice.paid_on))
+        .some("Paid", date(invoice.paid_on))
         .fact("License", license);
     if let Some(id) = &invoice.credits {
         facts = facts.fact("Cancels", linked(id, "the invoice"));
@@ -256,7 +262,15 @@ fn facts(invoice: &Invoice) -> Facts {
     if let Some(id) = &invoice.credited_by {
         facts = facts.fact("Canceled by", linked(id, "the credit note"));
     }
-    facts.fact("Note", Cell::optional(content.note.as_deref()))
+    facts.some("Note", text(&content.note))
+}
+
+/// Returns the time that a customer has for the payment.
+fn payment_term(net_days: u32) -> String {
+    match net_days {
+        0 => "at once".to_owned(),
+        days => format!("within {}", counted(days, "day", "days")),
+    }
 }
 
 fn lines(invoice: &Invoice) -> Table {
@@ -268,7 +282,7 @@ fn lines(invoice: &Invoice) -> Table {
         Column::number("Amount"),
     ];
     let mut table = Table::new("Lines and taxes", columns);
-    let amount = |amount: Option<Money>| Cell::optional(amount.map(Money::decimal));
+    let amount = |amount: Option<Money>| money(amount.map(Money::decimal));
     for line in &content.lines {
         table.row(vec![
             Cell::text(&line.description),
@@ -288,7 +302,7 @@ fn lines(invoice: &Invoice) -> Table {
         Cell::text("Total"),
         Cell::Empty,
         Cell::Empty,
-        Cell::optional(total),
+        money(total),
     ]);
     table
 }
@@ -306,7 +320,7 @@ fn payments(invoice: &Invoice) -> Table {
         table.row(vec![
             Cell::Date(payment.on),
             Cell::text(&payment.reference),
-            Cell::optional(amount.map(Money::decimal)),
+            money(amount.map(Money::decimal)),
         ]);
     }
     table

@@ -10,10 +10,43 @@ mod order_form;
 mod orders;
 mod preview;
 
-pub(super) use badges::last_day;
-pub(super) use install::request_action;
+use license_dashboard::{Field, Kind};
 
+pub(super) use self::badges::last_day;
+pub(super) use self::install::request_action;
+use super::context::PageContext;
 use super::pages::Pages;
+use crate::api::problem::Problem;
+
+/// Returns a field that chooses a tier of the product, or none.
+pub(super) fn tier_choice(context: &PageContext, value: &str) -> Result<Field, Problem> {
+    tier_options(context, value, Some("None"))
+}
+
+/// Returns a field that chooses a tier of the product. An unknown value, such as that of an older
+/// product, stays a choice.
+pub(super) fn tier_field(context: &PageContext, value: &str) -> Result<Field, Problem> {
+    tier_options(context, value, None)
+}
+
+fn tier_options(context: &PageContext, value: &str, none: Option<&str>) -> Result<Field, Problem> {
+    let matrix = context.services()?.vendor.matrix();
+    let tiers = matrix.tiers().iter().map(|tier| tier.name().to_string());
+    let mut tiers: Vec<_> = tiers
+        .map(|tier| (tier.to_owned(), tier.to_owned()))
+        .collect();
+    let chosen = tiers
+        .iter()
+        .find(|(tier, _)| tier.eq_ignore_ascii_case(value));
+    let chosen = chosen.map_or(value, |(tier, _)| tier).to_owned();
+    if let Some(label) = none {
+        tiers.insert(0, (String::new(), label.to_owned()));
+    }
+    if !chosen.is_empty() && !tiers.iter().any(|(tier, _)| *tier == chosen) {
+        tiers.insert(0, (chosen.clone(), chosen.clone()));
+    }
+    Ok(Field::new(Kind::Choice(tiers), "tier", "Tier").value(chosen))
+}
 
 /// Adds the pages of this module.
 pub(super) fn pages(pages: Pages) -> Pages {

@@ -35,14 +35,6 @@ pub(super) fn next(
     Some(with_query(path, &values))
 }
 
-/// Returns a number with its noun, such as `1 session` and `2 sessions`.
-pub(super) fn counted(number: u64, one: &str, several: &str) -> String {
-    match number {
-        1 => format!("1 {one}"),
-        number => format!("{number} {several}"),
-    }
-}
-
 /// Returns a text without spaces around it, unless it is empty.
 pub(super) fn given(text: &str) -> Option<&str> {
     Some(text.trim()).filter(|text| !text.is_empty())
@@ -53,6 +45,29 @@ pub(super) fn words(text: &str) -> Vec<String> {
     let words = text.split([' ', ',', '\n', '\r', '\t']);
     let words = words.filter(|word| !word.is_empty());
     words.map(str::to_owned).collect()
+}
+
+/// Returns a number with its noun, such as `1 pool` and `2 pools`.
+pub(super) fn counted(count: impl TryInto<u64>, one: &str, many: &str) -> String {
+    let count = count.try_into().unwrap_or(u64::MAX);
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+/// Returns the name of a state as people read it, such as `In grace`.
+pub(super) fn state_label(name: &str) -> String {
+    let mut characters = name.chars();
+    let first = characters.next().map(char::to_uppercase);
+    let rest = characters.as_str().replace('_', " ");
+    first.into_iter().flatten().chain(rest.chars()).collect()
+}
+
+/// Returns a field that chooses a state, or all of them.
+pub(super) fn state_field(states: impl IntoIterator<Item = &'static str>, chosen: &str) -> Field {
+    let all = (String::new(), "All".to_owned());
+    let states = states.into_iter();
+    let states = states.map(|state| (state.to_owned(), state_label(state)));
+    let choices = std::iter::once(all).chain(states).collect();
+    Field::new(Kind::Choice(choices), "state", "State").value(chosen)
 }
 
 /// Returns the name of a role as people read it.
@@ -133,6 +148,20 @@ mod tests {
         let path = next("/audit", &values, to).unwrap();
         assert_eq!(path, "/audit?a=x%20y%26z&cursor=7");
         assert_eq!(next("/audit", &values, None), None);
+    }
+
+    #[test]
+    fn a_state_is_a_word_of_a_sentence() {
+        assert_eq!(state_label("in_grace"), "In grace");
+        assert_eq!(state_label("paid"), "Paid");
+        assert_eq!(state_label(""), "");
+    }
+
+    #[test]
+    fn a_number_has_its_noun() {
+        assert_eq!(counted(0_u32, "pool", "pools"), "0 pools");
+        assert_eq!(counted(1_usize, "pool", "pools"), "1 pool");
+        assert_eq!(counted(2_u64, "pool", "pools"), "2 pools");
     }
 
     #[test]

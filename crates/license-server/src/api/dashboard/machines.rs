@@ -44,7 +44,6 @@ async fn list(context: PageContext, StrictQuery(query): StrictQuery<MachinesQuer
     let found = found.await?;
     let columns = vec![
         Column::text("Machine"),
-        Column::text("Customer"),
         Column::text("License"),
         Column::text("Version"),
         Column::text("First seen"),
@@ -55,21 +54,19 @@ async fn list(context: PageContext, StrictQuery(query): StrictQuery<MachinesQuer
         // The license may have been removed since.
         let license = licenses.get(&machine.license).await.ok();
         let id = machine.license.to_string();
-        let customer = license.map(|license| license.record.customer);
-        let link = match &customer {
-            Some(_) => Cell::link(format!("/licenses/{id}"), id),
+        let link = match license {
+            Some(license) => Cell::link(format!("/licenses/{id}"), license.record.customer),
             None => Cell::code(id),
         };
         table.row(vec![
             Cell::code(machine.machine),
-            Cell::optional(customer),
             link,
             Cell::optional(machine.version),
             Cell::Time(machine.first_seen),
             Cell::Time(machine.last_seen),
         ]);
     }
-    let field = Field::text("machine", "Beginning of the machine’s digest").max_length(200);
+    let field = Field::text("machine", "Beginning of the name or digest").max_length(200);
     table.filter = Some(Form::new(PATH, "Search").field(field.value(&query.machine)));
     table.empty = if query.machine.is_empty() {
         EmptyState::new("No machine has validated a license yet")

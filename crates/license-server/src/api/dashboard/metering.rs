@@ -11,6 +11,8 @@ use serde::Deserialize;
 use super::context::PageContext;
 use super::form::PageForm;
 use super::form_number;
+use super::list::{state_field, state_label};
+use super::names::{Names, short_id};
 use super::pages::Pages;
 use super::reply::{PageReply, done, html};
 use crate::api::pages::{PageQuery, StrictQuery};
@@ -41,9 +43,9 @@ async fn list(context: PageContext, StrictQuery(query): StrictQuery<PageQuery>) 
     let metering = &context.services()?.metering;
     let mut page = context.page("Metering");
     if metering.meters().is_empty() {
-        let text = "The setting meters_file of the server names a file with the meters of the \
-                    product. Without it, nothing is metered.";
-        let notice = Notice::new(Tone::Neutral, "This server has no meters").text(text);
+        let text = "Metering sums what customers use, so that a vendor can bill it. The setting \
+                    `meters_file` names a file with the meters of the product.";
+        let notice = Notice::new(Tone::Neutral, "Metering is not set up").text(text);
         return Ok(html(&page.with(notice)));
     }
     let found = metering.customers(&query.request()?).await?;
@@ -56,7 +58,9 @@ async fn list(context: PageContext, StrictQuery(query): StrictQuery<PageQuery>) 
             Column::text("Closed until"),
         ],
     );
-    customers.empty = EmptyState::new("No customer has used anything yet");
+    customers.empty = EmptyState::new("No customer has used anything yet").text(
+        "Amounts come from usage reports of machines, from activations and from floating seats.",
+    );
     for customer in &found.items {
         let pool = customer.customer.as_str();
         let name = metering.customer_name(&customer.customer).await?;
@@ -64,14 +68,18 @@ async fn list(context: PageContext, StrictQuery(query): StrictQuery<PageQuery>) 
         let anchor = customer.anchor.map(|anchor| anchor.day());
         customers.row(vec![
             Cell::link(format!("/metering/{pool}"), name),
-            Cell::code(pool),
+            Cell::code(short_id(pool)),
             anchor.map_or(Cell::Empty, Cell::Date),
             customer.closed_until.map_or(Cell::Empty, Cell::Date),
         ]);
     }
     let next = found.next.as_ref();
     customers.next = next.map(|next| format!("/metering?cursor={next}"));
-    page = page.with(customers).with(meters(metering.meters().iter()));
+    let about = "What customers use, summed by meter and month. Select a customer for the amounts.";
+    page = page
+        .with(about)
+        .with(customers)
+        .with(meters(metering.meters().iter()));
     Ok(html(&page))
 }
 
@@ -89,22 +97,30 @@ fn meters<'a>(meters: impl Iterator<Item = &'a Meter>) -> Table {
     for meter in meters {
         let tiers = meter.tiers().map(|(tier, amount)| {
             let amount = amount.map_or_else(|| "unlimited".to_owned(), |amount| amount.to_string());
-            Cell::text(format!("{tier}: {amount}"))
+            format!("{tier} {amount}")
         });
         let tiers: Vec<_> = tiers.collect();
         let included = if tiers.is_empty() {
             Cell::text("nothing")
         } else {
-            Cell::Lines(tiers)
+            Cell::text(tiers.join(", "))
         };
         table.row(vec![
-            Cell::text(&meter.name),
+            Cell::text(meter_label(meter)),
             Cell::code(meter.source.to_string()),
             Cell::text(policy(meter)),
             included,
         ]);
     }
     table
+}
+
+/// Returns the name of a meter with its unit.
+fn meter_label(meter: &Meter) -> String {
+    if meter.unit == meter.name {
+        return meter.name.clone();
+    }
+    format!("{} ({})", meter.name, meter.unit)
 }
 
 fn policy(meter: &Meter) -> &'static str {
@@ -134,7 +150,7 @@ async fn show(
     let path = format!("/metering/{}", summary.customer);
     let adjust = context.may(P::ManageUsage).then(|| {
         let href = format!("{path}/adjust");
-        Action::dialog("Adjust", href)
+        Action::dialog("Adjust an amount", href)
     });
     let page = match adjust {
         Some(adjust) => page.action(adjust),
@@ -146,9 +162,9 @@ async fn show(
 /// Adds the amounts of a period to a page, and links to the periods before and after it.
 fn summarized(page: Page, summary: &UsageSummary, path: &str) -> Page {
     let (tone, state) = match summary.state {
-        PeriodState::Open => (Tone::Neutral, "open"),
-        PeriodState::Closing => (Tone::Warning, "ended, late reports still count"),
-        PeriodState::Closed => (Tone::Good, "closed"),
+        PeriodState::Open => (Tone::Neutral, "Open"),
+        PeriodState::Closing => (Tone::Warning, "Ended, late reports still count"),
+        PeriodState::Closed => (Tone::Good, "Closed"),
     };
     let period = summary.period;
     let facts = Facts::new()
@@ -166,7 +182,7 @@ fn summarized(page: Page, summary: &UsageSummary, path: &str) -> Page {
             Column::number("Used"),
             Column::number("Corrections"),
             Column::number("Included"),
-            Column::number("Above"),
+            Column::number("Above the included"),
             Column::number("Sent to the billing provider"),
         ],
     );
@@ -203,7 +219,7 @@ fn row(summary: &MeterSummary) -> Vec<Cell> {
     let number = |amount: u64| Cell::Number(i64::try_from(amount).unwrap_or(i64::MAX));
     let included = summary.included;
     vec![
-        Cell::text(&summary.meter.name),
+        Cell::text(meter_label(&summary.meter)),
         Cell::Number(summary.quantity),
         Cell::Number(summary.corrections),
         included.map_or_else(|| Cell::text("unlimited"), number),
@@ -341,23 +357,27 @@ async fn amounts(context: PageContext, StrictQuery(query): StrictQuery<AmountQue
             Column::number("Amount"),
             Column::text("State"),
             Column::text("Last error"),
-            Column::text(""),
+            Column::text("Actions"),
         ],
     );
-    table.empty = EmptyState::new("No amounts").text("Overage of meters that bill appears here.");
+    table.empty = EmptyState::new("No amounts").text(
+        "The part above the included amount appears here, for meters with `overage = \"bill\"`.",
+    );
+    let customers = found.items.iter().map(|sending| sending.customer.as_str());
+    let names = Names::of(&context, customers).await?;
     for sending in &found.items {
         let decide = sending.state == SendingState::Uncertain && context.may(P::ManageBilling);
         let href = format!("/billing-amounts/{}/decide", sending.id);
         let actions = decide.then(|| vec![Action::dialog("Decide", href)]);
         table.row(vec![
-            Cell::link(
+            names.link(
                 format!("/metering/{}", sending.customer),
                 sending.customer.as_str(),
             ),
             Cell::text(&sending.meter),
             Cell::Date(sending.period),
             Cell::Number(i64::try_from(sending.quantity).unwrap_or(i64::MAX)),
-            Cell::badge(tone(sending.state), sending.state.as_str()),
+            Cell::badge(tone(sending.state), state_label(sending.state.as_str())),
             Cell::optional(sending.error.as_deref()),
             actions.map_or(Cell::Empty, Cell::Actions),
         ]);
@@ -365,12 +385,11 @@ async fn amounts(context: PageContext, StrictQuery(query): StrictQuery<AmountQue
     let shown = state.map_or("", SendingState::as_str);
     let next = found.next.as_ref();
     table.next = next.map(|next| format!("/billing-amounts?state={shown}&cursor={next}"));
-    let choices =
-        SendingState::ALL.map(|state| (state.as_str().to_owned(), state.as_str().to_owned()));
-    let all = [(String::new(), "all".to_owned())].into_iter();
-    let field = Field::new(Kind::Choice(all.chain(choices).collect()), "state", "State");
-    table.filter = Some(Form::new("/billing-amounts", "Filter").field(field.value(shown)));
-    let page = context.page("Billed usage");
+    let field = state_field(SendingState::ALL.map(SendingState::as_str), shown);
+    table.filter = Some(Form::new("/billing-amounts", "Filter").field(field));
+    let page = context
+        .page("Billed usage")
+        .with("What customers have used above the included amounts, as it is sent to the billing provider.");
     Ok(html(&page.with(table)))
 }
 

@@ -39,9 +39,16 @@ impl Names {
         self.0.get(text).map(String::as_str)
     }
 
-    /// Returns the name of an id, or the id, for a narrow column.
+    /// Returns the name of an id, or the short id, for a narrow column.
     pub(super) fn short(&self, text: &str) -> Cell {
-        self.get(text).map_or_else(|| Cell::code(text), Cell::text)
+        self.get(text)
+            .map_or_else(|| Cell::code(short_id(text)), Cell::text)
+    }
+
+    /// Returns a link with the name of an id, or with the short id.
+    pub(super) fn link(&self, href: impl Into<String>, text: &str) -> Cell {
+        let label = self.get(text).map_or_else(|| short_id(text), str::to_owned);
+        Cell::link(href, label)
     }
 
     /// Returns the name of an id with the id below it, or the id.
@@ -50,6 +57,25 @@ impl Names {
             Some(name) => Cell::Lines(vec![Cell::text(name), Cell::code(text)]),
             None => Cell::code(text),
         }
+    }
+}
+
+/// The number of characters of an id that tell it apart from others on one page.
+const SHORT: usize = 8;
+
+/// Returns an id for a narrow column: its kind and its end, such as `tok_…5155fc7` or `…c3f4a224`.
+/// A short id and another text stay as they are.
+pub(super) fn short_id(text: &str) -> String {
+    let kind = text.find('_').map_or(0, |place| place.saturating_add(1));
+    let (kind, rest) = text.split_at(kind);
+    let is_id = rest.chars().all(|c| c.is_ascii_hexdigit() || c == '-');
+    match rest
+        .len()
+        .checked_sub(SHORT)
+        .and_then(|start| rest.get(start..))
+    {
+        Some(end) if is_id && rest.len() > 2 * SHORT => format!("{kind}…{end}"),
+        _ => text.to_owned(),
     }
 }
 
@@ -126,4 +152,25 @@ fn fixed(text: &str) -> Option<&'static str> {
         "ledger" => "Another program with the ledger",
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_shown_by_its_kind_and_its_end() {
+        assert_eq!(
+            short_id("tok_01a8b00438007331a5c6805b5b155fc7"),
+            "tok_…5b155fc7"
+        );
+        assert_eq!(
+            short_id("01a8b004-3c3a-7af5-bb32-f077c3f4a224"),
+            "…c3f4a224"
+        );
+        assert_eq!(short_id("sub_Jo4MbwI1ovZr4O"), "sub_Jo4MbwI1ovZr4O");
+        assert_eq!(short_id("invitation.create"), "invitation.create");
+        assert_eq!(short_id("console"), "console");
+        assert_eq!(short_id(""), "");
+    }
 }

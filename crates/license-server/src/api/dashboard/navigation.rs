@@ -57,19 +57,20 @@ const GROUPS: &[(&str, &[Entry])] = &[
         &[
             entry("Licenses", "/licenses", Some(P::ReadLicenses)),
             entry("Machines", "/machines", Some(P::ReadLicenses)),
+            entry("Anomalies", "/anomalies", Some(P::ReadLicenses)),
             Entry {
                 servers: Servers::Vendor,
                 ..entry("Ledger", "/ledger", Some(P::ReadLedger))
             },
+        ],
+    ),
+    (
+        "Sales",
+        &[
             Entry {
                 servers: Servers::Vendor,
                 ..entry("Trials", "/trials", Some(P::ReadLicenses))
             },
-            Entry {
-                servers: Servers::Vendor,
-                ..entry("Invoices", "/invoices", Some(P::ReadBilling))
-            },
-            entry("Anomalies", "/anomalies", Some(P::ReadLicenses)),
             Entry {
                 servers: Servers::Vendor,
                 ..entry("Billing", "/billing", Some(P::ReadBilling))
@@ -77,6 +78,10 @@ const GROUPS: &[(&str, &[Entry])] = &[
             Entry {
                 servers: Servers::Vendor,
                 ..entry("Billed usage", "/billing-amounts", Some(P::ReadBilling))
+            },
+            Entry {
+                servers: Servers::Vendor,
+                ..entry("Invoices", "/invoices", Some(P::ReadBilling))
             },
         ],
     ),

@@ -11,10 +11,11 @@ use license_dashboard::{
 
 use super::context::PageContext;
 use super::licenses::{last_day, request_action};
+use super::list::counted;
 use super::pages::Pages;
 use super::reply::{PageReply, html};
 use super::seat_charts::{held, without_a_seat};
-use super::seats::{self, path_of, pool_label, segment};
+use super::seats::{self, license_label, path_of, segment};
 use crate::api::App;
 use crate::api::problem::Problem;
 use crate::domain::Permission;
@@ -138,9 +139,7 @@ async fn with_webhooks(services: &Services, page: Html) -> Result<Html, Problem>
         1 => "Deliveries to a webhook fail".to_owned(),
         count => format!("Deliveries to {count} webhooks fail"),
     };
-    Ok(page
-        .with(Notice::warning(title))
-        .with(vec![Action::link("Show the webhooks", "/webhooks")]))
+    Ok(page.with(Notice::warning(title).action(Action::link("Show the webhooks", "/webhooks"))))
 }
 
 /// Adds the seats now, in the last 24 hours and in the last 30 days.
@@ -175,7 +174,10 @@ fn tiles(seats: &SeatOverview, hours: &SeatHistory) -> Tiles {
         .detail(format!("of {}", seats.capacity))
         .href("/seats");
     let full = Tile::new("Pools without a free seat", seats.full_pools.to_string())
-        .detail(format!("of {} pools", seats.pools.items.len()))
+        .detail(format!(
+            "of {}",
+            counted(seats.pools.items.len(), "pool", "pools")
+        ))
         .href("/seats");
     let full = match seats.full_pools {
         0 => full,
@@ -203,8 +205,8 @@ fn tiles(seats: &SeatOverview, hours: &SeatHistory) -> Tiles {
 fn pools(seats: &SeatOverview) -> Table {
     const MAX_POOLS: usize = 10;
     let columns = vec![
-        Column::text("Pool"),
         Column::text("Customer"),
+        Column::text("License"),
         Column::text("Seats held"),
         Column::number("Waiting"),
     ];
@@ -218,8 +220,8 @@ fn pools(seats: &SeatOverview) -> Table {
     });
     for status in fullest.iter().take(MAX_POOLS) {
         table.row(vec![
-            Cell::link(path_of(&status.pool), pool_label(status)),
-            Cell::text(status.customer.clone()),
+            Cell::link(path_of(&status.pool), status.customer.clone()),
+            Cell::text(license_label(status)),
             seats::held(status),
             Cell::Number(status.usage.waiting.into()),
         ]);
@@ -283,7 +285,11 @@ fn ending_licenses(ending: &EndingLicenses) -> Table {
             ),
             Cell::code(license.product.clone()),
             last_day(Some(license.expires_at)),
-            Cell::Time(license.ends_at),
+            if license.ends_at > license.expires_at {
+                Cell::Time(license.ends_at)
+            } else {
+                Cell::Empty
+            },
         ]);
     }
     table.empty = EmptyState::new("No license ends soon");

@@ -17,11 +17,21 @@ pub(super) fn held(title: &str, history: &SeatHistory, has_limit: bool) -> Chart
     let items = &history.items;
     let total = history.total();
     let highest = total.held_high;
+    let most = match highest {
+        0 => "No seat was held.".to_owned(),
+        highest => format!(
+            "At most {} held at one time.",
+            counted(highest, "seat was", "seats were")
+        ),
+    };
     let summary = match items.last().and_then(HistoryItem::capacity) {
         Some((_, seats)) if has_limit => {
-            format!("At most {highest} seats were held at one time. The license has {seats} seats.")
+            format!(
+                "{most} The license has {}.",
+                counted(seats, "seat", "seats")
+            )
         }
-        _ => format!("At most {highest} seats were held at one time."),
+        _ => most,
     };
     let mean = items.iter().map(|item| Some(item.held_mean()));
     let high = items
@@ -53,12 +63,15 @@ pub(super) fn without_a_seat(title: &str, history: &SeatHistory) -> Chart {
     let queued = items.iter().map(|item| count(item.sums.queued));
     let total: u64 = items.iter().map(HistoryItem::denied).sum();
     let waited: u64 = items.iter().map(|item| item.sums.queued).sum();
+    let summary = if total == 0 && waited == 0 {
+        "Every request got a seat at once.".to_owned()
+    } else {
+        let denied = counted(total, "request was", "requests were");
+        let waited = counted(waited, "session", "sessions");
+        format!("{denied} denied, and {waited} had to wait.")
+    };
     chart(title, history)
-        .summary(format!(
-            "{} denied, and {} to wait.",
-            counted(total, "request was", "requests were"),
-            counted(waited, "session had", "sessions had"),
-        ))
+        .summary(summary)
         .series(Series::new("Denied", SeriesStyle::DangerBars, denied))
         .series(Series::new("Had to wait", SeriesStyle::Line, queued))
 }
@@ -99,10 +112,11 @@ pub(super) fn pool_field(
         .into_iter()
         .map(|label| (String::new(), label.to_owned()))
         .collect();
-    options.extend(pools.iter().map(|pool| {
-        let label = format!("{} – {}", pool_label(pool), pool.customer);
-        (pool.pool.to_string(), label)
-    }));
+    options.extend(
+        pools
+            .iter()
+            .map(|pool| (pool.pool.to_string(), pool_label(pool))),
+    );
     // A pool beyond the choices can be chosen with its page.
     if let Some(current) = current
         && !options.iter().any(|(id, _)| id == current.as_str())

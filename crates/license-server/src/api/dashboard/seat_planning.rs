@@ -47,10 +47,10 @@ async fn show(context: PageContext, StrictQuery(query): StrictQuery<PlanningQuer
     let pools = choices(services).await?;
     let pool = chosen_pool(query.pool.as_deref())?;
     let first = || pools.first().map(|status| status.pool.clone());
-    let page = context.page("How many seats do we need?");
+    let page = context.page("Seat planning");
     let Some(pool) = pool.or_else(first) else {
         let notice = Notice::new(Tone::Neutral, "No license with seats")
-            .text("The page shows the demand for the seats of a license.");
+            .text("This page says how many seats a license needs, once its seats have been used.");
         return Ok(html(&page.with(notice)));
     };
     let from = day("from", query.from.as_deref())?;
@@ -60,7 +60,10 @@ async fn show(context: PageContext, StrictQuery(query): StrictQuery<PlanningQuer
         .field(pool_field(&pools, Some(&pool), None))
         .field(day_field("from", "First day", Some(plan.from)))
         .field(day_field("through", "Last day", Some(plan.through)));
-    let page = page.with(Filter(filter)).with(tiles(&plan));
+    let page = page
+        .with("How many seats do we need? The page compares the requests for seats with other numbers of seats.")
+        .with(Filter(filter))
+        .with(tiles(&plan));
     let page = if plan.requests().requests() == 0 {
         let notice = Notice::new(
             Tone::Neutral,
@@ -104,7 +107,7 @@ fn tiles(plan: &SeatPlan) -> Tiles {
 fn answer(plan: &SeatPlan) -> Notice {
     let total = plan.requests().requests();
     let (all, most) = (plan.seats_for(0), plan.seats_for(10));
-    let title = format!("{all} seats serve each request at once, and {most} seats serve 99 %");
+    let title = format!("{all} seats serve every request at once, and {most} seats serve 99 %");
     let Some(capacity) = plan.capacity else {
         return Notice::new(Tone::Neutral, title);
     };
@@ -131,9 +134,9 @@ fn around(plan: &SeatPlan) -> BTreeSet<u32> {
 
 fn table(plan: &SeatPlan) -> Table {
     let columns = vec![
-        Column::text("Seats"),
+        Column::number("Seats"),
         Column::number("Requests without a free seat, at most"),
-        Column::text("Share"),
+        Column::number("Share of all requests"),
         Column::text("Remark"),
     ];
     let mut table = Table::new("With another number of seats", columns);
@@ -149,10 +152,10 @@ fn table(plan: &SeatPlan) -> Table {
             remarks.push(Cell::badge(Tone::Neutral, "With overage"));
         }
         if seats == plan.seats_for(0) {
-            remarks.push(Cell::badge(Tone::Good, "Serves each request"));
+            remarks.push(Cell::badge(Tone::Good, "Serves every request"));
         }
         table.row(vec![
-            Cell::text(seats.to_string()),
+            Cell::Number(seats.into()),
             Cell::Number(i64::try_from(without).unwrap_or(i64::MAX)),
             Cell::text(format!("{}.{} %", tenths / 10, tenths % 10)),
             Cell::Lines(remarks),

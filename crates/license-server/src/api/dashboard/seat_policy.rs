@@ -10,7 +10,7 @@ use super::context::PageContext;
 use super::form::PageForm;
 use super::pages::Pages;
 use super::reply::{PageReply, done, html};
-use super::seats::{PoolTab, path_of, pool_label, tabs};
+use super::seats::{PoolTab, path_of, tabs};
 use crate::api::paths::StrictPath;
 use crate::api::pools::pool;
 use crate::api::problem::Problem;
@@ -75,7 +75,7 @@ async fn page(context: &PageContext, pool: &PoolId) -> Result<Html, Problem> {
          permits them.",
     );
     Ok(context
-        .page_below(("Seats", "/seats"), pool_label(&status))
+        .page_below(("Seats", "/seats"), status.customer.clone())
         .with(tabs(pool, PoolTab::Policy))
         .with(note))
 }
@@ -278,19 +278,19 @@ fn fields(policy: &PolicyForm) -> Vec<(Field, String, String)> {
     vec![
         required(number(
             "lifetime_seconds",
-            "Lifetime of a lease in seconds",
+            "Lifetime of a lease (seconds)",
             "From 10 to 3600. A crashed session blocks its seat for this time.",
             &policy.lifetime_seconds,
         )),
         required(number(
             "renew_seconds",
-            "Renewal after seconds",
+            "Renewal after (seconds)",
             "At most half of the lifetime.",
             &policy.renew_seconds,
         )),
         required(number(
             "max_queue",
-            "Longest queue",
+            "Longest queue (sessions)",
             "With 0, the queue is closed.",
             &policy.max_queue,
         )),
@@ -307,13 +307,13 @@ fn fields(policy: &PolicyForm) -> Vec<(Field, String, String)> {
         ),
         number(
             "max_borrowed",
-            "Most borrowed seats",
-            "Without a number: as many as the license permits.",
+            "Borrowed seats at most",
+            "Empty: as many as the license permits.",
             &policy.max_borrowed,
         ),
         number(
             "max_borrow_days",
-            "Longest loan in days",
+            "Longest loan (days)",
             "With 0, seats cannot be borrowed.",
             &policy.max_borrow_days,
         ),

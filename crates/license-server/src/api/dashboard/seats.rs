@@ -5,6 +5,7 @@ mod lists;
 
 use axum::extract::State;
 use axum::routing::get;
+use license_core::chrono::{DateTime, Utc};
 use license_dashboard::{
     Cell, Column, EmptyState, Facts, Page as Html, Section, Table, Tabs, Tile, Tiles, Tone,
 };
@@ -16,6 +17,7 @@ use super::context::PageContext;
 use super::licenses::last_day;
 use super::list::{next, with_query};
 use super::listing::ListingQuery;
+use super::names::short_id;
 use super::pages::Pages;
 use super::reply::{PageReply, html};
 use crate::api::App;
@@ -62,8 +64,8 @@ async fn list(context: PageContext, StrictQuery(query): StrictQuery<PoolListQuer
     let page = PageQuery::new(query.cursor, None).request()?;
     let found = context.services()?.pools.shared_list(&page).await?;
     let columns = vec![
-        Column::text("Pool"),
         Column::text("Customer"),
+        Column::text("License"),
         Column::text("Seats held"),
         Column::number("Waiting"),
         Column::number("Late"),
@@ -72,16 +74,21 @@ async fn list(context: PageContext, StrictQuery(query): StrictQuery<PoolListQuer
         Column::text("State"),
     ];
     let mut table = Table::new("Pools", columns);
+    let now = context.services()?.now();
     for status in &found.items {
         table.row(vec![
-            Cell::link(path_of(&status.pool), pool_label(status)),
-            Cell::text(status.customer.clone()),
+            Cell::link(path_of(&status.pool), status.customer.clone()),
+            Cell::text(license_label(status)),
             held(status),
             Cell::Number(status.usage.waiting.into()),
             Cell::Number(status.usage.late.into()),
             Cell::Number(status.usage.borrowed.into()),
-            last_day(status.expires_at),
-            state(status),
+            if status.is_in_effect(now) {
+                last_day(status.expires_at)
+            } else {
+                Cell::Empty
+            },
+            state(status, now),
         ]);
     }
     table.empty = EmptyState::new("No license with seats").text(
@@ -139,7 +146,7 @@ async fn show(
         now,
         may_end: context.may(Permission::ManageSeats),
     };
-    let mut frame = context.frame(pool_label(&status));
+    let mut frame = context.frame(status.customer.clone());
     frame.parent = Some(("Seats".to_owned(), SEATS.to_owned()));
     frame.events = Some(format!("/api/v1/pools/{}", segment(pool.as_str())));
     let page = Html::new(frame)
@@ -147,7 +154,7 @@ async fn show(
         .with(Section::new("numbers").with(tiles(&status)))
         .with(lists.leases(leases))
         .with(lists.queue(queue))
-        .with(facts(&status, context.may(Permission::ReadLicenses)));
+        .with(facts(&status, now, context.may(Permission::ReadLicenses)));
     Ok(html(&page))
 }
 
@@ -187,11 +194,15 @@ pub(super) fn segment(text: &str) -> String {
     utf8_percent_encode(text, SEGMENT).to_string()
 }
 
-/// Returns the name of a pool for people: the product and the end of the id of its license.
+/// Returns the name of a pool for people: the customer, the product and the end of the id of its
+/// license.
 pub(super) fn pool_label(status: &PoolStatus) -> String {
-    let id = status.pool.as_str();
-    let start = id.char_indices().rev().nth(7).map_or(0, |(start, _)| start);
-    format!("{} …{}", status.product, id.get(start..).unwrap_or(id))
+    format!("{} – {}", status.customer, license_label(status))
+}
+
+/// Returns the product and the end of the id of the license of a pool.
+pub(super) fn license_label(status: &PoolStatus) -> String {
+    format!("{} {}", status.product, short_id(status.pool.as_str()))
 }
 
 /// Returns how many seats are held.
@@ -206,10 +217,12 @@ pub(super) fn held(status: &PoolStatus) -> Cell {
 }
 
 /// Returns whether a pool has seats for others.
-fn state(status: &PoolStatus) -> Cell {
+fn state(status: &PoolStatus, now: DateTime<Utc>) -> Cell {
     let usage = &status.usage;
     let taken = usage.held.saturating_add(usage.offered);
-    if status.is_over_capacity {
+    if !status.is_in_effect(now) {
+        Cell::badge(Tone::Neutral, "No valid license")
+    } else if status.is_over_capacity {
         Cell::badge(Tone::Danger, "Above the license")
     } else if taken >= usage.allowed {
         Cell::badge(Tone::Warning, "No free seat")
@@ -239,18 +252,23 @@ fn tiles(status: &PoolStatus) -> Tiles {
         offered => format!("and {offered} with an offered seat"),
     });
     let late = Tile::new("Late", usage.late.to_string())
-        .detail("without a sign of life; others can take these seats");
+        .detail("no sign of life; others can take these seats");
     let borrowed = Tile::new("Borrowed", usage.borrowed.to_string())
         .detail("on machines without a connection");
     Tiles(vec![held, waiting, late, borrowed])
 }
 
-fn facts(status: &PoolStatus, may_read_licenses: bool) -> Facts {
+fn facts(status: &PoolStatus, now: DateTime<Utc>, may_read_licenses: bool) -> Facts {
     let license = status.license.to_string();
     let license = if may_read_licenses {
         Cell::link(format!("/licenses/{}", segment(&license)), license)
     } else {
         Cell::code(license)
+    };
+    let end = match status.ends_at {
+        None => Cell::text("never"),
+        Some(_) if !status.is_in_effect(now) => Cell::text("no license is valid now"),
+        Some(end) => Cell::Time(end),
     };
     let allowed = if status.is_unlimited {
         Cell::text("no limit")
@@ -264,9 +282,6 @@ fn facts(status: &PoolStatus, may_read_licenses: bool) -> Facts {
         .fact("Customer", Cell::text(status.customer.clone()))
         .fact("Seats with overage", allowed)
         .fact("Last day", last_day(status.expires_at))
-        .fact("Seats are lent until", {
-            let end = status.ends_at;
-            end.map_or(Cell::text("No end"), Cell::Time)
-        })
+        .fact("Seats are lent until", end)
         .fact("Pool", Cell::id(status.pool.as_str()))
 }

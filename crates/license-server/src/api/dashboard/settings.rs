@@ -2,7 +2,9 @@
 
 use axum::extract::State;
 use axum::routing::get;
-use license_dashboard::{Action, Cell, Column, Facts, Field, Form, Heading, Kind, Page, Table};
+use license_dashboard::{
+    Action, Cell, Column, Disclosure, EmptyState, Facts, Field, Form, Heading, Kind, Page, Table,
+};
 use serde::Deserialize;
 
 use super::context::PageContext;
@@ -58,19 +60,31 @@ async fn show(State(app): State<App>, context: PageContext) -> PageReply {
                 .with(actions),
         ));
     }
+    let (defaults, changed): (Vec<_>, Vec<_>) = app
+        .shown_settings()
+        .iter()
+        .partition(|setting| setting.is_default);
     let columns = ["Setting", "Value", "From"].map(Column::text);
     let mut table = Table::new("Server", columns.to_vec());
-    for setting in app.shown_settings() {
+    for setting in changed {
         table.row(vec![
             Cell::code(setting.name),
             Cell::text(setting.value.clone()),
             Cell::text(setting.origin.clone()),
         ]);
     }
-    let page = page.with(table).with(
-        "Options, variables and the settings file of the server have these values. They change with \
-         its next start. Passwords are not shown.",
-    );
+    table.empty = EmptyState::new("All settings have their default values");
+    let facts = defaults.iter().fold(Facts::new(), |facts, setting| {
+        facts.fact(setting.name, Cell::text(setting.value.clone()))
+    });
+    let page = page
+        .with(table)
+        .with(Disclosure::new("Settings with default values").with(facts))
+        .with(
+            "The settings come from options, variables and the settings file of the server. A change \
+             takes effect at the next start. `license-server check-config` explains each setting. \
+             Passwords are not shown.",
+        );
     Ok(html(&page))
 }
 

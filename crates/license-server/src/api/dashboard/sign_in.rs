@@ -66,9 +66,15 @@ async fn show(
     };
     // Some browsers drop a secure cookie of a server without TLS.
     let notice = has_signed_in.then(|| {
-        Notice::warning("Your browser did not keep the cookie").hint(Some(
-            "Start the server with --tls on, or use another browser.",
-        ))
+        Notice::warning("Your browser did not keep the cookie")
+            .text(
+                "The password is correct, and you are still not signed in. The session needs a cookie \
+                 that Safari drops if the address of the server begins with http, also on this machine.",
+            )
+            .hint(Some(
+                "Start the server with `--tls on` and open its https address, or use another browser. \
+                 In other browsers, permit cookies of this server.",
+            ))
     });
     let page = Page::new(frame).with_some(notice);
     let page = page.with_some(without_administrator(app.services()).await?);

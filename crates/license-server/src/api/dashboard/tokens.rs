@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::context::PageContext;
 use super::form::{NoFields, PageForm};
-use super::list::{given, role_field, with_query, words};
+use super::list::{given, role_field, role_label, with_query, words};
 use super::names::Names;
 use super::pages::Pages;
 use super::reply::{PageReply, done, html};
@@ -53,15 +53,13 @@ async fn list(context: PageContext) -> PageReply {
         "Name",
         "State",
         "Permissions",
-        "Created by",
         "Created",
         "Last used",
         "Ends",
         "Actions",
     ];
     let mut table = Table::new("API tokens", columns.map(Column::text).to_vec());
-    table.empty = EmptyState::new("There is no API token")
-        .text("Programs use the interface of the server with a token.");
+    table.empty = EmptyState::new("There are no API tokens");
     let mut tokens = services.tokens.list().await?;
     tokens.reverse();
     let creators = tokens.iter().map(|token| token.created_by.as_str());
@@ -69,7 +67,9 @@ async fn list(context: PageContext) -> PageReply {
     for token in tokens {
         table.row(row(&context, token, now, &names));
     }
-    let mut page = context.page("API tokens");
+    let mut page = context
+        .page("API tokens")
+        .with("Programs use the HTTP interface of this server with a token.");
     if context.may(P::ManageTokens) {
         page = page.action(Action::link("Create a token", "/tokens/new").primary());
     }
@@ -85,7 +85,7 @@ fn row(context: &PageContext, token: ApiToken, now: DateTime<Utc>, names: &Names
     };
     let mut actions = Vec::new();
     if context.may(P::ReadAudit) {
-        actions.push(Action::link("What it changed", trail(&token.id)));
+        actions.push(Action::link("Changes", trail(&token.id)));
     }
     if is_valid && context.may(P::ManageTokens) {
         let target = format!("/tokens/{}/revoke", token.id);
@@ -94,13 +94,21 @@ fn row(context: &PageContext, token: ApiToken, now: DateTime<Utc>, names: &Names
     vec![
         Cell::text(token.name),
         state,
-        Cell::text(token.scopes.names().join(", ")),
-        names.short(&token.created_by),
-        Cell::Time(token.created_at),
+        Cell::Lines(token.scopes.names().into_iter().map(scope).collect()),
+        Cell::Lines(vec![
+            Cell::Time(token.created_at),
+            names.short(&token.created_by),
+        ]),
         token.last_used_on.map_or(Cell::Empty, Cell::Date),
         Cell::time(token.expires_at),
         Cell::Actions(actions),
     ]
+}
+
+/// Returns a role or a permission of a token.
+fn scope(name: impl AsRef<str>) -> Cell {
+    let name = name.as_ref();
+    Role::parse(name).map_or_else(|| Cell::code(name), |role| Cell::text(role_label(role)))
 }
 
 /// Returns the path of everything that a token has changed.

@@ -2,7 +2,6 @@
 
 mod visitor;
 
-use axum::response::Response;
 use axum::routing::get;
 use license_core::LicenseId;
 use license_dashboard::{
@@ -13,6 +12,9 @@ use serde::Deserialize;
 use super::context::PageContext;
 use super::form::PageForm;
 use super::form_number;
+use super::licenses::{last_day, tier_field};
+use super::list::{state_field, state_label};
+use super::names::Names;
 use super::pages::Pages;
 use super::reply::{PageReply, done, html};
 use crate::api::pages::{PageQuery, StrictQuery};
@@ -56,7 +58,7 @@ async fn list(context: PageContext, StrictQuery(query): StrictQuery<TrialListQue
             Column::text("E-mail address"),
             Column::text("State"),
             Column::text("Started"),
-            Column::text("Ends"),
+            Column::text("Last day"),
         ],
     );
     for trial in found.items {
@@ -66,7 +68,7 @@ async fn list(context: PageContext, StrictQuery(query): StrictQuery<TrialListQue
             address(&trial),
             badge(trial.state),
             Cell::time(trial.started_at),
-            Cell::time(trial.ends_at),
+            trial.ends_at.map_or(Cell::Empty, |end| last_day(Some(end))),
         ]);
     }
     table.filter = Some(filter(chosen.as_deref()));
@@ -82,20 +84,19 @@ async fn list(context: PageContext, StrictQuery(query): StrictQuery<TrialListQue
     };
     table.first = query.cursor.map(|_| with_state(None));
     table.next = found.next.map(|next| with_state(Some(next.as_str())));
+    let about = "A trial is a license with an end, for one customer, address and machine. Convert it when \
+                 the customer buys.";
+    let mut page = context.page("Trials").with(about);
     if context.may(Permission::IssueLicenses) {
-        table
-            .actions
-            .push(Action::link("Start a trial", "/trials/new").primary());
+        page = page.action(Action::link("Start a trial", "/trials/new").primary());
     }
-    Ok(html(&context.page("Trials").with(table)))
+    Ok(html(&page.with(table)))
 }
 
 fn filter(chosen: Option<&str>) -> Form {
     let states = TrialState::ALL.into_iter().filter(|state| state.is_used());
-    let states = states.map(|state| (state.as_str().to_owned(), state.as_str().to_owned()));
-    let any = [(String::new(), "Any state".to_owned())].into_iter();
-    let kind = Kind::Choice(any.chain(states).collect());
-    let field = Field::new(kind, "state", "State").value(chosen.unwrap_or_default());
+    let states = states.map(TrialState::as_str);
+    let field = state_field(states, chosen.unwrap_or_default());
     Form::new("/trials", "Filter").field(field)
 }
 
@@ -114,7 +115,7 @@ fn badge(state: TrialState) -> Cell {
         TrialState::Reminded => Tone::Warning,
         _ => Tone::Neutral,
     };
-    Cell::badge(tone, state.as_str())
+    Cell::badge(tone, state_label(state.as_str()))
 }
 
 async fn show(context: PageContext, StrictPath(path): StrictPath<String>) -> PageReply {
@@ -127,10 +128,11 @@ async fn show(context: PageContext, StrictPath(path): StrictPath<String>) -> Pag
             .action(Action::link("Convert to a license", path("convert")).primary())
             .action(Action::dialog("Extend", path("extend")));
     }
-    Ok(html(&page.with(facts(&found))))
+    let names = Names::of(&context, [found.started_by.as_str()]).await?;
+    Ok(html(&page.with(facts(&found, &names))))
 }
 
-fn facts(trial: &Trial) -> Facts {
+fn facts(trial: &Trial, names: &Names) -> Facts {
     let license = |id: Option<&LicenseId>| match id {
         Some(id) => Cell::link(format!("/licenses/{id}"), id.as_str()),
         None => Cell::Empty,
@@ -138,6 +140,7 @@ fn facts(trial: &Trial) -> Facts {
     let user = &trial.user;
     let reminders = match (trial.stopped_at, trial.reminded) {
         (Some(_), _) => "stopped by the user".to_owned(),
+        (None, Some(1)) => "the last one a day before the end".to_owned(),
         (None, Some(days)) => format!("the last one {days} days before the end"),
         (None, None) if trial.is_from_ledger() => "none: the server knows no address".to_owned(),
         (None, None) => "none yet".to_owned(),
@@ -152,11 +155,17 @@ fn facts(trial: &Trial) -> Facts {
         .fact("E-mail address", address(trial))
         .fact(
             "Machine",
-            Cell::optional(user.machine.as_ref().map(ToString::to_string)),
+            match &user.machine {
+                Some(machine) => Cell::code(machine.to_string()),
+                None => Cell::text("any"),
+            },
         )
         .fact("Started", Cell::time(trial.started_at))
-        .fact("Ends", Cell::time(trial.ends_at))
-        .fact("Started by", Cell::text(started_by))
+        .fact(
+            "Last day",
+            trial.ends_at.map_or(Cell::Empty, |end| last_day(Some(end))),
+        )
+        .fact("Started by", names.cell(started_by))
         .fact("Reminders", Cell::text(reminders))
         .fact("License", license(trial.license.as_ref()))
         .fact("Paid license", license(trial.paid.as_ref()))
@@ -183,24 +192,28 @@ fn start_form(sent: Option<&StartForm>) -> Form {
         .field(
             Field::text("customer", "Customer")
                 .value(value(|sent| &sent.customer))
-                .help("The company or the person")
+                .help("The company or the person.")
                 .required()
                 .max_length(100),
         )
         .field(
             Field::new(Kind::Email, "email", "E-mail address")
                 .value(value(|sent| &sent.email))
-                .help("Gets the license and the reminders")
+                .help("Gets the license and the reminders.")
                 .required(),
         )
         .field(
             Field::text("machine", "Machine")
                 .value(value(|sent| &sent.machine))
-                .help("As `license machine` prints it. Empty: any machine"),
+                .help("As `license machine` prints it. Empty: any machine."),
         )
         .field(
-            Field::new(Kind::Check, "again", "Permit another trial of the customer")
-                .value(if again { "on" } else { "" }),
+            Field::new(
+                Kind::Check,
+                "again",
+                "Also if the customer, the address or the machine had a trial before",
+            )
+            .value(if again { "true" } else { "" }),
         )
         .cancel("/trials")
 }
@@ -255,13 +268,13 @@ fn extend_form(trial: &Trial, sent: &ExtendForm) -> Form {
         .field(
             Field::new(Kind::Number, "days", "Days")
                 .value(&sent.days)
-                .help("They count from the end of the trial, or from today if it has ended")
+                .help("They count from the end of the trial, or from today if it has ended.")
                 .required(),
         )
         .field(
             Field::text("reason", "Reason")
                 .value(&sent.reason)
-                .help("The audit trail keeps it")
+                .help("The audit trail keeps it.")
                 .required()
                 .max_length(1000),
         )
@@ -339,27 +352,23 @@ fn convert_page(context: &PageContext, trial: &Trial) -> Page {
         .with("The license replaces the trial at once. Seats, sessions and machines stay.")
 }
 
-fn convert_form(trial: &Trial, sent: &ConvertForm) -> Form {
-    Form::new(format!("/trials/{}/convert", trial.id), "Issue the license")
+fn convert_form(context: &PageContext, trial: &Trial, sent: &ConvertForm) -> Result<Form, Problem> {
+    let form = Form::new(format!("/trials/{}/convert", trial.id), "Issue the license");
+    Ok(form
         .hidden(form_number::FIELD, &sent.request)
-        .field(
-            Field::text("tier", "Tier")
-                .value(&sent.tier)
-                .help("Such as team")
-                .required(),
-        )
+        .field(tier_field(context, &sent.tier)?.required())
         .field(
             Field::new(Kind::Number, "days", "Days")
                 .value(&sent.days)
-                .help("They count from the end of the trial")
+                .help("They count from the end of the trial.")
                 .required(),
         )
         .field(
             Field::new(Kind::Number, "seats", "Seats")
                 .value(&sent.seats)
-                .help("Empty: those of the tier"),
+                .help("Empty: those of the tier."),
         )
-        .cancel(format!("/trials/{}", trial.id))
+        .cancel(format!("/trials/{}", trial.id)))
 }
 
 async fn paid(context: PageContext, StrictPath(path): StrictPath<String>) -> PageReply {
@@ -370,7 +379,7 @@ async fn paid(context: PageContext, StrictPath(path): StrictPath<String>) -> Pag
         days: "365".to_owned(),
         seats: String::new(),
     };
-    let form = convert_form(&found, &empty);
+    let form = convert_form(&context, &found, &empty)?;
     Ok(html(&convert_page(&context, &found).with(form)))
 }
 
@@ -395,7 +404,7 @@ async fn convert(
             let message = is_mailed(trials, &found, "The license is issued");
             Ok(done(&path, &message))
         }
-        Err(problem) => Ok(refused(&context, &found, &sent, &problem)),
+        Err(problem) => refused(&context, &found, &sent, &problem),
     }
 }
 
@@ -404,9 +413,9 @@ fn refused(
     trial: &Trial,
     sent: &ConvertForm,
     problem: &Problem,
-) -> Response {
-    let form = convert_form(trial, sent);
-    context.refused(convert_page(context, trial), form, problem)
+) -> PageReply {
+    let form = convert_form(context, trial, sent)?;
+    Ok(context.refused(convert_page(context, trial), form, problem))
 }
 
 /// Returns the message of a change, and how the user gets the license.

@@ -162,8 +162,10 @@ fn tiles(history: &SeatHistory) -> Tiles {
     };
     Tiles(vec![
         Tile::new("Highest held", total.held_high.to_string()).detail("seats at one time"),
-        Tile::new("Grants", total.granted.to_string())
-            .detail(format!("{} of them above the license", total.overage)),
+        Tile::new("Granted", total.granted.to_string()).detail(match total.overage {
+            0 => "requests for a seat".to_owned(),
+            above => format!("requests, {above} of them above the license"),
+        }),
         denied_tile,
         Tile::new("Without a free seat", shown(full)).detail("all seats of a license in use"),
         Tile::new("Longest wait", shown(TimeDelta::milliseconds(wait))).detail(format!(
@@ -186,10 +188,25 @@ fn denials(history: &SeatHistory) -> Table {
     let columns = vec![Column::text("Reason"), Column::number("Requests")];
     let mut table = Table::new("Denied requests by reason", columns);
     for (code, count) in history.denials() {
-        table.row(vec![Cell::code(code), number(count)]);
+        table.row(vec![denial(code), number(count)]);
     }
     table.empty = EmptyState::new("No request was denied");
     table
+}
+
+/// Returns the reason of a denial.
+fn denial(code: impl AsRef<str>) -> Cell {
+    let code = code.as_ref();
+    let words = match code {
+        "NO_SEAT" => "No free seat",
+        "USER_LIMIT" => "Too many different users",
+        "SHARE_LIMIT" => "The group, user or machine has all seats that are reserved for it",
+        "QUEUE_FULL" => "The queue is full",
+        "ON_HOLD" => "The seats are kept for earlier sessions",
+        "LICENSE_ENDED" => "The license has ended",
+        code => return Cell::code(code),
+    };
+    Cell::Lines(vec![Cell::text(words), Cell::code(code)])
 }
 
 async fn reports(context: &PageContext, query: &UsageQuery) -> Result<Table, Problem> {

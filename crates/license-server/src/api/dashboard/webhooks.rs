@@ -20,7 +20,7 @@ use super::pages::Pages;
 use super::reply::{PageReply, done, html};
 use crate::api::pages::StrictQuery;
 use crate::api::paths::StrictPath;
-use crate::domain::{DisabledReason, EVENT_KINDS, Permission as P, Webhook};
+use crate::domain::{DisabledReason, EVENT_KINDS, EventFilter, Permission as P, Webhook};
 use crate::services::{NewWebhook, WebhookOrder, WebhookUpdate};
 
 /// Adds the pages of this module.
@@ -71,8 +71,7 @@ async fn list(context: PageContext) -> PageReply {
     let webhooks = context.services()?.webhooks.list().await?;
     let columns = ["Address", "Description", "State", "Events", "Created"].map(Column::text);
     let mut table = Table::new("Webhooks", columns.to_vec());
-    table.empty = EmptyState::new("There is no webhook")
-        .text("A webhook sends events to another system, such as a chat.");
+    table.empty = EmptyState::new("There are no webhooks");
     for webhook in webhooks {
         let state = state(&webhook);
         // The path of a URL can be a secret, so the list has the host only.
@@ -81,15 +80,25 @@ async fn list(context: PageContext) -> PageReply {
             Cell::link(path(&webhook.id), origin),
             Cell::optional(Some(webhook.description).filter(|text| !text.is_empty())),
             state,
-            Cell::text(webhook.events.to_string()),
+            events(&webhook.events),
             Cell::Time(webhook.created_at),
         ]);
     }
-    let mut page = context.page("Webhooks");
+    let mut page = context
+        .page("Webhooks")
+        .with("A webhook sends events to another system, such as a chat.");
     if may_create(&context) {
         page = page.action(Action::link("Create a webhook", "/webhooks/new").primary());
     }
     Ok(html(&page.with(table)))
+}
+
+/// Returns the kinds of events of a webhook.
+fn events(kinds: &EventFilter) -> Cell {
+    match kinds.to_string().as_str() {
+        "*" => Cell::text("All kinds"),
+        kinds => Cell::code(kinds),
+    }
 }
 
 /// Returns whether the person may decide which events a receiver gets, and with which secret.
@@ -199,14 +208,19 @@ async fn show(
     let facts = Facts::new()
         .fact("URL", Cell::code(webhook.url.expose()))
         .fact("State", state(&webhook))
-        .fact("Events", Cell::text(webhook.events.to_string()))
-        .fact("Description", Cell::text(webhook.description.clone()))
+        .fact("Events", events(&webhook.events))
+        .some(
+            "Description",
+            Some(webhook.description.clone())
+                .filter(|text| !text.is_empty())
+                .map(Cell::text),
+        )
         .fact("Created by", names.cell(&webhook.created_by))
         .fact("Created", Cell::Time(webhook.created_at))
-        .fact("Failing since", Cell::time(webhook.failing_since))
-        .fact(
+        .some("Failing since", webhook.failing_since.map(Cell::Time))
+        .some(
             "Former secret valid until",
-            Cell::time(webhook.previous_until),
+            webhook.previous_until.map(Cell::Time),
         );
     Ok(html(&page.with(facts).with(deliveries)))
 }

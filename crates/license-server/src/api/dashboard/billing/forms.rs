@@ -7,10 +7,12 @@ use super::{CustomerQuery, PriceQuery, Tab, link_block, page};
 use crate::api::dashboard::context::PageContext;
 use crate::api::dashboard::form::{NoFields, PageForm};
 use crate::api::dashboard::form_number;
+use crate::api::dashboard::licenses::tier_choice;
+use crate::api::dashboard::list::counted;
 use crate::api::dashboard::reply::{PageReply, done, html};
 use crate::api::pages::StrictQuery;
 use crate::api::problem::Problem;
-use crate::domain::{Permission as P, Refusal, RefusalKind, ServerCode};
+use crate::domain::{BillingPlan, Permission as P, Refusal, RefusalKind, ServerCode};
 use crate::services::{CheckoutRequest, PlanOrder, PortalRequest};
 
 const PLANS: &str = "/billing/plans";
@@ -18,7 +20,7 @@ const PLANS: &str = "/billing/plans";
 pub(super) async fn plans(context: PageContext) -> PageReply {
     let page = plans_page(&context).await?;
     let page = if context.may(P::ManageBilling) {
-        page.with(plan_form(&PlanForm::default()))
+        page.with(plan_form(&context, &PlanForm::default())?)
     } else {
         page
     };
@@ -27,9 +29,9 @@ pub(super) async fn plans(context: PageContext) -> PageReply {
 
 async fn plans_page(context: &PageContext) -> Result<Page, Problem> {
     let plans = context.services()?.billing.plans().await?;
-    let mut columns = ["Price", "Tier", "Seats a unit", "Features"]
-        .map(Column::text)
-        .to_vec();
+    let mut columns = ["Price", "Tier"].map(Column::text).to_vec();
+    columns.push(Column::number("Seats per unit"));
+    columns.push(Column::text("Features"));
     let may_manage = context.may(P::ManageBilling);
     if may_manage {
         columns.push(Column::text("Actions"));
@@ -38,9 +40,18 @@ async fn plans_page(context: &PageContext) -> Result<Page, Problem> {
     for plan in &plans {
         let mut cells = vec![
             Cell::code(&plan.price),
-            Cell::optional(plan.tier.as_deref()),
-            Cell::Number(plan.seats.into()),
-            Cell::text(plan.features.join(", ")),
+            match &plan.tier {
+                Some(tier) => Cell::text(tier),
+                None => Cell::text("addition"),
+            },
+            match plan.seats {
+                0 => Cell::Empty,
+                seats => Cell::Number(seats.into()),
+            },
+            match plan.features.as_slice() {
+                [] => Cell::Empty,
+                features => Cell::text(features.join(", ")),
+            },
         ];
         if may_manage {
             let path = format!("{PLANS}/delete?price={}", plan.price);
@@ -63,9 +74,10 @@ pub(super) struct PlanForm {
     features: String,
 }
 
-fn plan_form(values: &PlanForm) -> Form {
-    Form::new(PLANS, "Store the plan")
-        .title("Store a plan")
+fn plan_form(context: &PageContext, values: &PlanForm) -> Result<Form, Problem> {
+    let tier = tier_choice(context, values.tier.trim())?;
+    let form = Form::new(PLANS, "Save the plan")
+        .title("Add or change a plan")
         .field(
             Field::text("price", "Price")
                 .value(&values.price)
@@ -73,22 +85,18 @@ fn plan_form(values: &PlanForm) -> Form {
                 .max_length(255)
                 .required(),
         )
+        .field(tier.help("Without a tier, the price is an addition to another one."))
         .field(
-            Field::text("tier", "Tier")
-                .value(&values.tier)
-                .help("Without a tier, the price is an addition to another one.")
-                .max_length(32),
-        )
-        .field(
-            Field::new(Kind::Number, "seats", "Seats a unit")
+            Field::new(Kind::Number, "seats", "Seats per unit")
                 .value(&values.seats)
-                .help("0 or nothing: the price does not count seats."),
+                .help("Empty: the price does not count seats."),
         )
         .field(
             Field::text("features", "Features")
                 .value(&values.features)
                 .help("Names in addition to those of the tier, separated by commas."),
-        )
+        );
+    Ok(form)
 }
 
 pub(super) async fn put_plan(
@@ -96,10 +104,11 @@ pub(super) async fn put_plan(
     PageForm(sent): PageForm<PlanForm>,
 ) -> PageReply {
     match store(&context, &sent).await {
-        Ok(()) => Ok(done(PLANS, "The plan is stored")),
+        Ok(()) => Ok(done(PLANS, "The plan is saved")),
         Err(problem) => {
             let page = plans_page(&context).await?;
-            Ok(context.refused(page, plan_form(&sent), &problem))
+            let form = plan_form(&context, &sent)?;
+            Ok(context.refused(page, form, &problem))
         }
     }
 }
@@ -179,14 +188,27 @@ fn checkout_page(context: &PageContext) -> Page {
     context.page_below(("Billing", "/billing"), "Create a checkout link")
 }
 
-fn checkout_form(values: &CheckoutForm) -> Form {
-    Form::new("/billing/checkout", "Create the link")
+async fn checkout_form(context: &PageContext, values: &CheckoutForm) -> Result<Form, Problem> {
+    let plans = context.services()?.billing.plans().await?;
+    let choice = |plan: &BillingPlan| {
+        let tier = plan.tier.as_deref().unwrap_or("addition");
+        (plan.price.clone(), format!("{} ({tier})", plan.price))
+    };
+    // A subscription needs a price with a tier.
+    let (with_tier, additions): (Vec<_>, Vec<_>) =
+        plans.iter().partition(|plan| plan.tier.is_some());
+    let choices = with_tier.into_iter().chain(additions).map(choice);
+    let mut choices: Vec<_> = choices.collect();
+    // The form shows a price that has no plan again.
+    if !values.price.is_empty() && !choices.iter().any(|(price, _)| *price == values.price) {
+        choices.push((values.price.clone(), values.price.clone()));
+    }
+    let price = Field::new(Kind::Choice(choices), "price", "Price").value(&values.price);
+    let form = Form::new("/billing/checkout", "Create the link")
         .hidden(form_number::FIELD, &values.request)
         .field(
-            Field::text("price", "Price")
-                .value(&values.price)
-                .help("A price with a plan.")
-                .max_length(255)
+            price
+                .help("The prices of the provider that have a plan on this server.")
                 .required(),
         )
         .field(
@@ -200,21 +222,24 @@ fn checkout_form(values: &CheckoutForm) -> Form {
         .field(
             Field::new(Kind::Number, "trial_days", "Days of the trial")
                 .value(&values.trial_days)
-                .help("Nothing: the customer pays at once."),
+                .help("Empty: the customer pays at once."),
         )
         .field(
-            Field::text("success_url", "Page after a success")
+            Field::text("success_url", "URL after the payment")
                 .value(&values.success_url)
+                .help("The page of your site that thanks the customer.")
                 .max_length(2048)
                 .required(),
         )
         .field(
-            Field::text("cancel_url", "Page after going back")
+            Field::text("cancel_url", "URL if the customer goes back")
                 .value(&values.cancel_url)
+                .help("The page of your site from which the customer can start again.")
                 .max_length(2048)
                 .required(),
         )
-        .cancel("/billing")
+        .cancel("/billing");
+    Ok(form)
 }
 
 pub(super) async fn ask_checkout(context: PageContext) -> PageReply {
@@ -223,7 +248,8 @@ pub(super) async fn ask_checkout(context: PageContext) -> PageReply {
         quantity: "1".to_owned(),
         ..CheckoutForm::default()
     };
-    Ok(html(&checkout_page(&context).with(checkout_form(&values))))
+    let form = checkout_form(&context, &values).await?;
+    Ok(html(&checkout_page(&context).with(form)))
 }
 
 pub(super) async fn checkout(
@@ -237,7 +263,10 @@ pub(super) async fn checkout(
                 .text("Anyone with the link can use it. Send it to the customer only.");
             Ok(html(&page.with(notice).with(link_block(&link))))
         }
-        Err(problem) => Ok(context.refused(page, checkout_form(&sent), &problem)),
+        Err(problem) => {
+            let form = checkout_form(&context, &sent).await?;
+            Ok(context.refused(page, form, &problem))
+        }
     }
 }
 
@@ -292,7 +321,7 @@ fn portal_form(values: &PortalForm) -> Form {
                 .required(),
         )
         .field(
-            Field::text("return_url", "Page to which the customer returns")
+            Field::text("return_url", "URL to which the customer returns")
                 .value(&values.return_url)
                 .max_length(2048)
                 .required(),
@@ -336,9 +365,8 @@ pub(super) async fn compare(
     PageForm(NoFields {}): PageForm<NoFields>,
 ) -> PageReply {
     let report = context.services()?.billing.reconcile().await?;
-    let message = format!(
-        "{} events were missed, and {} subscriptions are compared now",
-        report.missed_events, report.subscriptions
-    );
+    let missed = counted(report.missed_events, "event was", "events were");
+    let compared = counted(report.subscriptions, "subscription is", "subscriptions are");
+    let message = format!("{missed} missed, and {compared} compared now");
     Ok(done("/billing", &message))
 }

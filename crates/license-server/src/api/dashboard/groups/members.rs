@@ -64,7 +64,7 @@ pub(super) async fn table(
 ) -> Result<Table, Problem> {
     let found = context.services()?.groups.members(&group.id, page).await?;
     let may = context.may(P::ManagePeople);
-    let mut columns = ["Name", "E-mail address", "Part", "Added"]
+    let mut columns = ["Name", "E-mail address", "Role in the group", "Added"]
         .map(Column::text)
         .to_vec();
     if may {
@@ -92,7 +92,7 @@ pub(super) async fn table(
         if may {
             let target = format!("{}/members/{}", path(group), member.account);
             let change = if member.is_administrator {
-                Action::post("Make a member only", target.clone())
+                Action::post("Make a member", target.clone())
             } else {
                 let action = Action::post("Make an administrator", target.clone());
                 action.hidden("administrator", "true")

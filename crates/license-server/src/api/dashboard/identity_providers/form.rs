@@ -166,7 +166,8 @@ pub(super) fn provider_form(
     );
     let domains = Field::text("email_domains", "Domains of addresses");
     let after = Field::text("after_logout", "Address after the sign-out");
-    form.field(creates)
+    form.group("Accounts")
+        .field(creates)
         .field(links)
         .field(
             domains
@@ -207,6 +208,7 @@ fn connection(form: Form, sent: &ProviderForm, has_secret: bool) -> Form {
         .field(line("client_id", "Client id", &sent.client_id).required())
         .field(secret)
         .field(is_public)
+        .group("Scopes and network")
         .field(line("scopes", "Scopes", &sent.scopes).required())
         .field(
             line("hosts", "Further hosts", &sent.hosts).help(
@@ -230,7 +232,8 @@ fn groups(form: Form, context: &PageContext, sent: &ProviderForm) -> Form {
     let role = |name, label, text: &str, none| {
         role_field(context, (name, label), Role::parse(text), Some(none))
     };
-    form.field(claim.required())
+    form.group("Groups and roles")
+        .field(claim.required())
         .field(roles)
         .field(departments)
         .field(role(

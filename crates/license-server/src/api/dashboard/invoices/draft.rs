@@ -6,6 +6,7 @@ use serde::Deserialize;
 use super::{INVOICES, name};
 use crate::api::dashboard::context::PageContext;
 use crate::api::dashboard::form::PageForm;
+use crate::api::dashboard::licenses::tier_choice;
 use crate::api::dashboard::reply::{PageReply, done, html};
 use crate::api::dashboard::trials::number;
 use crate::api::invoices::{checked, invoice};
@@ -184,17 +185,17 @@ fn form(context: &PageContext, path: &str, sent: &DraftForm) -> Result<Form, Pro
                 .required()
                 .max_length(200),
         )
-        .field(several("address", "Address", &sent.address, "At most six lines").required())
+        .field(several("address", "Address", &sent.address, "At most six lines.").required())
         .field(text("tax_id", "Tax number of the customer", &sent.tax_id))
         .field(
             Field::new(Kind::Email, "email", "E-mail address")
                 .value(&sent.email)
-                .help("Gets the license and the reminders"),
+                .help("Gets the license and the reminders."),
         )
         .field(text("purchase_order", "Purchase order", &sent.purchase_order).max_length(64))
         .field(
             text("currency", "Currency", &sent.currency)
-                .help("Such as EUR")
+                .help("The code of ISO 4217, such as EUR.")
                 .required(),
         )
         .field(
@@ -202,7 +203,7 @@ fn form(context: &PageContext, path: &str, sent: &DraftForm) -> Result<Form, Pro
                 "lines",
                 "Lines",
                 &sent.lines,
-                "Such as 25 x 120.00 TEAM license, one year",
+                "One in each line: quantity, price of a piece and text, such as `25 x 120.00 TEAM license, one year`. A rebate is negative.",
             )
             .required(),
         )
@@ -210,22 +211,26 @@ fn form(context: &PageContext, path: &str, sent: &DraftForm) -> Result<Form, Pro
             "taxes",
             "Taxes",
             &sent.taxes,
-            "Such as 551.00 VAT 19 %",
+            "One in each line: amount and text, such as `551.00 VAT 19 %`. The server computes no taxes.",
         ))
         .field(
             Field::new(Kind::Number, "net_days", "Days for the payment")
                 .value(&sent.net_days)
-                .help("From 0 to 120")
+                .help("From 0 to 120.")
                 .required(),
         )
         .field(text("note", "Note for the customer", &sent.note).max_length(1000));
     let form = if context.may(Permission::IssueLicenses) {
-        let help = "The tier of the license after the payment. Empty: no license";
-        let tier = optional(&sent.tier);
-        let (days, seats) = (optional(&sent.days), optional(&sent.seats));
-        form.field(text("tier", "License", &tier).help(help))
+        let (tier, days, seats) = (
+            optional(&sent.tier),
+            optional(&sent.days),
+            optional(&sent.seats),
+        );
+        let seats = Field::new(Kind::Number, "seats", "Seats of the license").value(seats);
+        form.group("License after the payment")
+            .field(tier_choice(context, &tier)?)
             .field(Field::new(Kind::Number, "days", "Days of the license").value(days))
-            .field(Field::new(Kind::Number, "seats", "Seats of the license").value(seats))
+            .field(seats.help("Empty: those of the tier."))
     } else {
         form
     };

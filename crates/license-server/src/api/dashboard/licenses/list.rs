@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::badges::{badge, last_day};
 use crate::api::dashboard::context::PageContext;
 use crate::api::dashboard::list::{given, with_query};
+use crate::api::dashboard::names::short_id;
 use crate::api::dashboard::pages::Pages;
 use crate::api::dashboard::reply::{PageReply, html};
 use crate::api::pages::{PageQuery, StrictQuery};
@@ -193,7 +194,7 @@ fn row(
             .issued_at()
             .map_or(Cell::Empty, |at| Cell::Date(at.date_naive())),
         last_day(license.expires_at()),
-        Cell::code(record.id.to_string()),
+        Cell::code(short_id(record.id.as_str())),
     ]
 }
 

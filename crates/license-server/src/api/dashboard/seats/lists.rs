@@ -100,7 +100,7 @@ impl PoolLists {
                     Cell::badge(Tone::Good, format!("A seat is offered for {left}"))
                 }
                 None if ticket.is_front => Cell::badge(Tone::Neutral, "Lost its seat, waits first"),
-                None => Cell::text("waits"),
+                None => Cell::text("Waits"),
             };
             table.row(vec![
                 Cell::text(ticket.position.to_string()),

@@ -73,7 +73,7 @@ async fn each_role_sees_its_part_of_billing() {
             let list = shop.dashboard.open(&browser, "/billing").await;
             assert_eq!(list.html.contains("/billing/checkout"), manages, "{role}");
             let plans = shop.dashboard.open(&browser, "/billing/plans").await;
-            assert_eq!(plans.html.contains("Store the plan"), manages, "{role}");
+            assert_eq!(plans.html.contains("Save the plan"), manages, "{role}");
         }
         if !manages {
             for path in ["/billing/plans", "/billing/compare", "/billing/checkout"] {
@@ -135,7 +135,7 @@ async fn plans_are_stored_and_deleted_with_forms() {
         let refused = shop.dashboard.submit(&browser, path, &fields).await;
         let refused = refused.expect(400);
         refused.shows("BAD_REQUEST");
-        refused.shows(&format!("value=\"{tier}\""));
+        refused.shows(&format!("value=\"{price}\""));
     }
     let delete = "/billing/plans/delete";
     let fields = [("price", "price_pro")];

@@ -104,7 +104,7 @@ async fn a_trial_is_started_extended_and_converted_with_forms() {
     let again = pages.submit(&manager, "/trials/new", &tess).await;
     again.expect(409).shows("TRIAL_USED");
     let page = pages.open(&manager, &path).await.expect(200);
-    page.shows("started");
+    page.shows("Started");
     assert!(!page.html.contains("<script>alert"), "{}", page.html);
     let extend = format!("{path}/extend");
     for (days, reason) in [("0", "x"), ("many", "x"), ("7", " ")] {
@@ -151,7 +151,7 @@ async fn a_trial_is_started_extended_and_converted_with_forms() {
     }
     assert_eq!(licenses().await, 3);
     let page = pages.open(&manager, &path).await.expect(200);
-    page.shows("converted");
+    page.shows("Converted");
     assert!(!page.html.contains("/extend"), "no further action");
     let list = pages
         .open(&manager, "/trials?state=converted")
@@ -217,8 +217,8 @@ async fn an_invoice_is_drafted_issued_and_settled_with_forms() {
     let page = pages.open(&owner, &path).await.expect(200);
     for text in [
         "Invoice DE-2027-00001",
-        "3451.00 EUR",
-        "14 days net",
+        "3\u{202f}451.00 EUR",
+        "within 14 days",
         "PO-4711",
     ] {
         page.shows(text);
@@ -276,7 +276,7 @@ async fn an_invoice_is_drafted_issued_and_settled_with_forms() {
     assert_eq!(credited.expect_redirect(), path);
     let list = pages.open(&owner, "/invoices").await.expect(200);
     list.shows("Credit note DE-2027-00002");
-    list.shows("-3451.00 EUR");
+    list.shows("\u{2212}3\u{202f}451.00 EUR");
 }
 
 #[tokio::test]

@@ -367,7 +367,7 @@ async fn planning_shows_the_requests_without_a_seat() {
     let browser = dashboard.sign_in(Role::LicenseManager).await;
     let page = dashboard.open(&browser, "/seat-planning").await.expect(200);
     // One session waits for a sixth seat, and another one was denied a seventh one.
-    page.shows("7 seats serve each request at once");
+    page.shows("7 seats serve every request at once");
     page.shows("With the 5 seats of the license, 2 of 7 requests found no free seat.");
     page.shows("With 4 seats, it would have been at most 3.");
     let before = "/seat-planning?from=2026-12-01&through=2026-12-31";
