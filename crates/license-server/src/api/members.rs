@@ -155,7 +155,7 @@ pub(super) async fn reset_password(
 }
 
 /// Stops requiring one-time codes of a member who has lost the device and the recovery codes. The
-/// member is told by mail.
+/// member gets a mail.
 #[utoipa::path(
     delete,
     path = "/api/v1/members/{member}/totp",

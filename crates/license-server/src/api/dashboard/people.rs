@@ -328,7 +328,7 @@ async fn show_codes(context: PageContext, StrictPath(id): StrictPath<String>) ->
 fn codes_page(context: &PageContext, member: &Member) -> Page {
     below(context, member, "Turn one-time codes off").with(
         "For a person who has lost the authenticator app and the recovery codes. Make sure that the \
-         request comes from this person. The person is told by mail if the server sends mail.",
+         request comes from this person. The person gets a mail if the server sends mail.",
     )
 }
 

@@ -166,7 +166,7 @@ impl MemberService {
     }
 
     /// Stops requiring one-time codes of a member who has lost the device and the recovery codes.
-    /// The member is told by mail. A member without codes stays without them.
+    /// The member gets a mail. A member without codes stays without them.
     ///
     /// # Errors
     ///
