@@ -36,8 +36,8 @@ const API_VERSION: &str = "2025-02-24.acacia";
 /// The number of items of a page of a list, which is the largest that Stripe accepts.
 const PAGE: &str = "100";
 
-/// The number of pages that are read of the invoices of a subscription, the newest first, and of the
-/// lines of an invoice. A subscription with a change each day has about four pages in a year.
+/// The number of pages that are read of the invoices of a subscription, the newest first, and of
+/// the lines of an invoice. A subscription with a change each day has about four pages in a year.
 const MAX_PAGES: usize = 20;
 
 /// The access to an account of Stripe.

@@ -119,8 +119,8 @@ fn customer(found: IdJson<CustomerJson>) -> Result<BillingCustomer, ProviderErro
     })
 }
 
-/// Returns a text of a customer without the characters that the name of a license must not have. The
-/// customer writes the text at Stripe, and such a character must not cost the license.
+/// Returns a text of a customer without the characters that the name of a license must not have.
+/// The customer writes the text at Stripe, and such a character must not cost the license.
 fn text(found: Option<String>) -> Option<String> {
     let plain: String = found?
         .chars()

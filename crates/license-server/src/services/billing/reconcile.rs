@@ -40,8 +40,8 @@ impl FailedAttempts {
     }
 }
 
-/// Returns the time until the attempt after a number of attempts: 2 seconds, then twice as long each
-/// time, up to an hour.
+/// Returns the time until the attempt after a number of attempts: 2 seconds, then twice as long
+/// each time, up to an hour.
 pub(super) fn delay(attempts: u32) -> TimeDelta {
     TimeDelta::seconds(2_i64.saturating_pow(attempts).min(3600))
 }
