@@ -1,16 +1,18 @@
-"""Takes the pictures of the dashboard of a license server in Chromium, in a light and a dark style.
+"""Takes the pictures of the dashboard of a site in Chromium, in a light and a dark style.
 
     cargo build -p license-server -p license-keygen -p license-cli
     python3 docs/images/dashboard.py
 
 The pictures are written into the directory of this script, or into the directory that the first
-argument names. `samples.py` fills the servers. The script requires Python 3 with Playwright and
-localstripe, which `.ci/run` installs into `target/interop/venv`, Chromium and `faketime`.
+argument names. `samples.py` fills the server. The script requires Python 3 with Playwright and
+Pillow, which `.ci/run` installs into `target/interop/venv`, Chromium and `faketime`. `shop.py` takes
+the pictures of a vendor's server.
 """
 
 import pathlib
 import sys
 
+from PIL import Image
 from playwright.sync_api import sync_playwright
 
 import samples
@@ -19,13 +21,11 @@ HERE = pathlib.Path(__file__).resolve().parent
 CHROMIUM = "/usr/bin/chromium"
 SIZE = {"width": 1200, "height": 800}
 
-# The pages: the server, the path, the name of the picture, and the link to follow from the page.
+# The pages: the path, the name of the picture, and the link to follow from the page.
 PAGES = [
-    ("site", "/", "overview", None),
-    ("site", "/seats", "seats", "ACME Ltd"),
-    ("site", "/seat-planning", "seat-planning", None),
-    ("vendor", "/invoices", "invoices", None),
-    ("vendor", "/billing", "billing", None),
+    ("/", "overview", None),
+    ("/seats", "seats", "ACME Ltd"),
+    ("/seat-planning", "seat-planning", None),
 ]
 
 
@@ -37,9 +37,9 @@ def sign_in(page, url):
     page.wait_for_url(url + "/")
 
 
-def take_pictures(page, server, pages, directory):
+def take_pictures(page, server, directory):
     sign_in(page, server.url)
-    for path, name, link in pages:
+    for path, name, link in PAGES:
         page.goto(server.url + path)
         if link:
             page.locator("main").get_by_role("link", name=link, exact=True).first.click()
@@ -48,6 +48,10 @@ def take_pictures(page, server, pages, directory):
             page.emulate_media(color_scheme=scheme)
             picture = directory / f"dashboard-{name}-{scheme}.png"
             page.screenshot(path=picture)
+            # The pages have few colors.
+            with Image.open(picture) as taken:
+                reduced = taken.convert("RGB").quantize(128)
+            reduced.save(picture, optimize=True)
             print(picture)
 
 
@@ -56,12 +60,9 @@ def main():
     with sync_playwright() as playwright:
         options = ["--no-sandbox", "--hide-scrollbars"]
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
-        for kind in ("site", "vendor"):
-            pages = [page[1:] for page in PAGES if page[0] == kind]
-            with samples.running(kind) as server:
-                context = chromium.new_context(viewport=SIZE, reduced_motion="reduce")
-                take_pictures(context.new_page(), server, pages, directory)
-                context.close()
+        page = chromium.new_page(viewport=SIZE, reduced_motion="reduce")
+        with samples.running("site") as server:
+            take_pictures(page, server, directory)
         chromium.close()
 
 

@@ -71,6 +71,7 @@ class Programs:
             # Waiting works with the real clock.
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         }
+        self.preload = None
         (self.directory / "home").mkdir()
         self.write("passphrase", PASSWORD + "\n")
 
@@ -82,14 +83,22 @@ class Programs:
     def read(self, name):
         return (self.directory / name).read_text()
 
-    def command(self, at, name, *arguments):
-        return ["faketime", "-f", at, str(PROGRAMS / name), *map(str, arguments)]
+    def at(self, time):
+        """Returns the environment of a program at a time. The library of `faketime` is used without the
+        program `faketime`, which would stay in front of a server, and leave files if it is stopped."""
+        if self.preload is None:
+            command = ["faketime", "-f", "+0", "printenv", "LD_PRELOAD"]
+            self.preload = subprocess.run(command, text=True, capture_output=True, check=True).stdout.strip()
+        return self.environment | {"LD_PRELOAD": self.preload, "FAKETIME": time, "FAKETIME_DISABLE_SHM": "1"}
+
+    def command(self, name, *arguments):
+        return [str(PROGRAMS / name), *map(str, arguments)]
 
     def run(self, at, name, *arguments, **variables):
         """Runs a program. Returns what it prints."""
         done = subprocess.run(
-            self.command(at, name, *arguments), cwd=self.directory, text=True, capture_output=True,
-            env=self.environment | variables,
+            self.command(name, *arguments), cwd=self.directory, text=True, capture_output=True,
+            env=self.at(at) | variables,
         )
         if done.returncode != 0:
             sys.exit(f"{name} {' '.join(map(str, arguments))}\n{done.stdout}{done.stderr}")
@@ -116,12 +125,12 @@ class Server:
     def start(self, at):
         listen = ["--listen", self.url.removeprefix("http://"), "--metrics-listen", "off"]
         command = self.programs.command(
-            at, "license-server", "run", "--json", "--peer-rate", "off", *listen, *self.settings
+            "license-server", "run", "--json", "--peer-rate", "off", *listen, *self.settings
         )
         self.log = open(self.programs.directory / "server.log", "a")
         self.process = subprocess.Popen(
-            command, cwd=self.programs.directory, env=self.programs.environment, text=True,
-            stdout=subprocess.PIPE, stderr=self.log, start_new_session=True,
+            command, cwd=self.programs.directory, env=self.programs.at(at), text=True,
+            stdout=subprocess.PIPE, stderr=self.log,
         )
         atexit.register(self.stop)
         text = ""
@@ -136,10 +145,8 @@ class Server:
     def stop(self):
         if self.process.poll() is not None:
             return
-        # `faketime` has the server as its child, and may end before it.
-        os.killpg(self.process.pid, signal.SIGINT)
+        self.process.send_signal(signal.SIGINT)
         self.process.wait()
-        self.process.stdout.read()
 
     def send(self, method, path, body=None, *, authorization=None, expected=range(200, 300)):
         """Sends a request. Returns the JSON of the answer."""
@@ -382,10 +389,10 @@ class Stripe:
 
     def __init__(self, programs):
         python = os.environ.get("LOCALSTRIPE_PYTHON", sys.executable)
-        command = ["faketime", "-f", NOW, python, str(ROOT / "tests/interop/stripe.py")]
+        command = [python, str(ROOT / "tests/interop/stripe.py")]
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            env=programs.environment, stderr=subprocess.DEVNULL, start_new_session=True,
+            env=programs.at(NOW), stderr=subprocess.DEVNULL,
         )
         atexit.register(self.stop)
         self.url = self.process.stdout.readline().strip()
@@ -414,7 +421,7 @@ class Stripe:
     def stop(self):
         if self.process.poll() is not None:
             return
-        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.kill()
         self.process.wait()
 
 

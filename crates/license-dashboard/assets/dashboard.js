@@ -8,6 +8,8 @@ const fold = () => {
 };
 fold();
 narrow.addEventListener("change", fold);
+// On a low screen, the navigation scrolls. It shows where the person is.
+document.querySelector(".side nav [aria-current]")?.scrollIntoView({ block: "nearest" });
 
 // Buttons beside ids copy them. They are shown only here, because they need a script.
 if (navigator.clipboard) document.documentElement.classList.add("scripts");

@@ -100,7 +100,7 @@ async fn list(
     );
     for invoice in found.items {
         table.row(vec![
-            Cell::link(format!("/invoices/{}", invoice.id), name(&invoice)),
+            Cell::link(format!("/invoices/{}", invoice.id), short_name(&invoice)),
             Cell::text(&invoice.content.buyer.name),
             state_of(&invoice),
             invoice.issued_on.map_or(Cell::Empty, Cell::Date),
@@ -159,6 +159,13 @@ fn name(invoice: &Invoice) -> String {
         Some(number) => format!("{kind} {number}"),
         None => "Draft".to_owned(),
     }
+}
+
+/// Returns the name of an invoice in a list of invoices.
+fn short_name(invoice: &Invoice) -> String {
+    let name = name(invoice);
+    name.strip_prefix("Invoice ")
+        .map_or_else(|| name.clone(), str::to_owned)
 }
 
 /// Returns the state, and whether a part is paid.

@@ -26,7 +26,7 @@ pub(super) fn tier_choice(context: &PageContext, value: &str) -> Result<Field, P
 /// Returns a field that chooses a tier of the product. An unknown value, such as that of an older
 /// product, stays a choice.
 pub(super) fn tier_field(context: &PageContext, value: &str) -> Result<Field, Problem> {
-    tier_options(context, value, None)
+    tier_options(context, value, value.is_empty().then_some("Choose a tier"))
 }
 
 fn tier_options(context: &PageContext, value: &str, none: Option<&str>) -> Result<Field, Problem> {
