@@ -1,4 +1,4 @@
-//! What caches may keep.
+//! The responses that caches may keep.
 
 use axum::extract::Request;
 use axum::http::{HeaderValue, header};

@@ -146,7 +146,7 @@ impl Documents {
     }
 }
 
-/// What the documentation of each route declares, which is read at its first use.
+/// The declarations in the documentation of each route, which are read at their first use.
 pub(super) struct Declared<T> {
     documents: Documents,
     read: fn(&Operation) -> Option<T>,

@@ -1,4 +1,5 @@
-//! The vendor's public keys of a server: where they come from, and the installation of the first ones.
+//! The vendor's public keys of a server: where they come from, and the installation of the first
+//! ones.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -116,11 +117,12 @@ impl TrustRoots for VendorKeys {
                 })
             }
             TrustSource::Database(shared) => {
-                match shared.add_trust_set(&TenantId::site(), text).await? {
-                    true => Ok(()),
-                    // Another server can have stored the same keys meanwhile.
-                    false if has_all(&self.read().await?, keys) => Ok(()),
-                    false => Err(other_keys(STATEMENT)),
+                let is_new = shared.add_trust_set(&TenantId::site(), text).await?;
+                // Another server can have stored the same keys meanwhile.
+                if is_new || has_all(&self.read().await?, keys) {
+                    Ok(())
+                } else {
+                    Err(other_keys(STATEMENT))
                 }
             }
         }

@@ -243,8 +243,8 @@ impl InvoiceService {
     ///
     /// # Errors
     ///
-    /// Returns `NOT_FOUND` for an unknown invoice, `INVOICE_STATE` for one that was sent or partly paid
-    /// or whose license was issued, and `BAD_REQUEST` without a reason.
+    /// Returns `NOT_FOUND` for an unknown invoice, `INVOICE_STATE` for one that was sent or partly
+    /// paid or whose license was issued, and `BAD_REQUEST` without a reason.
     pub async fn void(
         &self,
         actor: &Actor,

@@ -232,9 +232,9 @@ impl MeteringService {
     ///
     /// # Errors
     ///
-    /// Returns `NOT_FOUND` for a customer without usage, `BAD_REQUEST` for a day before 1970 or after
-    /// today, and `ALREADY_DECIDED` if amounts of the first period were queued for the billing provider. Its
-    /// start would move, and with it what these amounts are for.
+    /// Returns `NOT_FOUND` for a customer without usage, `BAD_REQUEST` for a day before 1970 or
+    /// after today, and `ALREADY_DECIDED` if amounts of the first period were queued for the
+    /// billing provider. Its start would move, and with it what these amounts are for.
     pub async fn set_anchor(
         &self,
         actor: &Actor,

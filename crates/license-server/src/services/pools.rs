@@ -45,7 +45,7 @@ pub struct PoolStatus {
 }
 
 impl PoolStatus {
-    /// Returns whether a license of the pool is valid. Without one, nobody gets a seat.
+    /// Returns whether a license of the pool is valid. Without one, no session gets a seat.
     pub fn is_in_effect(&self, now: DateTime<Utc>) -> bool {
         self.ends_at.is_none_or(|end| end > now)
     }

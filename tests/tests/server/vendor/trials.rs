@@ -133,7 +133,7 @@ fn a_user_starts_a_trial_with_a_mail_and_keygen_converts_it() {
 #[test]
 fn a_trial_of_keygen_is_listed_and_converted_by_the_server() {
     let site = VendorSite::new();
-    // The server finds a trial that was there before, and one that is issued beside it.
+    // The server finds a trial that was there before, and one that `keygen` issues while it runs.
     let trial = |customer: &str| {
         let line = format!("trial --key vendor.key --customer {customer} --out {customer}.lic");
         site.keygen(&line).expect_code(0);

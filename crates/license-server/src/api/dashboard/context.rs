@@ -176,8 +176,8 @@ impl PageContext {
     }
 }
 
-/// Returns the name of the field that a message is about, and the message for it. Such a message has
-/// the form `name: …`, or it begins with the name between backticks.
+/// Returns the name of the field that a message is about, and the message for it. Such a message
+/// has the form `name: …`, or it begins with the name between backticks.
 fn field_of(detail: &str) -> Option<(&str, String)> {
     let marked = detail
         .strip_prefix('`')

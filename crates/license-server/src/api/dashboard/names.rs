@@ -60,7 +60,7 @@ impl Names {
     }
 }
 
-/// The number of characters of an id that tell it apart from others on one page.
+/// The number of characters of an id that distinguish it from others on one page.
 const SHORT: usize = 8;
 
 /// Returns an id for a narrow column: its kind and its end, such as `tok_…5155fc7` or `…c3f4a224`.

@@ -15,7 +15,7 @@ struct Entry {
     is_for_groups: bool,
 }
 
-/// What the person may open.
+/// The pages that the person may open.
 #[derive(Clone, Copy)]
 pub(super) struct NavigationReach {
     pub(super) permissions: Permissions,

@@ -22,8 +22,8 @@ const SYSTEMS: &[(&str, &str)] = &[
     ("Linux", "Linux"),
 ];
 
-/// Returns the name of a browser with its system, such as *Firefox on Linux*, or the text of another
-/// program.
+/// Returns the name of a browser with its system, such as *Firefox on Linux*, or the text of
+/// another program.
 pub(super) fn program(user_agent: &str) -> String {
     let find = |names: &[(&str, &'static str)]| {
         let mut names = names.iter();

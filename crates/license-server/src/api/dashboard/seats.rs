@@ -103,8 +103,8 @@ async fn list(context: PageContext, StrictQuery(query): StrictQuery<PoolListQuer
     Ok(html(&Html::new(frame).with(table)))
 }
 
-/// The state of the lists of a pool. The search, the order and the position are those of the list of
-/// who holds a seat.
+/// The state of the lists of a pool. The search, the order and the position are those of the list
+/// of who holds a seat.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct ShowQuery {

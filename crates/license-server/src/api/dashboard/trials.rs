@@ -145,9 +145,10 @@ fn facts(trial: &Trial, names: &Names) -> Facts {
         (None, None) if trial.is_from_ledger() => "none: the server knows no address".to_owned(),
         (None, None) => "none yet".to_owned(),
     };
-    let started_by = match trial.is_from_ledger() {
-        true => "keygen",
-        false => trial.started_by.as_str(),
+    let started_by = if trial.is_from_ledger() {
+        "keygen"
+    } else {
+        trial.started_by.as_str()
     };
     Facts::new()
         .fact("State", badge(trial.state))
@@ -420,9 +421,10 @@ fn refused(
 
 /// Returns the message of a change, and how the user gets the license.
 fn is_mailed(trials: &TrialService, trial: &Trial, done: &str) -> String {
-    match trials.can_mail(trial) {
-        true => format!("{done}, and the user gets the license by mail"),
-        false => format!("{done}. Send the license to the user: its page has the file"),
+    if trials.can_mail(trial) {
+        format!("{done}, and the user gets the license by mail")
+    } else {
+        format!("{done}. Send the license to the user: its page has the file")
     }
 }
 

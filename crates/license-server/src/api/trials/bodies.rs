@@ -149,9 +149,10 @@ pub(in crate::api) struct TrialBody {
 
 impl From<Trial> for TrialBody {
     fn from(trial: Trial) -> Self {
-        let issued_by = match trial.is_from_ledger() {
-            true => "keygen",
-            false => "server",
+        let issued_by = if trial.is_from_ledger() {
+            "keygen"
+        } else {
+            "server"
         };
         let user = trial.user;
         Self {

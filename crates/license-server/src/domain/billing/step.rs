@@ -71,7 +71,7 @@ impl LicenseStep {
             return license.is_held.then_some(Self::Reinstate);
         }
         let is_short = license.ends_at.is_some_and(|end| end < until);
-        // A price without a plan costs nobody the license that is paid.
+        // A customer does not lose a paid license because a price has no plan.
         if !is_short && (terms.is_none() || license.has_terms) {
             return None;
         }

@@ -539,7 +539,7 @@ fn a_price_without_a_plan_costs_no_license_that_is_paid() {
         Some(LicenseStep::Replace { until })
     );
     assert_eq!(next(Some(&license(END_2))), None);
-    assert_eq!(next(None), None, "nobody knows what to issue");
+    assert_eq!(next(None), None, "the terms are unknown");
 }
 
 #[test]

@@ -63,9 +63,10 @@ impl Invoice {
         if self.state == InvoiceState::Paid {
             return Some(PaymentState::Paid);
         }
-        let state = match self.payments.is_empty() {
-            true => PaymentState::Open,
-            false => PaymentState::PartlyPaid,
+        let state = if self.payments.is_empty() {
+            PaymentState::Open
+        } else {
+            PaymentState::PartlyPaid
         };
         self.is_open().then_some(state)
     }

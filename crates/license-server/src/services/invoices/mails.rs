@@ -64,15 +64,16 @@ pub(super) async fn invoice(
             "the mail server has not accepted the mail: {}",
             failure.reason
         );
-        let (kind, hint) = match failure.is_permanent {
-            true => (
+        let (kind, hint) = if failure.is_permanent {
+            (
                 RefusalKind::Conflict,
                 "check the address of the buyer, or send the PDF yourself",
-            ),
-            false => (
+            )
+        } else {
+            (
                 RefusalKind::Unavailable,
                 "repeat the request later; if it fails again, check the setting mail",
-            ),
+            )
         };
         Refusal::new(kind, ServerCode::MailFailed, detail).hint(hint)
     })
@@ -114,9 +115,10 @@ pub(super) async fn remind(
 fn due(invoice: &Invoice) -> Option<String> {
     let (open, due_on) = (invoice.open()?, invoice.due_on?);
     let is_partly_paid = invoice.paid().is_some_and(|paid: Money| paid.minor() > 0);
-    let open = match is_partly_paid {
-        true => format!("The open amount of {open}"),
-        false => format!("The amount of {open}"),
+    let open = if is_partly_paid {
+        format!("The open amount of {open}")
+    } else {
+        format!("The amount of {open}")
     };
     Some(format!("{open} is due on {due_on}."))
 }

@@ -374,7 +374,7 @@ async fn the_payment_that_completes_the_total_issues_the_license() {
     let first = pay(part("first", 300_000)).await.unwrap();
     assert_eq!(first.payment_state(), Some(PaymentState::PartlyPaid));
     assert_eq!((first.license, vendor.licenses().await), (None, 0));
-    // A doubled report has no effect, and a reference stands for one amount.
+    // A doubled report has no effect, and a reference has one amount.
     let again = pay(part("first", 300_000)).await.unwrap();
     assert_eq!(again.payments.len(), 1);
     for (refused, code, text) in [

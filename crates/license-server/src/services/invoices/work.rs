@@ -56,8 +56,9 @@ impl InvoiceService {
         }
     }
 
-    /// Reminds a customer, with the invoice as PDF. The reminder is recorded after the mail server has accepted the mail. A
-    /// customer without an address is recorded too, for those who follow the events.
+    /// Reminds a customer, with the invoice as PDF. The reminder is recorded after the mail server
+    /// has accepted the mail. A customer without an address is recorded too, for those who follow
+    /// the events.
     async fn remind(&self, invoice: &Invoice, days: u32) -> Result<(), Refusal> {
         let pdf = self.pdf(&invoice.id).await.ok();
         let sent = mails::remind(&self.site, invoice, pdf).await;

@@ -55,7 +55,7 @@ pub trait MailQueue: Send + Sync {
     /// Sends a mail after those that wait. Returns whether the mail server has accepted it.
     async fn deliver(&self, mail: Mail) -> bool;
 
-    /// Sends a mail at once, beside those that wait, for a person who waits for the result.
+    /// Sends a mail at once, before those in the queue, for a person who waits for the result.
     ///
     /// # Errors
     ///

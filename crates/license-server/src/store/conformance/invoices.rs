@@ -283,8 +283,8 @@ async fn work_is_found_when_it_is_due(store: &dyn ServerStore) {
     assert_eq!(due(400).await, []);
 }
 
-/// Returns statements that insert a paid invoice and the position of a ledger, as the version before
-/// payments has them.
+/// Returns statements that insert a paid invoice and the position of a ledger, as the version
+/// before payments has them.
 pub(in crate::store) fn insert_old_invoice(hash: &str) -> String {
     let invoice = invoice(1);
     let content = serde_json::to_string(&invoice.content).unwrap();

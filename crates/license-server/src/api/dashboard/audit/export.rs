@@ -20,7 +20,7 @@ const HEADER: [&str; 9] = [
     "seq", "at", "actor", "action", "subject", "address", "before", "details", "hash",
 ];
 
-/// What an export contains.
+/// The content of an export.
 enum ExportContent {
     /// The lines that `license-server audit export` writes, with the hash of the entry before.
     Lines([u8; 32]),

@@ -228,7 +228,7 @@ fn a_late_report_about_a_time_before_the_first_period_is_closed_and_sent_once() 
     customer.commands("2027-02-01", 4);
     let closed = customer.settle("2027-02-28T01:00:00Z");
     assert_eq!(closed.totals.len(), 2, "{:?}", closed.totals);
-    // A machine that was offline reports usage of two months that nobody knew of.
+    // A machine that was offline reports usage of two months that were unknown.
     customer.commands("2026-12-10", 11);
     customer.commands("2027-01-30", 25);
     customer.state.first_day = day("2026-12-10");
