@@ -253,7 +253,7 @@ async fn an_invoice_is_drafted_issued_and_settled_with_forms() {
         let fields = fields(on, amount, reference);
         pages.submit(&owner, &payment, &fields).await.expect(status);
     }
-    for (amount, shown) in [("1000", "issued, partly paid"), ("2451.00", "paid")] {
+    for (amount, shown) in [("1000", "Issued, partly paid"), ("2451.00", "Paid")] {
         let fields = fields("", amount, amount);
         let paid = pages.submit(&owner, &payment, &fields).await;
         assert_eq!(paid.expect_redirect(), path);
