@@ -2,6 +2,7 @@
 //! `progress`.
 
 use crate::escape::{JsonEscaper, escape, escape_json};
+use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::meaning::Meaning;
 use crate::outline::write_outline;
@@ -12,6 +13,7 @@ use anstream::{AutoStream, ColorChoice};
 use serde_core::Serialize;
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::Path;
+use std::process::ExitCode;
 
 /// The size of the buffer for JSON and outlines. Almost every one of them is written with a single
 /// call, so that a killed process does not leave a part of it.
@@ -224,6 +226,13 @@ impl Terminal {
         }
     }
 
+    /// Ends a program: prints its failure, if there is one, and returns its exit code.
+    #[must_use]
+    pub fn finish(&self, result: Result<Exit, Failure>) -> ExitCode {
+        let result = result.inspect_err(|failure| self.failure(failure));
+        result.unwrap_or_else(|failure| failure.exit()).into()
+    }
+
     /// Prints a message on standard error. On a terminal, it is wrapped at words.
     fn print_message(&self, text: &str) {
         self.print_error(&wrap_message(text, Screen::stderr_columns()));
@@ -340,7 +349,6 @@ pub(crate) fn ignore_broken_pipe(written: io::Result<()>) -> Result<(), Failure>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exit::Exit;
     use clap::Parser;
 
     #[derive(Debug, clap::Parser)]

@@ -49,6 +49,7 @@ mod registrations;
 mod revocations;
 mod router;
 mod routes;
+mod seat_bodies;
 mod seat_history;
 mod seats;
 mod sessions;

@@ -7,6 +7,7 @@ mod metering;
 mod reader;
 mod sales;
 mod service;
+mod service_url;
 mod setting;
 mod settings;
 

@@ -62,11 +62,5 @@ pub fn main() -> ExitCode {
         Err(exit_code) => return exit_code,
     };
     let terminal = Terminal::new(&cli.output);
-    match commands::run(cli, &terminal) {
-        Ok(exit) => exit.into(),
-        Err(failure) => {
-            terminal.failure(&failure);
-            failure.exit().into()
-        }
-    }
+    terminal.finish(commands::run(cli, &terminal))
 }

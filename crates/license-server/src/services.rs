@@ -10,6 +10,7 @@ mod audit;
 mod billing;
 mod cache;
 mod check_ins;
+mod clean_up;
 mod content;
 mod csv;
 mod events;
@@ -53,7 +54,6 @@ mod verdict;
 mod webhooks;
 
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use license_core::FeatureMatrix;
 
@@ -128,15 +128,6 @@ use crate::network::DestinationPolicy;
 use crate::store::ServerStore;
 use overview::LastTick;
 use site::Site;
-
-/// How long events are kept.
-const EVENT_RETENTION: Duration = Duration::from_secs(90 * 24 * 60 * 60);
-
-/// The largest number of events that are kept.
-const MAX_EVENTS: u32 = 1_000_000;
-
-/// How long a machine is remembered after its last use.
-const MACHINE_RETENTION: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// After how many ticks the server looks for anomalies. A multiple of [`CLEAN_UP_TICKS`].
 const ANOMALY_TICKS: u64 = 300;
@@ -393,29 +384,6 @@ impl Services {
     pub async fn work_on_sales(&self) -> Result<(), Refusal> {
         self.trials.work().await?;
         self.invoices.work().await
-    }
-
-    async fn clean_up(&self) -> Result<(), Refusal> {
-        self.idempotency.forget_old().await?;
-        self.telemetry.clean_up().await?;
-        self.webhooks.clean_up().await?;
-        self.billing.clean_up().await?;
-        let before = |retention| {
-            let retention =
-                chrono::TimeDelta::from_std(retention).unwrap_or(chrono::TimeDelta::MAX);
-            license_core::time::saturating_sub(self.site.clock.wall(), retention)
-        };
-        let (store, tenant) = (&self.site.store, &self.site.tenant);
-        store
-            .forget_machines(tenant, before(MACHINE_RETENTION))
-            .await?;
-        // Each call deletes a part, so that other requests do not wait for long.
-        while store
-            .forget_events(tenant, before(EVENT_RETENTION), MAX_EVENTS)
-            .await?
-            > 0
-        {}
-        Ok(())
     }
 
     /// Returns the tenant.

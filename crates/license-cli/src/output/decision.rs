@@ -199,24 +199,7 @@ pub(crate) fn advice(decision: &Decision, place: LicensePlace) -> Option<&'stati
                 " shows the differences"
             )
         }
-        Code::NotActivated if place.is_for_all_users => {
-            concat!(
-                "send the output of ",
-                command!("request"),
-                " to the vendor, then install the answer for all users, as root, with ",
-                command!("activate --system FILE"),
-                ", or for this user with ",
-                command!("activate FILE")
-            )
-        }
-        Code::NotActivated => {
-            concat!(
-                "send the output of ",
-                command!("request"),
-                " to the vendor, then install the answer with ",
-                command!("activate FILE")
-            )
-        }
+        Code::NotActivated => place.activation(),
         Code::SeatRequired => SEAT_REQUIRED,
         Code::Deactivated => {
             concat!(

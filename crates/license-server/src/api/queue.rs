@@ -13,49 +13,18 @@ use license_core::ids::Nonce;
 use license_core::session::SessionId;
 use license_seats::{InstanceId, TicketId};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::IntoParams;
 
 use super::App;
 use super::credentials::LicenseCredential;
 use super::pages::StrictQuery;
 use super::paths::{StrictPath, method_not_allowed, not_found};
 use super::problem::Problem;
-use super::seats::SeatBody;
-use crate::services::{CancelRequest, PollReply, PollRequest, QueueState};
+use super::seat_bodies::{QueueBody, SeatBody};
+use crate::services::{CancelRequest, PollReply, PollRequest};
 
 /// The longest wait of one request, in seconds.
 const MAX_WAIT: u32 = 30;
-
-/// A place in the queue.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-#[schema(as = QueueTicket)]
-pub(super) struct QueueBody {
-    /// The ticket, by which the session asks for its place.
-    ticket: String,
-    pool: String,
-    /// The place in the queue, from 1.
-    position: u32,
-    /// The number of waiting sessions.
-    waiting: u32,
-    /// The estimated wait in seconds, from recent hold times.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    estimate_seconds: Option<i64>,
-    /// The ticket ends if the session does not ask again within this number of seconds.
-    poll_within_seconds: i64,
-}
-
-impl From<QueueState> for QueueBody {
-    fn from(state: QueueState) -> Self {
-        Self {
-            ticket: state.ticket.to_string(),
-            pool: state.pool.as_str().to_owned(),
-            position: state.position,
-            waiting: state.usage.waiting,
-            estimate_seconds: state.estimate.map(|estimate| estimate.num_seconds()),
-            poll_within_seconds: state.poll_within.num_seconds(),
-        }
-    }
-}
 
 /// The session that waits.
 #[derive(Clone, Debug, Deserialize, IntoParams)]

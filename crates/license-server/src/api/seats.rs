@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{FromRequest, FromRequestParts, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use license_core::chrono::{DateTime, TimeDelta, Utc};
+use license_core::chrono::TimeDelta;
 use license_core::ids::{Commitment, Nonce};
 use license_core::session::SessionId;
 use license_seats::{InstanceId, Seq};
@@ -19,7 +19,7 @@ use super::login::SeatUser;
 use super::numbers::seq;
 use super::paths::{StrictPath, not_found};
 use super::problem::Problem;
-use super::queue::QueueBody;
+use super::seat_bodies::{QueueBody, SeatBody};
 use crate::services::{
     AcquireReply, AcquireRequest, BorrowRequest, GrantedSeat, HeartbeatRequest, ReleaseReply,
     ReleaseRequest, ReturnRequest,
@@ -138,52 +138,6 @@ pub(super) struct BorrowBody {
     /// The duration in seconds.
     #[schema(minimum = 1, maximum = 31536000)]
     seconds: u32,
-}
-
-/// A seat of a session.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-#[schema(as = Seat)]
-pub(super) struct SeatBody {
-    pool: String,
-    license: String,
-    session: String,
-    /// The fencing number, which grows with each new grant.
-    seq: u64,
-    /// `floating` or `borrowed`.
-    mode: String,
-    /// The signed lease token. It is absent if the current token is still good.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    lease: Option<String>,
-    /// For how many seconds the client may use the seat, from the moment it sent the request.
-    valid_for_seconds: i64,
-    /// The seconds after which the client renews the lease. Absent: it cannot be renewed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    renew_after_seconds: Option<i64>,
-    /// The reason of an administrator why the lease cannot be renewed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    soft_end: Option<String>,
-    /// The end of the lease by the wall clock, for display.
-    expires_at: DateTime<Utc>,
-    /// Whether the seat exceeds the seats of the license, as its overage policy allows.
-    is_overage: bool,
-}
-
-impl From<GrantedSeat> for SeatBody {
-    fn from(seat: GrantedSeat) -> Self {
-        Self {
-            pool: seat.pool.as_str().to_owned(),
-            license: seat.license.to_string(),
-            session: seat.session.to_string(),
-            seq: seat.seq,
-            mode: seat.mode.to_string(),
-            lease: seat.lease,
-            valid_for_seconds: seat.valid_for.num_seconds(),
-            renew_after_seconds: seat.renew_after.map(|after| after.num_seconds()),
-            soft_end: seat.soft_end,
-            expires_at: seat.expires_at,
-            is_overage: seat.is_overage,
-        }
-    }
 }
 
 /// The result of a release.

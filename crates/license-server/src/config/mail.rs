@@ -170,7 +170,7 @@ impl MailConfig {
         Self {
             service: ServiceConfig {
                 name: "mail",
-                url: super::service::ServiceUrl::parse(url, &["smtp", "smtps"]).unwrap(),
+                url: super::service_url::ServiceUrl::parse(url, &["smtp", "smtps"]).unwrap(),
                 password_file: None,
             },
             from: "Licenses <no-reply@example.com>".to_owned(),

@@ -10,7 +10,7 @@ use std::time::Duration;
 use license_cli_support::{Exit, Failure, Origin, SettingValue, escape};
 use license_issuer::signer::KeyLocation;
 
-use super::service::without_password;
+use super::service_url::without_password;
 use super::settings::Settings;
 use super::{Limits, LogFormat, LoginConfig, Tls, TokenKey, VendorSettings, host_name};
 use crate::issuer::parse_issuer;

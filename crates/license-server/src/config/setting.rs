@@ -2,7 +2,7 @@
 
 use license_cli_support::{Origin, SettingValue};
 
-use super::service::without_password;
+use super::service_url::without_password;
 use crate::embedded::{PRODUCT_SOURCE, TRUST_SOURCE};
 
 /// A setting of the server.

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 
 use super::ServerStoreError;
+use super::values::{bad_row, number};
 use crate::domain::{
-    HistoryDay, HistoryHour, PoolId, PoolLevel, SeatDemand, SeatHistoryBatch, SeatScope,
+    HistoryDay, HistoryHour, PoolId, PoolLevel, SeatDemand, SeatHistoryBatch, SeatScope, SeatSums,
     StoredSeatHistory, TenantId,
 };
 
@@ -56,4 +57,32 @@ pub trait SeatHistoryStore: Send + Sync {
         before: HistoryDay,
         keep: u32,
     ) -> Result<usize, ServerStoreError>;
+}
+
+/// Reads the sums of an hour from their columns, in the order of the query `seat_hours_range`.
+/// `column` returns the value of a column.
+pub(super) fn read_sums(
+    column: impl Fn(usize) -> Result<i64, ServerStoreError>,
+) -> Result<SeatSums, ServerStoreError> {
+    let table = "seat_hours";
+    let sum = |index: usize| number(table, column(index)?);
+    let seats = |index: usize| -> Result<u32, ServerStoreError> {
+        let seats = column(index)?;
+        u32::try_from(seats).map_err(|_| bad_row(table, seats))
+    };
+    Ok(SeatSums {
+        capacity_low: seats(1)?,
+        capacity_high: seats(2)?,
+        held_high: seats(3)?,
+        held_ms: sum(4)?,
+        full_ms: sum(5)?,
+        granted: sum(6)?,
+        overage: sum(7)?,
+        queued: sum(8)?,
+        waits: sum(9)?,
+        waited_ms: sum(10)?,
+        longest_wait_ms: sum(11)?,
+        abandoned: sum(12)?,
+        queue_high: seats(13)?,
+    })
 }

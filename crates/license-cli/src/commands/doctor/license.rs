@@ -13,7 +13,7 @@ use crate::args::ContextArgs;
 use crate::context::{AppContext, Evaluation};
 use crate::embedded::{self, command};
 use crate::output::decision::{self, unused_line};
-use crate::output::license_place::LicensePlace;
+use crate::output::license_place::{self, LicensePlace};
 use crate::output::{failure, labels};
 
 /// The decision on the installed license, if there is one.
@@ -342,24 +342,8 @@ fn advice(code: Code, place: LicensePlace) -> &'static str {
                 " prints the fingerprint"
             )
         }
-        Code::NotActivated if place.is_for_all_users => {
-            concat!(
-                "send the output of ",
-                command!("request"),
-                " to the vendor, then install the answer for all users, as root, with ",
-                command!("activate --system FILE"),
-                ", or for this user with ",
-                command!("activate FILE")
-            )
-        }
-        Code::NotActivated | Code::Deactivated => {
-            concat!(
-                "send the output of ",
-                command!("request"),
-                " to the vendor, then install the answer with ",
-                command!("activate FILE")
-            )
-        }
+        Code::NotActivated => place.activation(),
+        Code::Deactivated => license_place::ACTIVATION,
         Code::Revoked => "ask the vendor for the reason, or for another license",
         Code::Suspended | Code::Canceled => {
             "ask the vendor for the reason; a later validation token with status `active` restores the license"

@@ -4,6 +4,8 @@
 //! The secret of a link is in its fragment, which browsers do not send. A script puts it into the
 //! form. Without it, the person pastes the link.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::http::Method;
 use axum::http::request::Parts;
@@ -22,8 +24,8 @@ use crate::api::peer::Peer;
 use crate::api::person::{Person, Visitor, person};
 use crate::api::problem::Problem;
 use crate::api::registrations::email;
-use crate::domain::{SignedIn, TenantId};
-use crate::services::{NewJoiner, Password, Registration};
+use crate::domain::{EmailAddress, Refusal, SignedIn, TenantId};
+use crate::services::{AccountService, NewJoiner, Password, Registration};
 
 /// Adds the pages of this module.
 pub(super) fn pages(pages: Pages) -> Pages {
@@ -119,32 +121,6 @@ fn registration_form(organization: &str, name: &str) -> Form {
         .field(new_password().required())
 }
 
-async fn registration_request() -> Response {
-    html(&page("Register").with(registration_request_form()))
-}
-
-async fn request_registration(
-    State(app): State<App>,
-    visitor: Visitor,
-    PageForm(sent): PageForm<AddressForm>,
-) -> PageReply {
-    let requested = async {
-        let email = email(&sent.email)?;
-        app.limit_link(&visitor, &email)?;
-        Ok::<_, Problem>(app.accounts().request_registration(email)?)
-    };
-    Ok(match requested.await {
-        Ok(()) => link_is_sent("Register"),
-        Err(problem) => refused(page("Register"), registration_request_form(), &problem),
-    })
-}
-
-fn registration_request_form() -> Form {
-    Form::new("/registration/request", "Send the link")
-        .field(address_field())
-        .cancel("/sign-in")
-}
-
 async fn reset() -> Response {
     html(&page("Set a new password").with(reset_form()))
 }
@@ -177,10 +153,63 @@ fn reset_form() -> Form {
         .field(new_password().required())
 }
 
+/// A link that a visitor asks for, with a form of its own.
+#[derive(Clone, Copy)]
+struct LinkRequest {
+    path: &'static str,
+    title: &'static str,
+    send: fn(&Arc<AccountService>, EmailAddress) -> Result<(), Refusal>,
+}
+
+const REGISTRATION: LinkRequest = LinkRequest {
+    path: "/registration/request",
+    title: "Register",
+    send: AccountService::request_registration,
+};
+
+const RESET: LinkRequest = LinkRequest {
+    path: "/password-reset/request",
+    title: "Forgotten password",
+    send: AccountService::request_reset,
+};
+
+impl LinkRequest {
+    fn form(self) -> Form {
+        Form::new(self.path, "Send the link")
+            .field(address_field())
+            .cancel("/sign-in")
+    }
+
+    /// Sends the link, and answers. The answer is the same whether the address has an account.
+    fn answer(self, app: &App, visitor: &Visitor, sent: &AddressForm) -> Response {
+        let send = || {
+            let email = email(&sent.email)?;
+            app.limit_link(visitor, &email)?;
+            Ok::<_, Problem>((self.send)(app.accounts(), email)?)
+        };
+        match send() {
+            Ok(()) => link_is_sent(self.title),
+            Err(problem) => refused(page(self.title), self.form(), &problem),
+        }
+    }
+}
+
+async fn registration_request() -> Response {
+    html(&page(REGISTRATION.title).with(REGISTRATION.form()))
+}
+
+async fn request_registration(
+    State(app): State<App>,
+    visitor: Visitor,
+    PageForm(sent): PageForm<AddressForm>,
+) -> Response {
+    REGISTRATION.answer(&app, &visitor, &sent)
+}
+
 async fn reset_request(State(app): State<App>) -> Response {
-    let page = page("Forgotten password");
+    let page = page(RESET.title);
     if app.accounts().sends_mail() {
-        return html(&page.with(reset_request_form()));
+        return html(&page.with(RESET.form()));
     }
     let notice = Notice::new(Tone::Neutral, "Ask an administrator for a link")
         .text("The server sends no mail. An administrator creates the link on your page in People.")
@@ -195,25 +224,11 @@ async fn request_reset(
     State(app): State<App>,
     visitor: Visitor,
     PageForm(sent): PageForm<AddressForm>,
-) -> PageReply {
-    let requested = async {
-        let email = email(&sent.email)?;
-        app.limit_link(&visitor, &email)?;
-        Ok::<_, Problem>(app.accounts().request_reset(email)?)
-    };
-    Ok(match requested.await {
-        Ok(()) => link_is_sent("Forgotten password"),
-        Err(problem) => refused(page("Forgotten password"), reset_request_form(), &problem),
-    })
+) -> Response {
+    RESET.answer(&app, &visitor, &sent)
 }
 
-fn reset_request_form() -> Form {
-    Form::new("/password-reset/request", "Send the link")
-        .field(address_field())
-        .cancel("/sign-in")
-}
-
-/// Returns the answer to a request for a link. It is the same whether the address has an account.
+/// Returns the answer to a request for a link, with the title of its page.
 fn link_is_sent(title: &str) -> Response {
     let notice = Notice::good("Look into your mail")
         .text("If a link can be sent to this address, it is on its way.")

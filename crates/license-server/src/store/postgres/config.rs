@@ -7,7 +7,6 @@ use std::time::Duration;
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 use zeroize::Zeroizing;
 
-use crate::store::ServerStoreError;
 use crate::store::tls::TlsFiles;
 
 /// How long TCP connections may take to be established, by all hosts of the URL together. TLS and
@@ -107,15 +106,6 @@ impl PostgresConfig {
             .tcp_user_timeout(TCP_USER_TIMEOUT)
             .keepalives_idle(TCP_USER_TIMEOUT);
         Ok(Self { client, tls })
-    }
-
-    /// Checks the files of TLS that the URL names.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`ServerStoreError::Setting`] if a file cannot be used.
-    pub fn check_files(&self) -> Result<(), ServerStoreError> {
-        super::tls::connector(self).map(drop)
     }
 
     /// Returns whether the URL or the file has a password.

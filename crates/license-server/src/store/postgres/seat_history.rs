@@ -12,6 +12,7 @@ use crate::domain::{
     StoredSeatHistory,
 };
 use crate::store::ServerStoreError;
+use crate::store::seat_history::read_sums;
 
 /// Returns the pools that have open leases or tickets, by id.
 pub(super) async fn levels(db: &Transaction) -> Result<Vec<PoolLevel>, ServerStoreError> {
@@ -177,23 +178,7 @@ pub(super) async fn range(
 }
 
 fn read_hour(row: &Row) -> Result<(HistoryHour, SeatSums), ServerStoreError> {
-    let sum = |index: usize| number("seat_hours", row.try_get(index)?);
-    let seats = |index: usize| seats("seat_hours", row, index);
-    let sums = SeatSums {
-        capacity_low: seats(1)?,
-        capacity_high: seats(2)?,
-        held_high: seats(3)?,
-        held_ms: sum(4)?,
-        full_ms: sum(5)?,
-        granted: sum(6)?,
-        overage: sum(7)?,
-        queued: sum(8)?,
-        waits: sum(9)?,
-        waited_ms: sum(10)?,
-        longest_wait_ms: sum(11)?,
-        abandoned: sum(12)?,
-        queue_high: seats(13)?,
-    };
+    let sums = read_sums(|index| Ok(row.try_get(index)?))?;
     Ok((HistoryHour(row.try_get(0)?), sums))
 }
 

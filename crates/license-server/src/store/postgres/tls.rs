@@ -125,6 +125,17 @@ fn end_point_digest(certificate: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
+impl PostgresConfig {
+    /// Checks the files of TLS that the URL names.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ServerStoreError::Setting`] if a file cannot be used.
+    pub fn check_files(&self) -> Result<(), ServerStoreError> {
+        connector(self).map(drop)
+    }
+}
+
 /// Returns the client of TLS, which verifies the certificate and the name of the database.
 ///
 /// # Errors

@@ -11,6 +11,7 @@ use crate::domain::{
     StoredSeatHistory, TenantId,
 };
 use crate::store::ServerStoreError;
+use crate::store::seat_history::read_sums;
 
 /// Adds to the sums of the history. A tenant that was deleted gets no rows.
 pub(super) fn add(
@@ -104,26 +105,7 @@ pub(super) fn range(
 }
 
 fn read_hour(row: &Row<'_>) -> Result<(HistoryHour, SeatSums), ServerStoreError> {
-    let sum = |index: usize| number("seat_hours", row.get(index)?);
-    let seats = |index: usize| -> Result<u32, ServerStoreError> {
-        let seats: i64 = row.get(index)?;
-        u32::try_from(seats).map_err(|_| bad_row("seat_hours", seats))
-    };
-    let sums = SeatSums {
-        capacity_low: seats(1)?,
-        capacity_high: seats(2)?,
-        held_high: seats(3)?,
-        held_ms: sum(4)?,
-        full_ms: sum(5)?,
-        granted: sum(6)?,
-        overage: sum(7)?,
-        queued: sum(8)?,
-        waits: sum(9)?,
-        waited_ms: sum(10)?,
-        longest_wait_ms: sum(11)?,
-        abandoned: sum(12)?,
-        queue_high: seats(13)?,
-    };
+    let sums = read_sums(|index| Ok(row.get(index)?))?;
     Ok((HistoryHour(row.get(0)?), sums))
 }
 

@@ -12,7 +12,7 @@ use crate::api::dashboard::reply::{PageReply, done, html};
 use crate::api::invoices::invoice;
 use crate::api::paths::StrictPath;
 use crate::api::problem::Problem;
-use crate::domain::{Currency, Invoice, Money, Permission};
+use crate::domain::{Currency, Invoice, Money, Permission, Refusal};
 use crate::services::NewPayment;
 
 /// A change with a form of its own.
@@ -93,6 +93,25 @@ impl InvoiceStep {
         let field = Field::text("reason", "Reason").value(reason);
         let field = field.help("The audit trail keeps it").required();
         self.form(invoice).field(field.max_length(1000))
+    }
+
+    /// Answers with the form for a reason.
+    async fn ask_reason(self, context: &PageContext, path: &str) -> PageReply {
+        let invoice = found(context, path).await?;
+        let form = self.with_reason(&invoice, "");
+        Ok(html(&self.page(context, &invoice).with(form)))
+    }
+
+    /// Answers as [`answer`](Self::answer), with the form for a reason.
+    fn answer_reason(
+        self,
+        context: &PageContext,
+        invoice: &Invoice,
+        sent: &InvoiceReasonForm,
+        result: Result<Invoice, Refusal>,
+    ) -> Response {
+        let form = self.with_reason(invoice, &sent.reason);
+        self.answer(context, invoice, form, result.map_err(Problem::from))
     }
 
     /// Answers with the page of the invoice, or with the form and the reason of the refusal.
@@ -268,9 +287,7 @@ pub(super) async fn send(
 
 pub(super) async fn activating(context: PageContext, StrictPath(path): Path) -> PageReply {
     context.caller()?.require(Permission::IssueLicenses)?;
-    let invoice = found(&context, &path).await?;
-    let form = ACTIVATE.with_reason(&invoice, "");
-    Ok(html(&ACTIVATE.page(&context, &invoice).with(form)))
+    ACTIVATE.ask_reason(&context, &path).await
 }
 
 pub(super) async fn activate(
@@ -282,15 +299,11 @@ pub(super) async fn activate(
     let invoice = found(&context, &path).await?;
     let invoices = &context.services()?.invoices;
     let activated = invoices.activate(context.actor()?, &invoice.id, &sent.reason);
-    let activated = activated.await.map_err(Problem::from);
-    let form = ACTIVATE.with_reason(&invoice, &sent.reason);
-    Ok(ACTIVATE.answer(&context, &invoice, form, activated))
+    Ok(ACTIVATE.answer_reason(&context, &invoice, &sent, activated.await))
 }
 
 pub(super) async fn voiding(context: PageContext, StrictPath(path): Path) -> PageReply {
-    let invoice = found(&context, &path).await?;
-    let form = VOID.with_reason(&invoice, "");
-    Ok(html(&VOID.page(&context, &invoice).with(form)))
+    VOID.ask_reason(&context, &path).await
 }
 
 pub(super) async fn void(
@@ -301,15 +314,11 @@ pub(super) async fn void(
     let invoice = found(&context, &path).await?;
     let invoices = &context.services()?.invoices;
     let voided = invoices.void(context.actor()?, &invoice.id, &sent.reason);
-    let voided = voided.await.map_err(Problem::from);
-    let form = VOID.with_reason(&invoice, &sent.reason);
-    Ok(VOID.answer(&context, &invoice, form, voided))
+    Ok(VOID.answer_reason(&context, &invoice, &sent, voided.await))
 }
 
 pub(super) async fn crediting(context: PageContext, StrictPath(path): Path) -> PageReply {
-    let invoice = found(&context, &path).await?;
-    let form = CREDIT.with_reason(&invoice, "");
-    Ok(html(&CREDIT.page(&context, &invoice).with(form)))
+    CREDIT.ask_reason(&context, &path).await
 }
 
 pub(super) async fn credit(
@@ -320,7 +329,5 @@ pub(super) async fn credit(
     let invoice = found(&context, &path).await?;
     let invoices = &context.services()?.invoices;
     let credited = invoices.credit(context.actor()?, &invoice.id, &sent.reason);
-    let credited = credited.await.map_err(Problem::from);
-    let form = CREDIT.with_reason(&invoice, &sent.reason);
-    Ok(CREDIT.answer(&context, &invoice, form, credited))
+    Ok(CREDIT.answer_reason(&context, &invoice, &sent, credited.await))
 }
