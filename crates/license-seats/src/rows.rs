@@ -43,7 +43,7 @@ impl Holder {
             session,
             user: user.into(),
             machine: None,
-            groups: Arc::new([]),
+            groups: Arc::default(),
         }
     }
 
@@ -85,7 +85,7 @@ pub struct OpenLease {
     /// The ticket whose offer became this lease.
     pub ticket: Option<TicketId>,
     /// The loan, if the seat is borrowed.
-    pub loan: Option<Loan>,
+    pub loan: Option<Box<Loan>>,
     /// The reason of an administrator why the lease cannot be renewed.
     pub soft_end: Option<Arc<str>>,
 }

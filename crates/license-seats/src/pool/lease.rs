@@ -46,7 +46,10 @@ impl Turn<'_> {
         lease
             .instances
             .retain(|instance| instance.id != release.instance);
-        let is_lent = lease.loan.is_some_and(|loan| loan.free_at >= self.now());
+        let is_lent = lease
+            .loan
+            .as_ref()
+            .is_some_and(|loan| loan.free_at >= self.now());
         let freed = !is_lent && !is_in_use(&lease, self.now());
         if freed {
             self.end_lease(&release.session, EndReason::Released, None, None);
@@ -85,7 +88,7 @@ impl Turn<'_> {
         }
         let mut lease = Arc::unwrap_or_clone(lease);
         // After a loan, the session uses the seat like any other.
-        lease.loan = lease.loan.filter(|loan| loan.free_at >= now);
+        lease.loan = lease.loan.take().filter(|loan| loan.free_at >= now);
         let validity = self.extend(&mut lease, &instance.id);
         Ok(self.put_and_grant(lease, instance, validity, false))
     }

@@ -83,14 +83,14 @@ impl Turn<'_> {
         let now = self.now();
         let until = now.saturating_add(duration);
         let free_at = until.saturating_add(self.terms().lease.margin.of(duration));
-        let earlier = lease.loan;
+        let earlier = lease.loan.as_deref();
         let loan = Loan {
             commitment: instance.commitment,
             since: earlier.map_or(now, |loan| loan.since),
             until: earlier.map_or(until, |loan| loan.until.max(until)),
             free_at: earlier.map_or(free_at, |loan| loan.free_at.max(free_at)),
         };
-        lease.loan = Some(loan);
+        lease.loan = Some(Box::new(loan));
         lease.until = lease.until.max(loan.until);
         lease.free_at = lease.free_at.max(loan.free_at);
         let kind = SeatEventKind::Borrowed {
@@ -112,7 +112,7 @@ impl Turn<'_> {
         let Ok(lease) = self.find_lease(&returned.session, returned.seq) else {
             return Ok(SeatReply::Released { freed: false });
         };
-        let Some(loan) = lease.loan else {
+        let Some(loan) = lease.loan.as_deref().copied() else {
             return Err(self.deny(DenialReason::NotBorrowed));
         };
         if loan.commitment != returned.secret.commitment() {

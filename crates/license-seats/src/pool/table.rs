@@ -36,8 +36,9 @@ struct Index {
     by_seq: BTreeMap<Seq, SessionId>,
     /// The leases that are not late, by the end of their lifetime.
     live: BTreeSet<(LeaseTime, SessionId)>,
-    /// All leases, by the time after which they end even if no other session needs the seat.
-    deadlines: BTreeSet<(LeaseTime, SessionId)>,
+    /// The late leases, by the time after which they end even if no other session needs the seat.
+    /// A lease that is not late ends later than that.
+    late: BTreeSet<(LeaseTime, SessionId)>,
     /// The times at which leases change that only the pool can renew. Times that have passed remain
     /// until the lease changes.
     fixed: BTreeSet<(LeaseTime, SessionId)>,
@@ -75,6 +76,7 @@ impl Table {
             ended: BTreeMap::new(),
             index: Index {
                 classes,
+                users: Users::new(terms.max_users.is_some()),
                 ..Index::default()
             },
             changed: ChangedKeys::default(),
@@ -157,7 +159,7 @@ impl Table {
     }
 
     pub(super) fn late(&self) -> u32 {
-        count(self.leases.len().saturating_sub(self.index.live.len()))
+        count(self.index.late.len())
     }
 
     pub(super) const fn borrowed(&self) -> u32 {
@@ -182,9 +184,9 @@ impl Table {
         self.index.live.first().copied()
     }
 
-    /// Returns the lease that ends first if it is not renewed and its seat is not needed.
+    /// Returns the late lease that ends first if it is not renewed and its seat is not needed.
     pub(super) fn next_overdue(&self) -> Option<(LeaseTime, SessionId)> {
-        self.index.deadlines.first().copied()
+        self.index.late.first().copied()
     }
 
     /// Returns the first time, now or later, at which a lease changes that only the pool can renew.
@@ -214,6 +216,7 @@ impl Table {
         while let Some((until, session)) = self.next_late().filter(|(until, _)| *until < now) {
             self.index.live.remove(&(until, session));
             if let Some(lease) = self.leases.get(&session) {
+                self.index.late.insert((self.deadline(lease), session));
                 let times = self.times(lease).map(|time| (time, session));
                 self.index.fixed.extend(times);
             }
@@ -233,12 +236,11 @@ impl Table {
         let user = &lease.holder.user;
         self.index.users.add_lease(user, lease.free_at, session);
         self.index.by_seq.insert(lease.seq, session);
-        if !lease.is_late(self.now) {
+        if lease.is_late(self.now) {
+            self.index.late.insert((self.deadline(&lease), session));
+        } else {
             self.index.live.insert((lease.until, session));
         }
-        self.index
-            .deadlines
-            .insert((self.deadline(&lease), session));
         if !lease.is_renewable_outside(self.now) {
             let times = self.times(&lease).map(|time| (time, session));
             self.index.fixed.extend(times);
@@ -260,9 +262,7 @@ impl Table {
         self.index.users.remove_lease(user, lease.free_at, *session);
         self.index.by_seq.remove(&lease.seq);
         self.index.live.remove(&(lease.until, *session));
-        self.index
-            .deadlines
-            .remove(&(self.deadline(&lease), *session));
+        self.index.late.remove(&(self.deadline(&lease), *session));
         for time in self.times(&lease) {
             self.index.fixed.remove(&(time, *session));
         }

@@ -10,6 +10,15 @@ use crate::time::LeaseTime;
 /// The users of a pool.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Users {
+    /// The number of seats and offers of each user.
+    places: BTreeMap<Arc<str>, u32>,
+    /// `None` if the number of users has no limit, because only the limit needs the seats.
+    limited: Option<LimitedUsers>,
+}
+
+/// The users of a pool whose number is limited.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct LimitedUsers {
     seats: BTreeMap<Arc<str>, UserSeats>,
     /// The users without an offer, by the time from which all their seats can be granted again.
     free: BTreeSet<(LeaseTime, Arc<str>)>,
@@ -61,35 +70,70 @@ impl UserSeats {
 }
 
 impl Users {
+    /// Creates an empty list. `is_limited` is whether the number of users has a limit.
+    pub(super) fn new(is_limited: bool) -> Self {
+        Self {
+            places: BTreeMap::new(),
+            limited: is_limited.then(LimitedUsers::default),
+        }
+    }
+
     /// Returns the number of users.
     pub(super) fn count(&self) -> usize {
-        self.seats.len()
+        self.places.len()
     }
 
     /// Returns whether a user holds a seat or has an offer.
     pub(super) fn contains(&self, user: &str) -> bool {
-        self.seats.contains_key(user)
+        self.places.contains_key(user)
     }
 
     pub(super) fn add_lease(&mut self, user: &Arc<str>, free_at: LeaseTime, session: SessionId) {
-        self.change(user, |seats| seats.add((free_at, session)));
+        self.add_place(user, |seats| seats.add((free_at, session)));
     }
 
     pub(super) fn remove_lease(&mut self, user: &Arc<str>, free_at: LeaseTime, session: SessionId) {
-        self.change(user, |seats| seats.remove((free_at, session)));
+        self.remove_place(user, |seats| seats.remove((free_at, session)));
     }
 
     pub(super) fn add_offer(&mut self, user: &Arc<str>) {
-        self.change(user, |seats| seats.offers = seats.offers.saturating_add(1));
+        self.add_place(user, |seats| seats.offers = seats.offers.saturating_add(1));
     }
 
     pub(super) fn remove_offer(&mut self, user: &Arc<str>) {
-        self.change(user, |seats| seats.offers = seats.offers.saturating_sub(1));
+        self.remove_place(user, |seats| seats.offers = seats.offers.saturating_sub(1));
     }
 
     /// Returns the sessions of the users whose seats can all be granted again, one list for each
-    /// user.
+    /// user. There are none if the number of users has no limit.
     pub(super) fn reclaimable(&self, now: LeaseTime) -> impl Iterator<Item = Vec<SessionId>> {
+        let limited = self.limited.iter();
+        limited.flat_map(move |limited| limited.reclaimable(now))
+    }
+
+    fn add_place(&mut self, user: &Arc<str>, change: impl FnOnce(&mut UserSeats)) {
+        let places = self.places.entry(Arc::clone(user)).or_default();
+        *places = places.saturating_add(1);
+        if let Some(limited) = &mut self.limited {
+            limited.change(user, change);
+        }
+    }
+
+    fn remove_place(&mut self, user: &Arc<str>, change: impl FnOnce(&mut UserSeats)) {
+        if let Some(places) = self.places.get_mut(user) {
+            *places = places.saturating_sub(1);
+            if *places == 0 {
+                self.places.remove(user);
+            }
+        }
+        if let Some(limited) = &mut self.limited {
+            limited.change(user, change);
+        }
+    }
+}
+
+impl LimitedUsers {
+    fn reclaimable(&self, now: LeaseTime) -> impl Iterator<Item = Vec<SessionId>> {
         let free = self.free.iter().take_while(move |(at, _)| *at < now);
         let seats = free.filter_map(|(_, user)| self.seats.get(user));
         seats.map(|seats| seats.sessions().collect())

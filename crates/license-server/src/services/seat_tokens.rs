@@ -7,7 +7,7 @@ use license_core::issue::LeaseDraft;
 use license_core::machine::Machine;
 use license_core::session::SessionId;
 use license_core::{License, LicenseId};
-use license_seats::{InstanceId, LeaseSpan, LeaseTime, OpenLease, SeatGrant, Seq};
+use license_seats::{InstanceId, LeaseTime, OpenLease, SeatGrant, Seq};
 use uuid::Uuid;
 
 use super::cache::Cache;
@@ -19,14 +19,14 @@ use crate::domain::{PoolId, Refusal};
 /// The number of instances in each generation of the cache.
 const CACHED_INSTANCES: usize = 100_000;
 
-/// The last token of an instance, and when the server signed it.
+/// The last token of an instance, and when the instance needs another one.
 #[derive(Clone, Debug)]
 struct IssuedToken {
     /// The claim `jti`, which takes less memory than its text.
     id: Uuid,
     seq: Seq,
-    at: LeaseTime,
-    valid_for: LeaseSpan,
+    /// When half of the lifetime of the token has passed.
+    due: LeaseTime,
     mode: LeaseMode,
 }
 
@@ -58,9 +58,7 @@ impl IssuedTokens {
         if held.is_some_and(|held| held != last_id) {
             return true;
         }
-        let age = now.since(last.at).as_millis();
-        let is_old = age.saturating_mul(2) >= last.valid_for.as_millis();
-        is_old || last.seq != grant.lease.seq || last.mode != token_mode(&grant.lease)
+        now >= last.due || last.seq != grant.lease.seq || last.mode != token_mode(&grant.lease)
     }
 
     /// Remembers a token.
@@ -70,8 +68,7 @@ impl IssuedTokens {
             // The id of a token is a UUID. Another id would equal none that an instance states.
             id: Uuid::try_parse(signed.id.as_str()).unwrap_or_default(),
             seq: grant.lease.seq,
-            at: now,
-            valid_for: grant.valid_for,
+            due: now.saturating_add(grant.valid_for.times(1, 2)),
             mode: token_mode(&grant.lease),
         };
         self.issued.insert(key, token);

@@ -52,7 +52,8 @@ fn a_borrowed_seat_lasts_for_days_without_heartbeats() {
     assert!(site.pool.lease(&session("ann")).is_some());
     assert!(site.pool.lease(&session("bob")).is_none());
     // The margin is 2 s and a thousandth of the day.
-    let loan = site.pool.lease(&session("ann")).unwrap().loan.unwrap();
+    let lease = site.pool.lease(&session("ann")).unwrap();
+    let loan = lease.loan.as_deref().unwrap();
     assert_eq!(
         loan.free_at.since(loan.until),
         LeaseSpan::from_millis(88_400)

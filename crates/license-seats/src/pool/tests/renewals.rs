@@ -225,7 +225,7 @@ fn after_lost_renewals_the_instances_of_a_lent_lease_count_as_running() {
     let lease = site.lease("ann");
     assert_eq!(lease.free_at.as_millis(), 723_122);
     assert_eq!(lease.instances[1].free_at, lease.free_at);
-    assert_eq!(lease.loan.unwrap().until.as_millis(), 600_000);
+    assert_eq!(lease.loan.as_ref().unwrap().until.as_millis(), 600_000);
 }
 
 #[test]

@@ -191,7 +191,7 @@ impl Naive {
         if is_late && lease.soft_end.is_some() {
             return Err("NOT_RENEWABLE");
         }
-        lease.loan = lease.loan.filter(|loan| now <= loan.free_at);
+        lease.loan = lease.loan.take().filter(|loan| now <= loan.free_at);
         let rest = lease.until.since(now);
         let (valid_for, free_at) = if lease.soft_end.is_some() || !is_licensed {
             (rest, lease.free_at)
@@ -236,7 +236,7 @@ impl Naive {
             .instances
             .iter()
             .any(|instance| instance.free_at >= now);
-        if is_used || lease.loan.is_some_and(|loan| now <= loan.free_at) {
+        if is_used || lease.loan.as_ref().is_some_and(|loan| now <= loan.free_at) {
             return Ok("released false".to_owned());
         }
         let session = lease.holder.session;
@@ -327,7 +327,7 @@ impl Naive {
         let duration = borrow.duration.min(left);
         let until = now.saturating_add(duration);
         let free_at = until.saturating_add(margin.of(duration));
-        let mut loan = lease.loan.unwrap_or(Loan {
+        let mut loan = lease.loan.as_deref().copied().unwrap_or(Loan {
             commitment,
             since: now,
             until,
@@ -338,7 +338,7 @@ impl Naive {
         loan.free_at = loan.free_at.max(free_at);
         lease.until = lease.until.max(loan.until);
         lease.free_at = lease.free_at.max(loan.free_at);
-        lease.loan = Some(loan);
+        lease.loan = Some(Box::new(loan));
         Ok(seat(false, lease.seq, duration.max(loan.until.since(now))))
     }
 
@@ -348,7 +348,7 @@ impl Naive {
         };
         let now = self.now();
         let lease = &mut self.leases[lease];
-        let loan = lease.loan.ok_or("NOT_BORROWED")?;
+        let loan = lease.loan.as_deref().copied().ok_or("NOT_BORROWED")?;
         if loan.commitment != returned.secret.commitment() {
             return Err("SECRET_MISMATCH");
         }

@@ -107,10 +107,10 @@ impl Pools {
             return Ok(None);
         }
         let pool = Self::entry(&mut self.loaded, db, &key, None, now)?;
-        let is_wanted = |loan: Loan| loan.commitment == commitment;
+        let is_wanted = |loan: &Loan| loan.commitment == commitment;
         let mut leases = pool.leases();
         Ok(leases
-            .find(|lease| lease.loan.is_some_and(is_wanted))
+            .find(|lease| lease.loan.as_deref().is_some_and(is_wanted))
             .cloned())
     }
 

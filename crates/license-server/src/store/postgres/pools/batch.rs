@@ -271,9 +271,9 @@ impl<'a> PoolBatch<'a> {
                     now: self.reading.now,
                 })),
                 PoolWork::Loan(commitment) => {
-                    let is_wanted = |loan: Loan| loan.commitment == *commitment;
+                    let is_wanted = |loan: &Loan| loan.commitment == *commitment;
                     let mut leases = self.pool.leases();
-                    let lease = leases.find(|lease| lease.loan.is_some_and(is_wanted));
+                    let lease = leases.find(|lease| lease.loan.as_deref().is_some_and(is_wanted));
                     PoolAnswer::Loan(lease.cloned())
                 }
             });
