@@ -201,9 +201,11 @@ fn a_restart_of_the_server_ends_no_seat_and_the_seat_is_released_afterwards() {
     let token = administrator.authorization.clone();
     let address = server.address().to_string();
     let workplace = Workplace::new(&site, &server);
-    let script = "while [ ! -e go ]; do sleep 0.05; done; exit 2";
+    let script = "touch started; while [ ! -e go ]; do sleep 0.05; done; exit 2";
     let mut holder = workplace.start("project", "", script);
-    wait_for_pool(&administrator, 1, 0);
+    // The server counts the seat before the client has its answer.
+    let started = workplace.machine.file("started");
+    wait_for("the command to start", || started.exists().then_some(()));
     server.kill();
     let server = site.restart(&address);
     let held = || {
@@ -221,11 +223,12 @@ fn a_restart_of_the_server_ends_no_seat_and_the_seat_is_released_afterwards() {
 fn an_unreachable_server_runs_no_command_and_a_release_without_it_is_a_warning() {
     let site = Site::new(ONE_SEAT);
     let server = site.start();
-    let administrator = server.administrator();
     let workplace = Workplace::new(&site, &server);
-    let script = "while [ ! -e go ]; do sleep 0.05; done; exit 0";
+    let script = "touch started; while [ ! -e go ]; do sleep 0.05; done; exit 0";
     let mut holder = workplace.start("one", "", script);
-    wait_for_pool(&administrator, 1, 0);
+    // The server counts the seat before the client has its answer.
+    let started = workplace.machine.file("started");
+    wait_for("the command to start", || started.exists().then_some(()));
     server.kill();
     workplace.machine.write("go", "");
     assert_eq!(holder.code(), Some(0));
