@@ -1,9 +1,11 @@
 //! The first start, and what it leaves in the data directory.
 
 use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
 
 use license_tests::server::{Server, license_server};
 use license_tests::{Scratch, Vendor, words};
+use rusqlite::Connection;
 
 #[test]
 fn a_server_without_a_configuration_starts_and_says_what_to_do() {
@@ -98,8 +100,14 @@ fn one_of_two_servers_ends_if_the_lock_file_was_removed() {
     let first = Server::start(&scratch, &[]);
     // A person takes the lock file for a leftover.
     std::fs::remove_file(scratch.file("data/server.lock")).unwrap();
-    // The second one could end before it is ready, so the first one stands still until then.
+    // The second one could end before it is ready, so the first one stands still until then. It must
+    // not stand still while it writes, because then the second one could not start.
+    let database = Connection::open(scratch.file("data/server.db")).unwrap();
+    database.busy_timeout(Duration::from_secs(10)).unwrap();
+    database.execute_batch("BEGIN IMMEDIATE").unwrap();
     first.signal("STOP");
+    database.execute_batch("ROLLBACK").unwrap();
+    drop(database);
     let second = Server::start(&scratch, &[]);
     first.signal("CONT");
     let mut servers = vec![first, second];
@@ -109,7 +117,7 @@ fn one_of_two_servers_ends_if_the_lock_file_was_removed() {
         if let Some(found) = all.find_map(|(index, one)| Some((index, one.try_wait()?))) {
             break found;
         }
-        std::thread::sleep(std::time::Duration::from_millis(20));
+        std::thread::sleep(Duration::from_millis(20));
     };
     assert_eq!(status.code(), Some(4));
     drop(servers.remove(ended));

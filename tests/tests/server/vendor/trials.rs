@@ -89,10 +89,12 @@ fn a_user_starts_a_trial_with_a_mail_and_keygen_converts_it() {
     let mail = mailbox.next();
     let command = mail
         .lines()
-        .find_map(|line| line.strip_prefix("license trial confirm"));
+        .find_map(|line| line.strip_prefix("license trial confirm "));
     license(&user, &server, "trial confirm wrong --trust trust.jwks").expect_code(1);
     // The command of the mail works on a machine that does not know the server.
-    let confirm = format!("trial confirm {} --trust trust.jwks", command.unwrap());
+    // The address of this server has the port 0, so the system has chosen another one.
+    let command = command.unwrap().replace("http://127.0.0.1:0", server.url());
+    let confirm = format!("trial confirm {command} --trust trust.jwks");
     let run = Run::license(&user).args(words(&confirm)).run();
     run.expect_code(0);
     assert!(
