@@ -91,8 +91,7 @@ async fn serve(
         server_request: std::fs::read_to_string(directory.request()).ok(),
         url: config.url(address),
     };
-    // The first two write to the database, which commits them together. The routes are built while
-    // the disk stores the commit.
+    // The first two write to the database. The routes are built while the disk stores the changes.
     let (setup, readiness, server) =
         tokio::join!(services.setup.start(), services.readiness(), async {
             assemble(&config, &opened, Arc::clone(&metrics), listeners, settings)

@@ -92,10 +92,8 @@ impl VendorKeys {
 #[async_trait]
 impl TrustRoots for VendorKeys {
     async fn read(&self) -> Result<TrustSet, Refusal> {
-        self.keys().await.map_err(|failure| {
-            let detail = failure.message();
-            Refusal::new(RefusalKind::Unavailable, ServerCode::StorageFailed, detail)
-        })
+        let keys = self.keys().await;
+        keys.map_err(|failure| storage_failed(&failure, "the vendor's public keys cannot be read"))
     }
 
     async fn add(&self, text: &str, keys: &TrustSet) -> Result<(), Refusal> {
@@ -112,8 +110,7 @@ impl TrustRoots for VendorKeys {
                 let target = Destination::File(path.clone());
                 let written = target.write(text.as_bytes(), Overwrite::Refuse, Audience::OwnerOnly);
                 written.map_err(|failure| {
-                    let (kind, code) = (RefusalKind::Unavailable, ServerCode::StorageFailed);
-                    Refusal::new(kind, code, failure.message())
+                    storage_failed(&failure, "the vendor's public keys cannot be stored")
                 })
             }
             TrustSource::Database(shared) => {
@@ -127,4 +124,11 @@ impl TrustRoots for VendorKeys {
             }
         }
     }
+}
+
+/// Returns the refusal for a client. The log has the cause, whose text can contain a path.
+fn storage_failed(failure: &Failure, detail: &str) -> Refusal {
+    tracing::error!(reason = failure.message(), "{detail}");
+    Refusal::new(RefusalKind::Unavailable, ServerCode::StorageFailed, detail)
+        .hint("the log of the server has the cause")
 }
