@@ -18,7 +18,7 @@ use crate::rate::{CONNECTIONS, Clients, RateRow, SPAN, whole};
 /// The names of the rows.
 const SIGN: &str = "limit: a handler that only signs, RSA-2048";
 const ROWS: &str = "limit: a handler that stores a row, committed together";
-const GRANTS: &str = "limit: handlers that store, sign and verify, then store";
+const GRANTS: &str = "limit: handlers that store and sign, then store";
 const FRESH: &str = "validate with a fresh signature";
 const REPEATED: &str = "validate again within a minute";
 const SEATS: &str = "acquire and release a seat";

@@ -100,6 +100,11 @@ pub trait Signer {
     /// Returns [`SigningError::Sign`] if the key cannot sign, and [`SigningError::Device`] if the
     /// device or service reports a reason.
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SigningError>;
+
+    /// Returns true if [`sign`](Self::sign) itself verifies each signature before it returns it.
+    fn is_verifying(&self) -> bool {
+        false
+    }
 }
 
 /// The reason why a token or an enterprise key was not issued.

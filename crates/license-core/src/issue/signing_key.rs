@@ -139,6 +139,12 @@ impl Signer for SigningKey {
         let signature = self.private.sign(self.public.algorithm(), message);
         signature.ok_or(SigningError::Sign)
     }
+
+    /// AWS-LC and the crate `rsa` raise each signature to the public exponent, and return an error
+    /// if the result differs from what was signed.
+    fn is_verifying(&self) -> bool {
+        true
+    }
 }
 
 impl fmt::Debug for SigningKey {

@@ -233,4 +233,8 @@ impl Signer for SharedSigner {
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SigningError> {
         self.0.sign(message)
     }
+
+    fn is_verifying(&self) -> bool {
+        self.0.is_verifying()
+    }
 }
