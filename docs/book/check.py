@@ -5,18 +5,19 @@ usage: check.py DIRECTORY [CHROMIUM]
 
 - Each link leads to a file of the site, and each fragment to an element with this id.
 - No page or style sheet loads anything from another host.
-- The index of the search has each page, except those of files.
-- With CHROMIUM, which opens the files without a network: a page draws its diagram, and the search
-  finds a word.
+- The index of the search has each page, except those of files and those that book.toml names.
+- With CHROMIUM, which opens the files without a network: each diagram is drawn in a size that can be
+  read, no such page scrolls sideways or reports anything, and the search finds the right pages.
+
+CHROMIUM needs the Python package `playwright`, which `.ci/run` installs.
 """
 
 import html.parser
 import json
 import pathlib
 import re
-import subprocess
 import sys
-import tempfile
+import tomllib
 import urllib.parse
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -27,6 +28,47 @@ LOADED = {
     "script": ["src"], "link": ["href"], "img": ["src", "srcset"], "source": ["src", "srcset"],
     "iframe": ["src"], "embed": ["src"], "object": ["data"], "video": ["src"], "audio": ["src"],
 }
+
+# What people look for, and the page that must be among the first results.
+SEARCHES = {
+    "heartbeat": "docs/architecture/diagrams/sequence/03-renew-a-seat.html",
+    "renew a license": "docs/vendor.html",
+    "revoke": "docs/vendor.html",
+    "how to rotate a key": "docs/rotation.html",
+    "SEAT_REQUIRED": "docs/codes.html",
+    "NO_SEAT": "docs/codes.html",
+    "backup": "docs/server.html",
+    "trial": "docs/trials.html",
+    "stripe": "docs/billing.html",
+    "activate a machine": "docs/enterprise.html",
+    "floating seat": "docs/developer.html",
+    "python": "bindings/python/index.html",
+}
+FIRST_RESULTS = 5
+
+# The windows in which diagrams are measured, in pixels.
+WINDOWS = [{"width": 1440, "height": 900}, {"width": 390, "height": 844}]
+# The smallest part of its full size at which a diagram may be drawn, and the smallest text of a
+# diagram in pixels.
+SMALLEST_SCALE = 0.8
+SMALLEST_TEXT = 12
+
+# Returns whether diagrams.js has drawn each diagram, or shows its error.
+IS_DONE = """() => Array.from(document.querySelectorAll('.diagram')).every(figure =>
+  figure.querySelector('svg') || figure.textContent.startsWith('The diagram has an error'))"""
+
+# Returns the scale of each diagram, its smallest text in pixels, and by how much the page is wider
+# than the window.
+MEASURE = """() => ({
+  diagrams: Array.from(document.querySelectorAll('.diagram'), figure => {
+    const svg = figure.querySelector('svg');
+    if (!svg) return null;
+    const scale = svg.getBoundingClientRect().width / svg.viewBox.baseVal.width;
+    const sizes = Array.from(svg.querySelectorAll('text, foreignObject span'), text => parseFloat(getComputedStyle(text).fontSize));
+    return { scale, text: scale * Math.min(...sizes) };
+  }),
+  excess: document.documentElement.scrollWidth - window.innerWidth,
+})"""
 
 
 class Page(html.parser.HTMLParser):
@@ -106,8 +148,12 @@ def not_indexed(site, pages):
 
 
 def is_document(name):
-    """Returns whether a page was a document. The other pages show files, which are not searched."""
-    return (ROOT / re.sub(r"index\.html$", "README.html", name)).with_suffix(".md").is_file()
+    """Returns whether a page was a document that the search finds. The other pages show files."""
+    document = re.sub(r"index\.html$", "README.html", name).removesuffix(".html") + ".md"
+    settings = tomllib.loads((ROOT / "docs/book/book.toml").read_text())
+    excluded = settings["output"]["html"]["search"]["chapter"]
+    is_excluded = any(document == path or document.startswith(f"{path}/") for path in excluded)
+    return (ROOT / document).is_file() and not is_excluded
 
 
 def urls(index):
@@ -117,27 +163,65 @@ def urls(index):
 
 
 def in_browser(site, chromium):
-    flow = site / "docs/architecture/diagrams/sequence/01-acquire-a-seat.html"
-    document = opened(chromium, flow.as_uri())
-    if not re.search(r'class="diagram"><svg [^>]*id="diagram0"', document):
-        yield f"{flow.relative_to(site)}: the diagram is not drawn"
-    document = opened(chromium, (site / "index.html").as_uri() + "?search=heartbeat")
-    results = re.search(r'id="mdbook-searchresults">(.*?)</ul>', document, re.DOTALL)
-    if not results or "docs/server.html" not in results[1]:
-        yield "index.html: the search for `heartbeat` does not find docs/server.html"
+    # Only this check needs the package.
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium,
+            args=[
+                # Chromium refuses to run as root with its sandbox. The site has no content of others.
+                "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+                "--host-resolver-rules=MAP * ~NOTFOUND",
+            ])
+        page = browser.new_page(viewport=WINDOWS[0])
+        yield from problems_of_diagrams(site, page)
+        yield from problems_of_search(site, page)
+        browser.close()
 
 
-def opened(chromium, address):
-    """Returns the document of an address after its scripts have run."""
-    with tempfile.TemporaryDirectory() as profile:
-        command = [
-            chromium, "--headless", f"--user-data-dir={profile}",
-            # Chromium refuses to run as root with its sandbox. The site has no content of others.
-            "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-            "--host-resolver-rules=MAP * ~NOTFOUND", "--virtual-time-budget=60000", "--dump-dom",
-            address,
-        ]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+def problems_of_diagrams(site, page):
+    """Opens each page with a diagram."""
+    paths = [path for path in sorted(site.rglob("*.html")) if 'class="diagram"' in path.read_text()]
+    if len(paths) < 20:
+        yield f"{len(paths)} pages have a diagram, expected at least 20"
+    messages = []
+    page.on("console", lambda message: messages.append(message.text))
+    page.on("pageerror", lambda error: messages.append(str(error)))
+    for path in paths:
+        name = path.relative_to(site)
+        page.goto(path.as_uri())
+        page.wait_for_function(IS_DONE)
+        for window in WINDOWS:
+            page.set_viewport_size(window)
+            yield from problems_of_size(f"{name} at {window['width']} px", page.evaluate(MEASURE))
+        yield from (f"{name}: the browser reports: {message}" for message in messages)
+        messages.clear()
+
+
+def problems_of_size(place, measured):
+    for diagram in measured["diagrams"]:
+        if diagram is None:
+            yield f"{place}: a diagram is not drawn"
+        elif not (diagram["scale"] >= SMALLEST_SCALE and diagram["text"] >= SMALLEST_TEXT):
+            yield f"{place}: a diagram is too small: {diagram}"
+    if measured["excess"] > 0:
+        yield f"{place}: the page is {measured['excess']} px wider than the window"
+
+
+def problems_of_search(site, page):
+    """Searches as a reader does: with the address, and then with the keyboard."""
+    page.set_viewport_size(WINDOWS[0])
+    page.goto((site / "index.html").as_uri() + "?search=license")
+    for query, expected in SEARCHES.items():
+        page.fill("#mdbook-searchbar", query)
+        page.press("#mdbook-searchbar", "End")
+        header = page.locator("#mdbook-searchresults-header", has_text=f"for '{query}'")
+        header.wait_for()
+        links = page.locator("#mdbook-searchresults a").all()[:FIRST_RESULTS]
+        found = [link.get_attribute("href").split("?")[0] for link in links]
+        if expected not in found:
+            yield f"index.html: the search for {query!r} finds {found} first, and not {expected}"
 
 
 main()

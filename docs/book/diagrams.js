@@ -3,20 +3,25 @@
 'use strict';
 
 (() => {
-  const blocks = Array.from(document.querySelectorAll('code.language-mermaid'));
-  if (blocks.length === 0) return;
-  const figures = blocks.map(block => {
-    const figure = document.createElement('div');
-    figure.className = 'diagram';
-    block.parentElement.replaceWith(figure);
-    return { figure, text: block.textContent };
-  });
+  const figures = Array.from(document.querySelectorAll('div.diagram'));
+  if (figures.length === 0) return;
+  // A diagram can scroll, and then needs the focus to scroll with keys.
+  figures.forEach(figure => { figure.tabIndex = 0; });
 
   const isDark = () => ['coal', 'navy', 'ayu'].some(name => document.documentElement.classList.contains(name));
 
   async function draw() {
-    mermaid.initialize({ startOnLoad: false, securityLevel: 'strict', theme: isDark() ? 'dark' : 'default' });
-    for (const [number, { figure, text }] of figures.entries()) {
+    mermaid.initialize({
+      startOnLoad: false,
+      securityLevel: 'strict',
+      theme: isDark() ? 'dark' : 'default',
+      // Mermaid otherwise shrinks a diagram to the width of the page, and its text with it.
+      sequence: { useMaxWidth: false },
+      flowchart: { useMaxWidth: false },
+      state: { useMaxWidth: false },
+    });
+    for (const [number, figure] of figures.entries()) {
+      const text = figure.dataset.source;
       try {
         const { svg } = await mermaid.render(`diagram${number}`, text);
         figure.innerHTML = svg;

@@ -10,10 +10,12 @@ on a code host. These things differ:
 - A file that is no page, but that a page links to, gets a page with its content. A directory gets
   a page with the names of its files.
 - A README is the index of its directory, as mdBook makes it one.
+- The source of a diagram is an attribute of an element, so that the search does not find its words.
 - Links to items of a crate, which only rustdoc resolves, become plain text.
 - SUMMARY.md names the decisions and the flows, which are the rows of the indexes.
 """
 
+import html
 import os
 import pathlib
 import re
@@ -36,6 +38,7 @@ LANGUAGES = {".rs": "rust", ".json": "json", ".toml": "toml", ".yaml": "yaml", "
 LINK = re.compile(r"\]\(([^()\s]+)\)")
 ITEM = re.compile(r"\[([^\[\]]+)\]\(crate::[^()]*\)")
 IMAGE_OF_HTML = re.compile(r'(?:src|srcset)="([^"]+)"')
+DIAGRAM = re.compile(r"^```mermaid\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 ROW = re.compile(r"^\| \[(\d+)\]\(([^()]+)\) \| ([^|]+) \|")
 
 
@@ -58,7 +61,7 @@ def main():
     write(source / "SUMMARY.md", summary)
     write(directory / "book.toml", settings(files))
     shutil.copytree(BOOK / "theme", directory / "theme")
-    for name in ["site.css", "diagrams.js"]:
+    for name in ["site.css", "diagrams.js", "search.js"]:
         shutil.copy(BOOK / name, directory)
     # mdBook copies every file that is not Markdown.
     shutil.copy(mermaid, source / "mermaid.min.js")
@@ -125,7 +128,13 @@ def rewritten(path, pages, files, source):
                 copy(path_of_link(image, path), source)
         is_code ^= is_fence
         lines.append(line)
-    return "\n".join(lines) + "\n"
+    return DIAGRAM.sub(lambda block: diagram(block[1]), "\n".join(lines) + "\n")
+
+
+def diagram(source):
+    """Returns the element in which diagrams.js draws a diagram. An empty line would end it."""
+    source = html.escape(source).replace("\n", "&#10;")
+    return f'<div class="diagram" data-source="{source}">The diagram needs scripts.</div>'
 
 
 def text_of_page(path):
@@ -171,10 +180,11 @@ def page_of_file(path):
 
 
 def settings(files):
-    """Returns the settings of mdBook. The search finds the documents only, not the files."""
+    """Returns the settings of mdBook. Its last table has the pages that the search does not find,
+    and these are also the files."""
     pages = [FILES, *files.values()]
     excluded = "".join(f'"{page}" = {{ enable = false }}\n' for page in pages)
-    return (BOOK / "book.toml").read_text() + "\n[output.html.search.chapter]\n" + excluded
+    return (BOOK / "book.toml").read_text() + excluded
 
 
 def write(path, text):
