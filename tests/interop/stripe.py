@@ -126,11 +126,13 @@ async def pause(request):
 
 
 async def meter_event(request):
-    """Counts an amount once by its identifier, as Stripe does. Answers can be held back."""
+    """Counts an amount, and refuses its identifier afterwards. Answers can be held back."""
     data = await form(request)
     identifier = data["identifier"]
     requests.append(identifier)
-    meter_events.setdefault(identifier, dict(data))
+    if identifier in meter_events:
+        raise resources.UserError(400, f"An event already exists with identifier {identifier}.")
+    meter_events[identifier] = dict(data)
     if held["count"] > 0:
         held["count"] -= 1
         await asyncio.sleep(3600)

@@ -8,6 +8,6 @@ pub(crate) mod stripe;
 
 pub use provider::{
     BillingProvider, CheckoutOrder, EventFault, EventSubject, MeteredUsage, PaymentLink,
-    PortalOrder, ProviderError, ProviderInvoiceLine, ProviderInvoiceOrder, ProviderPage,
+    PortalOrder, ProviderError, ProviderPage,
 };
 pub use stripe::{Stripe, StripeSettings, WebhookKey};

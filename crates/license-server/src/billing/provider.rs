@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::domain::{Money, NewBillingEvent, ProviderInvoice, ProviderSubscription};
+use crate::domain::{NewBillingEvent, ProviderSubscription};
 
 /// A payment provider.
 ///
@@ -40,13 +40,6 @@ pub trait BillingProvider: Send + Sync {
     ///
     /// Returns an error if the provider does not answer as documented.
     fn subscription(&self, id: &str) -> Result<Option<ProviderSubscription>, ProviderError>;
-
-    /// Returns the newest state of an invoice.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the provider does not answer as documented.
-    fn invoice(&self, id: &str) -> Result<Option<ProviderInvoice>, ProviderError>;
 
     /// Returns ids of all subscriptions, those that have ended included, after a position.
     ///
@@ -87,18 +80,6 @@ pub trait BillingProvider: Send + Sync {
     ///
     /// Returns an error if the provider has not stored the report.
     fn report_usage(&self, usage: &MeteredUsage) -> Result<(), ProviderError>;
-
-    /// Creates an invoice and sends it to the customer. Returns its id.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the provider refuses the order. A repetition with the same key
-    /// continues where the first attempt stopped.
-    fn create_invoice(
-        &self,
-        order: &ProviderInvoiceOrder,
-        key: &str,
-    ) -> Result<String, ProviderError>;
 }
 
 /// A part of a list of a provider.
@@ -183,28 +164,6 @@ pub struct MeteredUsage {
     pub at: DateTime<Utc>,
     /// Identifies the report, so that a repetition is not counted: at most 100 characters.
     pub identifier: String,
-}
-
-/// An order for an invoice that the customer pays by transfer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProviderInvoiceOrder {
-    /// The customer at the provider.
-    pub customer: String,
-    /// The lines, which all have one currency.
-    pub lines: Vec<ProviderInvoiceLine>,
-    /// The days until the invoice is due.
-    pub net_days: u32,
-    /// The number of the customer's purchase order, at most 140 characters.
-    pub purchase_order: Option<String>,
-}
-
-/// A line of an invoice.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProviderInvoiceLine {
-    /// The text.
-    pub description: String,
-    /// The amount of the whole line.
-    pub amount: Money,
 }
 
 /// Why an event is refused.

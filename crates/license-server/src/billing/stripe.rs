@@ -20,7 +20,7 @@ use self::objects::{
 };
 use super::provider::{
     BillingProvider, CheckoutOrder, EventFault, EventSubject, MeteredUsage, PaymentLink,
-    PortalOrder, ProviderError, ProviderInvoiceOrder, ProviderPage,
+    PortalOrder, ProviderError, ProviderPage,
 };
 use crate::domain::{NewBillingEvent, ProviderInvoice, ProviderSubscription, is_provider_id};
 
@@ -248,15 +248,6 @@ impl BillingProvider for Stripe {
         read::subscription(subscription, invoices).map(Some)
     }
 
-    fn invoice(&self, id: &str) -> Result<Option<ProviderInvoice>, ProviderError> {
-        let mut query = Form::default();
-        query.add("expand[]", "charge");
-        let Some(body) = self.http.get(&["invoices", id], &query)? else {
-            return Ok(None);
-        };
-        self.read_invoice(parse("invoice", &body)?)
-    }
-
     fn subscriptions(&self, after: Option<&str>) -> Result<ProviderPage<String>, ProviderError> {
         let mut query = Form::default();
         query.add("status", "all");
@@ -310,33 +301,8 @@ impl BillingProvider for Stripe {
     }
 
     fn report_usage(&self, usage: &MeteredUsage) -> Result<(), ProviderError> {
-        let form = forms::usage(usage);
-        let key = format!("usage:{}", usage.identifier);
-        self.http.post(&["billing", "meter_events"], &form, &key)?;
-        Ok(())
-    }
-
-    fn create_invoice(
-        &self,
-        order: &ProviderInvoiceOrder,
-        key: &str,
-    ) -> Result<String, ProviderError> {
-        let form = forms::invoice(order);
-        let body = self
-            .http
-            .post(&["invoices"], &form, &format!("{key}:invoice"))?;
-        let invoice: objects::NamedJson = parse("invoice", &body)?;
-        let id = Some(invoice.id).filter(|id| is_provider_id(id));
-        let id = id.ok_or_else(|| read::malformed("invoice", "no id"))?;
-        for (number, line) in order.lines.iter().enumerate() {
-            let form = forms::invoice_line(order, line, &id);
-            self.http
-                .post(&["invoiceitems"], &form, &format!("{key}:line{number}"))?;
-        }
-        let finalize = ["invoices", id.as_str(), "finalize"];
-        self.http
-            .post(&finalize, &Form::default(), &format!("{key}:finalize"))?;
-        Ok(id)
+        let path = ["billing", "meter_events"];
+        self.http.report(&path, &forms::usage(usage))
     }
 }
 

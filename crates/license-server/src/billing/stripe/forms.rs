@@ -2,9 +2,7 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::billing::provider::{
-    CheckoutOrder, MeteredUsage, PortalOrder, ProviderInvoiceLine, ProviderInvoiceOrder,
-};
+use crate::billing::provider::{CheckoutOrder, MeteredUsage, PortalOrder};
 
 /// The characters of a form that are escaped.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_');
@@ -76,42 +74,4 @@ pub(super) fn usage(usage: &MeteredUsage) -> Form {
     form.add("payload[stripe_customer_id]", &usage.customer);
     form.add("payload[value]", &usage.amount.to_string());
     form
-}
-
-/// Returns the form of an invoice without lines.
-pub(super) fn invoice(order: &ProviderInvoiceOrder) -> Form {
-    let mut form = Form::default();
-    form.add("customer", &order.customer);
-    form.add("collection_method", "send_invoice");
-    form.add("days_until_due", &order.net_days.to_string());
-    form.add("auto_advance", "true");
-    form.add("pending_invoice_items_behavior", "exclude");
-    if let Some(line) = order.lines.first() {
-        form.add("currency", &currency(line));
-    }
-    if let Some(number) = &order.purchase_order {
-        form.add("custom_fields[0][name]", "Purchase order");
-        form.add("custom_fields[0][value]", number);
-    }
-    form
-}
-
-/// Returns the form of a line of an invoice.
-pub(super) fn invoice_line(
-    order: &ProviderInvoiceOrder,
-    line: &ProviderInvoiceLine,
-    invoice: &str,
-) -> Form {
-    let mut form = Form::default();
-    form.add("customer", &order.customer);
-    form.add("invoice", invoice);
-    form.add("description", &line.description);
-    form.add("amount", &line.amount.minor().to_string());
-    form.add("currency", &currency(line));
-    form
-}
-
-/// Returns the currency of a line, as Stripe writes it.
-fn currency(line: &ProviderInvoiceLine) -> String {
-    line.amount.currency().as_str().to_ascii_lowercase()
 }

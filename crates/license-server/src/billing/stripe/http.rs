@@ -39,13 +39,14 @@ struct ErrorAnswer {
     error: ErrorDetails,
 }
 
-/// The error of an answer. Its message can repeat values of the request, so it is not read.
+/// The error of an answer. Its message can repeat values of the request, so it is never shown.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct ErrorDetails {
     r#type: Option<String>,
     code: Option<String>,
     param: Option<String>,
+    message: Option<String>,
 }
 
 impl StripeHttp {
@@ -99,23 +100,49 @@ impl StripeHttp {
         if response.status() == 404 {
             return Ok(None);
         }
-        answer(response).map(Some)
+        let (status, body) = answer(response)?;
+        accepted(status, body).map(Some)
     }
 
-    /// Creates or changes an object.
+    /// Creates or changes an object. Stripe saves its answer to a key for at least 24 hours, errors
+    /// with the status 500 included, and gives it to each repetition.
     pub(super) fn post(
         &self,
         path: &[&str],
         form: &Form,
         key: &str,
     ) -> Result<Vec<u8>, ProviderError> {
-        let request = self
+        let (status, body) = self.send(path, form, Some(key))?;
+        accepted(status, body)
+    }
+
+    /// Reports something whose form has an identifier. Stripe refuses an identifier that it has, and
+    /// this refusal is a success. There is no idempotency key, so that each attempt gets an answer
+    /// of its own.
+    pub(super) fn report(&self, path: &[&str], form: &Form) -> Result<(), ProviderError> {
+        let (status, body) = self.send(path, form, None)?;
+        if status == 400 && is_known_identifier(&body) {
+            return Ok(());
+        }
+        accepted(status, body).map(|_| ())
+    }
+
+    /// Sends a form. Returns the status and the body of the answer.
+    fn send(
+        &self,
+        path: &[&str],
+        form: &Form,
+        key: Option<&str>,
+    ) -> Result<(u16, Vec<u8>), ProviderError> {
+        let mut request = self
             .agent
             .post(self.url(path))
             .header(header::AUTHORIZATION, self.bearer.as_str())
             .header("stripe-version", API_VERSION)
-            .header("idempotency-key", key)
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
+        }
         let sent = request.send(form.as_str());
         answer(sent.map_err(|error| unreachable(&error))?)
     }
@@ -130,11 +157,16 @@ impl fmt::Debug for StripeHttp {
     }
 }
 
-/// Returns the body of an answer that is not an error.
-fn answer(response: Response<Body>) -> Result<Vec<u8>, ProviderError> {
+/// Returns the status and the body of an answer.
+fn answer(response: Response<Body>) -> Result<(u16, Vec<u8>), ProviderError> {
     let status = response.status().as_u16();
     let body = response.into_body().into_with_config().limit(MAX_ANSWER);
     let body = body.read_to_vec().map_err(|error| unreachable(&error))?;
+    Ok((status, body))
+}
+
+/// Returns the body of an answer that is not an error.
+fn accepted(status: u16, body: Vec<u8>) -> Result<Vec<u8>, ProviderError> {
     if (200..300).contains(&status) {
         return Ok(body);
     }
@@ -147,6 +179,15 @@ fn answer(response: Response<Body>) -> Result<Vec<u8>, ProviderError> {
         409 | 424 | 429 | 500.. => ProviderError::Unreachable(format!("Stripe answers {reason}")),
         _ => ProviderError::Refused(reason),
     })
+}
+
+/// Returns whether Stripe refuses an identifier because it has it already. The error has the type
+/// of all invalid requests and no code, so only its message tells. If Stripe changes the message, the
+/// refusal is one as any other.
+fn is_known_identifier(body: &[u8]) -> bool {
+    let details = serde_json::from_slice::<ErrorAnswer>(body).map(|answer| answer.error);
+    let message = details.ok().and_then(|details| details.message);
+    message.is_some_and(|text| text.contains("event already exists with identifier"))
 }
 
 impl ErrorDetails {

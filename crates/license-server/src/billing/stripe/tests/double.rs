@@ -1,6 +1,6 @@
 //! A double of Stripe: a real HTTP server on this machine with the objects of a test.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -36,6 +36,10 @@ struct World {
     objects: BTreeMap<String, Value>,
     /// Answers with a status by path, or by path and query.
     answers: BTreeMap<String, (u16, Value)>,
+    /// The first answer to each idempotency key.
+    saved: BTreeMap<String, (u16, Value)>,
+    /// The identifiers of the meter events that were accepted.
+    identifiers: BTreeSet<String>,
     requests: Vec<DoubleRequest>,
     is_down: bool,
 }
@@ -119,7 +123,7 @@ fn serve(stream: &TcpStream, world: &Mutex<World>) {
         let (status, body) = {
             let mut world = world.lock().unwrap();
             world.requests.push(request.clone());
-            world.answer(&request.path)
+            world.respond(&request)
         };
         let body = body.to_string();
         let answer = format!(
@@ -162,6 +166,29 @@ fn read(reader: &mut BufReader<&TcpStream>) -> Option<DoubleRequest> {
 }
 
 impl World {
+    /// Answers a request. The answer to an idempotency key is saved, whatever its status, and a
+    /// repetition gets it again. An identifier of a meter event is accepted once.
+    fn respond(&mut self, request: &DoubleRequest) -> (u16, Value) {
+        let key = request.idempotency_key.as_ref();
+        if let Some(saved) = key.and_then(|key| self.saved.get(key)) {
+            return saved.clone();
+        }
+        let mut answer = self.answer(&request.path);
+        let mut pairs = request.body.split('&');
+        let identifier = pairs.find_map(|pair| pair.strip_prefix("identifier="));
+        if let Some(identifier) = identifier.filter(|_| answer.0 == 200)
+            && !self.identifiers.insert(identifier.to_owned())
+        {
+            let message = format!("An event already exists with identifier {identifier}.");
+            let error = json!({ "type": "invalid_request_error", "message": message });
+            answer = (400, json!({ "error": error }));
+        }
+        if let Some(key) = key {
+            self.saved.insert(key.clone(), answer.clone());
+        }
+        answer
+    }
+
     fn answer(&self, target: &str) -> (u16, Value) {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         if self.is_down {

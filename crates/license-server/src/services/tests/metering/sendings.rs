@@ -132,3 +132,26 @@ async fn an_amount_without_an_answer_waits_and_is_shown_to_a_person_after_a_day(
     assert_eq!(outbox.send().await.unwrap(), 1);
     assert_eq!(server.states().await, [SendingState::Sent]);
 }
+
+#[tokio::test]
+async fn an_error_is_not_repeated_to_later_attempts() {
+    let server = Metered::start().await;
+    server.subscribe().await;
+    server
+        .submit(&report(&entries(1, &[("2027-01-15", 1, 17)]), true))
+        .await;
+    server.settle("2027-01-15T10:00:00Z").await;
+    let outbox = &server.services.outbox;
+    for (now, status) in [("10:00:00", 400), ("10:05:00", 500), ("10:10:00", 400)] {
+        let error = json!({ "error": { "type": "api_error" } });
+        server.double.fail(METER_EVENTS, status, error);
+        server.clock.advance_to(at(&format!("2027-01-15T{now}Z")));
+        assert_eq!(outbox.send().await.unwrap(), 0);
+        assert_eq!(server.states().await, [SendingState::Waiting], "{now}");
+    }
+    let answer = json!({ "object": "billing.meter_event" });
+    server.double.answer(METER_EVENTS, answer);
+    server.clock.advance_to(at("2027-01-15T10:15:00Z"));
+    assert_eq!(outbox.send().await.unwrap(), 1);
+    assert_eq!(server.states().await, [SendingState::Sent]);
+}
