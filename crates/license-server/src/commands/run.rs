@@ -24,6 +24,7 @@ use crate::logs;
 use crate::metrics::Metrics;
 use crate::oidc::OidcService;
 use crate::server::{RunningServer, Signals};
+use crate::services::TenantServices;
 use crate::store::ServerStoreError;
 use crate::store::sqlite::SqliteStore;
 use crate::webhooks::{Dispatcher, WebhookSender};
@@ -154,12 +155,7 @@ fn assemble(
         oidc,
         stops,
     );
-    let policy = Arc::new(config.webhooks.clone());
-    let sender = WebhookSender::new(policy, config.webhook_ca_file.as_deref());
-    let sender = sender.map_err(|message| {
-        Failure::usage(message).hint("name a file with certificates with --webhook-ca-file")
-    })?;
-    let webhooks = Dispatcher::new(Arc::clone(&tenants), sender, Arc::clone(&metrics));
+    let webhooks = dispatcher(config, &tenants, &metrics)?;
     Ok(RunningServer {
         router: api::router(&app),
         metrics_router: api::metrics_router(&app),
@@ -177,6 +173,23 @@ fn assemble(
 }
 
 /// Returns the digest of the token that clients of seats send.
+/// Creates the dispatcher of webhooks. Only the organization of the server reaches the networks of
+/// the operator, whose endpoints can have an authority of their own.
+fn dispatcher(
+    config: &Config,
+    tenants: &Arc<TenantServices>,
+    metrics: &Arc<Metrics>,
+) -> Result<Arc<Dispatcher>, Failure> {
+    let policy = Arc::new(config.webhooks.clone());
+    let own = WebhookSender::new(policy, config.webhook_ca_file.as_deref());
+    let own = own.map_err(|message| {
+        Failure::usage(message).hint("name a file with certificates with --webhook-ca-file")
+    })?;
+    let public = WebhookSender::new(Arc::default(), None).map_err(Failure::usage)?;
+    let (tenants, metrics) = (Arc::clone(tenants), Arc::clone(metrics));
+    Ok(Dispatcher::new(tenants, own, public, metrics))
+}
+
 fn enrollment_token(config: &Config) -> Result<Option<[u8; 32]>, Failure> {
     let Some(path) = &config.enrollment_token_file else {
         return Ok(None);

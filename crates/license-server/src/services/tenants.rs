@@ -21,7 +21,6 @@ use crate::domain::{
     Actor, IdentityProvider, Principal, Refusal, RefusalKind, ServerCode, SignedIn, TenantDeletion,
     TenantId,
 };
-use crate::network::DestinationPolicy;
 use crate::store::ServerStore;
 
 /// After how many ticks the server looks for tenants that another server has deleted.
@@ -57,7 +56,6 @@ pub struct TenantServices {
     telemetry_days: u32,
     people: Arc<PeopleTools>,
     accounts: Arc<AccountService>,
-    webhooks: Arc<DestinationPolicy>,
     metering: Arc<MeteringSettings>,
     ticks: AtomicU64,
 }
@@ -81,7 +79,6 @@ impl TenantServices {
             issuer.clone(),
             config.tenant.clone(),
         );
-        let webhooks = Arc::clone(&config.webhooks);
         let metering = Arc::clone(&config.metering);
         let own = Services::open(config).await?;
         Ok(Arc::new(Self {
@@ -96,7 +93,6 @@ impl TenantServices {
             telemetry_days,
             people,
             accounts: Arc::new(accounts),
-            webhooks,
             metering,
             ticks: AtomicU64::new(0),
         }))
@@ -154,7 +150,8 @@ impl TenantServices {
             role: ServerRole::Site,
             telemetry_days: self.telemetry_days,
             people: Arc::clone(&self.people),
-            webhooks: Arc::clone(&self.webhooks),
+            // The networks of the operator are for the organization of the server only.
+            webhooks: Arc::default(),
             trials: TrialSettings::default(),
             invoices: InvoiceSettings::default(),
             metering: Arc::clone(&self.metering),

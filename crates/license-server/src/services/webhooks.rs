@@ -253,7 +253,7 @@ fn refused_address() -> Refusal {
     let detail = "the server sends nothing to this address";
     Refusal::new(RefusalKind::BadRequest, ServerCode::WebhookAddress, detail)
         .values("a public address", "another address")
-        .hint("`webhook_networks` of the server permits other networks")
+        .hint("`webhook_networks` of the server permits other networks to its own organization")
 }
 
 fn filter(patterns: &[String]) -> Result<EventFilter, Refusal> {

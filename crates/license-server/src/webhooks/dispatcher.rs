@@ -42,7 +42,10 @@ type EndpointKey = (TenantId, String);
 /// Makes the attempts of all organizations of the database.
 pub(crate) struct Dispatcher {
     tenants: Arc<TenantServices>,
-    sender: Arc<WebhookSender>,
+    /// The sender for the organization of the server, which may reach networks of the operator.
+    own_sender: Arc<WebhookSender>,
+    /// The sender for other organizations, which reaches public addresses only.
+    public_sender: Arc<WebhookSender>,
     metrics: Arc<Metrics>,
     slots: Arc<Semaphore>,
     /// The number of attempts under way for each endpoint.
@@ -50,15 +53,18 @@ pub(crate) struct Dispatcher {
 }
 
 impl Dispatcher {
-    /// Creates a dispatcher.
+    /// Creates a dispatcher. `own_sender` is for the organization of the server, and
+    /// `public_sender` for all others.
     pub(crate) fn new(
         tenants: Arc<TenantServices>,
-        sender: WebhookSender,
+        own_sender: WebhookSender,
+        public_sender: WebhookSender,
         metrics: Arc<Metrics>,
     ) -> Arc<Self> {
         Arc::new(Self {
             tenants,
-            sender: Arc::new(sender),
+            own_sender: Arc::new(own_sender),
+            public_sender: Arc::new(public_sender),
             metrics,
             slots: Arc::new(Semaphore::new(MAX_ATTEMPTS)),
             busy: Mutex::default(),
@@ -152,6 +158,15 @@ impl Dispatcher {
         (endpoints, count)
     }
 
+    /// Returns the sender for an organization.
+    fn sender(&self, tenant: &TenantId) -> Arc<WebhookSender> {
+        if tenant == self.tenants.own().tenant() {
+            Arc::clone(&self.own_sender)
+        } else {
+            Arc::clone(&self.public_sender)
+        }
+    }
+
     fn begin(self: &Arc<Self>, tenant: &TenantId, webhook: &str) -> Busy {
         let endpoint = (tenant.clone(), webhook.to_owned());
         let mut busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
@@ -169,7 +184,7 @@ impl Dispatcher {
         busy: Busy,
         slot: OwnedSemaphorePermit,
     ) {
-        let (sender, now) = (Arc::clone(&self.sender), services.now());
+        let (sender, now) = (self.sender(services.tenant()), services.now());
         let sent = tokio::task::spawn_blocking(move || {
             let answer = sender.send(&delivery, now);
             (delivery, answer)

@@ -94,7 +94,9 @@ impl Sending {
         let tenants = TenantServices::open(config).await.unwrap();
         let metrics = Arc::new(Metrics::new().unwrap());
         let sender = WebhookSender::new(policy, None).unwrap();
-        let dispatcher = Dispatcher::new(Arc::clone(&tenants), sender, Arc::clone(&metrics));
+        let public = WebhookSender::new(Arc::default(), None).unwrap();
+        let dispatcher =
+            Dispatcher::new(Arc::clone(&tenants), sender, public, Arc::clone(&metrics));
         let (stop, stops) = watch::channel(false);
         Self {
             task: tokio::spawn(dispatcher.run(stops)),
@@ -129,32 +131,42 @@ impl Sending {
         licenses.install(&Actor::Console, &token).await.unwrap();
     }
 
-    /// Returns the newest delivery as soon as it is in a state, with a number of attempts.
+    /// Returns the newest delivery of the own organization. See [`delivery`].
     async fn delivery(
         &self,
         id: &str,
         state: WebhookDeliveryState,
         attempts: u64,
     ) -> WebhookDelivery {
-        let (webhooks, page) = (&self.tenants.own().webhooks, PageRequest::first());
-        let is_wanted = |one: &&WebhookDelivery| {
-            (one.state, one.attempts) == (state, attempts) && one.last_at.is_some()
-        };
-        let mut items = Vec::new();
-        for _ in 0..500 {
-            items = webhooks.deliveries(id, None, &page).await.unwrap().items;
-            if let Some(found) = items.first().filter(is_wanted) {
-                return found.clone();
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        panic!("the newest delivery is not {state:?} after {attempts} attempts: {items:#?}");
+        delivery(self.tenants.own(), id, state, attempts).await
     }
 
     async fn stop(self) {
         self.stop.send(true).unwrap();
         self.task.await.unwrap();
     }
+}
+
+/// Returns the newest delivery as soon as it is in a state, with a number of attempts.
+async fn delivery(
+    services: &Services,
+    id: &str,
+    state: WebhookDeliveryState,
+    attempts: u64,
+) -> WebhookDelivery {
+    let (webhooks, page) = (&services.webhooks, PageRequest::first());
+    let is_wanted = |one: &&WebhookDelivery| {
+        (one.state, one.attempts) == (state, attempts) && one.last_at.is_some()
+    };
+    let mut items = Vec::new();
+    for _ in 0..500 {
+        items = webhooks.deliveries(id, None, &page).await.unwrap().items;
+        if let Some(found) = items.first().filter(is_wanted) {
+            return found.clone();
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("the newest delivery is not {state:?} after {attempts} attempts: {items:#?}");
 }
 
 #[tokio::test]
@@ -233,6 +245,43 @@ async fn an_endpoint_that_is_gone_gets_nothing_more() {
         receiver.requests.try_recv().is_err(),
         "the second change was sent"
     );
+}
+
+#[tokio::test]
+async fn another_organization_reaches_no_network_of_the_operator() {
+    let (server, mut receiver) = (Sending::start().await, Receiver::start());
+    let other = TenantId::new(uuid::Uuid::from_u128(2));
+    let services = server.tenants.of(&other).await.unwrap();
+    let caller = Principal::console(other);
+    let order = |url: String| WebhookOrder {
+        url,
+        events: vec!["*".to_owned()],
+        description: String::new(),
+    };
+    for (url, code) in [
+        (receiver.url.clone(), "BAD_REQUEST"),
+        (receiver.url.replace("http:", "https:"), "WEBHOOK_ADDRESS"),
+    ] {
+        let refused = services.webhooks.create(&caller, &order(url)).await;
+        assert_eq!(refused.unwrap_err().code, code);
+    }
+    // The addresses of a name are checked at each attempt. The organization of the server reaches
+    // this address, where its attempt fails because the receiver has no TLS.
+    let url = receiver.url.replace("http://127.0.0.1", "https://localhost");
+    for (services, expected) in [
+        (&services, "webhook_networks"),
+        (server.tenants.own(), "TLS"),
+    ] {
+        let caller = Principal::console(services.tenant().clone());
+        let new = services.webhooks.create(&caller, &order(url.clone())).await;
+        let id = new.unwrap().webhook.id;
+        services.webhooks.test(&Actor::Console, &id).await.unwrap();
+        let failed = delivery(services, &id, WebhookDeliveryState::Failed, 1).await;
+        let error = failed.last_error.unwrap_or_default();
+        assert!(error.contains(expected), "{error}");
+    }
+    server.stop().await;
+    assert!(receiver.requests.try_recv().is_err(), "a delivery arrived");
 }
 
 #[tokio::test]
