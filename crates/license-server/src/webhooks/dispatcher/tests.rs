@@ -267,7 +267,9 @@ async fn another_organization_reaches_no_network_of_the_operator() {
     }
     // The addresses of a name are checked at each attempt. The organization of the server reaches
     // this address, where its attempt fails because the receiver has no TLS.
-    let url = receiver.url.replace("http://127.0.0.1", "https://localhost");
+    let url = receiver
+        .url
+        .replace("http://127.0.0.1", "https://localhost");
     for (services, expected) in [
         (&services, "webhook_networks"),
         (server.tenants.own(), "TLS"),
