@@ -1,6 +1,7 @@
 //! Mermaid renders each diagram of the documents, and the descriptions of flows have their
 //! sections.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -23,6 +24,11 @@ const SECTIONS: [&str; 7] = [
     "Trace",
     "References",
 ];
+
+/// The directory of the decisions, below the workspace, and the last decision about the product as a
+/// whole.
+const RECORDS: &str = "docs/architecture/adrs";
+const LAST_LONG_RECORD: u32 = 20;
 
 /// The first lines of a diagram. With other alignments, the line of a participant crosses the text
 /// of each message that it sends to itself.
@@ -186,6 +192,52 @@ fn traced_steps(trace: &str) -> Vec<Vec<usize>> {
     blocks
         .map(|lines| lines.iter().filter_map(number).collect())
         .collect()
+}
+
+/// Returns the numbers that follow `start` in a text, each with as many digits as stated.
+fn numbers_after(text: &str, start: &str, digits: usize) -> BTreeSet<u32> {
+    let parts = text.split(start).skip(1);
+    parts
+        .filter_map(|part| part.get(..digits)?.parse().ok())
+        .collect()
+}
+
+/// Returns the links between documents of a directory and another one: the numbers of both. The
+/// name of a document is `prefix`, its number and a dash.
+fn links(directory: &str, prefix: &str, digits: usize, to: (&str, usize)) -> BTreeSet<(u32, u32)> {
+    let mut found = BTreeSet::new();
+    for path in markdown::files(&programs::workspace().join(directory)) {
+        let name = path.file_name().unwrap().to_string_lossy();
+        let number = name
+            .strip_prefix(prefix)
+            .and_then(|name| name.get(..digits)?.parse().ok());
+        let Some(number) = number else { continue };
+        let targets = numbers_after(&fs::read_to_string(&path).unwrap(), to.0, to.1);
+        found.extend(targets.into_iter().map(|target| (number, target)));
+    }
+    found
+}
+
+#[test]
+fn each_flow_and_its_decisions_link_to_each_other() {
+    let of_flows = links(FLOWS, "", 2, ("](../../adrs/adr-", 3));
+    let of_flows: BTreeSet<_> = of_flows
+        .into_iter()
+        .filter(|&(_, record)| record <= LAST_LONG_RECORD)
+        .collect();
+    let of_records = links(RECORDS, "adr-", 3, ("](../diagrams/sequence/", 2));
+    let of_records: BTreeSet<_> = of_records
+        .into_iter()
+        .filter(|&(record, _)| record <= LAST_LONG_RECORD)
+        .map(|(record, flow)| (flow, record))
+        .collect();
+    let one_way: Vec<_> = of_flows.symmetric_difference(&of_records).collect();
+    assert!(one_way.is_empty(), "flow and decision: {one_way:?}");
+    let flows: BTreeSet<_> = of_flows.iter().map(|&(flow, _)| flow).collect();
+    assert_eq!(flows, (1..=20).collect(), "flows with a decision");
+    let records: BTreeSet<_> = of_flows.iter().map(|&(_, record)| record).collect();
+    let expected: BTreeSet<_> = (1..=LAST_LONG_RECORD).collect();
+    assert_eq!(records, expected, "decisions with a flow");
 }
 
 #[test]
