@@ -53,8 +53,9 @@ fn contents(text: &str) -> [(bool, &'static str); 6] {
     let notes = section(text, "Implementation notes");
     let has_code = notes.contains("<!-- code: ") || !paths(notes).is_empty();
     let related = section(text, "Related decisions");
-    let has_relations =
-        related.contains("](adr-") && bullets(related) <= related.matches(": ").count();
+    let mut relations = related.split("\n- ").skip(1);
+    let has_relations = related.contains("](adr-")
+        && relations.all(|item| item.contains("): ") || item.contains("):\n"));
     let references = section(text, "References");
     [
         (has_part(consequences, "Good"), "good consequences"),
@@ -136,7 +137,7 @@ fn a_record_that_lacks_a_part_is_found() {
         .map(|name| without(&format!("\n## {name}\n{}", section(&whole, name))))
         .into_iter()
         .chain(["\n### Good", "\n### Bad", "- Status: ", "- Date: "].map(without))
-        .chain(["https://", "](adr-", "`"].map(without))
+        .chain(["https://", "](adr-", "): ", "`"].map(without))
         .chain([whole.replace("\n- ", "\n* ")]);
     for text in lacking {
         assert_ne!(text, whole);
