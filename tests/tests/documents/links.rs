@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use license_tests::programs;
 
 /// Returns all documents, as paths below the workspace.
-fn documents() -> Vec<PathBuf> {
+pub(super) fn documents() -> Vec<PathBuf> {
     let root = programs::workspace();
     let mut found = Vec::new();
     let mut directories = vec![root.to_owned()];
@@ -27,7 +27,7 @@ fn documents() -> Vec<PathBuf> {
 }
 
 /// Returns the targets of the links of a document. Indented code is skipped.
-fn links(text: &str) -> Vec<&str> {
+pub(super) fn links(text: &str) -> Vec<&str> {
     let mut links = Vec::new();
     for line in text.lines().filter(|line| !line.starts_with("    ")) {
         for part in line.split("](").skip(1) {

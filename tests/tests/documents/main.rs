@@ -10,11 +10,13 @@
 mod blocks;
 mod codes;
 mod diagrams;
+mod forms;
 mod json;
 mod links;
 mod markdown;
 mod names;
 mod records;
+mod references;
 #[allow(
     dead_code,
     reason = "the test `layers` uses the other functions of the module"

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use license_tests::programs;
 
-use super::document;
+use super::{document, markdown, records};
 
 const DOCUMENTS: [&str; 7] = [
     "README.md",
@@ -18,6 +18,21 @@ const DOCUMENTS: [&str; 7] = [
     "docs/kinds.md",
     "docs/vendor.md",
 ];
+
+/// Names that the architecture mentions and that are not from these crates: of standards, of other
+/// programs and of platforms.
+const FOREIGN: [&str; 7] = [
+    "AssertPathExists",
+    "DPkg::Lock",
+    "GetSystemFirmwareTable",
+    "KeyboardInterrupt",
+    "NumericDate",
+    "SubjectPublicKeyInfo",
+    "Url::set_host",
+];
+
+/// The file with the names of alerts.
+const ALERTS: &str = "deploy/prometheus/rules.yaml";
 
 /// Directories with the sources of the crates, and of the programs that the documents show. Some of
 /// these programs use types of other crates.
@@ -54,8 +69,19 @@ fn for_each_line(directory: &Path, visit: &mut impl FnMut(&Path, &str)) {
     }
 }
 
-#[test]
-fn types_and_functions_exist() {
+/// Returns the words in backticks that have the form of a type, such as `SeatRequest`.
+fn types(text: &str) -> BTreeSet<&str> {
+    let is_type = |word: &&str| {
+        word.starts_with(|c: char| c.is_ascii_uppercase())
+            && word.contains(|c: char| c.is_ascii_lowercase())
+            && word[1..].contains(|c: char| c.is_ascii_uppercase())
+            && word.chars().all(|c| c.is_ascii_alphanumeric())
+    };
+    text.split('`').skip(1).step_by(2).filter(is_type).collect()
+}
+
+/// Returns the words of the sources.
+fn words_of_sources() -> BTreeSet<String> {
     let mut words = BTreeSet::new();
     for directory in SOURCES {
         for_each_line(&programs::workspace().join(directory), &mut |_, line| {
@@ -63,6 +89,53 @@ fn types_and_functions_exist() {
             words.extend(found.map(str::to_owned));
         });
     }
+    words
+}
+
+/// Included code is not examined, because another test compares it with its file.
+#[test]
+fn types_and_functions_of_the_architecture_exist() {
+    let words = words_of_sources();
+    let alerts = document(ALERTS);
+    let mut missing = Vec::new();
+    let mut count = 0;
+    for path in records::documents() {
+        let text = markdown::without_blocks(&fs::read_to_string(&path).unwrap());
+        let mut expect = |is_known: bool, name: &str| {
+            count += 1;
+            if !is_known && !FOREIGN.contains(&name) {
+                missing.push(format!("{}: {name}", path.display()));
+            }
+        };
+        for (parent, name) in paths(&text) {
+            let is_known = words.contains(parent) && words.contains(name);
+            expect(is_known, &format!("{parent}::{name}"));
+        }
+        for name in types(&text) {
+            let is_alert = alerts.contains(&format!("alert: {name}\n"));
+            expect(words.contains(name) || is_alert, name);
+        }
+    }
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
+    assert!(count > 300, "{count} names");
+}
+
+#[test]
+fn types_are_read_from_a_text() {
+    let text = "`SeatRequest` and `Seat::lease`, `POST`, `Seat`, `SQLite` and `seat_hours`";
+    assert_eq!(
+        types(text).into_iter().collect::<Vec<_>>(),
+        ["SQLite", "SeatRequest"]
+    );
+    assert_eq!(
+        paths(text).into_iter().collect::<Vec<_>>(),
+        [("Seat", "lease")]
+    );
+}
+
+#[test]
+fn types_and_functions_exist() {
+    let words = words_of_sources();
     let mut missing = Vec::new();
     for path in DOCUMENTS {
         let text = document(path);

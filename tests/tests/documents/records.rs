@@ -1,5 +1,4 @@
-//! The architecture decision records and the flows: sections, paths, and code that is included from
-//! files.
+//! The architecture decision records and the flows: paths, and code that is included from files.
 
 use std::env;
 use std::fs;
@@ -13,30 +12,10 @@ use super::{document, markdown};
 const UPDATE: &str = "UPDATE_DOCUMENTS=1 cargo test -p license-tests --test documents";
 
 /// The directory of the records, below the workspace.
-const RECORDS: &str = "docs/architecture/adrs";
+pub(super) const RECORDS: &str = "docs/architecture/adrs";
 
-/// The sections of each record. A record can have more sections between them.
-const SECTIONS: [&str; 5] = [
-    "Context",
-    "Decision",
-    "Consequences",
-    "Alternatives",
-    "References",
-];
-
-/// The sections of the records 001 to 020, which are about the product as a whole.
-const LONG_SECTIONS: [&str; 7] = [
-    "Context",
-    "Decision",
-    "Consequences",
-    "Alternatives",
-    "Implementation notes",
-    "Related decisions",
-    "References",
-];
-
-/// The last record that has the long form.
-const LAST_LONG: u32 = 20;
+/// The last record that includes code. Later records name the code.
+const LAST_WITH_CODE: u32 = 20;
 
 /// The directories whose files the documents name from the root of the workspace.
 const DIRECTORIES: [&str; 10] = [
@@ -56,13 +35,15 @@ const DIRECTORIES: [&str; 10] = [
 const UNCOMPILED: [&str; 5] = ["", "text", "console", "json", "mermaid"];
 
 /// A record with its number.
-struct Record {
-    number: u32,
-    name: String,
-    text: String,
+pub(super) struct Record {
+    pub(super) number: u32,
+    /// The name of its file.
+    pub(super) name: String,
+    pub(super) text: String,
 }
 
-fn records() -> Vec<Record> {
+/// Returns all records, in the order of their numbers.
+pub(super) fn records() -> Vec<Record> {
     let files = markdown::files(&programs::workspace().join(RECORDS));
     let records = files.into_iter().filter_map(|path| {
         let name = path.file_name()?.to_string_lossy().into_owned();
@@ -75,104 +56,13 @@ fn records() -> Vec<Record> {
     records
 }
 
-/// Returns the text of a section.
-fn section<'t>(text: &'t str, name: &str) -> &'t str {
-    let (_, rest) = text
-        .split_once(&format!("\n## {name}\n"))
-        .unwrap_or_default();
-    rest.split("\n## ").next().unwrap_or_default()
-}
-
-/// Returns whether `found` contains the expected sections, each once and in their order.
-fn has_in_order(found: &[String], expected: &[&str]) -> bool {
-    let found = found.iter().map(String::as_str);
-    let known: Vec<_> = found.filter(|name| expected.contains(name)).collect();
-    known == expected
-}
-
-#[test]
-fn each_record_has_a_status_a_date_its_sections_and_a_row_in_the_index() {
-    let index = document(&format!("{RECORDS}/README.md"));
-    let mut problems = Vec::new();
-    for Record { number, name, text } in records() {
-        let mut expect = |is_met: bool, what: &str| {
-            if !is_met {
-                problems.push(format!("{name}: expected {what}"));
-            }
-        };
-        let title = format!("# ADR-{number:03}: ");
-        expect(text.starts_with(&title), &format!("the title {title:?}"));
-        let (head, _) = text.split_once("\n## ").unwrap_or_default();
-        let field = |name: &str| {
-            let prefix = format!("- {name}: ");
-            head.lines().find_map(|line| line.strip_prefix(&prefix))
-        };
-        expect(field("Status").is_some_and(is_status), "a status");
-        expect(field("Date").is_some_and(is_date), "a date");
-        let row = format!("| [{number:03}]({name}) | ");
-        expect(
-            index.contains(&row),
-            &format!("the row {row:?} in the index"),
-        );
-        let is_long = number <= LAST_LONG;
-        let sections = if is_long {
-            &LONG_SECTIONS[..]
-        } else {
-            &SECTIONS
-        };
-        let has_sections = has_in_order(&markdown::sections(&text), sections);
-        expect(has_sections, &format!("the sections {sections:?}"));
-        if is_long {
-            for (is_met, what) in long_form(&text) {
-                expect(is_met, what);
-            }
-        }
-    }
-    assert!(problems.is_empty(), "{}", problems.join("\n"));
-}
-
-/// Returns what the long form requires, and whether a record has it.
-fn long_form(text: &str) -> [(bool, &'static str); 4] {
-    let consequences = section(text, "Consequences");
-    let has = |name: &str| {
-        let paragraph = format!("\n**{name}.**");
-        let heading = format!("\n### {name}\n");
-        consequences.contains(&paragraph) || consequences.contains(&heading)
-    };
-    let alternatives = section(text, "Alternatives");
-    let bullets = alternatives.lines().filter(|line| line.starts_with("- "));
-    let headings = markdown::headings(alternatives, "### ");
-    let alternatives = bullets.count() + headings.len();
-    let related = section(text, "Related decisions");
-    let references = section(text, "References");
-    [
-        (has("Good") && has("Bad"), "good and bad consequences"),
-        ((2..=4).contains(&alternatives), "two to four alternatives"),
-        (related.contains("](adr-"), "links to related decisions"),
-        (references.contains("https://"), "references with addresses"),
-    ]
-}
-
-fn is_status(status: &str) -> bool {
-    let known = ["accepted", "proposed", "superseded by ", "superseded"];
-    known.iter().any(|known| status.starts_with(known))
-}
-
-fn is_date(date: &str) -> bool {
-    let mut parts = date
-        .split('-')
-        .map(|part| (part.len(), part.parse::<u32>()));
-    let mut next = |length| matches!(parts.next(), Some((found, Ok(_))) if found == length);
-    next(4) && next(2) && next(2) && parts.next().is_none()
-}
-
 /// Returns the documents of the architecture.
-fn documents() -> Vec<PathBuf> {
+pub(super) fn documents() -> Vec<PathBuf> {
     markdown::files(&programs::workspace().join("docs/architecture"))
 }
 
 /// Returns the words in backticks that are paths from the root of the workspace.
-fn paths(text: &str) -> Vec<String> {
+pub(super) fn paths(text: &str) -> Vec<String> {
     let text = markdown::without_blocks(text);
     // An odd part of a text that is divided at backticks is inside of them.
     let quoted = text.split('`').skip(1).step_by(2);
@@ -309,7 +199,7 @@ fn must_include(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let number = name.strip_prefix("adr-").and_then(|name| name.get(..3));
     let number = number.and_then(|number| number.parse::<u32>().ok());
-    number.is_none_or(|number| number <= LAST_LONG)
+    number.is_none_or(|number| number <= LAST_WITH_CODE)
 }
 
 #[test]
