@@ -89,7 +89,7 @@ fn bullets(text: &str) -> usize {
 }
 
 /// Returns the text of a section.
-fn section<'t>(text: &'t str, name: &str) -> &'t str {
+pub(super) fn section<'t>(text: &'t str, name: &str) -> &'t str {
     let (_, rest) = text
         .split_once(&format!("\n## {name}\n"))
         .unwrap_or_default();

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use super::records::{RECORDS, documents, records};
-use super::{document, links, markdown};
+use super::records::{RECORDS, Record, documents, records};
+use super::{document, forms, links, markdown};
 
 /// The path in front of the routes in the table of `docs/api.md`.
 const API: &str = "/api/v1";
@@ -73,6 +73,40 @@ fn each_record_is_the_target_of_a_link_besides_the_index() {
     let records = records().into_iter().map(|record| record.name);
     let missing: Vec<_> = records.filter(|name| !targets.contains(name)).collect();
     assert!(missing.is_empty(), "{missing:?}");
+}
+
+/// Returns the pairs of records of which the first names the second as related, and the second does
+/// not name the first.
+fn one_sided(records: &[Record]) -> Vec<(&str, &str)> {
+    let related = |record: &Record| forms::section(&record.text, "Related decisions").to_owned();
+    let sections: Vec<_> = records.iter().map(related).collect();
+    let names = |section: &str, name: &str| section.contains(&format!("]({name})"));
+    let mut pairs = Vec::new();
+    for (record, section) in records.iter().zip(&sections) {
+        for (other, section_of_other) in records.iter().zip(&sections) {
+            if names(section, &other.name) && !names(section_of_other, &record.name) {
+                pairs.push((record.name.as_str(), other.name.as_str()));
+            }
+        }
+    }
+    pairs
+}
+
+#[test]
+fn related_records_name_each_other() {
+    let mut records = records();
+    let pairs = one_sided(&records);
+    let missing: Vec<_> = pairs
+        .iter()
+        .map(|(one, other)| format!("{other}: expected a link to {one}, which names it as related"))
+        .collect();
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
+    // Without the relations of one record, each related record is found.
+    let last = records.last_mut().unwrap();
+    last.text = last
+        .text
+        .replace("\n## Related decisions\n", "\n## Others\n");
+    assert!(!one_sided(&records).is_empty());
 }
 
 /// Returns the methods and paths of a text that begin with `prefix`, without queries.
