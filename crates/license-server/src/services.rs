@@ -116,8 +116,9 @@ pub use usage::{UsageReceipt, UsageService};
 pub use validate::{ValidateReply, ValidateRequest, ValidateService};
 pub use vendor::{
     ContentChanges, IssueOrder, IssuedLicense, LedgerCopyFile, LedgerImport, LedgerLines,
-    LedgerReport, ReassignOrder, ReinstateOrder, ReinstatementResult, RenewOrder, RequestId,
-    RevocationResult, RevokeOrder, ServerRole, UpgradeOrder, VendorConfig, VendorService,
+    LedgerReport, LedgerState, ReassignOrder, ReinstateOrder, ReinstatementResult, RenewOrder,
+    RequestId, RevocationResult, RevokeOrder, ServerRole, UpgradeOrder, VendorConfig,
+    VendorService,
 };
 pub use webhooks::{NewWebhook, WebhookOrder, WebhookService, WebhookUpdate};
 
