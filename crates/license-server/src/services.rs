@@ -28,6 +28,7 @@ mod named_users;
 mod outbox;
 mod overview;
 mod people;
+mod pool_search;
 mod pool_terms;
 mod pools;
 mod readiness;
@@ -92,6 +93,7 @@ pub use people::{
     NewTotp, Password, PeopleSettings, PeopleTools, Reauthentication, RecoveryCodes, Registration,
     ResetLink, Sealer, csrf_token,
 };
+pub use pool_search::FullestPools;
 pub use pools::{EndReply, LeaseView, PoolService, PoolStatus, TicketView};
 pub use readiness::Readiness;
 pub use revocations::RevocationService;

@@ -381,6 +381,9 @@ async fn a_ledger_is_exported_and_imported_into_another_one() {
 
     let (target, _directory) = start_vendor().await;
     let owner = target.sign_in(Role::Owner).await;
+    let overview = target.open(&owner, "/").await.expect(200);
+    overview.shows("No license has been issued yet");
+    overview.shows("href=\"/ledger/import\"");
     let file = [("file", export.as_str())];
     let page = target.submit(&owner, "/ledger/import/preview", &file).await;
     page.expect(200).shows("nothing has been imported yet");
