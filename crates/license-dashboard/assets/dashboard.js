@@ -112,23 +112,127 @@ function prepare(root) {
 }
 prepare(document);
 
-// Live regions are replaced when the server reports a change, and each 15 seconds without events.
+// Live regions are replaced when the server reports a change, and each 15 seconds without events. The
+// focus stays, and so do open details and the positions of tables.
 const path = document.body.dataset.events;
+
+// Returns the elements of a region that can have the focus, with names that outlast a replacement.
+function targets(region) {
+  const elements = [...region.querySelectorAll("a[href], button, summary, [tabindex]")];
+  return elements.map((element) => {
+    const label = element.getAttribute("aria-label") ?? element.textContent;
+    return [element, `${element.tagName} ${element.getAttribute("href") ?? ""} ${label}`];
+  });
+}
+
+// Returns the number of elements of the same name before an element, and the name.
+function place(region, wanted) {
+  const all = targets(region);
+  const name = all.find(([element]) => element === wanted)?.[1];
+  const same = all.filter(([, other]) => other === name);
+  return [same.findIndex(([element]) => element === wanted), name];
+}
+
+function replaceRegion(region, found) {
+  const opened = [...region.querySelectorAll("details")];
+  const later = [...found.querySelectorAll("details")];
+  for (const details of later) {
+    const summary = details.querySelector("summary")?.textContent;
+    const title = details.parentElement.querySelector("h2")?.textContent;
+    const before = opened.find((other) =>
+      other.querySelector("summary")?.textContent === summary &&
+      other.parentElement.querySelector("h2")?.textContent === title);
+    if (before) details.open = before.open;
+  }
+  if (found.innerHTML === region.innerHTML) return;
+  const scrolled = new Map();
+  for (const area of region.querySelectorAll(".scroll")) {
+    scrolled.set(area.getAttribute("aria-label"), [area.scrollLeft, area.scrollTop]);
+  }
+  const hasFocus = region.contains(document.activeElement) && document.activeElement !== region;
+  const [nth, name] = hasFocus ? place(region, document.activeElement) : [];
+  region.replaceChildren(...found.childNodes);
+  for (const area of region.querySelectorAll(".scroll")) {
+    const position = scrolled.get(area.getAttribute("aria-label"));
+    if (position) [area.scrollLeft, area.scrollTop] = position;
+  }
+  if (!hasFocus) return;
+  const same = targets(region).filter(([, other]) => other === name);
+  let target = same[Math.min(nth, same.length - 1)]?.[0];
+  if (!target) {
+    // The element with the focus is gone. The keyboard stays in the region.
+    region.tabIndex = -1;
+    target = region;
+  }
+  target.focus({ preventScroll: true });
+}
+
+// A page that cannot be updated says since when, and why.
+function showState(since, text, link) {
+  const old = document.querySelector(".live-state");
+  if (!text) {
+    old?.remove();
+    return;
+  }
+  const time = `${since.toISOString().slice(11, 16)} UTC`;
+  const content = `Not live since ${time}. ${text}`;
+  if (old?.firstElementChild.textContent === content) return;
+  old?.remove();
+  const notice = document.createElement("div");
+  notice.className = "notice warning live-state";
+  notice.role = "alert";
+  const sentence = document.createElement("p");
+  sentence.textContent = content;
+  notice.append(sentence);
+  if (link) {
+    const again = document.createElement("a");
+    again.className = "button";
+    again.href = location.href;
+    again.textContent = link;
+    const actions = document.createElement("div");
+    actions.className = "actions";
+    actions.append(again);
+    notice.append(actions);
+  }
+  document.querySelector("main").prepend(notice);
+}
+
 if (path) {
   let timer = 0;
   let isRunning = false;
+  let failures = 0;
+  let lastUpdate = new Date();
+  const update = async () => {
+    const response = await fetch(location.href, { headers: { Accept: "text/html" } });
+    if (response.redirected || response.status === 401 || response.status === 403) {
+      showState(lastUpdate, "You are signed out, or your role has changed.", "Sign in again");
+      return;
+    }
+    if (!response.ok) throw new Error(`The server answers with the status ${response.status}.`);
+    const page = new DOMParser().parseFromString(await response.text(), "text/html");
+    for (const region of document.querySelectorAll("[data-live]")) {
+      const active = region.contains(document.activeElement) ? document.activeElement : null;
+      if (active?.matches("input, select, textarea")) continue;
+      const found = page.querySelector(`[data-live="${region.dataset.live}"]`);
+      if (found) replaceRegion(region, found);
+    }
+    lastUpdate = new Date();
+    failures = 0;
+    showState();
+    // A browser gives the events up after a response with an error status.
+    if (events?.readyState === EventSource.CLOSED) watch();
+  };
   const refresh = async () => {
     if (isRunning || document.hidden || document.querySelector("dialog")) return;
     isRunning = true;
     try {
-      const page = await fetchPage(location.href);
-      for (const region of document.querySelectorAll("[data-live]")) {
-        if (region.contains(document.activeElement) && document.activeElement.matches("input, select, textarea")) continue;
-        const found = page.querySelector(`[data-live="${region.dataset.live}"]`);
-        if (found && found.innerHTML !== region.innerHTML) region.replaceChildren(...found.childNodes);
-      }
-    } catch {
-      // The next event or the timer tries again.
+      await update();
+    } catch (error) {
+      failures += 1;
+      const text = error instanceof TypeError ? "The server does not answer." : error.message;
+      // One failure is no reason to worry, such as a restart of the server.
+      if (failures > 1) showState(lastUpdate, `${text} The page tries again.`);
+      else setTimeout(refresh, 3000);
     } finally {
       isRunning = false;
     }
@@ -145,12 +249,30 @@ if (path) {
     poll(15);
     if (document.hidden || !window.EventSource) return;
     events = new EventSource(path);
-    events.addEventListener("open", () => poll(60));
+    let wasOpen = false;
+    events.addEventListener("open", () => {
+      wasOpen = true;
+      poll(60);
+      if (failures) refresh();
+    });
     events.addEventListener("change", refresh);
-    events.addEventListener("error", () => poll(15));
+    events.addEventListener("error", () => {
+      poll(15);
+      // The end of the events can be that of the session or of the server.
+      if (wasOpen) refresh();
+      wasOpen = false;
+    });
   };
   watch();
-  addEventListener("pagehide", () => events?.close());
+  addEventListener("pagehide", () => {
+    clearInterval(timer);
+    events?.close();
+  });
+  addEventListener("pageshow", (event) => {
+    if (!event.persisted) return;
+    watch();
+    refresh();
+  });
   document.addEventListener("visibilitychange", () => {
     watch();
     refresh();

@@ -1,5 +1,7 @@
 //! Values in tables and lists of facts, and their actions.
 
+use std::cmp::Ordering;
+
 use askama::Template;
 use chrono::{DateTime, NaiveDate, Utc};
 
@@ -109,7 +111,7 @@ impl Cell {
             Self::Badge(tone, value) => CellTemplate::Badge(tone.as_str(), shown(value)),
             Self::Number(number) => CellTemplate::Number(text::number(*number)),
             Self::Amount(amount) => CellTemplate::Number(text::amount(amount)),
-            Self::Share { part, whole } => CellTemplate::Share(*part, *whole),
+            Self::Share { part, whole } => CellTemplate::Share(*part, *whole, level(*part, *whole)),
             Self::Time(time) => CellTemplate::Time(text::machine_time(time), text::time(time)),
             Self::Moment(time) => CellTemplate::Time(text::machine_time(time), text::moment(time)),
             Self::Date(date) => CellTemplate::Time(text::date(date), text::date(date)),
@@ -130,6 +132,17 @@ impl Cell {
     }
 }
 
+/// Returns the attributes by which a browser shows a full bar as a warning, and one above the whole
+/// as an error. Without them, a bar is good at every value.
+fn level(part: i64, whole: i64) -> &'static str {
+    match part.cmp(&whole) {
+        Ordering::Less => "",
+        Ordering::Equal if part <= 0 => "",
+        Ordering::Equal => " low=0 optimum=0",
+        Ordering::Greater => " low=0 high=0 optimum=0",
+    }
+}
+
 /// HTML of a cell.
 #[derive(Template)]
 #[template(path = "cell.html")]
@@ -141,7 +154,7 @@ enum CellTemplate {
     Link(String, String),
     Badge(&'static str, String),
     Number(String),
-    Share(i64, i64),
+    Share(i64, i64, &'static str),
     Time(String, String),
     Lines(Vec<String>),
     Actions(Vec<String>),
@@ -180,6 +193,8 @@ pub struct Action {
     is_dialog: bool,
     is_download: bool,
     hidden: Vec<(String, String)>,
+    /// The subject of the action, for people who do not see the row around it.
+    about: Option<String>,
 }
 
 impl Action {
@@ -193,6 +208,7 @@ impl Action {
             is_dialog: false,
             is_download: false,
             hidden: Vec::new(),
+            about: None,
         }
     }
 
@@ -224,6 +240,14 @@ impl Action {
     #[must_use]
     pub fn hidden(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.hidden.push((name.into(), value.into()));
+        self
+    }
+
+    /// States what the action is about, such as the person of a row. People who do not see the row
+    /// hear it after the label.
+    #[must_use]
+    pub fn about(mut self, subject: impl AsRef<str>) -> Self {
+        self.about = Some(text::shorten(subject.as_ref()).into_owned());
         self
     }
 

@@ -25,6 +25,8 @@ pub enum Kind {
     File,
     /// One of several values: the value and its label.
     Choice(Vec<(String, String)>),
+    /// A line of text with suggestions: the value and its label.
+    Suggestions(Vec<(String, String)>),
     /// Several of several values: the value, its label, and whether it is chosen.
     Choices(Vec<(String, String, bool)>),
     /// Yes or no. The value of the field is `true`.
@@ -42,6 +44,7 @@ impl Kind {
             Self::Lines => "lines",
             Self::File => "file",
             Self::Choice(_) => "choice",
+            Self::Suggestions(_) => "text",
             Self::Choices(_) => "choices",
             Self::Check => "check",
         }

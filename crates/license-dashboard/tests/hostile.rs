@@ -16,6 +16,7 @@ const HOSTILE: &str = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>
 /// Returns a page with a text in every place that takes one.
 fn page(text: &str) -> String {
     let choices = vec![(text.to_owned(), text.to_owned())];
+    let suggested = choices.clone();
     let chosen = vec![(text.to_owned(), text.to_owned(), true)];
     let mut table = Table::new(text, vec![Column::text(text).sorted_by(text, Some(true))]);
     for cell in [
@@ -28,7 +29,7 @@ fn page(text: &str) -> String {
         Cell::Lines(vec![Cell::text(text)]),
         Cell::Actions(vec![
             Action::post(text, text).hidden(text, text),
-            Action::dialog(text, text),
+            Action::dialog(text, text).about(text),
         ]),
     ] {
         table.row(vec![cell]);
@@ -48,6 +49,7 @@ fn page(text: &str) -> String {
         .field(Field::new(Kind::Lines, text, text).value(text))
         .field(Field::new(Kind::File, text, text).value(text))
         .field(Field::new(Kind::Choice(choices), text, text).value(text))
+        .field(Field::new(Kind::Suggestions(suggested), text, text).value(text))
         .field(Field::new(Kind::Choices(chosen), text, text))
         .group(text)
         .field(Field::new(Kind::Check, text, text));

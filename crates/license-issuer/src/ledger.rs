@@ -23,7 +23,7 @@ pub mod sqlite;
 mod writer;
 
 pub use activations::RecordedAnswer;
-pub use chain::{ChainFault, ChainReport};
+pub use chain::{ChainFault, ChainReport, LedgerHead};
 pub use condition::{LedgerCondition, LowSerial};
 pub use entry::{LedgerEntry, LedgerEntryKind, NewLedgerEntry};
 pub use pending::{DeliveryState, PendingArtifact, StoredPending};

@@ -100,7 +100,8 @@ pub use named_user::{
 };
 pub use node::{NodeId, NodeStatus};
 pub use page::{Cursor, Page, PageRequest};
-pub use pool::{PoolId, SeatPolicy};
+pub(crate) use pool::number_of_quota;
+pub use pool::{PoolCapacity, PoolId, SeatPolicy, floating_seats};
 pub use principal::Principal;
 pub use refusal::{Refusal, RefusalKind, ServerCode};
 pub use role::{Permission, Permissions, Role};

@@ -28,6 +28,7 @@ mod named_users;
 mod outbox;
 mod overview;
 mod people;
+mod pool_search;
 mod pool_terms;
 mod pools;
 mod readiness;
@@ -92,6 +93,7 @@ pub use people::{
     NewTotp, Password, PeopleSettings, PeopleTools, Reauthentication, RecoveryCodes, Registration,
     ResetLink, Sealer, csrf_token,
 };
+pub use pool_search::FullestPools;
 pub use pools::{EndReply, LeaseView, PoolService, PoolStatus, TicketView};
 pub use readiness::Readiness;
 pub use revocations::RevocationService;
@@ -116,8 +118,9 @@ pub use usage::{UsageReceipt, UsageService};
 pub use validate::{ValidateReply, ValidateRequest, ValidateService};
 pub use vendor::{
     ContentChanges, IssueOrder, IssuedLicense, LedgerCopyFile, LedgerImport, LedgerLines,
-    LedgerReport, ReassignOrder, ReinstateOrder, ReinstatementResult, RenewOrder, RequestId,
-    RevocationResult, RevokeOrder, ServerRole, UpgradeOrder, VendorConfig, VendorService,
+    LedgerReport, LedgerState, ReassignOrder, ReinstateOrder, ReinstatementResult, RenewOrder,
+    RequestId, RevocationResult, RevokeOrder, ServerRole, UpgradeOrder, VendorConfig,
+    VendorService,
 };
 pub use webhooks::{NewWebhook, WebhookOrder, WebhookService, WebhookUpdate};
 

@@ -73,7 +73,8 @@ def see_full_seats(suite, person):
 
 def end_seat(person, user, reason):
     row = person.page.locator("main tr").filter(has_text=user).first
-    within = person.open_form(row.get_by_role("link", name="End", exact=True))
+    within = person.open_form(row.get_by_role("link", name=f"End: {user}", exact=True))
+    person.sees(user, within)
     person.submit("End the use", within, mode="hard", reason=reason)
     person.sees("Who holds a seat")
 

@@ -7,17 +7,17 @@ use super::people::create_owner;
 use super::site::{Site, acquire_body};
 
 #[test]
-fn a_new_holder_of_a_seat_appears_without_a_reload() {
+fn a_new_holder_of_a_seat_appears_without_a_reload_and_takes_nothing_away() {
     let Some(browser) = tools::browser() else {
         return;
     };
     let site = Site::new();
-    let license = site.install("ACME Ltd", "--tier team --seats 3 --days 30 --offline");
+    let license = site.install("ACME Ltd", "--tier team --seats 5 --days 30 --offline");
     let server = site.start();
     let email = "ann@acme.example";
     create_owner(&server, email, "Ann");
     let seats: Vec<Value> = (1_u32..)
-        .zip(["bob", "carol"])
+        .zip(["bob", "carol", "dave", "erin"])
         .map(|(number, user)| acquire_body(number, user, false))
         .collect();
     let settings = json!({

@@ -1,5 +1,14 @@
 //! Results of the verification of the hash chain.
 
+/// The last entry of a ledger, as the ledger states it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LedgerHead {
+    /// The number of entries.
+    pub entries: i64,
+    /// The hash of the last entry, or 32 zero bytes without one.
+    pub hash: Vec<u8>,
+}
+
 /// The result of verifying the hash chain.
 #[derive(Clone, Debug)]
 pub struct ChainReport {

@@ -18,32 +18,35 @@ use crate::services::{
     EndingLicense, EndingLicenses, HistoryRange, HistoryStep, SeatOverview, ServerHealth,
 };
 
-/// The seats of the organization now, in its first 50 pools.
+/// The seats of the organization now, in all its pools.
 #[derive(Serialize, ToSchema)]
 #[schema(as = SeatOverview)]
 pub(super) struct SeatsBody {
     /// The number of seats of the licenses, without unlimited ones.
     capacity: u64,
     held: u64,
-    late: u64,
     waiting: u64,
-    /// The number of pools without a free seat.
+    /// The number of pools whose license is in effect.
+    pool_count: u64,
+    /// The number of pools in use without a free seat.
     full_pools: u64,
-    /// Whether the organization has more pools.
+    /// Whether the organization has more pools than the list.
     has_more: bool,
+    /// At most 50 pools: those with the longest queues first, and then those with the highest
+    /// shares of held seats.
     pools: Vec<PoolBody>,
 }
 
-impl From<SeatOverview> for SeatsBody {
-    fn from(seats: SeatOverview) -> Self {
+impl From<&SeatOverview> for SeatsBody {
+    fn from(seats: &SeatOverview) -> Self {
         Self {
-            capacity: seats.capacity,
+            capacity: seats.capacity.seats,
             held: seats.held,
-            late: seats.late,
             waiting: seats.waiting,
+            pool_count: seats.capacity.pools,
             full_pools: seats.full_pools,
-            has_more: seats.pools.next.is_some(),
-            pools: seats.pools.items.iter().cloned().map(Into::into).collect(),
+            has_more: seats.has_more,
+            pools: seats.fullest.iter().cloned().map(Into::into).collect(),
         }
     }
 }
@@ -209,7 +212,7 @@ pub(super) async fn get(
         None
     };
     let body = OverviewBody {
-        seats: overview.seats().await?.into(),
+        seats: overview.seats().await?.as_ref().into(),
         last_24_hours: hours.into(),
         last_30_days: days.into(),
         ending_licenses,

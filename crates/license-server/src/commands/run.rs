@@ -300,9 +300,10 @@ impl Start {
             ));
         }
         if self.is_vendor {
-            text.push_str(
-                "\n\nThis is a vendor's server. Issue a license: POST /api/v1/licenses/issue",
-            );
+            text.push_str(&format!(
+                "\n\nThis is a vendor's server. Issue licenses with a browser:\n  {}/licenses/issue",
+                self.url
+            ));
         } else if !self.has_license {
             text.push_str(&self.steps(directory, options));
         }

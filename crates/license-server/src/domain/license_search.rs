@@ -7,11 +7,12 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use license_core::claims::LicenseClaims;
-use license_core::{LicenseId, Unverified};
+use license_core::{LicenseId, Unverified, time};
 use license_issuer::folding::folded;
 use license_issuer::ledger::LicenseStatus;
 
 use super::license::LicenseRecord;
+use super::pool::floating_seats;
 
 /// The largest number of words of a license that are indexed.
 const MAX_INDEXED: usize = 64;
@@ -41,6 +42,10 @@ pub struct LicenseTerms {
     pub starts_at: i64,
     /// The end of the license. A perpetual license has the largest number.
     pub ends_at: i64,
+    /// The number of floating seats, if the license has them. `u32::MAX`: unlimited.
+    pub seats: Option<i64>,
+    /// The end of the seats, which is that of the license with its days of grace.
+    pub seats_until: i64,
     /// The words that find the license. The flag states whether the word is one of the name of the
     /// customer or company.
     pub words: Vec<(String, bool)>,
@@ -58,12 +63,17 @@ impl LicenseTerms {
         let issued_at = millis(issued_at.unwrap_or(record.installed_at));
         let starts_at = claims.and_then(|claims| claims.not_before);
         let ends_at = claims.and_then(|claims| claims.expires_at);
+        let renewal = claims.and_then(|claims| claims.renewal);
+        let grace = renewal.unwrap_or_default().grace();
+        let seats_until = ends_at.map(|end| time::saturating_add(end, grace));
         Self {
             name: folded(&record.customer).chars().take(MAX_SORTED).collect(),
             tier: claims.map_or_else(String::new, |claims| claims.tier.to_string()),
             issued_at,
             starts_at: starts_at.map_or(issued_at, millis),
             ends_at: ends_at.map_or(NEVER, millis),
+            seats: claims.and_then(floating_seats).map(i64::from),
+            seats_until: seats_until.map_or(NEVER, millis),
             words: words_of(record, claims),
         }
     }
@@ -262,8 +272,6 @@ pub struct RevokedLicenseIds {
 
 #[cfg(test)]
 mod tests {
-    use license_core::time;
-
     use super::*;
 
     fn now() -> DateTime<Utc> {

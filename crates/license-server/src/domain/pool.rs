@@ -3,6 +3,8 @@
 use std::fmt;
 
 use license_core::LicenseId;
+use license_core::claims::LicenseClaims;
+use license_core::policy::Quota;
 use license_seats::{HolderDisplay, Overage, Reservation};
 use serde::{Deserialize, Serialize};
 
@@ -81,4 +83,30 @@ impl Default for SeatPolicy {
             holders: HolderDisplay::Names,
         }
     }
+}
+
+/// The pools of an organization whose license is in effect.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PoolCapacity {
+    /// The number of pools.
+    pub pools: u64,
+    /// The number of seats of their licenses, without unlimited ones.
+    pub seats: u64,
+}
+
+/// Returns the number of floating seats of a license: the claim `seats`, or the quota `users`. An
+/// unlimited number is the largest one, and `None` means that the license has no floating seats.
+pub fn floating_seats(claims: &LicenseClaims) -> Option<u32> {
+    match claims.seats {
+        Some(seats) => Some(u32::try_from(seats).unwrap_or(u32::MAX)),
+        None => number_of_quota(claims, "users"),
+    }
+}
+
+/// Returns a quota of a license. An unlimited quota is the largest number.
+pub(crate) fn number_of_quota(claims: &LicenseClaims, name: &str) -> Option<u32> {
+    Some(match claims.quotas.get(name)? {
+        Quota::Unlimited => u32::MAX,
+        Quota::Limit(limit) => u32::try_from(*limit).unwrap_or(u32::MAX),
+    })
 }

@@ -268,6 +268,9 @@ pub struct PoolLevel {
     pub pool: PoolId,
     /// The number of seats of the license. `u32::MAX`: unlimited.
     pub capacity: u32,
+    /// The largest number of seats that may be held: those of the license with the overage, or
+    /// those that are held if they are more.
+    pub ceiling: u32,
     /// The number of open leases.
     pub held: u32,
     /// The number of seats that are offered to waiting sessions.
@@ -276,6 +279,18 @@ pub struct PoolLevel {
     pub waiting: u32,
     /// The fencing number of the next lease, which changes with each grant.
     pub next_seq: u64,
+}
+
+impl PoolLevel {
+    /// Returns whether no seat is free.
+    pub fn is_full(&self) -> bool {
+        self.held.saturating_add(self.offered) >= self.ceiling
+    }
+
+    /// Returns the share of the seats that are held, in thousandths.
+    pub fn held_share(&self) -> u64 {
+        u64::from(self.held).saturating_mul(1000) / u64::from(self.capacity.max(1))
+    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use super::overview::SeatOverview;
 use super::pools::{PoolService, PoolStatus};
 use crate::domain::{Page, PageRequest, PoolLevel, Refusal};
 
@@ -27,15 +28,33 @@ pub(super) struct LivePools {
     /// The pools in use, and the number of the content, at the last tick.
     last: Mutex<Option<(Vec<PoolLevel>, u64)>>,
     /// The pages of the list of pools that were read since the last change.
-    pages: tokio::sync::Mutex<HashMap<PageRequest, SharedPage>>,
+    pages: tokio::sync::Mutex<HashMap<PageRequest, SharedRead<Page<PoolStatus>>>>,
+    /// The seats of all pools, as they were read since the last change.
+    seats: tokio::sync::Mutex<Option<SharedRead<SeatOverview>>>,
 }
 
-/// A page of the list of pools, which those who watch it share.
+/// A value that those who watch the pools share.
 #[derive(Debug)]
-struct SharedPage {
+struct SharedRead<T> {
     revision: u64,
     read_at: Instant,
-    page: Arc<Page<PoolStatus>>,
+    value: Arc<T>,
+}
+
+impl<T> SharedRead<T> {
+    fn new(revision: u64, value: T) -> Self {
+        Self {
+            revision,
+            read_at: Instant::now(),
+            value: Arc::new(value),
+        }
+    }
+
+    /// Returns the value, unless the pools have changed or it is too old.
+    fn current(&self, revision: u64) -> Option<Arc<T>> {
+        let is_current = self.revision == revision && self.read_at.elapsed() < MAX_AGE;
+        is_current.then(|| Arc::clone(&self.value))
+    }
 }
 
 impl Default for LivePools {
@@ -44,6 +63,7 @@ impl Default for LivePools {
             revision: watch::Sender::new(1),
             last: Mutex::default(),
             pages: tokio::sync::Mutex::default(),
+            seats: tokio::sync::Mutex::default(),
         }
     }
 }
@@ -79,22 +99,31 @@ impl LivePools {
     ) -> Result<Arc<Page<PoolStatus>>, Refusal> {
         let mut pages = self.pages.lock().await;
         let revision = *self.revision.borrow();
-        if let Some(found) = pages.get(page)
-            && found.revision == revision
-            && found.read_at.elapsed() < MAX_AGE
-        {
-            return Ok(Arc::clone(&found.page));
+        if let Some(found) = pages.get(page).and_then(|page| page.current(revision)) {
+            return Ok(found);
         }
-        let found = Arc::new(pools.list(page).await?);
+        let found = SharedRead::new(revision, pools.list(page).await?);
+        let value = Arc::clone(&found.value);
         if pages.len() >= MAX_PAGES {
             pages.clear();
         }
-        let shared = SharedPage {
-            revision,
-            read_at: Instant::now(),
-            page: Arc::clone(&found),
-        };
-        pages.insert(page.clone(), shared);
-        Ok(found)
+        pages.insert(page.clone(), found);
+        Ok(value)
+    }
+
+    /// Returns the seats of all pools. Those who watch them share what `read` returns.
+    pub(super) async fn seats(
+        &self,
+        read: impl Future<Output = Result<SeatOverview, Refusal>>,
+    ) -> Result<Arc<SeatOverview>, Refusal> {
+        let mut seats = self.seats.lock().await;
+        let revision = *self.revision.borrow();
+        if let Some(found) = seats.as_ref().and_then(|seats| seats.current(revision)) {
+            return Ok(found);
+        }
+        let found = SharedRead::new(revision, read.await?);
+        let value = Arc::clone(&found.value);
+        *seats = Some(found);
+        Ok(value)
     }
 }

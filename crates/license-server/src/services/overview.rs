@@ -13,29 +13,29 @@ use super::readiness::Readiness;
 use super::site::Site;
 use super::{TickReport, readiness};
 use crate::clock::ServerClock;
-use crate::domain::{Page, PageRequest, Refusal, Webhook};
+use crate::domain::{Page, PageRequest, PoolCapacity, PoolLevel, Refusal, Webhook};
 
-/// The largest number of pools of an overview.
+/// The largest number of pools that an overview shows.
 const MAX_POOLS: usize = 50;
 
 /// How many days before its end a license is shown.
 const ENDS_WITHIN_DAYS: u32 = 60;
 
-/// The seats of an organization now.
+/// The seats of an organization now, in all its pools.
 #[derive(Clone, Debug)]
 pub struct SeatOverview {
-    /// The pools, by id.
-    pub pools: Arc<Page<PoolStatus>>,
-    /// The number of seats of these pools, without unlimited ones.
-    pub capacity: u64,
-    /// The number of seats that are held in these pools.
+    /// The number of pools with a license in effect, and of their seats.
+    pub capacity: PoolCapacity,
+    /// The number of seats that are held.
     pub held: u64,
-    /// The number of late leases in these pools.
-    pub late: u64,
-    /// The number of sessions that wait in these pools.
+    /// The number of sessions that wait.
     pub waiting: u64,
-    /// The number of pools without a free seat.
+    /// The number of pools in use without a free seat.
     pub full_pools: u64,
+    /// Those of at most 50 pools with the longest queues and the highest shares of held seats.
+    pub fullest: Vec<PoolStatus>,
+    /// Whether there are more pools.
+    pub has_more: bool,
 }
 
 /// A license that ends soon, or that is in its days of grace.
@@ -115,39 +115,45 @@ impl OverviewService {
         }
     }
 
-    /// Returns the seats of the first 50 pools.
+    /// Returns the seats of all pools. Callers share the answer until a pool changes, and for at
+    /// most two seconds.
     ///
     /// # Errors
     ///
     /// Returns a refusal if the store cannot be read.
-    pub async fn seats(&self) -> Result<SeatOverview, Refusal> {
-        let page = PageRequest::new(None, Some(MAX_POOLS));
-        let pools = self.pools.shared_list(&page).await?;
-        let sum = |seats: &dyn Fn(&PoolStatus) -> u32| -> u64 {
-            pools.items.iter().map(|pool| u64::from(seats(pool))).sum()
+    pub async fn seats(&self) -> Result<Arc<SeatOverview>, Refusal> {
+        self.site.live.seats(self.read_seats()).await
+    }
+
+    async fn read_seats(&self) -> Result<SeatOverview, Refusal> {
+        let (store, tenant) = (&self.site.store, &self.site.tenant);
+        let capacity = store.pool_capacity(tenant, self.site.wall()).await?;
+        let levels = store.pool_levels(tenant).await?;
+        let sum = |seats: fn(&PoolLevel) -> u32| -> u64 {
+            levels.iter().map(|level| u64::from(seats(level))).sum()
         };
-        let now = self.site.wall();
-        let limited = |pool: &PoolStatus| {
-            if pool.is_unlimited || !pool.is_in_effect(now) {
-                0
-            } else {
-                pool.usage.capacity
-            }
-        };
-        let is_full = |pool: &PoolStatus| {
-            if !pool.is_in_effect(now) {
-                return 0;
-            }
-            let taken = pool.usage.held.saturating_add(pool.usage.offered);
-            u32::from(taken >= pool.usage.allowed)
-        };
+        let (held, waiting) = (sum(|level| level.held), sum(|level| level.waiting));
+        let full_pools = sum(|level| u32::from(level.is_full()));
+        let in_use = self.pools.fullest(levels, 0, MAX_POOLS).await?;
+        let first = PageRequest::new(None, Some(MAX_POOLS));
+        let first = self.pools.shared_list(&first).await?;
+        let mut fullest = in_use.items;
+        // Pools that are not in use follow.
+        let others = first.items.iter().filter(|other| {
+            let is_same = |status: &PoolStatus| status.pool == other.pool;
+            !fullest.iter().any(is_same)
+        });
+        let others: Vec<_> = others.cloned().collect();
+        fullest.extend(others);
+        let has_more = in_use.has_more || first.next.is_some() || fullest.len() > MAX_POOLS;
+        fullest.truncate(MAX_POOLS);
         Ok(SeatOverview {
-            capacity: sum(&limited),
-            held: sum(&|pool| pool.usage.held),
-            late: sum(&|pool| pool.usage.late),
-            waiting: sum(&|pool| pool.usage.waiting),
-            full_pools: sum(&is_full),
-            pools,
+            capacity,
+            held,
+            waiting,
+            full_pools,
+            fullest,
+            has_more,
         })
     }
 

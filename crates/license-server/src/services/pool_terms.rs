@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use license_core::License;
-use license_core::policy::{BORROW_DAYS, BORROW_SEATS, OVERAGE_SEATS, Quota};
+use license_core::policy::{BORROW_DAYS, BORROW_SEATS, OVERAGE_SEATS};
 use license_seats::{BorrowTerms, LeaseSpan, Overage, PoolTerms};
 
 use super::cache::Cache;
 use super::licenses::InstalledLicense;
 use super::site::Site;
-use crate::domain::{PoolId, Refusal, RefusalKind, SeatPolicy, ServerCode};
+use crate::domain::{
+    PoolId, Refusal, RefusalKind, SeatPolicy, ServerCode, floating_seats, number_of_quota,
+};
 
 /// The number of pools in each generation of the cache.
 const CACHED_POOLS: usize = 10_000;
@@ -182,21 +184,14 @@ fn terms(license: &License, policy: &SeatPolicy) -> Result<PoolTerms, Refusal> {
     Ok(terms)
 }
 
-/// Returns the number of seats of a license: the claim `seats`, or the quota `users`. An unlimited
-/// number is the largest one, and `None` means that the license has no floating seats.
+/// Returns the number of seats of a license, like [`floating_seats`].
 pub(super) fn capacity(license: &License) -> Option<u32> {
-    if let Some(seats) = license.seats() {
-        return Some(u32::try_from(seats).unwrap_or(u32::MAX));
-    }
-    quota(license, "users")
+    floating_seats(license.claims())
 }
 
 /// Returns a quota of a license. An unlimited quota is the largest number.
 fn quota(license: &License, name: &str) -> Option<u32> {
-    Some(match license.entitlements().quota(name)? {
-        Quota::Unlimited => u32::MAX,
-        Quota::Limit(limit) => u32::try_from(limit).unwrap_or(u32::MAX),
-    })
+    number_of_quota(license.claims(), name)
 }
 
 /// Returns the overage of the settings, at most that of the license.

@@ -122,6 +122,10 @@ impl PoolService {
         Self { site, seats }
     }
 
+    pub(super) fn site(&self) -> &Site {
+        &self.site
+    }
+
     /// Returns the pools with a license that has seats.
     ///
     /// # Errors
@@ -131,34 +135,12 @@ impl PoolService {
         let page = self.site.store.pools(&self.site.tenant, page).await?;
         let mut items = Vec::new();
         for pool in &page.items {
-            match self.get(pool).await {
-                Ok(status) => items.push(status),
-                Err(refusal) if refusal.kind != RefusalKind::Unavailable => {}
-                Err(refusal) => return Err(refusal),
-            }
+            items.extend(self.found(pool).await?);
         }
         Ok(Page {
             items,
             next: page.next,
         })
-    }
-
-    /// Returns all open leases of a pool, in the order of the time since which the seats are held.
-    ///
-    /// # Errors
-    ///
-    /// Returns `NOT_FOUND` if there is no such pool, and a refusal if the store cannot be read.
-    pub async fn all_leases(&self, pool: &PoolId) -> Result<Vec<LeaseView>, Refusal> {
-        let mut leases = Vec::new();
-        let mut page = PageRequest::new(None, Some(PageRequest::MAX_LIMIT));
-        loop {
-            let found = self.leases(pool, &page).await?;
-            leases.extend(found.items);
-            let Some(next) = found.next else { break };
-            page = PageRequest::new(Some(next), Some(PageRequest::MAX_LIMIT));
-        }
-        leases.sort_by_key(|lease| std::cmp::Reverse(lease.granted_ago));
-        Ok(leases)
     }
 
     /// Returns a receiver that is notified of changes of pools, at most once a second.
@@ -217,7 +199,7 @@ impl PoolService {
         })
     }
 
-    /// Returns the open leases of a pool.
+    /// Returns the open leases of a pool, those held for the longest time first.
     ///
     /// # Errors
     ///

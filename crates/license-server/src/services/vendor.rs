@@ -31,7 +31,7 @@ use license_issuer::services::issue::Mode;
 
 pub use changes::{ReinstatementResult, RevocationResult};
 pub use issue::IssuedLicense;
-pub use ledger_files::{LedgerCopyFile, LedgerImport, LedgerLines, LedgerReport};
+pub use ledger_files::{LedgerCopyFile, LedgerImport, LedgerLines, LedgerReport, LedgerState};
 pub use orders::{
     ContentChanges, IssueOrder, ReassignOrder, ReinstateOrder, RenewOrder, RevokeOrder,
     UpgradeOrder,
@@ -197,6 +197,16 @@ impl VendorService {
     /// Returns `WRONG_ROLE` on a site server, and `STORAGE_FAILED` if the copy cannot be written.
     pub async fn copy_ledger_file(&self) -> Result<LedgerCopyFile, Refusal> {
         ledger_files::copy_file(&self.site).await
+    }
+
+    /// Returns the number of entries of the ledger and the hash of the last one, without a
+    /// verification.
+    ///
+    /// # Errors
+    ///
+    /// Returns `WRONG_ROLE` on a site server, and other refusals if the ledger cannot be read.
+    pub async fn ledger_state(&self) -> Result<LedgerState, Refusal> {
+        ledger_files::state(&self.site).await
     }
 
     /// Verifies the hash chain of the ledger.

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use license_core::ids::Commitment;
 use license_seats::{LeaseTime, OpenLease, TicketId};
 
 use super::ServerStoreError;
 use super::pool::{LeaseRow, PoolReply, PoolRequest, PoolView, TicketRow};
-use crate::domain::{NewAuditEntry, Page, PageRequest, PoolId, SeatPolicy, TenantId};
+use crate::domain::{NewAuditEntry, Page, PageRequest, PoolCapacity, PoolId, SeatPolicy, TenantId};
 
 /// Wakes the callers that wait for a ticket, after another server has offered it a seat or ended
 /// it.
@@ -41,6 +42,13 @@ pub trait SeatStore: Send + Sync {
         page: &PageRequest,
     ) -> Result<Page<PoolId>, ServerStoreError>;
 
+    /// Counts the pools with a license in effect at a time, and their seats.
+    async fn pool_capacity(
+        &self,
+        tenant: &TenantId,
+        now: DateTime<Utc>,
+    ) -> Result<PoolCapacity, ServerStoreError>;
+
     /// Returns the pools for which a tick has work to do.
     async fn due_pools(&self, tenant: &TenantId) -> Result<Vec<PoolId>, ServerStoreError>;
 
@@ -60,7 +68,8 @@ pub trait SeatStore: Send + Sync {
         commitment: Commitment,
     ) -> Result<Option<Arc<OpenLease>>, ServerStoreError>;
 
-    /// Returns the open leases of a pool.
+    /// Returns the open leases of a pool, in the order of their fencing numbers, which is that of
+    /// the grants.
     async fn leases(
         &self,
         tenant: &TenantId,

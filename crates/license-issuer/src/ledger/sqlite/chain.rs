@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension, params};
 
 use crate::errors::LedgerError;
-use crate::ledger::chain::{ChainFault, ChainReport};
+use crate::ledger::chain::{ChainFault, ChainReport, LedgerHead};
 use crate::ledger::sqlite::reader::{COLUMNS, entry_of_row};
 use crate::ledger::sqlite::{SqliteLedger, schema};
 
@@ -42,6 +42,22 @@ impl SqliteLedger {
         Ok(report)
     }
 
+    /// Returns the stored number of entries and hash of the last entry, without verifying the chain.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the ledger cannot be read.
+    pub fn head(&self) -> Result<LedgerHead, LedgerError> {
+        let mut statement = self.db.prepare_cached("SELECT entries, hash FROM head")?;
+        let head = statement.query_row([], |row| {
+            Ok(LedgerHead {
+                entries: row.get(0)?,
+                hash: row.get(1)?,
+            })
+        });
+        Ok(head?)
+    }
+
     fn verify_entries(&self) -> Result<ChainReport, LedgerError> {
         let mut report = ChainReport {
             entries: 0,
@@ -70,10 +86,10 @@ impl SqliteLedger {
             report.entries = seq;
             report.head = entry.hash;
         }
-        let head = "SELECT entries, hash FROM head";
-        let (expected, hash): (i64, Vec<u8>) = self
-            .db
-            .query_row(head, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let LedgerHead {
+            entries: expected,
+            hash,
+        } = self.head()?;
         if expected != report.entries || hash != report.head {
             let found = report.entries;
             report.fault = Some(ChainFault::Head { expected, found });

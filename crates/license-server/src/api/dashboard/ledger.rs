@@ -19,13 +19,41 @@ pub(super) fn pages(pages: Pages) -> Pages {
     let (read, manage) = (Permission::ReadLedger, Permission::ManageLedger);
     pages
         .page("/ledger", read, get(show))
+        .page("/ledger/verification", read, get(verify))
         .page("/ledger/export", read, get(export))
         .page("/ledger/file", read, get(file))
         .page("/ledger/import", manage, get(show_import).post(import))
         .page("/ledger/import/preview", manage, post(preview))
 }
 
+const LEDGER: (&str, &str) = ("Ledger", "/ledger");
+
 async fn show(context: PageContext) -> PageReply {
+    let state = context.services()?.vendor.ledger_state().await?;
+    let facts = facts(state.entries, state.head, state.pending);
+    let keep = "Store the hash outside the server: `keygen ledger verify --head HASH` then detects a \
+                ledger that was rewritten.";
+    let mut page = context
+        .page("Ledger")
+        .with("Everything that the vendor has signed, in a chain in which every later change is noticed.")
+        .action(Action::link("Verify", "/ledger/verification"))
+        .action(Action::download("Export entries", "/ledger/export"))
+        .action(Action::download("Copy the file", "/ledger/file"));
+    if context.may(Permission::ManageLedger) {
+        page = page.action(Action::link("Import", "/ledger/import").primary());
+    }
+    Ok(html(&page.with(facts).with(keep)))
+}
+
+fn facts(entries: i64, head: String, pending: usize) -> Facts {
+    let pending = i64::try_from(pending).unwrap_or(i64::MAX);
+    Facts::new()
+        .fact("Entries", Cell::Number(entries))
+        .fact("Hash of the last entry", Cell::code(head))
+        .fact("Deliveries that have not ended", Cell::Number(pending))
+}
+
+async fn verify(context: PageContext) -> PageReply {
     let report = context.services()?.vendor.verify_ledger().await?;
     let notice = match &report.fault {
         None => {
@@ -36,24 +64,9 @@ async fn show(context: PageContext) -> PageReply {
             .text(fault.as_str())
             .hint(Some("Compare the ledger with a backup.")),
     };
-    let facts = Facts::new()
-        .title("Ledger")
-        .fact("Entries", Cell::Number(report.entries))
-        .fact("Hash of the last entry", Cell::code(report.head))
-        .fact(
-            "Deliveries that have not ended",
-            Cell::Number(i64::try_from(report.pending).unwrap_or(i64::MAX)),
-        );
-    let keep = "Store the hash outside the server: `keygen ledger verify --head HASH` then detects a \
-                ledger that was rewritten.";
-    let mut page = context
-        .page("Ledger")
-        .action(Action::download("Export entries", "/ledger/export"))
-        .action(Action::download("Copy the file", "/ledger/file"));
-    if context.may(Permission::ManageLedger) {
-        page = page.action(Action::link("Import", "/ledger/import").primary());
-    }
-    Ok(html(&page.with(notice).with(facts).with(keep)))
+    let facts = facts(report.entries, report.head, report.pending);
+    let page = context.page_below(LEDGER, "Verification");
+    Ok(html(&page.with(notice).with(facts)))
 }
 
 async fn export(context: PageContext) -> PageReply {
@@ -72,7 +85,7 @@ struct ImportForm {
 }
 
 fn page(context: &PageContext) -> Page {
-    context.page_below(("Ledger", "/ledger"), "Import into the ledger")
+    context.page_below(LEDGER, "Import into the ledger")
 }
 
 fn form(text: &str, is_previewed: bool) -> Form {

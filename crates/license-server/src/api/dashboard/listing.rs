@@ -87,17 +87,18 @@ impl<'a> Listing<'a> {
         let end = skip.saturating_add(ROWS);
         table.next = (rows.len() > end).then(|| here(&end.to_string()));
         table.first = (skip > 0).then(|| here(""));
-        table.filter = Some(
-            Form::new(self.path, "Search")
-                .hidden("sort", &query.sort)
-                .hidden("order", &query.order)
-                .field(
-                    Field::text("text", label)
-                        .max_length(200)
-                        .value(&query.text),
-                ),
-        );
+        table.filter = Some(self.filter(label));
         rows.into_iter().skip(skip).take(ROWS).collect()
+    }
+
+    /// Returns the search.
+    pub(super) fn filter(&self, label: &str) -> Form {
+        let query = self.query;
+        let text = Field::text("text", label).max_length(200);
+        Form::new(self.path, "Search")
+            .hidden("sort", &query.sort)
+            .hidden("order", &query.order)
+            .field(text.value(&query.text))
     }
 
     /// Returns whether a search has left rows out.

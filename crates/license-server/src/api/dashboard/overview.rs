@@ -59,8 +59,8 @@ async fn show(State(app): State<App>, context: PageContext) -> PageReply {
     if let Some(health) = &health {
         page = with_problems(&app, &services, health, page);
     }
-    if is_own && !services.is_vendor() && context.may(Permission::IssueLicenses) {
-        page = with_first_steps(&app, &services, page).await?;
+    if is_own && context.may(Permission::IssueLicenses) && services.licenses.is_empty().await? {
+        page = with_first_steps(&app, &context, page);
     }
     if context.may(Permission::ReadWebhooks) {
         page = with_webhooks(&services, page).await?;
@@ -116,18 +116,30 @@ fn with_problems(app: &App, services: &Services, health: &ServerHealth, mut page
     page
 }
 
-/// Adds the steps to the first license of a site.
-async fn with_first_steps(app: &App, services: &Services, page: Html) -> Result<Html, Problem> {
-    if !services.licenses.is_empty().await? {
-        return Ok(page);
+/// Adds the steps to the first license.
+fn with_first_steps(app: &App, context: &PageContext, page: Html) -> Html {
+    let (title, text, mut actions) = if context.is_vendor() {
+        (
+            "No license has been issued yet",
+            "Issue the first license for a customer. If `keygen` has issued licenses before, import \
+             its ledger.",
+            vec![Action::link("Issue a license", "/licenses/issue").primary()],
+        )
+    } else {
+        (
+            "The server has no license yet",
+            "Send the vendor the request of this server. Then install what the vendor sends back: the \
+             public keys (trust.jwks), and after them the license.",
+            vec![Action::link("Install a file", "/licenses/install").primary()],
+        )
+    };
+    if !context.is_vendor() {
+        actions.extend(request_action(app));
+    } else if context.may(Permission::ManageLedger) {
+        actions.push(Action::link("Import a ledger", "/ledger/import"));
     }
-    let notice = Notice::new(Tone::Neutral, "The server has no license yet").text(
-        "Send the vendor the request of this server. Then install what the vendor sends back: the \
-         public keys (trust.jwks), and after them the license.",
-    );
-    let mut actions = vec![Action::link("Install a file", "/licenses/install").primary()];
-    actions.extend(request_action(app));
-    Ok(page.with(notice).with(actions))
+    let notice = Notice::new(Tone::Neutral, title).text(text);
+    page.with(notice).with(actions)
 }
 
 async fn with_webhooks(services: &Services, page: Html) -> Result<Html, Problem> {
@@ -171,12 +183,12 @@ fn tiles(seats: &SeatOverview, hours: &SeatHistory) -> Tiles {
     let denied: u64 = hours.denials().values().sum();
     let highest = hours.total().held_high;
     let held = Tile::new("Seats held now", seats.held.to_string())
-        .detail(format!("of {}", seats.capacity))
+        .detail(format!("of {}", seats.capacity.seats))
         .href("/seats");
     let full = Tile::new("Pools without a free seat", seats.full_pools.to_string())
         .detail(format!(
             "of {}",
-            counted(seats.pools.items.len(), "pool", "pools")
+            counted(seats.capacity.pools, "pool", "pools")
         ))
         .href("/seats");
     let full = match seats.full_pools {
@@ -201,33 +213,26 @@ fn tiles(seats: &SeatOverview, hours: &SeatHistory) -> Tiles {
     ])
 }
 
-/// Returns the list of the pools with the highest share of held seats.
+/// Returns the list of the pools with the longest queues and the highest shares of held seats.
 fn pools(seats: &SeatOverview) -> Table {
     const MAX_POOLS: usize = 10;
     let columns = vec![
         Column::text("Customer"),
-        Column::text("License"),
         Column::text("Seats held"),
         Column::number("Waiting"),
+        Column::text("License"),
     ];
     let mut table = Table::new("Pools", columns);
-    let mut fullest: Vec<_> = seats.pools.items.iter().collect();
-    fullest.sort_by_key(|status| {
-        let usage = &status.usage;
-        let capacity = u64::from(usage.capacity.max(1));
-        let share = u64::from(usage.held).saturating_mul(1000) / capacity;
-        std::cmp::Reverse((usage.waiting, share))
-    });
-    for status in fullest.iter().take(MAX_POOLS) {
+    for status in seats.fullest.iter().take(MAX_POOLS) {
         table.row(vec![
             Cell::link(path_of(&status.pool), status.customer.clone()),
-            Cell::text(license_label(status)),
             seats::held(status),
             Cell::Number(status.usage.waiting.into()),
+            Cell::text(license_label(status)),
         ]);
     }
     table.empty = EmptyState::new("No license with seats");
-    if fullest.len() > MAX_POOLS || seats.pools.next.is_some() {
+    if seats.fullest.len() > MAX_POOLS || seats.has_more {
         table.actions = vec![Action::link("Show all", "/seats")];
     }
     table.live = Some("pools".to_owned());

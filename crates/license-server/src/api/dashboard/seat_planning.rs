@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use axum::routing::get;
-use license_core::chrono::TimeDelta;
+use license_core::chrono::{Days, NaiveDate, TimeDelta};
 use license_core::time::humanize;
 use license_dashboard::{
     Cell, Chart, Column, Disclosure, Filter, Form, Notice, Page as Html, Series, SeriesStyle,
@@ -12,18 +12,25 @@ use license_dashboard::{
 use serde::Deserialize;
 
 use super::context::PageContext;
+use super::list::counted;
 use super::pages::Pages;
 use super::reply::{PageReply, html};
-use super::seat_charts::{choices, chosen_pool, day, day_field, pool_field};
+use super::seat_charts::{
+    ChosenPool, PoolChoices, day, day_field, instants, matches, without_a_seat,
+};
 use crate::api::pages::StrictQuery;
-use crate::domain::Permission;
-use crate::services::SeatPlan;
+use crate::api::problem::Problem;
+use crate::domain::{Permission, PoolId};
+use crate::services::{HistoryRange, HistoryStep, SeatPlan, Services};
 
 /// The path of the page.
 const PLANNING: &str = "/seat-planning";
 
 /// How many fewer and more seats than those of the license the page shows.
 const AROUND: u32 = 5;
+
+/// How many days before the last one the chart by hour begins.
+const DAYS_OF_HOURS: Days = Days::new(30);
 
 /// The largest number of bars of the chart.
 const MAX_BARS: u32 = 60;
@@ -44,25 +51,29 @@ struct PlanningQuery {
 
 async fn show(context: PageContext, StrictQuery(query): StrictQuery<PlanningQuery>) -> PageReply {
     let services = context.services()?;
-    let pools = choices(services).await?;
-    let pool = chosen_pool(query.pool.as_deref())?;
-    let first = || pools.first().map(|status| status.pool.clone());
+    let pools = PoolChoices::read(services).await?;
+    let chosen = ChosenPool::find(services, query.pool.as_deref()).await?;
     let page = context.page("Seat planning");
-    let Some(pool) = pool.or_else(first) else {
-        let notice = Notice::new(Tone::Neutral, "No license with seats")
-            .text("This page says how many seats a license needs, once its seats have been used.");
-        return Ok(html(&page.with(notice)));
-    };
     let from = day("from", query.from.as_deref())?;
     let through = day("through", query.through.as_deref())?;
+    let pool = match chosen {
+        ChosenPool::One(pool) => pool,
+        ChosenPool::All => match pools.first() {
+            Some(first) => first.clone(),
+            None => return Ok(html(&page.with(no_pool()))),
+        },
+        ChosenPool::Matches(found) => {
+            let text = query.pool.as_deref().unwrap_or_default();
+            let filter = filter(&pools, text, (from, through));
+            return Ok(html(&page.with(filter).with(matches(PLANNING, &found))));
+        }
+    };
     let plan = services.seat_history.plan(&pool, from, through).await?;
-    let filter = Form::new(PLANNING, "Show")
-        .field(pool_field(&pools, Some(&pool), None))
-        .field(day_field("from", "First day", Some(plan.from)))
-        .field(day_field("through", "Last day", Some(plan.through)));
+    let days = (Some(plan.from), Some(plan.through));
     let page = page
         .with("How many seats do we need? The page compares the requests for seats with other numbers of seats.")
-        .with(Filter(filter))
+        .with(filter(&pools, pool.as_str(), days))
+        .with_some(pools.name(services, &pool).await?)
         .with(tiles(&plan));
     let page = if plan.requests().requests() == 0 {
         let notice = Notice::new(
@@ -75,7 +86,41 @@ async fn show(context: PageContext, StrictQuery(query): StrictQuery<PlanningQuer
             .with(table(&plan))
             .with(chart(&plan))
     };
-    Ok(html(&with_explanation(page)))
+    let hours = hours(services, &pool, &plan).await?;
+    Ok(html(&with_explanation(page.with(hours))))
+}
+
+fn no_pool() -> Notice {
+    Notice::new(Tone::Neutral, "No license with seats")
+        .text("This page says how many seats a license needs, once its seats have been used.")
+}
+
+/// Returns the fields that choose a pool and days.
+fn filter(pools: &PoolChoices, pool: &str, days: (Option<NaiveDate>, Option<NaiveDate>)) -> Filter {
+    let form = Form::new(PLANNING, "Show")
+        .field(pools.field(pool, None))
+        .field(day_field("from", "First day", days.0))
+        .field(day_field("through", "Last day", days.1));
+    Filter(form)
+}
+
+/// Returns the chart of the requests without a free seat by hour, of the last days of the plan.
+async fn hours(services: &Services, pool: &PoolId, plan: &SeatPlan) -> Result<Chart, Problem> {
+    let first = plan.through.checked_sub_days(DAYS_OF_HOURS);
+    let first = first.map_or(plan.from, |first| first.max(plan.from));
+    let (from, to) = instants(Some(first), Some(plan.through));
+    let range = HistoryRange {
+        from,
+        to,
+        step: HistoryStep::Hour,
+    };
+    let history = services.seat_history.history(Some(pool), &range).await?;
+    let title = if first == plan.from {
+        "Requests without a free seat by hour".to_owned()
+    } else {
+        format!("Requests without a free seat by hour, from {first}")
+    };
+    Ok(without_a_seat(&title, &history))
 }
 
 fn tiles(plan: &SeatPlan) -> Tiles {
@@ -107,7 +152,15 @@ fn tiles(plan: &SeatPlan) -> Tiles {
 fn answer(plan: &SeatPlan) -> Notice {
     let total = plan.requests().requests();
     let (all, most) = (plan.seats_for(0), plan.seats_for(10));
-    let title = format!("{all} seats serve every request at once, and {most} seats serve 99 %");
+    let serve = |seats: u32| {
+        let verb = if seats == 1 { "serves" } else { "serve" };
+        format!("{} {verb}", counted(seats, "seat", "seats"))
+    };
+    let title = format!(
+        "{} every request at once, and {} 99 %",
+        serve(all),
+        serve(most)
+    );
     let Some(capacity) = plan.capacity else {
         return Notice::new(Tone::Neutral, title);
     };
@@ -116,8 +169,10 @@ fn answer(plan: &SeatPlan) -> Notice {
     let without = plan.without_a_seat(fewer);
     let tone = if now == 0 { Tone::Good } else { Tone::Warning };
     Notice::new(tone, title).text(format!(
-        "With the {capacity} seats of the license, {now} of {total} requests found no free seat. With \
-         {fewer} seats, it would have been at most {without}."
+        "With the {} of the license, {now} of {total} requests found no free seat. With {}, it would \
+         have been at most {without}.",
+        counted(capacity, "seat", "seats"),
+        counted(fewer, "seat", "seats"),
     ))
 }
 
@@ -177,7 +232,10 @@ fn chart(plan: &SeatPlan) -> Chart {
         } else {
             ""
         };
-        (seats.to_string(), format!("{seats} seats{now}"))
+        (
+            seats.to_string(),
+            format!("{}{now}", counted(*seats, "seat", "seats")),
+        )
     });
     let without = numbers.iter().map(|seats| {
         let without = u32::try_from(plan.without_a_seat(*seats)).unwrap_or(u32::MAX);

@@ -2,20 +2,19 @@
 
 mod end;
 mod lists;
+mod pool_list;
 
 use axum::extract::State;
 use axum::routing::get;
 use license_core::chrono::{DateTime, Utc};
-use license_dashboard::{
-    Cell, Column, EmptyState, Facts, Page as Html, Section, Table, Tabs, Tile, Tiles, Tone,
-};
+use license_dashboard::{Cell, Facts, Notice, Page as Html, Section, Tabs, Tile, Tiles, Tone};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
 use self::lists::PoolLists;
 use super::context::PageContext;
 use super::licenses::last_day;
-use super::list::{next, with_query};
+use super::list::with_query;
 use super::listing::ListingQuery;
 use super::names::short_id;
 use super::pages::Pages;
@@ -24,11 +23,15 @@ use crate::api::App;
 use crate::api::pages::{PageQuery, StrictQuery};
 use crate::api::paths::StrictPath;
 use crate::api::pools::pool;
-use crate::domain::{Permission, PoolId};
-use crate::services::PoolStatus;
+use crate::api::problem::Problem;
+use crate::domain::{Page, Permission, PoolId};
+use crate::services::{LeaseView, PoolStatus};
 
 /// The path of the list of pools.
 const SEATS: &str = "/seats";
+
+/// The number of holders that are searched and sorted.
+const MAX_SEARCHED: usize = 10_000;
 
 /// The characters of a segment of a path that are escaped: all but the unreserved ones of RFC 3986.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
@@ -42,7 +45,7 @@ pub(super) fn pages(pages: Pages) -> Pages {
     let end = "/seats/{pool}/leases/{session}/end";
     let methods = get(end::confirm).post(end::submit);
     pages
-        .page(SEATS, Permission::ReadSeats, get(list))
+        .page(SEATS, Permission::ReadSeats, get(pool_list::list))
         .page("/seats/{pool}", Permission::ReadSeats, get(show))
         .page(
             "/seats/{pool}/export",
@@ -50,57 +53,6 @@ pub(super) fn pages(pages: Pages) -> Pages {
             get(lists::export),
         )
         .page(end, Permission::ManageSeats, methods)
-}
-
-/// The position in the list of pools.
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PoolListQuery {
-    cursor: Option<String>,
-}
-
-async fn list(context: PageContext, StrictQuery(query): StrictQuery<PoolListQuery>) -> PageReply {
-    let is_first = query.cursor.is_none();
-    let page = PageQuery::new(query.cursor, None).request()?;
-    let found = context.services()?.pools.shared_list(&page).await?;
-    let columns = vec![
-        Column::text("Customer"),
-        Column::text("License"),
-        Column::text("Seats held"),
-        Column::number("Waiting"),
-        Column::number("Late"),
-        Column::number("Borrowed"),
-        Column::text("Last day"),
-        Column::text("State"),
-    ];
-    let mut table = Table::new("Pools", columns);
-    let now = context.services()?.now();
-    for status in &found.items {
-        table.row(vec![
-            Cell::link(path_of(&status.pool), status.customer.clone()),
-            Cell::text(license_label(status)),
-            held(status),
-            Cell::Number(status.usage.waiting.into()),
-            Cell::Number(status.usage.late.into()),
-            Cell::Number(status.usage.borrowed.into()),
-            if status.is_in_effect(now) {
-                last_day(status.expires_at)
-            } else {
-                Cell::Empty
-            },
-            state(status, now),
-        ]);
-    }
-    table.empty = EmptyState::new("No license with seats").text(
-        "A pool has the seats of a license and of its renewals. Install or issue a license with a \
-         number of seats.",
-    );
-    table.first = (!is_first).then(|| SEATS.to_owned());
-    table.next = next(SEATS, &[], found.next.clone());
-    table.live = Some("pools".to_owned());
-    let mut frame = context.frame("Seats");
-    frame.events = Some("/api/v1/pools".to_owned());
-    Ok(html(&Html::new(frame).with(table)))
 }
 
 /// The state of the lists of a pool. The search, the order and the position are those of the list
@@ -112,6 +64,8 @@ struct ShowQuery {
     sort: String,
     order: String,
     skip: String,
+    /// The position in the list of who holds a seat, in the order of the store.
+    after: Option<String>,
     queue: Option<String>,
 }
 
@@ -124,6 +78,27 @@ impl ShowQuery {
             skip: self.skip.clone(),
         }
     }
+
+    /// Returns whether the list of who holds a seat is a page of the store: it has neither a search
+    /// nor another order than that of the time.
+    fn is_page(&self) -> bool {
+        let is_by_time = matches!(self.sort.as_str(), "" | "since") && self.order != "desc";
+        is_by_time && self.text.trim().is_empty() && self.skip.is_empty()
+    }
+}
+
+/// Returns the leases of the list of who holds a seat, before a search in them.
+async fn holders(
+    context: &PageContext,
+    pool: &PoolId,
+    query: &ShowQuery,
+) -> Result<Page<LeaseView>, Problem> {
+    let pools = &context.services()?.pools;
+    if query.is_page() {
+        let page = PageQuery::new(query.after.clone(), None).request()?;
+        return Ok(pools.leases(pool, &page).await?);
+    }
+    Ok(pools.first_leases(pool, MAX_SEARCHED).await?)
 }
 
 async fn show(
@@ -134,13 +109,15 @@ async fn show(
 ) -> PageReply {
     let (pool, pools) = (pool(&path)?, &context.services()?.pools);
     let status = pools.get(&pool).await?;
-    let leases = pools.all_leases(&pool).await?;
+    let leases = holders(&context, &pool, &query).await?;
+    let is_cut = !query.is_page() && leases.next.is_some();
     let page = PageQuery::new(query.queue.clone(), None).request()?;
     let queue = pools.queue(&pool, &page).await?;
     let now = context.services()?.now();
     let lists = PoolLists {
         base: path_of(&pool),
         query: query.listing(),
+        after: query.after.clone(),
         has_queue_before: query.queue.is_some(),
         server: app.url().to_owned(),
         now,
@@ -152,10 +129,19 @@ async fn show(
     let page = Html::new(frame)
         .with(tabs(&pool, PoolTab::Seats))
         .with(Section::new("numbers").with(tiles(&status)))
-        .with(lists.leases(leases))
+        .with_some(is_cut.then(cut))
+        .with(lists.leases(leases, query.is_page()))
         .with(lists.queue(queue))
         .with(facts(&status, now, context.may(Permission::ReadLicenses)));
     Ok(html(&page))
+}
+
+/// Returns the message about a list that does not have all holders.
+fn cut() -> Notice {
+    Notice::new(Tone::Neutral, "The pool has more holders than are searched").text(format!(
+        "The search and the order have the {MAX_SEARCHED} seats that have been held for the longest \
+         time."
+    ))
 }
 
 /// The pages of a pool.

@@ -55,8 +55,8 @@ async fn list(context: PageContext, StrictQuery(query): StrictQuery<TrialListQue
         "Trials",
         vec![
             Column::text("Customer"),
-            Column::text("E-mail address"),
             Column::text("State"),
+            Column::text("E-mail address"),
             Column::text("Started"),
             Column::text("Last day"),
         ],
@@ -65,8 +65,8 @@ async fn list(context: PageContext, StrictQuery(query): StrictQuery<TrialListQue
         let href = format!("/trials/{}", trial.id);
         table.row(vec![
             Cell::link(href, &trial.user.customer),
-            address(&trial),
             badge(trial.state),
+            address(&trial),
             Cell::time(trial.started_at),
             trial.ends_at.map_or(Cell::Empty, |end| last_day(Some(end))),
         ]);

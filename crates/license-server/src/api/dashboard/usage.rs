@@ -15,7 +15,7 @@ use super::list::{counted, with_query};
 use super::pages::Pages;
 use super::reply::{PageReply, done, html};
 use super::seat_charts::{
-    choices, chosen_pool, day, day_field, held, instants, pool_field, without_a_seat,
+    ChosenPool, PoolChoices, day, day_field, held, instants, matches, without_a_seat,
 };
 use super::seats::segment;
 use crate::api::pages::{PageQuery, StrictQuery};
@@ -67,10 +67,9 @@ async fn with_seats(
     query: &UsageQuery,
 ) -> Result<Html, Problem> {
     let services = context.services()?;
-    let pool = chosen_pool(query.pool.as_deref())?;
+    let pools = PoolChoices::read(services).await?;
+    let chosen = ChosenPool::find(services, query.pool.as_deref()).await?;
     let range = range(query)?;
-    let history = services.seat_history.history(pool.as_ref(), &range).await?;
-    let pools = choices(services).await?;
     let (from, through) = days(query)?;
     let times = [
         ("day", "Last 24 hours"),
@@ -79,14 +78,29 @@ async fn with_seats(
     ];
     let times = times.map(|(value, label)| (value.to_owned(), label.to_owned()));
     let time = Field::new(Kind::Choice(times.to_vec()), "time", "Time");
+    let current = match &chosen {
+        ChosenPool::One(pool) => pool.as_str(),
+        _ => query.pool.as_deref().unwrap_or_default(),
+    };
     let filter = Form::new(USAGE, "Show")
-        .field(pool_field(&pools, pool.as_ref(), Some("All pools")))
+        .field(pools.field(current, Some("All pools")))
         .field(time.value(chosen_time(query)))
         .field(day_field("from", "First day", from))
         .field(day_field("through", "Last day", through));
+    let page = page.with(Filter(filter));
+    let pool = match chosen {
+        ChosenPool::All => None,
+        ChosenPool::One(pool) => Some(pool),
+        ChosenPool::Matches(found) => return Ok(page.with(matches(USAGE, &found))),
+    };
+    let name = match &pool {
+        None => None,
+        Some(pool) => pools.name(services, pool).await?,
+    };
+    let history = services.seat_history.history(pool.as_ref(), &range).await?;
     let has_limit = pool.is_some();
     Ok(page
-        .with(Filter(filter))
+        .with_some(name)
         .with(tiles(&history))
         .with(held("Seats held", &history, has_limit))
         .with(without_a_seat("Requests without a free seat", &history))

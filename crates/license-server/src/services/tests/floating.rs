@@ -70,7 +70,7 @@ impl TestServer {
         }
     }
 
-    async fn wait(&self, token: &str, number: u8) -> QueueState {
+    pub(super) async fn wait(&self, token: &str, number: u8) -> QueueState {
         let request = acquire_request(token, number, true);
         match self.services.seats.acquire(request).await.unwrap() {
             AcquireReply::Queued(state) => state,

@@ -1,9 +1,11 @@
 //! The history of floating seats.
 
+use std::num::NonZeroU32;
+
 use chrono::NaiveDate;
 
 use super::{TestServer, at, id};
-use crate::domain::{Actor, PageRequest, PoolId, SeatPolicy};
+use crate::domain::{Actor, PageRequest, PoolCapacity, PoolId, SeatPolicy};
 use crate::services::{HistoryRange, HistoryStep, SeatHistory};
 
 fn pool() -> PoolId {
@@ -140,6 +142,64 @@ async fn those_who_watch_the_pools_are_woken_by_changes_only() {
 }
 
 #[tokio::test]
+async fn the_overview_counts_all_pools_and_names_the_fullest() {
+    let server = TestServer::start().await;
+    // The last pool by id is the only full one, and one session waits for it.
+    for number in 1..=60 {
+        server.install(&super::token(number, |_| {})).await;
+    }
+    let full = super::token(61, |draft| {
+        draft.set_seats(NonZeroU32::MIN, super::matrix()).unwrap();
+    });
+    server.install(&full).await;
+    server.acquire(&super::token(60, |_| {}), 1).await.unwrap();
+    server.acquire(&full, 2).await.unwrap();
+    server.wait(&full, 3).await;
+    let (overview, pools) = (&server.services.overview, &server.services.pools);
+    let seats = overview.seats().await.unwrap();
+    assert_eq!((seats.held, seats.waiting, seats.full_pools), (2, 1, 1));
+    let capacity = PoolCapacity {
+        pools: 61,
+        seats: 60 * 5 + 1,
+    };
+    assert_eq!((seats.capacity, seats.has_more), (capacity, true));
+    assert_eq!(seats.fullest.len(), 50);
+    let first = seats.fullest[..2].iter();
+    let first: Vec<_> = first.map(|status| status.pool.clone()).collect();
+    assert_eq!(first, [61, 60].map(|number| PoolId::new(&id(number))));
+    let in_use = pools.in_use(1, 1).await.unwrap();
+    assert_eq!(in_use.items[0].pool, PoolId::new(&id(60)));
+    assert!(!in_use.has_more && pools.in_use(0, 1).await.unwrap().has_more);
+}
+
+#[tokio::test]
+async fn pools_are_found_by_the_words_of_their_current_license() {
+    let server = TestServer::start().await;
+    let named =
+        |number, name: &'static str| super::token(number, |draft| draft.customer = name.to_owned());
+    server.install(&named(1, "Ada Works")).await;
+    server.install(&named(2, "Byron Ltd")).await;
+    let renewed = super::token(3, |draft| {
+        draft.customer = "Ada Engines".to_owned();
+        draft.supersedes = vec![id(1)];
+    });
+    server.install(&renewed).await;
+    let found = async |text: &str| {
+        let page = PageRequest::first();
+        let found = server.services.pools.search(text, &page).await.unwrap();
+        let found = found.items.into_iter();
+        let found = found.map(|status| (status.pool, status.customer));
+        found.collect::<Vec<_>>()
+    };
+    let first = PoolId::new(&id(1));
+    assert_eq!(found("ada").await, [(first, "Ada Engines".to_owned())]);
+    // The name of a license that was renewed is not that of the pool.
+    assert_eq!(found("works").await, []);
+    assert_eq!(found(id(2).as_str()).await.len(), 1);
+    assert_eq!(found("globex").await, []);
+}
+
+#[tokio::test]
 async fn the_overview_has_the_seats_and_the_licenses_that_end_soon() {
     let (server, token) = TestServer::with_license().await;
     let soon = super::token(2, |draft| draft.expires_at = Some(at("2027-02-20")));
@@ -150,7 +210,7 @@ async fn the_overview_has_the_seats_and_the_licenses_that_end_soon() {
     let overview = &server.services.overview;
     let seats = overview.seats().await.unwrap();
     assert_eq!((seats.held, seats.waiting, seats.full_pools), (1, 0, 0));
-    assert_eq!(seats.pools.items.len(), 3);
+    assert_eq!((seats.fullest.len(), seats.has_more), (3, false));
     let ending = overview.ending_licenses().await.unwrap();
     let ids: Vec<_> = ending.licenses.iter().map(|one| one.id.clone()).collect();
     assert_eq!((ids, ending.has_more), (vec![id(3), id(2)], false));

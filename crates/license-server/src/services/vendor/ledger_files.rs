@@ -45,6 +45,17 @@ pub struct LedgerReport {
     pub pending: usize,
 }
 
+/// The size of the ledger, as the ledger states it without a verification.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LedgerState {
+    /// The number of entries.
+    pub entries: i64,
+    /// The hash of the last entry.
+    pub head: String,
+    /// The number of artifacts whose delivery has not ended.
+    pub pending: usize,
+}
+
 /// The result of an import.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LedgerImport {
@@ -120,6 +131,20 @@ pub(super) async fn copy_file(site: &Site) -> Result<LedgerCopyFile, Refusal> {
     });
     let file = copied.await?;
     Ok(LedgerCopyFile { file })
+}
+
+/// Returns what the ledger states about its entries.
+pub(super) async fn state(site: &Site) -> Result<LedgerState, Refusal> {
+    let read = ledger(site)?.read(|ledger| {
+        let head = ledger.head().map_err(ledger_refused)?;
+        let pending = ledger.pending().map_err(ledger_refused)?;
+        Ok(LedgerState {
+            entries: head.entries,
+            head: hex::encode(&head.hash),
+            pending: pending.len(),
+        })
+    });
+    read.await
 }
 
 /// Verifies the hash chain of the ledger.

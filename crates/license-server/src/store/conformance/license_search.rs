@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::sample::{audit, id, license, tenant, unsigned};
 use crate::domain::{
     LicenseOrdering, LicenseRecord, LicenseSelection, MachineList, MachineSighting, PageRequest,
-    RevocationRecord, RevokedLicenseIds, TenantId,
+    PoolCapacity, RevocationRecord, RevokedLicenseIds, TenantId,
 };
 use crate::store::{ServerStore, ServerStoreError};
 
@@ -20,6 +20,9 @@ pub(super) async fn check(store: &dyn ServerStore) {
     search.words_are_found_by_their_beginnings().await;
     search.the_status_follows_the_time().await;
     search.lists_are_sorted_and_paged().await;
+    search
+        .seats_are_counted_while_licenses_are_in_effect()
+        .await;
     search.revocations_change_the_status().await;
     search.a_removed_license_replaces_nothing().await;
     machines_are_listed_by_time_and_by_name(store).await;
@@ -47,13 +50,16 @@ fn records() -> Vec<LicenseRecord> {
             1,
             &[],
             "ACME Ltd",
-            json!({"tier": "TEAM", "exp": seconds("2028-01-01")}),
+            json!({"tier": "TEAM", "exp": seconds("2028-01-01"), "seats": 10}),
         ),
         record(
             2,
             &[1],
             "ACME Ltd",
-            json!({"tier": "TEAM", "nbf": seconds("2028-01-01"), "exp": seconds("2029-01-01")}),
+            json!({
+                "tier": "TEAM", "nbf": seconds("2028-01-01"), "exp": seconds("2029-01-01"),
+                "quotas": {"users": 20},
+            }),
         ),
         record(
             3,
@@ -65,13 +71,16 @@ fn records() -> Vec<LicenseRecord> {
             4,
             &[],
             "Zeta",
-            json!({"tier": "PRO", "exp": seconds("2027-01-14")}),
+            json!({
+                "tier": "PRO", "exp": seconds("2027-01-14"), "seats": 5,
+                "renewal": {"notify_days": 14, "grace_hours": 72},
+            }),
         ),
         record(
             5,
             &[],
             "acme labs",
-            json!({"tier": "ENT", "exp": seconds("2027-02-01")}),
+            json!({"tier": "ENT", "exp": seconds("2027-02-01"), "quotas": {"users": -1}}),
         ),
     ]
 }
@@ -104,6 +113,25 @@ impl Search<'_> {
         let mut selection = LicenseSelection::all(now);
         selection.status = Some(status);
         self.find(&selection).await
+    }
+
+    async fn seats_are_counted_while_licenses_are_in_effect(&self) {
+        // The fourth license is in its days of grace until 17 January. The fifth one is unlimited.
+        for (time, pools, seats) in [
+            ("2026-01-01", 0, 0),
+            ("2027-01-15T09:00:00Z", 3, 15),
+            ("2027-01-18", 2, 10),
+            ("2027-03-01", 1, 10),
+            ("2028-03-01", 1, 20),
+            ("2029-03-01", 0, 0),
+        ] {
+            let capacity = self.store.pool_capacity(&self.tenant, at(time));
+            let expected = PoolCapacity { pools, seats };
+            assert_eq!(capacity.await.unwrap(), expected, "{time}");
+        }
+        let other = tenant();
+        let capacity = self.store.pool_capacity(&other, now());
+        assert_eq!(capacity.await.unwrap(), PoolCapacity::default());
     }
 
     async fn words_are_found_by_their_beginnings(&self) {

@@ -174,9 +174,17 @@ async fn pools_in_use_are_listed_with_their_levels(store: &dyn ServerStore) {
     let levels = store.pool_levels(&own).await.unwrap();
     let found: Vec<_> = levels
         .iter()
-        .map(|level| (&level.pool, level.capacity, level.held, level.waiting))
+        .map(|level| {
+            (
+                &level.pool,
+                level.capacity,
+                level.held,
+                level.waiting,
+                level.is_full(),
+            )
+        })
         .collect();
-    let mut expected = vec![(&one, 1, 1, 1), (&two, 2, 1, 0)];
+    let mut expected = vec![(&one, 1, 1, 1, true), (&two, 2, 1, 0, false)];
     expected.sort_unstable();
     assert_eq!(found, expected);
     for level in &levels {

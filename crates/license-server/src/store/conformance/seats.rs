@@ -71,7 +71,6 @@ async fn leases_and_tickets_have_pages(store: &dyn ServerStore) {
         let Some(next) = found.next else { break };
         page = PageRequest::new(Some(next), Some(2));
     }
-    seqs.sort_unstable();
     assert_eq!(seqs, [1, 2, 3]);
     let mut page = PageRequest::new(None, Some(2));
     loop {

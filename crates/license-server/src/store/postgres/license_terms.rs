@@ -1,5 +1,6 @@
 //! The terms by which licenses are found and sorted.
 
+use chrono::{DateTime, Utc};
 use license_core::LicenseId;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -8,10 +9,10 @@ use super::licenses;
 use super::queries::query;
 use super::tenants;
 use super::transaction::Transaction;
-use super::values::{excess, read_all};
+use super::values::{excess, millis, number, read_all};
 use crate::domain::{
     LicenseOrdering, LicenseRecord, LicenseSelection, LicenseTerms, Page, PageRequest,
-    RevokedLicenseIds,
+    PoolCapacity, RevokedLicenseIds,
 };
 use crate::store::ServerStoreError;
 use crate::store::license_search::{
@@ -35,6 +36,8 @@ pub(super) async fn put(db: &Transaction, license: &LicenseRecord) -> Result<(),
             &terms.issued_at,
             &terms.starts_at,
             &terms.ends_at,
+            &terms.seats,
+            &terms.seats_until,
         ],
     )
     .await?;
@@ -118,6 +121,19 @@ pub(super) async fn index(db: &Transaction) -> Result<usize, ServerStoreError> {
         .await?;
     }
     Ok(missing.len())
+}
+
+/// Counts the pools with a license in effect, and their seats.
+pub(super) async fn pool_capacity(
+    db: &Transaction,
+    now: DateTime<Utc>,
+) -> Result<PoolCapacity, ServerStoreError> {
+    let values: [&(dyn ToSql + Sync); 2] = [&db.tenant(), &millis(now)];
+    let row = db.query_one(query!("pool_capacity"), &values).await?;
+    Ok(PoolCapacity {
+        pools: number("license_terms", row.try_get(0)?)?,
+        seats: number("license_terms", row.try_get(1)?)?,
+    })
 }
 
 /// Returns the licenses of a selection.

@@ -33,6 +33,7 @@ fn read_level(row: &Row) -> Result<PoolLevel, ServerStoreError> {
         next_seq: number("pools", row.try_get(3)?)?,
         offered: seats(4)?,
         waiting: seats(5)?,
+        ceiling: seats(6)?,
     })
 }
 

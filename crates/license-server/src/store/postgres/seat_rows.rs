@@ -16,7 +16,7 @@ use tokio_postgres::types::ToSql;
 use super::lease_clock::{self, Reading};
 use super::queries::query;
 use super::transaction::Transaction;
-use super::values::{bad_row, column, excess, number, time};
+use super::values::{after_number, bad_row, column, excess, number, time};
 use crate::domain::{Page, PageRequest, PoolId, SeatPolicy};
 use crate::store::{LeaseRow, ServerStoreError, TicketRow};
 
@@ -219,7 +219,7 @@ pub(super) fn pool_id(row: &Row) -> Result<PoolId, ServerStoreError> {
     PoolId::parse(text).ok_or_else(|| bad_row("pools", text))
 }
 
-/// Returns the open leases of a pool, by session.
+/// Returns the open leases of a pool, in the order of their fencing numbers.
 pub(super) async fn lease_page(
     db: &Transaction,
     pool: &PoolId,
@@ -232,15 +232,13 @@ pub(super) async fn lease_page(
             &[
                 &db.tenant(),
                 &pool.as_str(),
-                &page.after_key(),
+                &after_number(page)?,
                 &excess(page),
             ],
         )
         .await?;
     let leases: Vec<Arc<OpenLease>> = parse_all("leases", &rows)?;
-    let leases = Page::from_excess(leases, page.limit(), |lease| {
-        lease.holder.session.to_string()
-    });
+    let leases = Page::from_excess(leases, page.limit(), |lease| lease.seq.0.to_string());
     Ok(leases.map(|lease| LeaseRow { lease, now }))
 }
 

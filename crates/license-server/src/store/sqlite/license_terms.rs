@@ -1,15 +1,16 @@
 //! The terms by which licenses are found and sorted.
 
+use chrono::{DateTime, Utc};
 use license_core::LicenseId;
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params};
 
 use super::licenses;
 use super::queries::query;
-use super::values::{collect, excess};
+use super::values::{collect, excess, millis, number};
 use crate::domain::{
     LicenseOrdering, LicenseRecord, LicenseSelection, LicenseTerms, Page, PageRequest,
-    RevokedLicenseIds, TenantId,
+    PoolCapacity, RevokedLicenseIds, TenantId,
 };
 use crate::store::ServerStoreError;
 use crate::store::license_search::{
@@ -36,6 +37,8 @@ pub(super) fn put(
             terms.issued_at,
             terms.starts_at,
             terms.ends_at,
+            terms.seats,
+            terms.seats_until,
         ])?;
     let mut insert = db.prepare_cached(query!("license_word_insert"))?;
     for (word, is_name) in &terms.words {
@@ -145,6 +148,21 @@ pub(super) fn search(
     ];
     let rows = collect(&mut db.prepare_cached(&sql)?, values, positioned)?;
     Ok(license_search::page(rows, selection, page))
+}
+
+/// Counts the pools with a license in effect, and their seats.
+pub(super) fn pool_capacity(
+    db: &Connection,
+    tenant: &TenantId,
+    now: DateTime<Utc>,
+) -> Result<PoolCapacity, ServerStoreError> {
+    let mut statement = db.prepare_cached(query!("pool_capacity"))?;
+    let values = params![tenant.as_str(), millis(now)];
+    let (pools, seats) = statement.query_row(values, |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(PoolCapacity {
+        pools: number("license_terms", pools)?,
+        seats: number("license_terms", seats)?,
+    })
 }
 
 /// Returns the text of a search.

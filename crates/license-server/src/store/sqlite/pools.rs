@@ -144,6 +144,7 @@ impl Pools {
             PoolLevel {
                 pool: key.1.clone(),
                 capacity: usage.capacity,
+                ceiling: pool.counters().ceiling,
                 held: usage.held,
                 offered: usage.offered,
                 waiting: usage.waiting,

@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::queries::query;
-use super::values::{bad_row, collect, column, excess, millis, number, time};
+use super::values::{after_number, bad_row, collect, column, excess, millis, number, time};
 use crate::domain::{Page, PageRequest, PoolId, SeatPolicy, TenantId};
 use crate::store::{LeaseRow, ServerStoreError, TicketRow};
 
@@ -242,7 +242,7 @@ pub(super) fn active(db: &Connection) -> Result<Vec<(TenantId, PoolId)>, ServerS
     })
 }
 
-/// Returns the open leases of a pool, by session.
+/// Returns the open leases of a pool, in the order of their fencing numbers.
 pub(super) fn lease_page(
     db: &Connection,
     tenant: &TenantId,
@@ -254,15 +254,13 @@ pub(super) fn lease_page(
     let values = params![
         tenant.as_str(),
         pool.as_str(),
-        page.after_key(),
+        after_number(page)?,
         excess(page)
     ];
     let leases = collect(&mut statement, values, |row| {
         parse_row::<Arc<OpenLease>>("leases", row)
     })?;
-    let leases = Page::from_excess(leases, page.limit(), |lease| {
-        lease.holder.session.to_string()
-    });
+    let leases = Page::from_excess(leases, page.limit(), |lease| lease.seq.0.to_string());
     Ok(leases.map(|lease| LeaseRow { lease, now }))
 }
 

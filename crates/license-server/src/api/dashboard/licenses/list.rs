@@ -136,8 +136,8 @@ async fn list(
 fn table(query: &LicenseListQuery, services: &Services) -> Table {
     let columns = vec![
         query.sorted("Customer", "customer", false),
-        Column::text("Tier"),
         Column::text("State"),
+        Column::text("Tier"),
         Column::number("Seats"),
         query.sorted("Issued", "issued", false),
         query.sorted("Last day", "expires", false),
@@ -187,8 +187,8 @@ fn row(
     };
     vec![
         Cell::link(format!("{PATH}/{}", record.id), record.customer.as_str()),
-        Cell::text(tier),
         badge(license, state, record.is_superseded, now),
+        Cell::text(tier),
         seats.map_or(Cell::Empty, Cell::Number),
         license
             .issued_at()

@@ -2,8 +2,8 @@
 
 use license_core::chrono::TimeDelta;
 use license_core::session::SessionId;
-use license_core::time::humanize;
-use license_dashboard::{Field, Form, Kind, Page as Html};
+use license_core::time::{humanize, saturating_sub};
+use license_dashboard::{Cell, Facts, Field, Form, Kind, Notice, Page as Html};
 use license_seats::Seq;
 use serde::Deserialize;
 
@@ -41,9 +41,8 @@ pub(super) async fn confirm(
     StrictQuery(query): StrictQuery<EndQuery>,
 ) -> PageReply {
     let (pool, session) = (pool(&path)?, session(&of_session)?);
-    context.services()?.pools.get(&pool).await?;
     let seq = query.seq.unwrap_or_default();
-    let page = end_page(&context, &pool);
+    let page = end_page(&context, &pool, session, &seq).await?;
     Ok(html(&page.with(end_form(&pool, session, &seq))))
 }
 
@@ -56,8 +55,9 @@ pub(super) async fn submit(
     match end(&context, &pool, session, &sent).await {
         Ok(reply) => Ok(done(&path_of(&pool), &ended(&reply))),
         Err(problem) => {
+            let page = end_page(&context, &pool, session, &sent.seq).await?;
             let form = end_form(&pool, session, &sent.seq);
-            Ok(context.refused(end_page(&context, &pool), form, &problem))
+            Ok(context.refused(page, form, &problem))
         }
     }
 }
@@ -107,8 +107,30 @@ fn rounded_up(duration: TimeDelta) -> String {
     humanize(most.unwrap_or(duration)).to_string()
 }
 
-fn end_page(context: &PageContext, pool: &PoolId) -> Html {
-    context.page_below(("Pool", &path_of(pool)), "End the use of a seat")
+/// Returns the page without its form. It says whose seat it is.
+async fn end_page(
+    context: &PageContext,
+    pool: &PoolId,
+    session: SessionId,
+    seq: &str,
+) -> Result<Html, Problem> {
+    let services = context.services()?;
+    let status = services.pools.get(pool).await?;
+    let page = context.page_below(("Pool", &path_of(pool)), "End the use of a seat");
+    let Ok(seq) = seq.parse() else {
+        return Ok(page);
+    };
+    let lease = services.pools.lease(pool, session, Seq(seq)).await?;
+    let Some(lease) = lease else {
+        return Ok(page.with(Notice::warning("The session no longer holds this seat")));
+    };
+    let since = saturating_sub(services.now(), lease.granted_ago);
+    let facts = Facts::new()
+        .fact("User", Cell::text(lease.user))
+        .fact("Machine", lease.machine.map_or(Cell::Empty, Cell::code))
+        .fact("Held since", Cell::Time(since))
+        .fact("Customer", Cell::text(status.customer));
+    Ok(page.with(facts))
 }
 
 fn end_form(pool: &PoolId, session: SessionId, seq: &str) -> Form {

@@ -11,7 +11,7 @@ use crate::api::dashboard::listing::{Listing, ListingQuery, csv};
 use crate::api::dashboard::reply::PageReply;
 use crate::api::paths::StrictPath;
 use crate::api::pools::pool;
-use crate::domain::Page;
+use crate::domain::{Cursor, Page};
 use crate::services::{LeaseView, TicketView};
 
 /// The lists of a pool.
@@ -19,6 +19,8 @@ pub(super) struct PoolLists {
     pub(super) base: String,
     /// The state of the list of who holds a seat.
     pub(super) query: ListingQuery,
+    /// The position in the list of who holds a seat, if it is in the order of the store.
+    pub(super) after: Option<String>,
     /// Whether the list of who waits does not begin with the first one.
     pub(super) has_queue_before: bool,
     /// The address of the server for its clients.
@@ -27,8 +29,13 @@ pub(super) struct PoolLists {
     pub(super) may_end: bool,
 }
 
+/// The label of the search for holders.
+const SEARCH: &str = "User, machine or group";
+
 impl PoolLists {
-    pub(super) fn leases(&self, leases: Vec<LeaseView>) -> Table {
+    /// Returns the list of who holds a seat. `is_page`: the leases are a page of the store.
+    /// Otherwise, they are all leases, or as many as are searched.
+    pub(super) fn leases(&self, found: Page<LeaseView>, is_page: bool) -> Table {
         let listing = Listing::new(&self.base, &self.query);
         let mut columns = vec![
             listing.column("User", "user", false),
@@ -42,7 +49,7 @@ impl PoolLists {
             columns.push(Column::text("Actions"));
         }
         let mut table = Table::new("Who holds a seat", columns);
-        if !leases.is_empty() {
+        if !found.items.is_empty() {
             let target = format!("{}/export", self.base);
             table.actions = vec![Action::download("Export as CSV", target)];
         }
@@ -55,8 +62,16 @@ impl PoolLists {
                 self.server
             ))
         };
-        let found = found(&listing, leases);
-        for lease in listing.paged(&mut table, "User, machine or group", found) {
+        let leases = if is_page {
+            table.filter = Some(listing.filter(SEARCH));
+            table.first = self.after.as_ref().map(|_| self.base.clone());
+            let after = found.next.as_ref().map(Cursor::as_str);
+            table.next = after.map(|after| with_query(&self.base, &[("after", Some(after))]));
+            found.items
+        } else {
+            listing.paged(&mut table, SEARCH, selected(&listing, found.items))
+        };
+        for lease in leases {
             table.row(self.lease(lease));
         }
         table.live = Some("leases".to_owned());
@@ -70,6 +85,7 @@ impl PoolLists {
             "{}/leases/{}/end?seq={}",
             self.base, lease.session, lease.seq
         );
+        let end = Action::dialog("End", end).danger().about(&lease.user);
         let mut cells = vec![
             Cell::text(lease.user),
             lease.machine.map_or(Cell::Empty, Cell::code),
@@ -79,7 +95,6 @@ impl PoolLists {
             state,
         ];
         if self.may_end {
-            let end = Action::dialog("End", end).danger();
             cells.push(Cell::Actions(vec![end]));
         }
         cells
@@ -132,7 +147,7 @@ impl PoolLists {
 }
 
 /// Returns the leases that match the search, in the order of the list.
-fn found(listing: &Listing<'_>, mut leases: Vec<LeaseView>) -> Vec<LeaseView> {
+fn selected(listing: &Listing<'_>, mut leases: Vec<LeaseView>) -> Vec<LeaseView> {
     leases.retain(|lease| {
         let mut texts = vec![
             lease.user.as_str(),
@@ -157,7 +172,8 @@ pub(super) async fn export(
 ) -> PageReply {
     let (pool, services) = (pool(&path)?, context.services()?);
     let now = services.now();
-    let leases = services.pools.all_leases(&pool).await?.into_iter();
+    let leases = services.pools.first_leases(&pool, usize::MAX).await?;
+    let leases = leases.items.into_iter();
     let header = [
         "user",
         "machine",

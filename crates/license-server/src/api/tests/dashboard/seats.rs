@@ -134,6 +134,7 @@ async fn the_pages_show_who_holds_a_seat_and_who_waits() {
         page.shows(text);
     }
     assert_eq!(page.html.matches("/end?seq=").count(), 5);
+    page.shows("aria-label=\"End: ann&#34;&#62;");
     page.shows(&format!("data-events=\"/api/v1/pools/{}\"", id(1)));
     let unknown = format!("/seats/{}", id(9));
     for path in [
@@ -154,6 +155,73 @@ async fn the_pages_show_who_holds_a_seat_and_who_waits() {
 }
 
 #[tokio::test]
+async fn pools_are_searched_and_listed_by_use() {
+    let (dashboard, _) = start().await;
+    let services = dashboard.api.tenants.own();
+    let other = token(2, |draft| draft.customer = "Byron Ltd".to_owned());
+    let installed = services.licenses.install(&Actor::Console, &other);
+    installed.await.unwrap();
+    let browser = dashboard.sign_in(Role::Auditor).await;
+    let pools = async |query: &str| {
+        let page = dashboard.open(&browser, &format!("/seats{query}")).await;
+        let html = page.expect(200).html;
+        let other = format!("href=\"/seats/{}\"", id(2));
+        let first = format!("href=\"{}\"", pool());
+        (html.contains(&first), html.contains(&other))
+    };
+    assert_eq!(pools("").await, (true, true));
+    assert_eq!(pools("?text=byr").await, (false, true));
+    assert_eq!(pools("?text=ann&sort=held").await, (true, false));
+    assert_eq!(pools("?sort=held").await, (true, false));
+    assert_eq!(pools("?sort=held&skip=1").await, (false, false));
+    for (query, text) in [
+        ("text=globex", "No pool matches"),
+        ("sort=held&skip=50", "No seat is held"),
+        ("sort=held", "Pools in use, the fullest first"),
+    ] {
+        let page = dashboard.open(&browser, &format!("/seats?{query}")).await;
+        page.expect(200).shows(text);
+    }
+    let refused = dashboard.open(&browser, "/seats?text=a&cursor=x").await;
+    refused.expect(400).shows("BAD_CURSOR");
+}
+
+#[tokio::test]
+async fn a_pool_is_found_by_its_customer_if_there_are_many() {
+    let (dashboard, _) = start().await;
+    let services = dashboard.api.tenants.own();
+    for number in 2..=102 {
+        let name = format!("Customer {number}");
+        let license = token(number, |draft| draft.customer = name);
+        let installed = services.licenses.install(&Actor::Console, &license);
+        installed.await.unwrap();
+    }
+    let browser = dashboard.sign_in(Role::Auditor).await;
+    for path in ["/usage", "/seat-planning"] {
+        let open = async |text: &str| {
+            let page = dashboard
+                .open(&browser, &format!("{path}?pool={text}"))
+                .await;
+            page.expect(200)
+        };
+        let page = open("").await;
+        page.shows("<datalist");
+        let one = open("customer+102").await;
+        one.shows(&format!("value=\"{}\"", id(102)));
+        one.shows("<bdi>Customer 102</bdi>");
+        let several = open("customer+10").await;
+        several.shows("Pools that match");
+        for number in [10, 100, 101, 102] {
+            several.shows(&format!(
+                "href=\"{path}?pool={}\"",
+                id(number).as_str().replace('-', "%2D")
+            ));
+        }
+        open("globex").await.shows("No pool matches");
+    }
+}
+
+#[tokio::test]
 async fn holders_are_searched_sorted_and_exported() {
     let (dashboard, _) = start().await;
     let browser = dashboard.sign_in(Role::Auditor).await;
@@ -168,6 +236,9 @@ async fn holders_are_searched_sorted_and_exported() {
         let numbers = names.map(|rest| rest.chars().next().unwrap());
         numbers.filter(char::is_ascii_digit).collect::<String>()
     };
+    assert_eq!(users("").await, "12345");
+    assert_eq!(users("?after=3").await, "45");
+    assert_eq!(users("?sort=since&order=desc").await, "54321");
     assert_eq!(users("?sort=user").await, "12345");
     assert_eq!(users("?sort=user&order=desc").await, "54321");
     assert_eq!(users("?text=ALERT(1)%3C%2Fscript%3E3").await, "3");
@@ -201,8 +272,18 @@ async fn an_administrator_ends_a_seat_with_a_reason() {
     let (dashboard, _) = start().await;
     let browser = dashboard.sign_in(Role::Administrator).await;
     let page = dashboard.open(&browser, &format!("{}?seq=1", end(1))).await;
-    let seq = page.expect(200).hidden("seq");
-    assert_eq!(seq, "1");
+    let page = page.expect(200);
+    assert_eq!(page.hidden("seq"), "1");
+    // The page says whose seat it is.
+    page.shows("&#60;/script&#62;1</bdi>");
+    page.shows("2027-01-15 09:00 UTC");
+    let page = dashboard.open(&browser, &format!("{}?seq=2", end(1))).await;
+    page.expect(200)
+        .shows("The session no longer holds this seat");
+    for path in [end(1), format!("{}?seq=x", end(1))] {
+        let page = dashboard.open(&browser, &path).await.expect(200);
+        assert!(!page.has("Held since"), "{path}");
+    }
     for (fields, status, code) in [
         (
             [("mode", "hard"), ("reason", ""), ("seq", "1")],
@@ -328,10 +409,13 @@ async fn usage_has_charts_for_each_time_and_the_reports() {
         "time=year",
         "time=own&from=yesterday",
         "time=own&from=2027-02-01",
-        "pool=%20",
     ] {
         let refused = dashboard.open(&browser, &format!("/usage?{query}")).await;
         assert!(matches!(refused.status, 400 | 404), "{query}: {refused:?}");
+    }
+    for query in ["pool=globex", "pool=globex&time=month"] {
+        let page = dashboard.open(&browser, &format!("/usage?{query}")).await;
+        page.expect(200).shows("No pool matches");
     }
     let page = dashboard.open(&browser, "/usage").await.expect(200);
     page.shows("Usage reports of machines");
@@ -370,6 +454,12 @@ async fn planning_shows_the_requests_without_a_seat() {
     page.shows("7 seats serve every request at once");
     page.shows("With the 5 seats of the license, 2 of 7 requests found no free seat.");
     page.shows("With 4 seats, it would have been at most 3.");
+    page.shows("<h2>Requests without a free seat by hour</h2>");
+    let quarter = dashboard.open(&browser, "/seat-planning?from=2026-11-01");
+    let quarter = quarter.await.expect(200);
+    quarter.shows("Requests without a free seat by hour, from 2026-12-16");
+    let hours = quarter.html.matches("UTC</bdi></th>").count();
+    assert!((720..=744).contains(&hours), "{hours}");
     let before = "/seat-planning?from=2026-12-01&through=2026-12-31";
     let page = dashboard.open(&browser, before).await.expect(200);
     page.shows("There were no requests for a seat in this time");

@@ -182,6 +182,7 @@ fn observations_add_up_the_time_for_which_seats_are_held() {
     let level = |number: u8, held, offered, capacity| PoolLevel {
         pool: PoolId::new(&id(number)),
         capacity,
+        ceiling: capacity,
         held,
         offered,
         waiting: 4,

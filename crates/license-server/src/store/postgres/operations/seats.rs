@@ -3,14 +3,17 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use license_core::ids::Commitment;
 use license_seats::{LeaseTime, OpenLease};
 use serde_json::json;
 
-use crate::domain::{NewAuditEntry, Page, PageRequest, PoolId, SeatPolicy, TenantId};
+use crate::domain::{NewAuditEntry, Page, PageRequest, PoolCapacity, PoolId, SeatPolicy, TenantId};
 use crate::store::postgres::pools::{PoolAnswer, PoolWork};
 use crate::store::postgres::transaction::Transaction;
-use crate::store::postgres::{PostgresStore, audit, lease_clock, seat_rows, tenants};
+use crate::store::postgres::{
+    PostgresStore, audit, lease_clock, license_terms, seat_rows, tenants,
+};
 use crate::store::{
     LeaseRow, PoolReply, PoolRequest, PoolView, SeatStore, ServerStoreError, TicketRow, TicketWaker,
 };
@@ -59,6 +62,16 @@ impl SeatStore for PostgresStore {
     ) -> Result<Page<PoolId>, ServerStoreError> {
         let db = self.database.begin_read(tenant).await?;
         let result = seat_rows::pool_page(&db, page).await;
+        db.end(result).await
+    }
+
+    async fn pool_capacity(
+        &self,
+        tenant: &TenantId,
+        now: DateTime<Utc>,
+    ) -> Result<PoolCapacity, ServerStoreError> {
+        let db = self.database.begin_read(tenant).await?;
+        let result = license_terms::pool_capacity(&db, now).await;
         db.end(result).await
     }
 

@@ -1,6 +1,8 @@
 INSERT INTO license_terms
-  (tenant, number, name, tier, issued_at, starts_at, ends_at, is_revoked, replaced_at)
+  (tenant, number, name, tier, issued_at, starts_at, ends_at, seats, seats_until,
+   is_revoked, replaced_at)
 SELECT $1::text, number, $3::text, $4::text, $5::bigint, $6::bigint, $7::bigint,
+  $8::bigint, $9::bigint,
   CASE WHEN EXISTS (SELECT 1 FROM revoked_licenses AS revoked
     WHERE revoked.tenant = $1 AND revoked.license = $2) THEN 1 ELSE 0 END,
   coalesce((SELECT min(terms.starts_at)

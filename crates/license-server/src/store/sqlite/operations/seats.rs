@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use license_core::ids::Commitment;
 use license_seats::{LeaseTime, OpenLease};
 use serde_json::json;
 
-use crate::domain::{NewAuditEntry, Page, PageRequest, PoolId, SeatPolicy, TenantId};
+use crate::domain::{NewAuditEntry, Page, PageRequest, PoolCapacity, PoolId, SeatPolicy, TenantId};
 use crate::store::sqlite::writer::Batch;
-use crate::store::sqlite::{SqliteStore, audit, events, licenses, pools, seat_rows};
+use crate::store::sqlite::{SqliteStore, audit, events, license_terms, licenses, pools, seat_rows};
 use crate::store::{
     LeaseRow, PoolReply, PoolRequest, PoolView, SeatStore, ServerStoreError, TicketRow,
 };
@@ -52,6 +53,17 @@ impl SeatStore for SqliteStore {
         let page = page.clone();
         self.read(tenant, move |db, tenant| {
             seat_rows::pool_page(db, tenant, &page)
+        })
+        .await
+    }
+
+    async fn pool_capacity(
+        &self,
+        tenant: &TenantId,
+        now: DateTime<Utc>,
+    ) -> Result<PoolCapacity, ServerStoreError> {
+        self.read(tenant, move |db, tenant| {
+            license_terms::pool_capacity(db, tenant, now)
         })
         .await
     }

@@ -1,6 +1,7 @@
 INSERT INTO license_terms
-  (tenant, number, name, tier, issued_at, starts_at, ends_at, is_revoked, replaced_at)
-SELECT ?1, number, ?3, ?4, ?5, ?6, ?7,
+  (tenant, number, name, tier, issued_at, starts_at, ends_at, seats, seats_until,
+   is_revoked, replaced_at)
+SELECT ?1, number, ?3, ?4, ?5, ?6, ?7, ?8, ?9,
   CASE WHEN EXISTS (SELECT 1 FROM revoked_licenses AS revoked
     WHERE revoked.tenant = ?1 AND revoked.license = ?2) THEN 1 ELSE 0 END,
   coalesce((SELECT min(terms.starts_at)

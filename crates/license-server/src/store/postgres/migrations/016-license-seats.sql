@@ -1,0 +1,17 @@
+-- The number of floating seats of a license, and the end of its seats with the days of grace. 4294967295
+-- stands for an unlimited number. The next start reads the terms of all licenses again. The owner of
+-- the tables sees the rows of all tenants meanwhile.
+ALTER TABLE license_words NO FORCE ROW LEVEL SECURITY;
+ALTER TABLE license_terms NO FORCE ROW LEVEL SECURITY;
+ALTER TABLE licenses NO FORCE ROW LEVEL SECURITY;
+DELETE FROM license_words;
+DELETE FROM license_terms;
+UPDATE licenses SET indexed = 0;
+ALTER TABLE licenses FORCE ROW LEVEL SECURITY;
+ALTER TABLE license_terms FORCE ROW LEVEL SECURITY;
+ALTER TABLE license_words FORCE ROW LEVEL SECURITY;
+ALTER TABLE license_terms
+  ADD seats       bigint CHECK (seats >= 0),
+  ADD seats_until bigint NOT NULL DEFAULT 9223372036854775807;
+CREATE INDEX license_terms_by_seats ON license_terms
+  (tenant, seats_until, starts_at, replaced_at, is_revoked, seats) WHERE seats IS NOT NULL;
