@@ -90,7 +90,7 @@ pub use people::{
     AccountExport, AccountService, AccountView, ClientInfo, ConfirmedTotp, HashCost, LicenseUse,
     Mail, MailFailure, MailQueue, MailedPdf, MemberService, NewInvitation, NewJoiner, NewSession,
     NewTotp, Password, PeopleSettings, PeopleTools, Reauthentication, RecoveryCodes, Registration,
-    ResetLink, Sealer, csrf_token,
+    ResetLink, Sealer, csrf_token, is_alike,
 };
 pub use pools::{EndReply, LeaseView, PoolService, PoolStatus, TicketView};
 pub use readiness::Readiness;

@@ -12,8 +12,9 @@ use zeroize::Zeroizing;
 
 use super::{AccountService, Password, not_found};
 use crate::domain::{
-    Account, Actor, EmailAddress, EndedSessions, MAX_USER_AGENT, NewAuditEntry, Refusal,
-    RefusalKind, SecondFactor, SecretDigest, ServerCode, SignInSession, SignedIn, TenantId,
+    Account, Actor, EmailAddress, EndedSessions, MAX_USER_AGENT, Membership, NewAuditEntry,
+    Refusal, RefusalKind, SecondFactor, SecretDigest, ServerCode, SignInSession, SignedIn,
+    TenantId,
 };
 use crate::log_limit;
 use crate::services::site::random;
@@ -88,7 +89,8 @@ impl AccountService {
     }
 
     /// Creates a session of an account whose password was right, and ends the former session of the
-    /// same program.
+    /// same program. The session begins in the organization that the person chose last, or else in
+    /// that of the server.
     ///
     /// # Errors
     ///
@@ -103,7 +105,7 @@ impl AccountService {
     ) -> Result<NewSession, Refusal> {
         let factor = self.factor(account, code)?;
         let memberships = self.store.memberships(&account.id).await?;
-        let organization = memberships.into_iter().next().map(|one| one.tenant);
+        let organization = Membership::first(&memberships, &self.own);
         let new = self.create_session(account, organization, None, factor, client);
         let mut new = new.await?;
         new.device = Some(self.device_mark(&new.signed_in.account)?);

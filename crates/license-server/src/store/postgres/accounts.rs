@@ -5,7 +5,7 @@ use tokio_postgres::Row;
 use super::queries::query;
 use super::transaction::{Transaction, VisibleRows};
 use super::values::{column, millis, number, read_all, role, time, totp};
-use super::{audit, sessions, tenants, tokens};
+use super::{audit, members, sessions, tenants, tokens};
 use crate::domain::{
     Account, AccountChange, AccountId, Actor, AuditEntry, EmailAddress, EndedSessions, Membership,
     NewAuditEntry, PasswordHash, Role, SecretDigest, TenantId,
@@ -64,7 +64,7 @@ pub(super) async fn add_membership(
 ) -> Result<bool, ServerStoreError> {
     let tenant = db.tenant();
     if let Some(name) = &membership.name {
-        db.execute(query!("tenant_name"), &[&tenant, name]).await?;
+        members::name_tenant(db, name).await?;
     }
     let values = (membership.role.as_str(), millis(membership.joined_at));
     let count = db
@@ -90,12 +90,14 @@ pub(super) async fn memberships(
             name: row.try_get(1)?,
             role: role("members", row.try_get(2)?)?,
             joined_at: time(row.try_get(3)?),
+            entered_at: row.try_get::<_, Option<i64>>(4)?.map(time),
         })
     })
 }
 
-/// Appends an audit entry to the trail of each tenant of an account, whose rows stay locked until
-/// the end of the transaction. The transaction then sees the tables of accounts.
+/// Appends an audit entry to the trail of each tenant of an account, or to that of the server for an
+/// account without a tenant. The rows of the tenants stay locked until the end of the transaction.
+/// The transaction then sees the tables of accounts.
 ///
 /// All changes of accounts take the locks of tenants before those of accounts, and in the order of
 /// the tenants, so that two changes do not wait for each other in a circle.
@@ -105,7 +107,12 @@ pub(super) async fn append_audit(
     entry: &NewAuditEntry,
 ) -> Result<(), ServerStoreError> {
     db.see(VisibleRows::Account(account)).await?;
-    for membership in memberships(db, account).await? {
+    let memberships = memberships(db, account).await?;
+    if memberships.is_empty() {
+        db.set_tenant(&TenantId::site()).await?;
+        audit::append(db, entry).await?;
+    }
+    for membership in memberships {
         db.set_tenant(&membership.tenant).await?;
         audit::append(db, entry).await?;
     }

@@ -46,6 +46,13 @@ pub(super) async fn tenant_name(db: &Transaction) -> Result<Option<String>, Serv
     Ok(row.map(|row| row.try_get(0)).transpose()?.flatten())
 }
 
+/// Names the tenant.
+pub(super) async fn name_tenant(db: &Transaction, name: &str) -> Result<(), ServerStoreError> {
+    let tenant = db.tenant();
+    db.execute(query!("tenant_name"), &[&tenant, &name]).await?;
+    Ok(())
+}
+
 /// Changes the role of a member, or removes the member (`to` is `None`). Ends what the member
 /// could do with the former role.
 pub(super) async fn change(

@@ -7,7 +7,7 @@ use crate::store::ServerStoreError;
 
 /// The migrations. Each migration creates version N from version N-1. A released migration never
 /// changes.
-pub(super) const MIGRATIONS: [&str; 15] = [
+pub(super) const MIGRATIONS: [&str; 16] = [
     include_str!("migrations/001-first.sql"),
     include_str!("migrations/002-roles.sql"),
     include_str!("migrations/003-people.sql"),
@@ -23,10 +23,11 @@ pub(super) const MIGRATIONS: [&str; 15] = [
     include_str!("migrations/013-invoices.sql"),
     include_str!("migrations/014-payments.sql"),
     include_str!("migrations/015-ledger-trials.sql"),
+    include_str!("migrations/016-entered.sql"),
 ];
 
 /// The version that the last migration creates.
-pub(super) const SUPPORTED: i64 = 15;
+pub(super) const SUPPORTED: i64 = 16;
 
 /// The advisory lock of migrations and of other maintenance: the id of the databases of servers.
 pub(super) const ADVISORY_LOCK: i64 = 0x4C69_6353;

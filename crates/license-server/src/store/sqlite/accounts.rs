@@ -6,7 +6,7 @@ use super::queries::query;
 use super::values::{
     bad_row, collect, column, left_without_owner, millis, number, role, time, totp,
 };
-use super::{audit, sessions, tokens};
+use super::{audit, members, sessions, tokens};
 use crate::domain::{
     Account, AccountChange, AccountId, Actor, AuditEntry, DeletionOutcome, EmailAddress,
     EndedSessions, Membership, NewAuditEntry, PasswordHash, Role, SecretDigest, TenantId,
@@ -56,8 +56,7 @@ pub(super) fn add_membership(
 ) -> Result<bool, ServerStoreError> {
     let tenant = membership.tenant.as_str();
     if let Some(name) = &membership.name {
-        let mut statement = db.prepare_cached(query!("tenant_name"))?;
-        statement.execute([tenant, name])?;
+        members::name_tenant(db, &membership.tenant, name)?;
     }
     let inserted = db
         .prepare_cached(query!("member_insert"))?
@@ -83,17 +82,23 @@ pub(super) fn memberships(
             name: row.get(1)?,
             role: role("members", &found)?,
             joined_at: time(row.get(3)?),
+            entered_at: row.get::<_, Option<i64>>(4)?.map(time),
         })
     })
 }
 
-/// Appends an audit entry to the trail of each tenant of an account.
+/// Appends an audit entry to the trail of each tenant of an account, or to that of the server for an
+/// account without a tenant.
 pub(super) fn append_audit(
     db: &Connection,
     account: &AccountId,
     entry: &NewAuditEntry,
 ) -> Result<(), ServerStoreError> {
-    for membership in memberships(db, account)? {
+    let memberships = memberships(db, account)?;
+    if memberships.is_empty() {
+        return audit::append(db, &TenantId::site(), entry);
+    }
+    for membership in memberships {
         audit::append(db, &membership.tenant, entry)?;
     }
     Ok(())
@@ -207,6 +212,9 @@ pub(super) fn delete(
     let orphaned = left_without_owner(owned.into_iter());
     if !orphaned.is_empty() {
         return Ok(DeletionOutcome::LastOwner(orphaned));
+    }
+    if memberships.is_empty() {
+        audit::append(db, &TenantId::site(), entry)?;
     }
     for membership in &memberships {
         revoke_created(db, &membership.tenant, id, entry)?;

@@ -48,6 +48,17 @@ pub(super) fn tenant_name(
     Ok(found.flatten())
 }
 
+/// Names a tenant.
+pub(super) fn name_tenant(
+    db: &Connection,
+    tenant: &TenantId,
+    name: &str,
+) -> Result<(), ServerStoreError> {
+    let mut statement = db.prepare_cached(query!("tenant_name"))?;
+    statement.execute([tenant.as_str(), name])?;
+    Ok(())
+}
+
 /// Changes the role of a member, or removes the member (`to` is `None`). Ends what the member
 /// could do with the former role.
 pub(super) fn change(

@@ -5,8 +5,8 @@ use chrono::{DateTime, Utc};
 
 use crate::domain::{
     Account, AccountChange, AccountId, AccountLink, DeletionOutcome, EmailAddress, EndedSessions,
-    JoinOutcome, LinkPurpose, Membership, NewAuditEntry, PasswordHash, Role, SecondFactor,
-    SecretDigest, SignInSession, SignedIn, TenantId,
+    JoinOutcome, LinkPurpose, Membership, NewAuditEntry, OrganizationCreation, PasswordHash, Role,
+    SecondFactor, SecretDigest, SignInSession, SignedIn, TenantId,
 };
 use crate::store::postgres::queries::query;
 use crate::store::postgres::transaction::{Transaction, VisibleRows};
@@ -25,6 +25,19 @@ impl AccountStore for PostgresStore {
         let mut db = self.database.begin(&membership.tenant).await?;
         let result = create(&mut db, &account, &membership, &audit).await;
         db.end_if(result, |is_created| *is_created).await
+    }
+
+    async fn create_organization(
+        &self,
+        account: &AccountId,
+        membership: Membership,
+        most: usize,
+        audit: NewAuditEntry,
+    ) -> Result<OrganizationCreation, ServerStoreError> {
+        let mut db = self.database.begin_for_all().await?;
+        let result = create_organization(&mut db, account, &membership, most, &audit).await;
+        let is_created = |outcome: &OrganizationCreation| *outcome == OrganizationCreation::Created;
+        db.end_if(result, is_created).await
     }
 
     async fn account(&self, id: &AccountId) -> Result<Option<Account>, ServerStoreError> {
@@ -239,6 +252,31 @@ pub(super) async fn create(
     Ok(true)
 }
 
+/// Creates an organization for an account. The new tenant is locked last: nobody else knows it.
+async fn create_organization(
+    db: &mut Transaction,
+    account: &AccountId,
+    membership: &Membership,
+    most: usize,
+    audit: &NewAuditEntry,
+) -> Result<OrganizationCreation, ServerStoreError> {
+    // The lock lets two requests of the account wait for each other.
+    let held = db
+        .query(query!("account_hold"), &[&account.as_str()])
+        .await?;
+    if held.is_empty() {
+        return Ok(OrganizationCreation::NotFound);
+    }
+    db.see(VisibleRows::Account(account)).await?;
+    if Membership::owned(&accounts::memberships(db, account).await?) >= most {
+        return Ok(OrganizationCreation::LimitReached);
+    }
+    db.set_tenant(&membership.tenant).await?;
+    accounts::add_membership(db, account, membership).await?;
+    audit::append(db, audit).await?;
+    Ok(OrganizationCreation::Created)
+}
+
 async fn change_account(
     db: &mut Transaction,
     account: &AccountId,
@@ -260,6 +298,10 @@ async fn delete(
     }
     db.see(VisibleRows::Account(account)).await?;
     let memberships = accounts::memberships(db, account).await?;
+    if memberships.is_empty() {
+        db.set_tenant(&TenantId::site()).await?;
+        audit::append(db, audit).await?;
+    }
     let mut owned = Vec::new();
     for membership in &memberships {
         db.set_tenant(&membership.tenant).await?;
@@ -286,11 +328,9 @@ async fn create_session(
     factor: &SecondFactor,
     audit: &NewAuditEntry,
 ) -> Result<bool, ServerStoreError> {
-    if let Some(tenant) = &session.organization {
-        db.set_tenant(tenant).await?;
-        audit::append(db, audit).await?;
-        db.see(VisibleRows::AllTenants).await?;
-    }
+    db.set_tenant(&session.trail()).await?;
+    audit::append(db, audit).await?;
+    db.see(VisibleRows::AllTenants).await?;
     if !sessions::use_factor(db, &session.account, factor).await? {
         return Ok(false);
     }
@@ -307,15 +347,15 @@ async fn end_sessions(
     lock_organizations(db, account).await?;
     let ended = sessions::end(db, account, which).await?;
     for (id, organization) in &ended {
-        if let Some(tenant) = organization {
-            db.set_tenant(tenant).await?;
-            audit::append(db, &audit.with_subject(id)).await?;
-        }
+        let tenant = organization.clone().unwrap_or_else(TenantId::site);
+        db.set_tenant(&tenant).await?;
+        audit::append(db, &audit.with_subject(id)).await?;
     }
     Ok(ended.into_iter().map(|(id, _)| id).collect())
 }
 
 /// Locks the rows of the tenants of an account in their order, before rows of accounts are locked.
+/// The row of the server's tenant is the last one: its trail has what concerns no other tenant.
 async fn lock_organizations(
     db: &mut Transaction,
     account: &AccountId,
@@ -325,6 +365,8 @@ async fn lock_organizations(
         db.set_tenant(&membership.tenant).await?;
         tenants::lock(db).await?;
     }
+    db.set_tenant(&TenantId::site()).await?;
+    tenants::lock(db).await?;
     db.see(VisibleRows::AllTenants).await
 }
 
