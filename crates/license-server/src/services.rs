@@ -87,10 +87,10 @@ pub use overview::{EndingLicense, EndingLicenses, OverviewService, SeatOverview,
 #[cfg(test)]
 pub(crate) use people::totp_code;
 pub use people::{
-    AccountExport, AccountService, AccountView, ClientInfo, ConfirmedTotp, HashCost, LicenseUse,
-    Mail, MailFailure, MailQueue, MailedPdf, MemberService, NewInvitation, NewJoiner, NewSession,
-    NewTotp, Password, PeopleSettings, PeopleTools, Reauthentication, RecoveryCodes, Registration,
-    ResetLink, Sealer, csrf_token, is_alike,
+    AccountExport, AccountName, AccountService, AccountView, ClientInfo, ConfirmedTotp, HashCost,
+    LicenseUse, Mail, MailFailure, MailQueue, MailedPdf, MemberService, NewInvitation, NewJoiner,
+    NewSession, NewTotp, Password, PeopleSettings, PeopleTools, Reauthentication, RecoveryCodes,
+    Registration, ResetLink, Sealer, csrf_token, is_alike,
 };
 pub use pools::{EndReply, LeaseView, PoolService, PoolStatus, TicketView};
 pub use readiness::Readiness;

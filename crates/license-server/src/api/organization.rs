@@ -12,8 +12,10 @@ use super::account::OrganizationBody;
 use super::body::{JsonReply, StrictJson};
 use super::cookies;
 use super::credentials::Caller;
+use super::paths::StrictPath;
 use super::person::Person;
 use super::problem::Problem;
+use super::sessions::organization;
 use crate::services::{OrganizationDeletion, Password, Reauthentication};
 
 /// The name of an organization.
@@ -52,6 +54,32 @@ pub(super) async fn create(
     let created = accounts.create_organization(person.signed_in(), &body.name);
     let body = OrganizationBody::from(created.await?);
     Ok((StatusCode::CREATED, Json(body)).into_response())
+}
+
+/// Ends the membership of the person in an organization. The sessions of the person in it end, and
+/// the API tokens and invitations that the person created in it are revoked. An account without a
+/// password, an address and another organization is deleted.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/account/organizations/{organization}",
+    tag = "people",
+    params(("organization" = String, Path, description = "The id of the organization")),
+    security(("session" = [])),
+    responses((status = 204, description = "The person has left the organization")),
+)]
+pub(super) async fn leave(
+    State(app): State<App>,
+    person: Person,
+    StrictPath(id): StrictPath<String>,
+) -> Result<Response, Problem> {
+    let organization = organization(&id)?;
+    let signed_in = person.signed_in();
+    app.accounts().leave(signed_in, &organization).await?;
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    if signed_in.session.organization == Some(organization) {
+        cookies::clear_session(&mut response);
+    }
+    Ok(response)
 }
 
 /// Changes the name of the organization.

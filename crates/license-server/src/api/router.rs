@@ -294,6 +294,7 @@ fn person_routes() -> Routes {
         .routes(routes!(sessions::end))
         .routes(routes!(account::get, account::change, account::delete))
         .routes(routes!(organization::create))
+        .routes(routes!(organization::leave))
         .routes(routes!(account::export::export))
         .routes(routes!(account::password))
         .routes(routes!(account::totp::begin, account::totp::end))

@@ -8,6 +8,7 @@ mod accounts;
 mod codes;
 mod devices;
 mod export;
+mod first_steps;
 mod invitations;
 mod links;
 mod mails;
@@ -23,7 +24,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-pub use accounts::{AccountView, Reauthentication};
+pub use accounts::{AccountName, AccountView, Reauthentication};
 pub use codes::{ConfirmedTotp, NewTotp, RecoveryCodes};
 pub use export::{AccountExport, LicenseUse};
 pub use invitations::{NewInvitation, NewJoiner};

@@ -6,9 +6,9 @@ use chrono::{DateTime, Utc};
 use super::ServerStoreError;
 use crate::domain::{
     Account, AccountChange, AccountId, AccountLink, ApiToken, AuditEntry, DeletionOutcome,
-    EmailAddress, EndedSessions, JoinOutcome, LinkPurpose, Membership, NewAuditEntry,
+    EmailAddress, EndedSessions, Invitation, JoinOutcome, LinkPurpose, Membership, NewAuditEntry,
     OrganizationCreation, PasswordHash, SecondFactor, SecretDigest, SignInSession, SignedIn,
-    TenantId,
+    TenantId, Webhook,
 };
 
 /// The data about an account in one organization, for an export.
@@ -18,6 +18,12 @@ pub struct AccountTrail {
     pub tenant: TenantId,
     /// The API tokens that the account created.
     pub tokens: Vec<ApiToken>,
+    /// The webhooks that the account created.
+    pub webhooks: Vec<Webhook>,
+    /// The invitations to the address of the account, and those that the account created.
+    pub invitations: Vec<Invitation>,
+    /// The sign-ins through identity providers.
+    pub identities: Vec<AccountIdentity>,
     /// The entries of the audit trail that the account caused or is the subject of, the newest
     /// first. At most [`AccountTrail::MAX_ENTRIES`].
     pub audit: Vec<AuditEntry>,
@@ -26,6 +32,21 @@ pub struct AccountTrail {
 impl AccountTrail {
     /// The largest number of audit entries of an organization in an export.
     pub const MAX_ENTRIES: u32 = 10_000;
+}
+
+/// How an identity provider of an organization knows an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountIdentity {
+    /// The issuer.
+    pub issuer: String,
+    /// The person at the issuer.
+    pub subject: String,
+    /// The address that the provider has stated last.
+    pub email: Option<String>,
+    /// The time of the first sign-in.
+    pub created_at: DateTime<Utc>,
+    /// The time of the last sign-in.
+    pub used_at: DateTime<Utc>,
 }
 
 /// The part of a [`ServerStore`](super::ServerStore) for accounts, which belong to no organization.
@@ -90,7 +111,8 @@ pub trait AccountStore: Send + Sync {
     ) -> Result<bool, ServerStoreError>;
 
     /// Deletes an account, its sessions and memberships, and revokes the API tokens that it
-    /// created.
+    /// created. In its organizations, the address is removed from assignments that have ended, and
+    /// from the machines of a user who is not assigned.
     async fn delete_account(
         &self,
         account: &AccountId,

@@ -99,8 +99,12 @@ async fn show(State(app): State<App>, context: PageContext) -> PageReply {
                 "/account/email",
             ));
     } else {
-        let notice = Notice::warning("An identity provider has signed you in")
-            .text("Sign in with the password of the account to change the account.");
+        let notice = Notice::warning("An identity provider has signed you in");
+        let notice = notice.text(if signed_in.account.password.is_some() {
+            "Sign in with the password of the account to change the account."
+        } else {
+            "The account has no password. It is deleted when you leave the organization."
+        });
         page = page.with(notice);
     }
     page = page.with(facts(&view));
@@ -114,11 +118,11 @@ async fn show(State(app): State<App>, context: PageContext) -> PageReply {
     if administers_groups(&app, signed_in).await? {
         own.push(Action::link("Groups that you administer", "/groups"));
     }
+    own.push(Action::download(
+        "Download my data",
+        "/api/v1/account/export",
+    ));
     if is_own {
-        own.push(Action::download(
-            "Download my data",
-            "/api/v1/account/export",
-        ));
         own.push(Action::dialog("Delete the account", "/account/delete").danger());
     }
     let page = page

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::members::changed;
 use super::{AccountService, MemberService, bad_request, checked_name, conflict, forbidden};
 use crate::domain::{
     Actor, Membership, NewAuditEntry, OrganizationCreation, Refusal, ServerCode, SignedIn, TenantId,
@@ -54,6 +55,27 @@ impl AccountService {
             OrganizationCreation::NotFound => Err(super::not_found("account")),
             OrganizationCreation::LimitReached => Err(enough_organizations()),
         }
+    }
+
+    /// Ends the membership of a person in an organization. The account is deleted if nobody could
+    /// sign in with it again. An identity provider reaches its own organization only.
+    ///
+    /// # Errors
+    ///
+    /// Returns `NOT_FOUND` if the person is not a member of the organization, and `LAST_OWNER` if it
+    /// would have no owner.
+    pub async fn leave(&self, person: &SignedIn, organization: &TenantId) -> Result<(), Refusal> {
+        let missing = || super::not_found("organization");
+        let (session, account) = (&person.session, &person.account.id);
+        if session.provider.is_some() && session.organization.as_ref() != Some(organization) {
+            return Err(missing());
+        }
+        let member = self.store.member(organization, account).await?;
+        let role = member.ok_or_else(missing)?.role;
+        let audit = self.own_audit(person, "member.remove");
+        let audit = audit.with_before(Some(role.audited()));
+        let removed = self.store.remove_member(organization, account, role, audit);
+        changed(removed.await?)
     }
 
     /// Returns whether a person can create an organization.

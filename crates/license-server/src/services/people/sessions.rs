@@ -308,10 +308,14 @@ impl SignedIn {
         if self.session.provider.is_none() {
             return Ok(());
         }
-        Err(
-            super::forbidden("the identity provider of an organization does not permit this")
-                .hint("sign in with the password of the account"),
-        )
+        let hint = if self.account.password.is_some() {
+            "sign in with the password of the account"
+        } else {
+            "the account has no password; it is deleted when the person leaves the organization, with \
+             DELETE /api/v1/account/organizations/ID or on the page of the account"
+        };
+        let detail = "the identity provider of an organization does not permit this";
+        Err(super::forbidden(detail).hint(hint))
     }
 }
 

@@ -8,8 +8,8 @@ use super::people::{account, create, create_token, now, session};
 use super::sample::{acquire, audit, id, tenant};
 use crate::domain::{
     Account, AccountChange, Actor, AuditEntry, AuditFilter, EndedSessions, MemberOutcome,
-    Membership, NewAuditEntry, OrganizationCreation, PageRequest, PoolId, Role, SealedSecret,
-    SecondFactor, TenantDeletion, TenantId,
+    Membership, NamedUserKey, NamedUserTerms, NewAuditEntry, NewNamedUser, OrganizationCreation,
+    PageRequest, PoolId, Role, SealedSecret, SecondFactor, TenantDeletion, TenantId,
 };
 use crate::store::ServerStore;
 use crate::store::rows::TABLES;
@@ -19,6 +19,7 @@ pub(super) async fn check(store: &dyn ServerStore) {
     a_code_deletes_one_organization(store).await;
     who_lost_the_permission_deletes_nothing(store).await;
     a_person_without_an_organization_is_recorded_by_the_server(store).await;
+    a_deleted_person_leaves_no_address_in_assignments_that_have_ended(store).await;
     a_person_creates_few_organizations(store).await;
 }
 
@@ -156,6 +157,42 @@ async fn a_person_without_an_organization_is_recorded_by_the_server(store: &dyn 
     assert_eq!(actions, expected);
     assert_eq!(entries(store, &site, &ended).await.len(), 1);
     assert_eq!(store.verify_audit(&site).await.unwrap().fault, None);
+}
+
+/// An address that is still assigned is a matter of the organization.
+async fn a_deleted_person_leaves_no_address_in_assignments_that_have_ended(
+    store: &dyn ServerStore,
+) {
+    let tenant = tenant();
+    let ann = create(store, &tenant, "ann", Role::Member).await;
+    let email = ann.email.clone().unwrap();
+    let (ended, open) = (PoolId::new(&id(1)), PoolId::new(&id(2)));
+    let terms = NamedUserTerms {
+        limit: 2,
+        cool_down: license_seats::LeaseSpan::MAX,
+    };
+    for (pool, name) in [(&ended, "ended"), (&open, "open")] {
+        let user = NewNamedUser {
+            id: format!("usr_{name}"),
+            email: email.clone(),
+            assigned_at: now(),
+            assigned_by: "console".to_owned(),
+        };
+        let assigned = store.assign_user(&tenant, pool, user, terms, audit("user.assign"));
+        assigned.await.unwrap();
+    }
+    let key = NamedUserKey::Email(email.clone());
+    let removed = store.unassign_user(&tenant, &ended, key, audit("user.unassign"));
+    assert!(removed.await.unwrap().is_some());
+    let deleted = store.delete_account(&ann.id, audit("account.delete")).await;
+    assert_eq!(deleted.unwrap(), crate::domain::DeletionOutcome::Deleted);
+    let addresses = async |pool: &PoolId| {
+        let users = store.named_users(&tenant, pool).await.unwrap();
+        let addresses = users.iter().map(|user| user.email.to_string());
+        addresses.collect::<Vec<_>>()
+    };
+    assert_eq!(addresses(&ended).await, ["usr_ended@deleted.invalid"]);
+    assert_eq!(addresses(&open).await, [email.to_string()]);
 }
 
 async fn a_person_creates_few_organizations(store: &dyn ServerStore) {

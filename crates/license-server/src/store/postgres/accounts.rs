@@ -5,7 +5,7 @@ use tokio_postgres::Row;
 use super::queries::query;
 use super::transaction::{Transaction, VisibleRows};
 use super::values::{column, millis, number, read_all, role, time, totp};
-use super::{audit, members, sessions, tenants, tokens};
+use super::{audit, identities, members, sessions, tenants, tokens, webhooks};
 use crate::domain::{
     Account, AccountChange, AccountId, Actor, AuditEntry, EmailAddress, EndedSessions, Membership,
     NewAuditEntry, PasswordHash, Role, SecretDigest, TenantId,
@@ -230,18 +230,56 @@ pub(super) async fn owners(db: &Transaction) -> Result<u64, ServerStoreError> {
     number("members", row.try_get(0)?)
 }
 
-/// Removes an account from the tenant of the transaction, with all that it created there.
+/// Removes a deleted account from the tenant of the transaction, with all that it created there.
 pub(super) async fn leave(
     db: &Transaction,
-    account: &AccountId,
+    account: &Account,
     entry: &NewAuditEntry,
 ) -> Result<(), ServerStoreError> {
     tenants::lock(db).await?;
-    revoke_created(db, account, entry).await?;
+    revoke_created(db, &account.id, entry).await?;
     audit::append(db, entry).await?;
-    db.execute(query!("member_delete"), &[&db.tenant(), &account.as_str()])
+    let id = account.id.as_str();
+    db.execute(query!("member_delete"), &[&db.tenant(), &id])
+        .await?;
+    match &account.email {
+        Some(email) => forget_address(db, email).await,
+        None => Ok(()),
+    }
+}
+
+/// Removes the address of a deleted account from assignments of the tenant of the transaction that
+/// have ended, and from machines unless the address is still assigned.
+pub(super) async fn forget_address(
+    db: &Transaction,
+    email: &EmailAddress,
+) -> Result<(), ServerStoreError> {
+    let (tenant, email) = (db.tenant(), email.as_str());
+    db.execute(query!("machine_user_forget_of"), &[&tenant, &email])
+        .await?;
+    db.execute(query!("named_user_anonymize"), &[&tenant, &email])
         .await?;
     Ok(())
+}
+
+/// Deletes an account without an address, a password and a membership. Returns `false` if it has
+/// one. The transaction then sees the tables of accounts.
+pub(super) async fn delete_unreachable(
+    db: &mut Transaction,
+    id: &AccountId,
+) -> Result<bool, ServerStoreError> {
+    db.see(VisibleRows::Account(id)).await?;
+    let has_membership = !memberships(db, id).await?.is_empty();
+    db.see(VisibleRows::AllTenants).await?;
+    let found = db
+        .query_opt(query!("account_unreachable"), &[&id.as_str()])
+        .await?;
+    if has_membership || found.is_none() {
+        return Ok(false);
+    }
+    db.execute(query!("account_delete"), &[&id.as_str()])
+        .await?;
+    Ok(true)
 }
 
 /// Revokes the API tokens and the invitations that an account created in the tenant of the
@@ -270,16 +308,28 @@ pub(super) async fn trail(
     account: &AccountId,
 ) -> Result<Vec<AccountTrail>, ServerStoreError> {
     let actor = Actor::Account(account.clone()).to_string();
+    db.see(VisibleRows::AllTenants).await?;
+    let found = get(db, account).await?;
+    let email = found.as_ref().and_then(|found| found.email.as_ref());
+    db.see(VisibleRows::Account(account)).await?;
     let mut trails = Vec::new();
     for membership in memberships(db, account).await? {
         let tenant = membership.tenant;
         db.set_tenant(&tenant).await?;
         let mut tokens = tokens::all(db).await?;
         tokens.retain(|token| token.created_by == actor);
+        let mut webhooks = webhooks::all(db).await?;
+        webhooks.retain(|webhook| webhook.created_by == actor);
+        let mut invitations = members::invitations(db, license_core::time::MIN).await?;
+        invitations.retain(|one| one.created_by == actor || Some(&one.email) == email);
+        let identities = identities::of_account(db, account).await?;
         let audit = audit_of(db, &actor).await?;
         trails.push(AccountTrail {
             tenant,
             tokens,
+            webhooks,
+            invitations,
+            identities,
             audit,
         });
     }

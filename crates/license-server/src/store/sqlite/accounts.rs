@@ -6,7 +6,7 @@ use super::queries::query;
 use super::values::{
     bad_row, collect, column, left_without_owner, millis, number, role, time, totp,
 };
-use super::{audit, members, sessions, tokens};
+use super::{audit, identities, members, sessions, tokens, webhooks};
 use crate::domain::{
     Account, AccountChange, AccountId, Actor, AuditEntry, DeletionOutcome, EmailAddress,
     EndedSessions, Membership, NewAuditEntry, PasswordHash, Role, SecretDigest, TenantId,
@@ -201,9 +201,9 @@ pub(super) fn delete(
     id: &AccountId,
     entry: &NewAuditEntry,
 ) -> Result<DeletionOutcome, ServerStoreError> {
-    if get(db, id)?.is_none() {
+    let Some(account) = get(db, id)? else {
         return Ok(DeletionOutcome::NotFound);
-    }
+    };
     let memberships = memberships(db, id)?;
     let mut owned = Vec::new();
     for membership in memberships.iter().filter(|one| one.role == Role::Owner) {
@@ -222,10 +222,43 @@ pub(super) fn delete(
         audit::append(db, &membership.tenant, &entry)?;
         db.prepare_cached(query!("member_delete"))?
             .execute([membership.tenant.as_str(), id.as_str()])?;
+        if let Some(email) = &account.email {
+            forget_address(db, &membership.tenant, email)?;
+        }
     }
     db.prepare_cached(query!("account_delete"))?
         .execute([id.as_str()])?;
     Ok(DeletionOutcome::Deleted)
+}
+
+/// Removes the address of a deleted account from assignments of a tenant that have ended, and from
+/// machines unless the address is still assigned.
+pub(super) fn forget_address(
+    db: &Connection,
+    tenant: &TenantId,
+    email: &EmailAddress,
+) -> Result<(), ServerStoreError> {
+    let values = [tenant.as_str(), email.as_str()];
+    db.prepare_cached(query!("machine_user_forget_of"))?
+        .execute(values)?;
+    db.prepare_cached(query!("named_user_anonymize"))?
+        .execute(values)?;
+    Ok(())
+}
+
+/// Deletes an account without an address, a password and a membership. Returns `false` if it has
+/// one.
+pub(super) fn delete_unreachable(
+    db: &Connection,
+    id: &AccountId,
+) -> Result<bool, ServerStoreError> {
+    let mut statement = db.prepare_cached(query!("account_unreachable"))?;
+    if !memberships(db, id)?.is_empty() || !statement.exists([id.as_str()])? {
+        return Ok(false);
+    }
+    db.prepare_cached(query!("account_delete"))?
+        .execute([id.as_str()])?;
+    Ok(true)
 }
 
 /// Returns the number of owners of a tenant.
@@ -262,15 +295,25 @@ pub(super) fn trail(
     account: &AccountId,
 ) -> Result<Vec<AccountTrail>, ServerStoreError> {
     let actor = Actor::Account(account.clone()).to_string();
+    let found = get(db, account)?;
+    let email = found.as_ref().and_then(|found| found.email.as_ref());
     let mut trails = Vec::new();
     for membership in memberships(db, account)? {
         let tenant = membership.tenant;
         let mut tokens = tokens::all(db, &tenant)?;
         tokens.retain(|token| token.created_by == actor);
+        let mut webhooks = webhooks::all(db, &tenant)?;
+        webhooks.retain(|webhook| webhook.created_by == actor);
+        let mut invitations = members::invitations(db, &tenant, license_core::time::MIN)?;
+        invitations.retain(|one| one.created_by == actor || Some(&one.email) == email);
+        let identities = identities::of_account(db, &tenant, account)?;
         let audit = audit_of(db, &tenant, &actor)?;
         trails.push(AccountTrail {
             tenant,
             tokens,
+            webhooks,
+            invitations,
+            identities,
             audit,
         });
     }

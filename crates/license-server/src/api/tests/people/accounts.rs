@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::SecondFactor;
-use crate::services::{ClientInfo, csrf_token};
+use crate::services::{AccountName, ClientInfo, csrf_token};
 
 /// An hour in milliseconds.
 const HOUR: u32 = 60 * 60 * 1000;
@@ -367,6 +367,15 @@ async fn an_administrator_at_the_console_helps_people_who_cannot_sign_in() {
     accounts.end_totp_at_console(&email).await.unwrap();
     people.browser("ann@example.com").await;
     accounts.reset_at_console(&email).await.unwrap();
+    let eve = people
+        .create(&people.site(), "eve@example.com", Role::Owner)
+        .await;
+    let delete = |name| async move { accounts.delete_at_console(&name).await };
+    delete(AccountName::Id(eve.clone())).await.unwrap();
+    let gone = delete(AccountName::Id(eve)).await.unwrap_err();
+    assert_eq!(gone.code, "NOT_FOUND");
+    let last = delete(AccountName::Email(email.clone())).await.unwrap_err();
+    assert_eq!(last.code, "LAST_OWNER");
     let unknown = EmailAddress::parse("eve@example.com").unwrap();
     let refused = accounts.reset_at_console(&unknown).await.unwrap_err();
     assert_eq!(refused.code, "NOT_FOUND");
@@ -377,7 +386,13 @@ async fn an_administrator_at_the_console_helps_people_who_cannot_sign_in() {
     let actions: Vec<_> = console
         .map(|entry| entry["action"].as_str().unwrap())
         .collect();
-    let expected = ["account.create", "account.totp_off", "account.reset_link"];
+    let expected = [
+        "account.create",
+        "account.totp_off",
+        "account.reset_link",
+        "account.create",
+        "account.delete",
+    ];
     assert_eq!(actions, expected);
 }
 
@@ -414,7 +429,7 @@ async fn a_person_of_an_identity_provider_stays_in_its_organization() {
     for (method, path, body) in [
         ("PATCH", "/session", json!({"organization": site.as_str()})),
         ("PATCH", "/account", json!({"name": "Eve"})),
-        ("GET", "/account/export", Value::Null),
+        ("POST", "/organizations", json!({"name": "Ann Ltd"})),
         ("DELETE", "/account", json!({"password": PASSWORD})),
         (
             "POST",
@@ -428,6 +443,25 @@ async fn a_person_of_an_identity_provider_stays_in_its_organization() {
         let refused = people.send(&bound, method, path, body).await;
         refused.expect_problem(403, "FORBIDDEN");
     }
+    // The export has the part of the organization, and the other one cannot be left.
+    let export = people.send(&bound, "GET", "/account/export", Value::Null);
+    let export = export.await.expect(200);
+    let organizations = export["organizations"].as_array().unwrap();
+    assert_eq!(organizations.len(), 1, "{export}");
+    assert_ne!(organizations[0]["organization"], site.as_str());
+    assert_eq!(
+        export["account"]["organizations"].as_array().unwrap().len(),
+        1
+    );
+    let sessions = export["sessions"].as_array().unwrap();
+    assert!(
+        sessions
+            .iter()
+            .all(|one| one["organization"] != site.as_str())
+    );
+    let path = format!("/account/organizations/{site}");
+    let refused = people.send(&bound, "DELETE", &path, Value::Null).await;
+    refused.expect_problem(404, "NOT_FOUND");
     let current = people.send(&own, "GET", "/session", Value::Null).await;
     let current = current.expect(200);
     let path = format!("/sessions/{}", current["session"]["id"].as_str().unwrap());

@@ -293,9 +293,9 @@ async fn delete(
     account: &AccountId,
     audit: &NewAuditEntry,
 ) -> Result<DeletionOutcome, ServerStoreError> {
-    if accounts::get(db, account).await?.is_none() {
+    let Some(found) = accounts::get(db, account).await? else {
         return Ok(DeletionOutcome::NotFound);
-    }
+    };
     db.see(VisibleRows::Account(account)).await?;
     let memberships = accounts::memberships(db, account).await?;
     if memberships.is_empty() {
@@ -310,7 +310,7 @@ async fn delete(
             owned.push((membership.tenant.clone(), accounts::owners(db).await?));
         }
         let audit = audit.clone().with_before(Some(membership.role.audited()));
-        accounts::leave(db, account, &audit).await?;
+        accounts::leave(db, &found, &audit).await?;
     }
     let orphaned = left_without_owner(owned.into_iter());
     if !orphaned.is_empty() {

@@ -23,11 +23,7 @@ impl SqliteStore {
     ) -> Result<MemberOutcome, ServerStoreError> {
         let account = account.clone();
         self.write(tenant, move |batch, tenant| {
-            let outcome = members::change(batch.db, tenant, &account, roles, &audit)?;
-            if outcome == MemberOutcome::Changed {
-                audit::append(batch.db, tenant, &audit)?;
-            }
-            Ok(outcome)
+            members::change(batch.db, tenant, &account, roles, &audit)
         })
         .await
     }
