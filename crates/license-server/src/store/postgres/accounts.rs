@@ -8,7 +8,7 @@ use super::values::{column, millis, number, read_all, role, time, totp};
 use super::{audit, identities, members, sessions, tenants, tokens, webhooks};
 use crate::domain::{
     Account, AccountChange, AccountId, Actor, AuditEntry, EmailAddress, EndedSessions, Membership,
-    NewAuditEntry, PasswordHash, Role, SecretDigest, TenantId,
+    NewAuditEntry, OrganizationCreation, PasswordHash, Role, SecretDigest, TenantId,
 };
 use crate::store::administration::revocation;
 use crate::store::{AccountTrail, ServerStoreError};
@@ -93,6 +93,31 @@ pub(super) async fn memberships(
             entered_at: row.try_get::<_, Option<i64>>(4)?.map(time),
         })
     })
+}
+
+/// Creates an organization for an account. The new tenant is locked last: nobody else knows it.
+pub(super) async fn create_organization(
+    db: &mut Transaction,
+    account: &AccountId,
+    membership: &Membership,
+    most: usize,
+    audit: &NewAuditEntry,
+) -> Result<OrganizationCreation, ServerStoreError> {
+    // The lock lets two requests of the account wait for each other.
+    let held = db
+        .query(query!("account_hold"), &[&account.as_str()])
+        .await?;
+    if held.is_empty() {
+        return Ok(OrganizationCreation::NotFound);
+    }
+    db.see(VisibleRows::Account(account)).await?;
+    if Membership::owned(&memberships(db, account).await?) >= most {
+        return Ok(OrganizationCreation::LimitReached);
+    }
+    db.set_tenant(&membership.tenant).await?;
+    add_membership(db, account, membership).await?;
+    audit::append(db, audit).await?;
+    Ok(OrganizationCreation::Created)
 }
 
 /// Appends an audit entry to the trail of each tenant of an account, or to that of the server for an

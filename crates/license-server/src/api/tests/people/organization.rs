@@ -3,10 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Browser, PASSWORD, PeopleApi, code};
-use crate::domain::{
-    Account, AccountId, Actor, Membership, NewAuditEntry, Role, SecondFactor, TenantId,
-};
-use crate::services::{ClientInfo, csrf_token};
+use crate::domain::{Role, TenantId};
 
 const PATH: &str = "/organization";
 
@@ -348,65 +345,4 @@ async fn a_person_leaves_an_organization_unless_it_would_have_no_owner() {
     let browser = people.browser("ann@example.com").await;
     let account = people.send(&browser, "GET", "/account", Value::Null).await;
     assert_eq!(account.expect(200)["organizations"], json!([]));
-}
-
-#[tokio::test]
-async fn the_account_of_an_identity_provider_ends_with_its_membership() {
-    let people = PeopleApi::start().await;
-    let site = people.site();
-    people.create(&site, "root@example.com", Role::Owner).await;
-    let store = &people.api.store;
-    let now = people.api.tenants.own().now();
-    let account = Account {
-        id: AccountId::from_random([9; 16]),
-        email: None,
-        name: "Bound".to_owned(),
-        password: None,
-        totp: None,
-        created_at: now,
-        verified_at: None,
-    };
-    let audit = NewAuditEntry::new(
-        Actor::Console,
-        "account.create",
-        account.id.as_str(),
-        Value::Null,
-        now,
-    );
-    let membership = Membership::new(site.clone(), Role::Member, now);
-    let created = store.create_account(account.clone(), membership, audit);
-    assert!(created.await.unwrap());
-    let new = people.api.tenants.accounts().create_session(
-        &account,
-        Some(site.clone()),
-        Some("provider".to_owned()),
-        SecondFactor::NotNeeded,
-        &ClientInfo::default(),
-    );
-    let new = new.await.unwrap();
-    let bound = Browser {
-        csrf: Some(csrf_token(&new.secret)),
-        session: Some(new.secret.to_string()),
-        device: None,
-    };
-    let proof = json!({"password": PASSWORD});
-    let refused = people.send(&bound, "DELETE", "/account", proof).await;
-    let refused = refused.expect_problem(403, "FORBIDDEN");
-    assert!(refused["hint"].as_str().unwrap().contains("leaves"));
-    let path = format!("/account/organizations/{site}");
-    let left = people.send(&bound, "DELETE", &path, Value::Null).await;
-    assert_eq!(left.status, 204, "{left:?}");
-    assert_eq!(store.account(&account.id).await.unwrap(), None);
-    let root = people.browser("root@example.com").await;
-    let path = format!("/audit?subject={}", account.id);
-    let trail = people
-        .send(&root, "GET", &path, Value::Null)
-        .await
-        .expect(200);
-    let entries = trail["items"].as_array().unwrap().iter();
-    let actions: Vec<_> = entries.map(|one| one["action"].as_str().unwrap()).collect();
-    assert_eq!(
-        actions,
-        ["account.create", "member.remove", "account.delete"]
-    );
 }

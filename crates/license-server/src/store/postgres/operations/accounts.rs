@@ -35,7 +35,8 @@ impl AccountStore for PostgresStore {
         audit: NewAuditEntry,
     ) -> Result<OrganizationCreation, ServerStoreError> {
         let mut db = self.database.begin_for_all().await?;
-        let result = create_organization(&mut db, account, &membership, most, &audit).await;
+        let result =
+            accounts::create_organization(&mut db, account, &membership, most, &audit).await;
         let is_created = |outcome: &OrganizationCreation| *outcome == OrganizationCreation::Created;
         db.end_if(result, is_created).await
     }
@@ -250,31 +251,6 @@ pub(super) async fn create(
     accounts::add_membership(db, &account.id, membership).await?;
     audit::append(db, audit).await?;
     Ok(true)
-}
-
-/// Creates an organization for an account. The new tenant is locked last: nobody else knows it.
-async fn create_organization(
-    db: &mut Transaction,
-    account: &AccountId,
-    membership: &Membership,
-    most: usize,
-    audit: &NewAuditEntry,
-) -> Result<OrganizationCreation, ServerStoreError> {
-    // The lock lets two requests of the account wait for each other.
-    let held = db
-        .query(query!("account_hold"), &[&account.as_str()])
-        .await?;
-    if held.is_empty() {
-        return Ok(OrganizationCreation::NotFound);
-    }
-    db.see(VisibleRows::Account(account)).await?;
-    if Membership::owned(&accounts::memberships(db, account).await?) >= most {
-        return Ok(OrganizationCreation::LimitReached);
-    }
-    db.set_tenant(&membership.tenant).await?;
-    accounts::add_membership(db, account, membership).await?;
-    audit::append(db, audit).await?;
-    Ok(OrganizationCreation::Created)
 }
 
 async fn change_account(
