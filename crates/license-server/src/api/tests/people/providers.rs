@@ -103,12 +103,13 @@ async fn the_account_of_an_identity_provider_ends_with_its_membership() {
     let membership = Membership::new(site.clone(), Role::Member, now);
     let created = store.create_account(account.clone(), membership, audit);
     assert!(created.await.unwrap());
+    let client = ClientInfo::default();
     let new = people.api.tenants.accounts().create_session(
         &account,
         Some(site.clone()),
         Some("provider".to_owned()),
         SecondFactor::NotNeeded,
-        &ClientInfo::default(),
+        &client,
     );
     let new = new.await.unwrap();
     let bound = Browser {
