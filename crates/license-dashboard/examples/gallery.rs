@@ -64,7 +64,7 @@ fn frame() -> Frame {
         viewer: Some(Viewer {
             name: hostile(),
             organization: "Acme".to_owned(),
-            role: "owner".to_owned(),
+            role: Some("owner".to_owned()),
         }),
         navigation: vec![NavigationGroup {
             label: "Licenses",

@@ -27,8 +27,8 @@ pub struct Viewer {
     pub name: String,
     /// The name of the organization in which the person works.
     pub organization: String,
-    /// The role in the organization.
-    pub role: String,
+    /// The role in the organization. `None`: the person has no organization.
+    pub role: Option<String>,
 }
 
 /// The title, the navigation and the person of a page.

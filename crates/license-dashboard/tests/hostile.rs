@@ -66,7 +66,7 @@ fn page(text: &str) -> String {
         viewer: Some(Viewer {
             name: text.to_owned(),
             organization: text.to_owned(),
-            role: text.to_owned(),
+            role: Some(text.to_owned()),
         }),
         toast: Some(text.to_owned()),
         csrf_token: text.to_owned(),

@@ -19,7 +19,7 @@ pub(crate) use billing::{BillingCommand, PlanArgs};
 pub(crate) use files::{Backup, Init, Install, Migrate};
 pub(crate) use metering::MeteringCommand;
 pub(crate) use settings::SettingArgs;
-pub(crate) use token::TokenCommand;
+pub(crate) use token::{TokenCommand, TokenLifetime};
 pub(crate) use user::UserCommand;
 
 /// Validates licenses and lends floating seats, at a site or in a vendor's cloud

@@ -85,8 +85,8 @@ pub use license::LicenseRecord;
 pub use license_search::{LicenseOrdering, LicenseSelection, LicenseTerms, RevokedLicenseIds};
 pub use machine::{MachineList, MachineRecord, MachineSighting};
 pub use member::{
-    DeletionOutcome, Invitation, JoinOutcome, Member, MemberOutcome, Membership, TenantDeletion,
-    may_delete, may_give,
+    DeletionOutcome, Invitation, JoinOutcome, Member, MemberOutcome, Membership,
+    OrganizationCreation, TenantDeletion, audited_organization, may_delete, may_give,
 };
 pub use metering::{
     BilledCustomer, FactKind, FactReceipt, Meter, MeterFileError, MeterSet, MeterSource,

@@ -88,10 +88,10 @@ pub use overview::{EndingLicense, EndingLicenses, OverviewService, SeatOverview,
 #[cfg(test)]
 pub(crate) use people::totp_code;
 pub use people::{
-    AccountExport, AccountService, AccountView, ClientInfo, ConfirmedTotp, HashCost, LicenseUse,
-    Mail, MailFailure, MailQueue, MailedPdf, MemberService, NewInvitation, NewJoiner, NewSession,
-    NewTotp, Password, PeopleSettings, PeopleTools, Reauthentication, RecoveryCodes, Registration,
-    ResetLink, Sealer, csrf_token,
+    AccountExport, AccountName, AccountService, AccountView, ClientInfo, ConfirmedTotp, HashCost,
+    LicenseUse, Mail, MailFailure, MailQueue, MailedPdf, MemberService, NewInvitation, NewJoiner,
+    NewSession, NewTotp, Password, PeopleSettings, PeopleTools, Reauthentication, RecoveryCodes,
+    Registration, ResetLink, Sealer, csrf_token, is_alike,
 };
 pub use pool_search::FullestPools;
 pub use pools::{EndReply, LeaseView, PoolService, PoolStatus, TicketView};

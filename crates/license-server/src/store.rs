@@ -47,7 +47,7 @@ use async_trait::async_trait;
 
 use crate::domain::NodeStatus;
 
-pub use accounts::{AccountStore, AccountTrail};
+pub use accounts::{AccountIdentity, AccountStore, AccountTrail};
 pub use administration::AdministrationStore;
 pub use anomalies::AnomalyStore;
 pub use billing::BillingStore;

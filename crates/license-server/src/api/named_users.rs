@@ -63,7 +63,8 @@ impl From<NamedUserView> for NamedUserBody {
 pub(super) struct NamedUsersBody {
     /// The number of users that the license permits, or null without a limit.
     limit: Option<u64>,
-    /// The number of places that are taken, with those of removed users that are not free yet.
+    /// The number of places that are taken, with those of removed users that are not free yet, and
+    /// of users of other groups.
     taken: u64,
     items: Vec<NamedUserBody>,
     /// The cursor of the next page, or null on the last page.

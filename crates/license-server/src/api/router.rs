@@ -219,7 +219,7 @@ fn administration_routes() -> Routes {
         .routes(routes!(members::end_codes))
         .routes(routes!(invitations::list, invitations::create))
         .routes(routes!(invitations::withdraw))
-        .routes(routes!(organization::delete))
+        .routes(routes!(organization::rename, organization::delete))
         .routes(routes!(
             identity_providers::list,
             identity_providers::create
@@ -293,6 +293,8 @@ fn person_routes() -> Routes {
         .routes(routes!(sessions::list))
         .routes(routes!(sessions::end))
         .routes(routes!(account::get, account::change, account::delete))
+        .routes(routes!(organization::create))
+        .routes(routes!(organization::leave))
         .routes(routes!(account::export::export))
         .routes(routes!(account::password))
         .routes(routes!(account::totp::begin, account::totp::end))

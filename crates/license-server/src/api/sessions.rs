@@ -15,7 +15,9 @@ use super::pages::PageBody;
 use super::paths::StrictPath;
 use super::person::{Person, Visitor};
 use super::problem::Problem;
-use crate::domain::{EmailAddress, Refusal, RefusalKind, SignInSession, SignedIn, TenantId};
+use crate::domain::{
+    Account, EmailAddress, Refusal, RefusalKind, SignInSession, SignedIn, TenantId,
+};
 use crate::services::{NewSession, Password, csrf_token};
 
 /// The credentials of a person.
@@ -31,16 +33,6 @@ pub(super) struct SignInBody {
     #[serde(default)]
     #[schema(min_length = 6, max_length = 64)]
     totp: Option<String>,
-}
-
-impl SignInBody {
-    pub(super) fn new(email: String, password: String, totp: Option<String>) -> Self {
-        Self {
-            email,
-            password,
-            totp,
-        }
-    }
 }
 
 /// The session of a person, without its secret.
@@ -132,23 +124,65 @@ pub(super) async fn sign_in_person(
     visitor: &Visitor,
     body: SignInBody,
 ) -> Result<NewSession, Problem> {
-    let email = EmailAddress::parse(&body.email);
-    let password = Password::new(body.password);
-    let code = body.totp.as_deref();
-    let device = app
-        .limit_sign_in(visitor, email.as_ref(), &body.email)
-        .await?;
+    let proved = prove_password(app, visitor, &body.email, body.password).await?;
+    enter(app, visitor, &proved, body.totp.as_deref()).await
+}
+
+/// A person whose password was right.
+pub(super) struct ProvedPerson {
+    pub(super) account: Account,
+    /// The mark of a known device.
+    device: Option<String>,
+}
+
+/// Verifies a password, and counts the attempt.
+pub(super) async fn prove_password(
+    app: &App,
+    visitor: &Visitor,
+    address: &str,
+    password: String,
+) -> Result<ProvedPerson, Problem> {
+    let email = EmailAddress::parse(address);
+    let device = app.limit_sign_in(visitor, email.as_ref(), address).await?;
+    let password = Password::new(password);
     let account = app.accounts().verified_account(email.as_ref(), password);
-    let account = account
-        .await
-        .map_err(|refusal| failed(app, visitor, refusal))?;
+    let account = account.await;
+    Ok(ProvedPerson {
+        account: account.map_err(|refusal| failed(app, visitor, refusal))?,
+        device,
+    })
+}
+
+/// Returns the person who has proved the password before, on the page that asks for a code. Counts
+/// the attempt, so that codes cannot be guessed without the limits of a sign-in.
+pub(super) async fn proved_before(
+    app: &App,
+    visitor: &Visitor,
+    text: &str,
+) -> Result<ProvedPerson, Problem> {
+    let found = app.accounts().account_after_first_step(text).await;
+    let account = found.map_err(|refusal| failed(app, visitor, refusal))?;
+    let email = account.email.as_ref();
+    let address = email.map_or("", EmailAddress::as_str);
+    let device = app.limit_sign_in(visitor, email, address).await?;
+    Ok(ProvedPerson { account, device })
+}
+
+/// Creates the session of a person who has proved the password.
+pub(super) async fn enter(
+    app: &App,
+    visitor: &Visitor,
+    proved: &ProvedPerson,
+    code: Option<&str>,
+) -> Result<NewSession, Problem> {
+    let ProvedPerson { account, device } = proved;
     if account.needs_code() && code.is_some() && device.is_none() {
-        app.limit_code(&account)?;
+        app.limit_code(account)?;
     }
     let former = visitor.former.as_deref();
     let signed_in = app
         .accounts()
-        .sign_in(&account, code, &visitor.client, former);
+        .sign_in(account, code, &visitor.client, former);
     let new = signed_in
         .await
         .map_err(|refusal| failed(app, visitor, refusal))?;
@@ -158,7 +192,7 @@ pub(super) async fn sign_in_person(
         .inc();
     Ok(NewSession {
         // A known device keeps its mark: with each further mark, it would have further attempts.
-        device: device.or(new.device),
+        device: device.clone().or(new.device),
         ..new
     })
 }

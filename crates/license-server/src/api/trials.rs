@@ -20,9 +20,10 @@ use super::registrations::{LinkBody, SENT, email};
 use crate::domain::{TrialId, TrialState};
 use crate::services::{IssueOrder, NewTrial, RequestId};
 
+pub(super) use bodies::TrialBody;
 use bodies::{
     AccountTrialBody, ChangedTrialBody, ConfirmationBody, ExtensionBody, NewTrialBody,
-    StartedTrialBody, StopBody, TrialBody, TrialRequestBody,
+    StartedTrialBody, StopBody, TrialRequestBody,
 };
 
 /// The query of the list.

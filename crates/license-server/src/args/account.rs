@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 
-/// Commands for an administrator who cannot sign in.
+/// Commands for accounts of people, without a sign-in.
 #[derive(Debug, Subcommand)]
 pub(crate) enum AccountCommand {
     /// Create an account in the organization of the server, and print a link that sets its password
@@ -23,6 +23,21 @@ pub(crate) enum AccountCommand {
         /// E-mail address of the account
         #[arg(long, value_name = "ADDRESS")]
         email: String,
+    },
+    /// Delete an account with its sessions, its memberships and the API tokens that it created
+    Delete {
+        /// E-mail address of the account
+        #[arg(
+            long,
+            value_name = "ADDRESS",
+            required_unless_present = "id",
+            conflicts_with = "id"
+        )]
+        email: Option<String>,
+        /// Id of the account, which the list of members shows. An account that only an identity
+        /// provider lets in has no address
+        #[arg(long, value_name = "ID")]
+        id: Option<String>,
     },
     /// Stop requiring one-time codes of an account, after the loss of a device
     DisableTotp {

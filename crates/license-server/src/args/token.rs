@@ -2,6 +2,24 @@
 
 use clap::Subcommand;
 
+/// How long a token lasts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum TokenLifetime {
+    /// A number of days.
+    Days(u32),
+    /// Until the token is revoked.
+    Unlimited,
+}
+
+fn token_lifetime(text: &str) -> Result<TokenLifetime, String> {
+    if text == "never" {
+        return Ok(TokenLifetime::Unlimited);
+    }
+    let days = text.parse().ok().filter(|days| (1..=3650).contains(days));
+    let days = days.ok_or("expected a number from 1 to 3650, or `never`")?;
+    Ok(TokenLifetime::Days(days))
+}
+
 /// Commands for API tokens of administrators.
 #[derive(Debug, Subcommand)]
 pub(crate) enum TokenCommand {
@@ -18,9 +36,9 @@ pub(crate) enum TokenCommand {
             default_value = "owner"
         )]
         scope: Vec<String>,
-        /// Days until the token expires [default: never]
-        #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=3650))]
-        days: Option<u32>,
+        /// Days until the token expires, from 1 to 3650, or `never`
+        #[arg(long, value_name = "DAYS", default_value = "90", value_parser = token_lifetime)]
+        days: TokenLifetime,
     },
     /// List the tokens, without their secrets
     List,

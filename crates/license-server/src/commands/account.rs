@@ -8,7 +8,8 @@ use super::opened::{open, refused, runtime};
 use crate::args::AccountCommand;
 use crate::config::Config;
 use crate::data_dir::DataDir;
-use crate::domain::{EmailAddress, Role};
+use crate::domain::{AccountId, EmailAddress, Role};
+use crate::services::AccountName;
 
 pub(super) fn run(
     command: &AccountCommand,
@@ -29,6 +30,13 @@ pub(super) fn run(
                 let link = accounts.reset_at_console(&address(email)?).await;
                 show_link(&link.map_err(|refusal| refused(&refusal))?, terminal)
             }
+            AccountCommand::Delete { email, id } => {
+                let account = account_name(email.as_deref(), id.as_deref())?;
+                let deleted = accounts.delete_at_console(&account).await;
+                deleted.map_err(|refusal| refused(&refusal))?;
+                terminal.note("the account is deleted");
+                Ok(())
+            }
             AccountCommand::DisableTotp { email } => {
                 let ended = accounts.end_totp_at_console(&address(email)?).await;
                 ended.map_err(|refusal| refused(&refusal))?;
@@ -46,6 +54,22 @@ fn show_link(link: &str, terminal: &Terminal) -> Result<(), Failure> {
     terminal.data(link)?;
     terminal.note("the link is shown once; it sets a password, and works once within an hour");
     Ok(())
+}
+
+/// Returns the account that the options name. The parser of the command line has required one.
+fn account_name(email: Option<&str>, id: Option<&str>) -> Result<AccountName, Failure> {
+    let Some(id) = id else {
+        return Ok(AccountName::Email(address(email.unwrap_or_default())?));
+    };
+    let found: String = id.chars().take(60).collect();
+    let id = AccountId::parse(id).ok_or_else(|| {
+        let found = escape(&found);
+        Failure::usage(format!(
+            "--id: expected the id of an account, found {found}"
+        ))
+        .hint("an id is acc_ and 32 hexadecimal digits")
+    })?;
+    Ok(AccountName::Id(id))
 }
 
 fn address(text: &str) -> Result<EmailAddress, Failure> {

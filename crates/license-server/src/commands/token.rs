@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::database::DatabaseAccess;
 use super::opened::{OpenedServer, now, open, refused, runtime};
-use crate::args::TokenCommand;
+use crate::args::{TokenCommand, TokenLifetime};
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::domain::{Actor, ApiToken, Permission, Principal, Role, Scope, Scopes};
@@ -39,7 +39,7 @@ pub(super) fn run(
 
 async fn create(
     server: &OpenedServer,
-    (name, scopes, days): (&str, &[String], Option<u32>),
+    (name, scopes, days): (&str, &[String], TokenLifetime),
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     let name = name.trim();
@@ -49,7 +49,10 @@ async fn create(
         ));
     }
     let scopes = parse_scopes(scopes)?;
-    let expires_at = days.map(|days| now() + TimeDelta::days(days.into()));
+    let expires_at = match days {
+        TokenLifetime::Days(days) => Some(now() + TimeDelta::days(days.into())),
+        TokenLifetime::Unlimited => None,
+    };
     let tokens = &server.services.tokens;
     let console = Principal::console(server.services.tenant().clone());
     let new = tokens.create(&console, name, scopes, expires_at).await;
@@ -60,8 +63,12 @@ async fn create(
         return terminal.json(&members);
     }
     terminal.data(&new.secret)?;
+    let end = match new.token.expires_at {
+        Some(end) => format!("ends on {}", end.date_naive()),
+        None => "does not end".to_owned(),
+    };
     terminal.note(&format!(
-        "token {} for {name} is shown once; programs send it as Authorization: Bearer",
+        "token {} for {name} {end}; it is shown once; programs send it as Authorization: Bearer",
         new.token.id
     ));
     Ok(())

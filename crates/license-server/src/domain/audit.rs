@@ -75,6 +75,16 @@ impl NewAuditEntry {
         }
     }
 
+    /// Returns the entry of the deletion of an account that the change of this entry has ended.
+    #[must_use]
+    pub fn of_deletion(&self) -> Self {
+        Self {
+            action: "account.delete",
+            before: None,
+            ..self.clone()
+        }
+    }
+
     /// Returns the same entry with the states of an endpoint before and after the change.
     #[must_use]
     pub fn of_change(&self, former: &Webhook, changed: &Webhook) -> Self {

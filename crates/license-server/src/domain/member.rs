@@ -1,6 +1,9 @@
 //! Members of organizations, and invitations.
 
+use std::cmp::Reverse;
+
 use chrono::{DateTime, Utc};
+use license_core::encoding::hex;
 use serde_json::{Value, json};
 
 use super::account::AccountId;
@@ -39,6 +42,8 @@ pub struct Membership {
     pub role: Role,
     /// The time at which the account joined.
     pub joined_at: DateTime<Utc>,
+    /// The time at which the person last chose the organization for a session.
+    pub entered_at: Option<DateTime<Utc>>,
 }
 
 impl Membership {
@@ -49,12 +54,36 @@ impl Membership {
             name: None,
             role,
             joined_at,
+            entered_at: None,
         }
     }
 
     /// Creates the membership of an owner.
     pub fn of_owner(tenant: TenantId, joined_at: DateTime<Utc>) -> Self {
         Self::new(tenant, Role::Owner, joined_at)
+    }
+
+    /// Returns the name that people see. It does not identify the organization.
+    pub fn label(&self) -> &str {
+        self.name.as_deref().unwrap_or(TenantId::UNNAMED)
+    }
+
+    /// Returns how many organizations the account owns.
+    pub fn owned(memberships: &[Self]) -> usize {
+        let owned = memberships.iter().filter(|one| one.role == Role::Owner);
+        owned.count()
+    }
+
+    /// Returns the organization in which a new session begins: the one that the person chose last,
+    /// or that of the server, or the one that the person joined first. The id of an organization
+    /// decides nothing, because a stranger who invites a person could choose it.
+    pub fn first(memberships: &[Self], server: &TenantId) -> Option<TenantId> {
+        let rank = |one: &Self| {
+            let is_server = one.tenant == *server;
+            (one.entered_at, is_server, Reverse(one.joined_at))
+        };
+        let first = memberships.iter().max_by_key(|one| rank(one))?;
+        Some(first.tenant.clone())
     }
 }
 
@@ -128,6 +157,25 @@ pub enum JoinOutcome {
     AlreadyMember,
 }
 
+/// Returns the state of an organization before its deletion, for the audit trail of the server: its
+/// name, and the number and the hash of the last entry of its own trail. With them, an export of
+/// this trail can be verified later.
+pub fn audited_organization(name: Option<&str>, entries: u64, hash: &[u8; 32]) -> Value {
+    let hash = hex::encode(hash);
+    json!({ "name": name, "audit_entries": entries, "audit_hash": hash })
+}
+
+/// The result of the creation of an organization by a person with an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OrganizationCreation {
+    /// The organization is created.
+    Created,
+    /// There is no such account.
+    NotFound,
+    /// The account owns as many organizations as it may.
+    LimitReached,
+}
+
 /// The result of the deletion of an organization.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TenantDeletion {
@@ -150,4 +198,29 @@ pub enum DeletionOutcome {
     NotFound,
     /// These organizations would have no owner.
     LastOwner(Vec<TenantId>),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use license_core::time::parse_instant;
+
+    #[test]
+    fn a_session_begins_where_the_person_was_last_and_else_at_the_server() {
+        let tenant = |number| TenantId::new(uuid::Uuid::from_u128(number));
+        let at = |day: u32| parse_instant(&format!("2027-01-{day:02}T00:00:00Z")).unwrap();
+        let of = |tenant: TenantId, day| Membership::new(tenant, Role::Member, at(day));
+        let (site, one, two) = (TenantId::site(), tenant(1), tenant(2));
+        let first = |memberships: &[Membership]| Membership::first(memberships, &site);
+        assert_eq!(first(&[]), None);
+        // A stranger whose organization has a small id has invited the person.
+        let mut found = vec![of(one.clone(), 3), of(site.clone(), 2)];
+        assert_eq!(first(&found), Some(site.clone()));
+        let others = [of(one.clone(), 3), of(two.clone(), 2)];
+        assert_eq!(first(&others), Some(two));
+        found[0].entered_at = Some(at(4));
+        assert_eq!(first(&found), Some(one));
+        found[1].entered_at = Some(at(5));
+        assert_eq!(first(&found), Some(site.clone()));
+    }
 }

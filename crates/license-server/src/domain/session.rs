@@ -47,6 +47,12 @@ impl SignInSession {
     pub fn is_valid_at(&self, now: DateTime<Utc>, idle: TimeDelta) -> bool {
         now < self.expires_at && now < saturating_add(self.last_used_at, idle)
     }
+
+    /// Returns the organization whose audit trail records the session. That of the server records
+    /// sessions of people without an organization.
+    pub fn trail(&self) -> TenantId {
+        self.organization.clone().unwrap_or_else(TenantId::site)
+    }
 }
 
 /// Omits the address and the program, which are personal data.

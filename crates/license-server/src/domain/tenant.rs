@@ -8,6 +8,9 @@ use std::sync::Arc;
 pub struct TenantId(Arc<str>);
 
 impl TenantId {
+    /// The name that people see for an organization without a name, which is that of the server.
+    pub const UNNAMED: &'static str = "This server";
+
     /// Returns the only tenant of a site server.
     pub fn site() -> Self {
         Self("site".into())

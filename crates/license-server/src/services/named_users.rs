@@ -156,7 +156,8 @@ impl NamedUserService {
     }
 
     /// Returns the users of a license in the order of their ids, with removed users whose place is
-    /// not free yet. With `only`, the others are left out and not counted.
+    /// not free yet. With `only`, the others are left out. The places that
+    /// they take are counted, because they decide whether another user can be assigned.
     ///
     /// # Errors
     ///
@@ -169,8 +170,8 @@ impl NamedUserService {
     ) -> Result<NamedUserList, Refusal> {
         let (installed, terms) = self.find(license).await?;
         let mut views = self.views(&installed, &terms).await?;
-        views.retain(|view| is_among(&view.user, only));
         let taken = u64::try_from(views.len()).unwrap_or(u64::MAX);
+        views.retain(|view| is_among(&view.user, only));
         views.sort_by(|one, other| one.user.id.cmp(&other.user.id));
         let after = page.after_key();
         let following = views

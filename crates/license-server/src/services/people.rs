@@ -8,10 +8,12 @@ mod accounts;
 mod codes;
 mod devices;
 mod export;
+mod first_steps;
 mod invitations;
 mod links;
 mod mails;
 mod members;
+mod organizations;
 mod passwords;
 mod seal;
 mod sessions;
@@ -22,13 +24,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-pub use accounts::{AccountView, Reauthentication};
+pub use accounts::{AccountName, AccountView, Reauthentication};
 pub use codes::{ConfirmedTotp, NewTotp, RecoveryCodes};
 pub use export::{AccountExport, LicenseUse};
 pub use invitations::{NewInvitation, NewJoiner};
 pub use links::{Registration, ResetLink};
 pub use mails::{Mail, MailFailure, MailQueue, MailedPdf};
 pub use members::MemberService;
+pub use organizations::is_alike;
 pub use passwords::{HashCost, Password};
 pub use seal::Sealer;
 pub(super) use sessions::wrong as wrong_credentials;

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use license_core::FeatureMatrix;
+use serde_json::json;
 use tokio::sync::OnceCell;
 use zeroize::Zeroizing;
 
@@ -18,8 +19,8 @@ use super::{
 };
 use crate::clock::{ServerClock, SteadyClock};
 use crate::domain::{
-    Actor, IdentityProvider, Principal, Refusal, RefusalKind, ServerCode, SignedIn, TenantDeletion,
-    TenantId,
+    Actor, IdentityProvider, NewAuditEntry, Principal, Refusal, RefusalKind, ServerCode, SignedIn,
+    TenantDeletion, TenantId,
 };
 use crate::store::ServerStore;
 
@@ -213,7 +214,8 @@ impl TenantServices {
 
     /// Deletes the organization of a caller for good, with everything that it has in the database.
     /// `person` is the caller, unless it is an API token. Accounts stay, except those that only the
-    /// organization let in.
+    /// organization let in. The audit trail of the server records the deletion, and the end of the
+    /// deleted trail.
     ///
     /// # Errors
     ///
@@ -246,9 +248,14 @@ impl TenantServices {
                 Some((person.account.id.clone(), factor))
             }
         };
-        let deleted = self
-            .store
-            .delete_tenant(tenant, &caller.actor, proof, self.own.now());
+        let audit = NewAuditEntry::new(
+            caller.actor.clone(),
+            "organization.delete",
+            tenant.as_str(),
+            json!({}),
+            self.own.now(),
+        );
+        let deleted = self.store.delete_tenant(tenant, proof, audit);
         match deleted.await? {
             TenantDeletion::Deleted => {
                 self.forget(tenant, &caller.actor);
@@ -260,7 +267,7 @@ impl TenantServices {
         }
     }
 
-    /// Forgets a deleted tenant. The log has the only trace of who deleted it.
+    /// Forgets a deleted tenant.
     fn forget(&self, tenant: &TenantId, actor: &Actor) {
         let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
         others.remove(tenant);

@@ -6,8 +6,9 @@ use chrono::{DateTime, Utc};
 use super::ServerStoreError;
 use crate::domain::{
     Account, AccountChange, AccountId, AccountLink, ApiToken, AuditEntry, DeletionOutcome,
-    EmailAddress, EndedSessions, JoinOutcome, LinkPurpose, Membership, NewAuditEntry, PasswordHash,
-    SecondFactor, SecretDigest, SignInSession, SignedIn, TenantId,
+    EmailAddress, EndedSessions, Invitation, JoinOutcome, LinkPurpose, Membership, NewAuditEntry,
+    OrganizationCreation, PasswordHash, SecondFactor, SecretDigest, SignInSession, SignedIn,
+    TenantId, Webhook,
 };
 
 /// The data about an account in one organization, for an export.
@@ -17,6 +18,12 @@ pub struct AccountTrail {
     pub tenant: TenantId,
     /// The API tokens that the account created.
     pub tokens: Vec<ApiToken>,
+    /// The webhooks that the account created.
+    pub webhooks: Vec<Webhook>,
+    /// The invitations to the address of the account, and those that the account created.
+    pub invitations: Vec<Invitation>,
+    /// The sign-ins through identity providers.
+    pub identities: Vec<AccountIdentity>,
     /// The entries of the audit trail that the account caused or is the subject of, the newest
     /// first. At most [`AccountTrail::MAX_ENTRIES`].
     pub audit: Vec<AuditEntry>,
@@ -27,10 +34,25 @@ impl AccountTrail {
     pub const MAX_ENTRIES: u32 = 10_000;
 }
 
+/// How an identity provider of an organization knows an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountIdentity {
+    /// The issuer.
+    pub issuer: String,
+    /// The person at the issuer.
+    pub subject: String,
+    /// The address that the provider has stated last.
+    pub email: Option<String>,
+    /// The time of the first sign-in.
+    pub created_at: DateTime<Utc>,
+    /// The time of the last sign-in.
+    pub used_at: DateTime<Utc>,
+}
+
 /// The part of a [`ServerStore`](super::ServerStore) for accounts, which belong to no organization.
 ///
-/// A change of an account is recorded in the audit trail of each of its organizations. The audit
-/// entry of such a method is the entry of each of them.
+/// A change of an account is recorded in the audit trail of each of its organizations, and in that
+/// of the server if it has none. The audit entry of such a method is the entry of each of them.
 #[async_trait]
 pub trait AccountStore: Send + Sync {
     /// Creates an account with a membership. The organization gets the name, if there is one.
@@ -41,6 +63,16 @@ pub trait AccountStore: Send + Sync {
         membership: Membership,
         audit: NewAuditEntry,
     ) -> Result<bool, ServerStoreError>;
+
+    /// Creates an organization with a name for an account, which becomes its owner. Changes nothing
+    /// if the account owns `most` organizations.
+    async fn create_organization(
+        &self,
+        account: &AccountId,
+        membership: Membership,
+        most: usize,
+        audit: NewAuditEntry,
+    ) -> Result<OrganizationCreation, ServerStoreError>;
 
     /// Returns an account.
     async fn account(&self, id: &AccountId) -> Result<Option<Account>, ServerStoreError>;
@@ -63,7 +95,8 @@ pub trait AccountStore: Send + Sync {
         audit: NewAuditEntry,
     ) -> Result<bool, ServerStoreError>;
 
-    /// Appends an entry to the audit trail of each organization of an account.
+    /// Appends an entry to the audit trail of each organization of an account, or to that of
+    /// the server if it has none.
     async fn record_account(
         &self,
         account: &AccountId,
@@ -78,7 +111,8 @@ pub trait AccountStore: Send + Sync {
     ) -> Result<bool, ServerStoreError>;
 
     /// Deletes an account, its sessions and memberships, and revokes the API tokens that it
-    /// created.
+    /// created. In its organizations, the address is removed from assignments that have ended, and
+    /// from the machines of a user who is not assigned.
     async fn delete_account(
         &self,
         account: &AccountId,
@@ -92,7 +126,8 @@ pub trait AccountStore: Send + Sync {
     ) -> Result<Vec<AccountTrail>, ServerStoreError>;
 
     /// Stores a session, and uses up the second factor. Returns `false`, and changes nothing, if
-    /// the code was used before. The organization of the session gets the audit entry.
+    /// the code was used before. The organization of the session, or that of the server, gets the
+    /// audit entry.
     async fn create_session(
         &self,
         session: SignInSession,
@@ -117,7 +152,7 @@ pub trait AccountStore: Send + Sync {
     /// Returns the sessions of an account, the newest first.
     async fn sessions(&self, account: &AccountId) -> Result<Vec<SignInSession>, ServerStoreError>;
 
-    /// Changes the organization of a session. Returns `false`, and changes nothing, if the account
+    /// Changes the organization of a session, and records the time at the membership. Returns `false`, and changes nothing, if the account
     /// of the session is not a member of the organization, or if the session does not exist. The
     /// organization gets the audit entry.
     async fn choose_organization(
@@ -127,8 +162,8 @@ pub trait AccountStore: Send + Sync {
         audit: NewAuditEntry,
     ) -> Result<bool, ServerStoreError>;
 
-    /// Ends sessions of an account, and returns their ids. The organization of each session gets an
-    /// audit entry with the id as its subject.
+    /// Ends sessions of an account, and returns their ids. The organization of each session, or that
+    /// of the server, gets an audit entry with the id as its subject.
     async fn end_sessions(
         &self,
         account: &AccountId,

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 
 use super::ServerStoreError;
 use crate::domain::{
-    Account, AccountId, Actor, Invitation, JoinOutcome, Member, MemberOutcome, NewAuditEntry, Page,
+    Account, AccountId, Invitation, JoinOutcome, Member, MemberOutcome, NewAuditEntry, Page,
     PageRequest, Role, SecondFactor, SecretDigest, TenantDeletion, TenantId,
 };
 
@@ -44,7 +44,8 @@ pub trait MemberStore: Send + Sync {
     ) -> Result<MemberOutcome, ServerStoreError>;
 
     /// Removes a member with the role `role`. Sessions, API tokens and invitations end as for
-    /// [`change_role`](Self::change_role).
+    /// [`change_role`](Self::change_role). An account without an address, a password and another
+    /// membership is deleted: nobody could sign in with it again.
     async fn remove_member(
         &self,
         tenant: &TenantId,
@@ -121,14 +122,22 @@ pub trait MemberStore: Send + Sync {
     /// except those without an address and a password, which only the organization let in. Uses up
     /// the second factor of the account that deletes the organization. A change that is recorded is
     /// refused from then on. A caller that is no owner any more, or a revoked token, deletes
-    /// nothing.
+    /// nothing. The trail of the server gets the audit entry, to which the store adds the number
+    /// and the hash of the last entry in the deleted trail.
     async fn delete_tenant(
         &self,
         tenant: &TenantId,
-        caller: &Actor,
         proof: Option<(AccountId, SecondFactor)>,
-        at: DateTime<Utc>,
+        audit: NewAuditEntry,
     ) -> Result<TenantDeletion, ServerStoreError>;
+
+    /// Changes the name of an organization.
+    async fn rename_tenant(
+        &self,
+        tenant: &TenantId,
+        name: &str,
+        audit: NewAuditEntry,
+    ) -> Result<(), ServerStoreError>;
 
     /// Returns whether an organization was deleted.
     async fn is_deleted(&self, tenant: &TenantId) -> Result<bool, ServerStoreError>;

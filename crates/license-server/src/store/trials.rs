@@ -80,6 +80,13 @@ pub trait TrialStore: Send + Sync {
         page: &PageRequest,
     ) -> Result<Page<Trial>, ServerStoreError>;
 
+    /// Returns the trials of an address, in the order of their ids.
+    async fn trials_of_email(
+        &self,
+        tenant: &TenantId,
+        email: &EmailAddress,
+    ) -> Result<Vec<Trial>, ServerStoreError>;
+
     /// Returns up to 100 trials that need work at an instant, the oldest work first.
     async fn due_trials(
         &self,

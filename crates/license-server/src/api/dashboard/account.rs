@@ -2,6 +2,7 @@
 
 mod codes;
 mod credentials;
+mod organizations;
 
 use axum::extract::State;
 use axum::response::Response;
@@ -13,7 +14,6 @@ use serde::Deserialize;
 
 use super::context::PageContext;
 use super::form::{NoFields, PageForm};
-use super::list::role_cell;
 use super::names::short_id;
 use super::pages::Pages;
 use super::programs::program;
@@ -22,10 +22,11 @@ use crate::api::App;
 use crate::api::cookies;
 use crate::api::paths::StrictPath;
 use crate::api::problem::Problem;
-use crate::api::sessions::organization;
 use crate::api::usage::user;
 use crate::domain::{PageRequest, SignInSession, SignedIn};
 use crate::services::{AccountView, Password, Reauthentication};
+
+pub(super) use organizations::{NEW as NEW_ORGANIZATION, organization_name};
 
 /// Adds the pages of this module.
 pub(super) fn pages(pages: Pages) -> Pages {
@@ -33,11 +34,10 @@ pub(super) fn pages(pages: Pages) -> Pages {
         .own("/account", get(show))
         .own("/account/name", get(show_name).post(rename))
         .own("/account/use", get(show_use))
-        .own("/account/organizations/{organization}", post(switch))
         .own("/account/sessions", get(show_sessions))
         .own("/account/sessions/{session}/end", post(end_session))
         .own("/account/delete", get(show_delete).post(delete));
-    credentials::pages(codes::pages(pages))
+    organizations::pages(credentials::pages(codes::pages(pages)))
 }
 
 const ACCOUNT: (&str, &str) = ("Account", "/account");
@@ -99,8 +99,12 @@ async fn show(State(app): State<App>, context: PageContext) -> PageReply {
                 "/account/email",
             ));
     } else {
-        let notice = Notice::warning("An identity provider has signed you in")
-            .text("Sign in with the password of the account to change the account.");
+        let notice = Notice::warning("An identity provider has signed you in");
+        let notice = notice.text(if signed_in.account.password.is_some() {
+            "Sign in with the password of the account to change the account."
+        } else {
+            "The account has no password. It is deleted when you leave the organization."
+        });
         page = page.with(notice);
     }
     page = page.with(facts(&view));
@@ -114,16 +118,17 @@ async fn show(State(app): State<App>, context: PageContext) -> PageReply {
     if administers_groups(&app, signed_in).await? {
         own.push(Action::link("Groups that you administer", "/groups"));
     }
+    own.push(Action::download(
+        "Download my data",
+        "/api/v1/account/export",
+    ));
     if is_own {
-        own.push(Action::download(
-            "Download my data",
-            "/api/v1/account/export",
-        ));
         own.push(Action::dialog("Delete the account", "/account/delete").danger());
     }
     let page = page
         .with(with_actions("Sign-in", sign_in))
-        .with(organizations(&view, signed_in, is_own))
+        .with(organizations::heading(&app, signed_in))
+        .with(organizations::table(&view, signed_in))
         .with(with_actions("What you use", own));
     Ok(html(&page))
 }
@@ -181,33 +186,6 @@ fn code_actions(view: &AccountView) -> Vec<Action> {
     vec![Action::link("Turn one-time codes on", "/account/codes")]
 }
 
-fn organizations(view: &AccountView, signed_in: &SignedIn, may_switch: bool) -> Table {
-    let columns = ["Organization", "Role", "Joined", "Session"].map(Column::text);
-    let mut table = Table::new("Organizations", columns.to_vec());
-    table.empty = EmptyState::new("You are a member of no organization")
-        .text("Ask an administrator for an invitation.");
-    for membership in &view.memberships {
-        let id = membership.tenant.as_str();
-        let name = membership.name.as_deref().unwrap_or("This server");
-        let is_current = signed_in.session.organization.as_ref() == Some(&membership.tenant);
-        let session = match (is_current, may_switch) {
-            (true, _) => Cell::badge(Tone::Good, "Here"),
-            (false, true) => {
-                let path = format!("/account/organizations/{id}");
-                Cell::Actions(vec![Action::post("Switch", path)])
-            }
-            (false, false) => Cell::Empty,
-        };
-        table.row(vec![
-            Cell::text(name),
-            role_cell(membership.role),
-            Cell::Time(membership.joined_at),
-            session,
-        ]);
-    }
-    table
-}
-
 async fn show_name(context: PageContext) -> PageReply {
     let name = context.person().signed_in().account.name.clone();
     Ok(html(
@@ -238,20 +216,6 @@ async fn rename(
             Ok(context.refused(page, name_form(&sent.name), &refusal.into()))
         }
     }
-}
-
-async fn switch(
-    State(app): State<App>,
-    context: PageContext,
-    StrictPath(id): StrictPath<String>,
-    PageForm(NoFields {}): PageForm<NoFields>,
-) -> PageReply {
-    let organization = organization(&id)?;
-    let chosen = app
-        .accounts()
-        .choose_organization(context.person().signed_in(), &organization);
-    chosen.await?;
-    Ok(done("/", "You work in another organization now."))
 }
 
 async fn show_sessions(State(app): State<App>, context: PageContext) -> PageReply {

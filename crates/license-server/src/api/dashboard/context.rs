@@ -7,6 +7,7 @@ use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use license_dashboard::{Form, Frame, Notice, Page, Viewer};
 
+use super::names::organization_label;
 use super::navigation::{NavigationReach, navigation};
 use super::reply::{html, toast};
 use crate::api::App;
@@ -43,9 +44,10 @@ impl PageContext {
         let signed_in = person.signed_in();
         let view = app.accounts().view(signed_in).await?;
         let tenant = signed_in.session.organization.as_ref();
-        let mut memberships = view.memberships.into_iter();
-        let current = memberships.find(|one| Some(&one.tenant) == tenant);
-        let organization = current.and_then(|one| one.name);
+        let memberships = view.memberships;
+        let mut found = memberships.iter();
+        let current = found.find(|one| Some(&one.tenant) == tenant);
+        let organization = current.map(|one| organization_label(one, &memberships));
         let permissions = signed_in.role.map(Role::permissions).unwrap_or_default();
         let administers_groups = match tenant {
             // A person who sees all groups needs no query.
@@ -59,7 +61,7 @@ impl PageContext {
         let facts = RequestFacts {
             path: request.uri.path().to_owned(),
             toast: toast(&request.headers),
-            organization: organization.unwrap_or_else(|| "This server".to_owned()),
+            organization: organization.unwrap_or_else(|| "No organization".to_owned()),
             reach: NavigationReach {
                 permissions,
                 administers_groups,
@@ -144,10 +146,7 @@ impl PageContext {
             viewer: Some(Viewer {
                 name: signed_in.account.name.clone(),
                 organization: facts.organization.clone(),
-                role: signed_in
-                    .role
-                    .map_or("no role", Role::as_str)
-                    .replace('_', " "),
+                role: signed_in.role.map(|role| role.as_str().replace('_', " ")),
             }),
             csrf_token: self.person.csrf_token().to_owned(),
             toast: facts.toast.clone(),

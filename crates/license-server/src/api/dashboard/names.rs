@@ -6,8 +6,8 @@ use license_dashboard::Cell;
 
 use super::context::PageContext;
 use crate::api::problem::Problem;
-use crate::domain::{GroupId, Permission as P, RefusalKind};
-use crate::services::Services;
+use crate::domain::{GroupId, Membership, Permission as P, RefusalKind, TenantId};
+use crate::services::{Services, is_alike};
 
 /// The names of ids that a page shows. An id of something that was deleted has none.
 pub(super) struct Names(BTreeMap<String, String>);
@@ -77,6 +77,20 @@ pub(super) fn short_id(text: &str) -> String {
         Some(end) if is_id && rest.len() > 2 * SHORT => format!("{kind}…{end}"),
         _ => text.to_owned(),
     }
+}
+
+/// Returns the name of an organization of a person, with its id if another organization of the person
+/// or the server has such a name. Members choose the names, so a name alone proves nothing.
+pub(super) fn organization_label(one: &Membership, all: &[Membership]) -> String {
+    let label = one.label();
+    let has_name = |other: &Membership| is_alike(other.label(), label);
+    let others = all.iter().filter(|other| other.tenant != one.tenant);
+    let is_shared = others.into_iter().any(has_name);
+    let is_stranger = one.tenant != TenantId::site() && is_alike(label, TenantId::UNNAMED);
+    if is_shared || is_stranger {
+        return format!("{label} ({})", short_id(one.tenant.as_str()));
+    }
+    label.to_owned()
 }
 
 /// Returns the id in the text of an originator, or the text.
@@ -157,6 +171,39 @@ fn fixed(text: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_organization_with_the_name_of_another_is_shown_with_its_id() {
+        let at = license_core::time::MIN;
+        let named = |number: u128, name: &str| Membership {
+            name: Some(name.to_owned()),
+            ..Membership::of_owner(TenantId::new(uuid::Uuid::from_u128(number)), at)
+        };
+        let site = Membership::of_owner(TenantId::site(), at);
+        let all = [
+            site.clone(),
+            named(1, "this SERVER"),
+            named(2, "ACME"),
+            named(3, "Other"),
+            named(4, "acme"),
+        ];
+        let labels = all.each_ref().map(|one| organization_label(one, &all));
+        let expected = [
+            "This server (site)",
+            "this SERVER (…00000001)",
+            "ACME (…00000002)",
+            "Other",
+            "acme (…00000004)",
+        ];
+        assert_eq!(labels, expected);
+        // A stranger who has only this organization sees that it is not the server.
+        let alone = [named(1, "This server")];
+        assert_eq!(
+            organization_label(&alone[0], &alone),
+            "This server (…00000001)"
+        );
+        assert_eq!(organization_label(&site, &[]), "This server");
+    }
 
     #[test]
     fn an_id_is_shown_by_its_kind_and_its_end() {

@@ -5,10 +5,11 @@ use axum::routing::get;
 use license_core::chrono::TimeDelta;
 use license_core::time::{humanize, saturating_sub};
 use license_dashboard::{
-    Action, Cell, Column, EmptyState, Facts, Notice, Page as Html, Section, Table, Tile, Tiles,
-    Tone,
+    Action, Cell, Column, EmptyState, Facts, Frame, Notice, Page as Html, Section, Table, Tile,
+    Tiles, Tone,
 };
 
+use super::account::NEW_ORGANIZATION;
 use super::context::PageContext;
 use super::licenses::{last_day, request_action};
 use super::list::counted;
@@ -37,12 +38,27 @@ pub(super) fn pages(pages: Pages) -> Pages {
     pages.own("/", get(show))
 }
 
+/// Returns the page of a person without an organization.
+fn without_organization(app: &App, context: &PageContext, frame: Frame) -> Html {
+    let mut actions = Vec::new();
+    let text = if app
+        .accounts()
+        .may_create_organization(context.person().signed_in())
+    {
+        actions.push(Action::dialog("Create an organization", NEW_ORGANIZATION));
+        "Create one, accept an invitation, or ask an administrator to invite you."
+    } else {
+        "Accept an invitation, or ask an administrator to invite you."
+    };
+    actions.push(Action::link("Your account", "/account"));
+    let notice = Notice::new(Tone::Neutral, "You are not a member of an organization").text(text);
+    Html::new(frame).with(notice).with(actions)
+}
+
 async fn show(State(app): State<App>, context: PageContext) -> PageReply {
     let mut frame = context.frame("Overview");
     let Some(principal) = context.principal() else {
-        let notice = Notice::new(Tone::Neutral, "You are not a member of an organization")
-            .text("Accept an invitation, or ask an administrator to invite you.");
-        return Ok(html(&Html::new(frame).with(notice)));
+        return Ok(html(&without_organization(&app, &context, frame)));
     };
     let services = app.tenants().of(&principal.tenant).await?;
     let may_read_seats = context.may(Permission::ReadSeats);

@@ -11,7 +11,7 @@ use super::context::PageContext;
 use super::form::PageForm;
 use super::list::given;
 use super::pages::Pages;
-use super::reply::{PageReply, html, see_other};
+use super::reply::{PageReply, done, html, see_other};
 use crate::api::App;
 use crate::api::cookies;
 use crate::api::problem::Problem;
@@ -20,11 +20,24 @@ use crate::services::{OrganizationDeletion, Password, Reauthentication};
 
 /// Adds the pages of this module.
 pub(super) fn pages(pages: Pages) -> Pages {
-    pages.page("/settings", P::ReadSettings, get(show)).page(
-        "/settings/delete",
-        P::ManageOrganization,
-        get(show_delete).post(delete),
-    )
+    pages
+        .page("/settings", P::ReadSettings, get(show))
+        .page(
+            "/settings/name",
+            P::ManageSettings,
+            get(show_name).post(rename),
+        )
+        .page(
+            "/settings/delete",
+            P::ManageOrganization,
+            get(show_delete).post(delete),
+        )
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OrganizationNameForm {
+    name: String,
 }
 
 #[derive(Deserialize)]
@@ -48,7 +61,11 @@ async fn show(State(app): State<App>, context: PageContext) -> PageReply {
         .title("Organization")
         .fact("Name", Cell::text(name))
         .fact("Id", Cell::id(tenant.as_str()));
-    let page = context.page("Settings").with(facts);
+    let mut page = context.page("Settings");
+    if context.may(P::ManageSettings) {
+        page = page.action(Action::dialog("Change the name", "/settings/name"));
+    }
+    let page = page.with(facts);
     if !is_operator(&app, &context)? {
         if !context.may(P::ManageOrganization) {
             return Ok(html(&page));
@@ -86,6 +103,34 @@ async fn show(State(app): State<App>, context: PageContext) -> PageReply {
              Passwords are not shown.",
         );
     Ok(html(&page))
+}
+
+async fn show_name(context: PageContext) -> PageReply {
+    let name = context.services()?.members.organization_name().await?;
+    Ok(html(&name_page(&context).with(name_form(&name))))
+}
+
+fn name_page(context: &PageContext) -> Page {
+    context.page_below(("Settings", "/settings"), "Change the name")
+}
+
+fn name_form(name: &str) -> Form {
+    let name = super::account::organization_name(name);
+    Form::new("/settings/name", "Save")
+        .field(name.help("All members and the people whom you invite see it."))
+        .cancel("/settings")
+}
+
+async fn rename(context: PageContext, PageForm(sent): PageForm<OrganizationNameForm>) -> PageReply {
+    let members = &context.services()?.members;
+    let renamed = members.rename_organization(context.actor()?, &sent.name);
+    match renamed.await {
+        Ok(_) => Ok(done("/settings", "The name is changed.")),
+        Err(refusal) => {
+            let form = name_form(&sent.name);
+            Ok(context.refused(name_page(&context), form, &refusal.into()))
+        }
+    }
 }
 
 async fn show_delete(context: PageContext) -> PageReply {

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::http::request::Parts;
-use axum::response::IntoResponse;
+use axum::response::Response;
 use axum::routing::{get, post};
 use license_dashboard::{Action, Field, Form, Frame, Kind, Notice, Page, Tone};
 use serde::Deserialize;
@@ -18,15 +18,16 @@ use crate::api::cookies;
 use crate::api::pages::StrictQuery;
 use crate::api::person::Visitor;
 use crate::api::problem::Problem;
-use crate::api::sessions::{SignInBody, sign_in_person};
-use crate::domain::{PageRequest, ServerCode};
+use crate::api::sessions::{enter, prove_password, proved_before};
+use crate::domain::PageRequest;
 use crate::oidc::is_own_path;
-use crate::services::Services;
+use crate::services::{NewSession, Services};
 
 /// Adds the pages of this module.
 pub(super) fn pages(pages: Pages) -> Pages {
     pages
         .open("/sign-in", get(show).post(submit))
+        .open("/sign-in/code", get(begin_again).post(submit_code))
         .own("/sign-out", post(sign_out))
 }
 
@@ -44,7 +45,15 @@ struct SignInQuery {
 struct SignInForm {
     email: String,
     password: String,
-    totp: Option<String>,
+    return_to: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CodeForm {
+    /// The proof that the password was right.
+    step: String,
+    totp: String,
     return_to: String,
 }
 
@@ -78,7 +87,7 @@ async fn show(
     });
     let page = Page::new(frame).with_some(notice);
     let page = page.with_some(without_administrator(app.services()).await?);
-    let page = page.with(form("", &return_to, false));
+    let page = page.with(form("", &return_to));
     let providers = providers(&app, &return_to).await?;
     let page = page.with_some((!providers.is_empty()).then_some(providers));
     let page = page.with(links(&app));
@@ -144,54 +153,82 @@ async fn submit(
     visitor: Visitor,
     PageForm(sent): PageForm<SignInForm>,
 ) -> PageReply {
-    let code = sent.totp.filter(|code| !code.is_empty());
-    let body = SignInBody::new(sent.email.clone(), sent.password, code.clone());
-    match sign_in_person(&app, &visitor, body).await {
-        Ok(new) => {
-            // The next page finds out whether the browser has kept the cookie.
-            let values = [
-                ("return_to", Some(target(&sent.return_to))),
-                ("signed_in", Some("true")),
-            ];
-            let mut response = see_other(&with_query("/sign-in", &values));
-            cookies::set_new(&mut response, &new);
-            Ok(response)
+    let first = async {
+        let proved = prove_password(&app, &visitor, &sent.email, sent.password).await?;
+        if proved.account.needs_code() {
+            return Ok(Err(app.accounts().first_step(&proved.account)?));
         }
+        enter(&app, &visitor, &proved, None).await.map(Ok)
+    };
+    match first.await {
+        Ok(Ok(new)) => Ok(entered(&new, &sent.return_to)),
+        Ok(Err(step)) => Ok(html(&code_page().with(code_form(&step, &sent.return_to)))),
         Err(problem) => {
-            let needs_code = problem.refusal().code == ServerCode::TotpRequired.as_str();
-            let form = form(&sent.email, &sent.return_to, needs_code || code.is_some());
-            if needs_code && code.is_none() {
-                let notice = Notice::new(Tone::Neutral, "The account also needs a one-time code")
-                    .text("Enter the password again, and the code.")
-                    .code(ServerCode::TotpRequired.as_str());
-                let page = Page::new(Frame::new("Sign in")).with(notice).with(form);
-                return Ok((problem.status(), html(&page)).into_response());
-            }
+            let form = form(&sent.email, &sent.return_to);
             Ok(refused(Page::new(Frame::new("Sign in")), form, &problem))
         }
     }
 }
 
-fn form(email: &str, return_to: &str, needs_code: bool) -> Form {
+/// Answers a reload of the page that asks for a code, which has lost the first step.
+async fn begin_again() -> Response {
+    see_other("/sign-in")
+}
+
+async fn submit_code(
+    State(app): State<App>,
+    visitor: Visitor,
+    PageForm(sent): PageForm<CodeForm>,
+) -> PageReply {
+    let proved = match proved_before(&app, &visitor, &sent.step).await {
+        Ok(proved) => proved,
+        Err(problem) => {
+            let form = form("", &sent.return_to);
+            return Ok(refused(Page::new(Frame::new("Sign in")), form, &problem));
+        }
+    };
+    match enter(&app, &visitor, &proved, Some(&sent.totp)).await {
+        Ok(new) => Ok(entered(&new, &sent.return_to)),
+        Err(problem) => {
+            let form = code_form(&sent.step, &sent.return_to);
+            Ok(refused(code_page(), form, &problem))
+        }
+    }
+}
+
+/// Returns the answer with the cookies of a new session. The next page finds out whether the
+/// browser has kept them.
+fn entered(new: &NewSession, return_to: &str) -> Response {
+    let values = [
+        ("return_to", Some(target(return_to))),
+        ("signed_in", Some("true")),
+    ];
+    let mut response = see_other(&with_query("/sign-in", &values));
+    cookies::set_new(&mut response, new);
+    response
+}
+
+fn form(email: &str, return_to: &str) -> Form {
     let address = Field::new(Kind::Email, "email", "E-mail address");
     let password = Field::new(Kind::Password, "password", "Password");
-    let form = Form::new("/sign-in", "Sign in")
+    Form::new("/sign-in", "Sign in")
         .hidden("return_to", return_to)
         .field(address.value(email).required().autocomplete("username"))
-        .field(
-            if needs_code {
-                password.focus()
-            } else {
-                password
-            }
-            .required()
-            .autocomplete("current-password"),
-        );
-    if !needs_code {
-        return form;
-    }
+        .field(password.required().autocomplete("current-password"))
+}
+
+fn code_page() -> Page {
+    Page::new(Frame::new("One-time code"))
+        .with("The password is right. The account also needs a one-time code, within five minutes.")
+}
+
+fn code_form(step: &str, return_to: &str) -> Form {
     let code = Field::text("totp", "Code of the authenticator app, or a recovery code");
-    form.field(code.required().autocomplete("one-time-code"))
+    Form::new("/sign-in/code", "Sign in")
+        .hidden("step", step)
+        .hidden("return_to", return_to)
+        .field(code.required().focus().autocomplete("one-time-code"))
+        .cancel("/sign-in")
 }
 
 async fn sign_out(State(app): State<App>, context: PageContext) -> PageReply {

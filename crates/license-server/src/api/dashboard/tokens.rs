@@ -44,7 +44,11 @@ struct TokenForm {
     #[serde(rename = "permissions[]")]
     permissions: Option<String>,
     days: String,
+    never: Option<String>,
 }
+
+/// The number of days after which a new token ends, unless the person changes it.
+const PRESET_DAYS: &str = "90";
 
 async fn list(context: PageContext) -> PageReply {
     let services = context.services()?;
@@ -118,7 +122,11 @@ fn trail(id: &str) -> String {
 }
 
 async fn show_new(context: PageContext) -> PageReply {
-    let form = form(&context, &TokenForm::default());
+    let preset = TokenForm {
+        days: PRESET_DAYS.to_owned(),
+        ..TokenForm::default()
+    };
+    let form = form(&context, &preset);
     Ok(html(&new_page(&context).with(form)))
 }
 
@@ -150,6 +158,12 @@ fn form(context: &PageContext, sent: &TokenForm) -> Form {
     )
     .help("Besides the role, or in place of one.");
     let days = Field::new(Kind::Number, "days", "Days until it ends").value(sent.days.clone());
+    let is_endless = sent.never.as_deref() == Some("true");
+    let never = Field::new(Kind::Check, "never", "Or: never ends").value(if is_endless {
+        "true"
+    } else {
+        ""
+    });
     let name = Field::text("name", "Name").value(sent.name.clone());
     Form::new("/tokens/new", "Create")
         .field(
@@ -160,7 +174,8 @@ fn form(context: &PageContext, sent: &TokenForm) -> Form {
         )
         .field(role)
         .field(permissions)
-        .field(days.help("From 1 to 3650. Empty: it does not end."))
+        .field(days.help("From 1 to 3650."))
+        .field(never.help("Only for a program that nobody can give another token in time."))
         .cancel("/tokens")
 }
 
@@ -185,11 +200,14 @@ async fn create_token(context: &PageContext, sent: &TokenForm) -> Result<NewToke
     let mut names = words(sent.permissions.as_deref().unwrap_or_default());
     names.extend(role);
     let scopes = scopes(&names)?;
-    let days = given(&sent.days).map(|text| {
-        let number = text.parse::<u32>();
-        number.map_err(|_| Problem::malformed("days: a number from 1 to 3650 is expected"))
-    });
-    let end = end_after(days.transpose()?, caller.services().now())?;
+    let days = if sent.never.as_deref() == Some("true") {
+        None
+    } else {
+        let days = given(&sent.days).and_then(|text| text.parse::<u32>().ok());
+        let missing = || Problem::malformed("days: a number from 1 to 3650 is expected");
+        Some(days.ok_or_else(missing)?)
+    };
+    let end = end_after(days, caller.services().now())?;
     let tokens = &caller.services().tokens;
     Ok(tokens
         .create(caller.principal(), &name, scopes, end)

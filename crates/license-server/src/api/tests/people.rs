@@ -5,6 +5,7 @@ mod attacks;
 mod devices;
 mod invited;
 mod organization;
+mod providers;
 mod tokens;
 mod trail;
 mod trials;

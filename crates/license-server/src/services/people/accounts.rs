@@ -26,6 +26,15 @@ pub struct Reauthentication {
     pub code: Option<String>,
 }
 
+/// How an administrator at the console names an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AccountName {
+    /// By its address.
+    Email(EmailAddress),
+    /// By its id. An account of an identity provider has no address.
+    Id(AccountId),
+}
+
 impl AccountService {
     /// Returns the account of a person with its organizations.
     ///
@@ -92,7 +101,8 @@ impl AccountService {
     }
 
     /// Deletes the account of a person, with everything that belongs to it. The audit trails of the
-    /// organizations keep its id, which does not identify a person.
+    /// organizations keep its id, which does not identify a person. Assignments that have ended lose
+    /// the address.
     ///
     /// # Errors
     ///
@@ -100,11 +110,14 @@ impl AccountService {
     /// would have no owner.
     pub async fn delete(&self, person: &SignedIn, proof: Reauthentication) -> Result<(), Refusal> {
         self.reauthenticate(person, proof).await?;
-        let account = &person.account.id;
         let audit = self.own_audit(person, "account.delete");
-        match self.store.delete_account(account, audit).await? {
+        self.delete_account(&person.account, audit).await
+    }
+
+    async fn delete_account(&self, account: &Account, audit: NewAuditEntry) -> Result<(), Refusal> {
+        match self.store.delete_account(&account.id, audit).await? {
             DeletionOutcome::Deleted => {
-                self.notify(&person.account, "Your account was deleted.");
+                self.notify(account, "Your account was deleted.");
                 Ok(())
             }
             DeletionOutcome::NotFound => Err(super::not_found("account")),
@@ -252,6 +265,24 @@ impl AccountService {
             return Ok(());
         }
         Err(super::bad_request("the account needs no one-time codes"))
+    }
+
+    /// Deletes an account, for an administrator at the console.
+    ///
+    /// # Errors
+    ///
+    /// Returns `NOT_FOUND` if there is no such account, and `LAST_OWNER` if an organization would
+    /// have no owner.
+    pub async fn delete_at_console(&self, account: &AccountName) -> Result<(), Refusal> {
+        let account = match account {
+            AccountName::Email(email) => self.console_account(email).await?,
+            AccountName::Id(id) => {
+                let found = self.store.account(id).await?;
+                found.ok_or_else(|| super::not_found("account"))?
+            }
+        };
+        let audit = self.console_audit(&account.id, "account.delete");
+        self.delete_account(&account, audit).await
     }
 
     async fn console_account(&self, email: &EmailAddress) -> Result<Account, Refusal> {

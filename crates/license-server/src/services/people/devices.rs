@@ -58,8 +58,9 @@ impl AccountService {
     }
 }
 
-/// Returns the text that the authentication code of a mark covers.
-fn marked_text(nonce: &[u8], account: Option<&Account>) -> Vec<u8> {
+/// Returns the text that the authentication code of a mark covers: the beginning, and the
+/// credentials of the account.
+pub(super) fn marked_text(nonce: &[u8], account: Option<&Account>) -> Vec<u8> {
     let hash = account.and_then(|account| account.password.as_ref());
     let totp = account.and_then(|account| account.totp.as_ref());
     // A secret that no code has confirmed is not required yet.

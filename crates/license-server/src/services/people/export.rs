@@ -2,8 +2,8 @@
 
 use super::{AccountService, AccountView};
 use crate::domain::{
-    Account, GroupMembership, MachineRecord, NamedUser, PageRequest, PoolId, Refusal,
-    SignInSession, SignedIn, TenantId,
+    Account, EmailAddress, GroupMembership, MachineRecord, NamedUser, PageRequest, PoolId, Refusal,
+    SignInSession, SignedIn, TenantId, Trial,
 };
 use crate::store::AccountTrail;
 
@@ -14,6 +14,8 @@ pub struct AccountExport {
     pub view: AccountView,
     /// The sessions, also those that have ended and are not deleted yet.
     pub sessions: Vec<SignInSession>,
+    /// The trials of the verified address.
+    pub trials: Vec<Trial>,
     /// The API tokens, audit entries and use of licenses of each organization.
     pub organizations: Vec<(AccountTrail, LicenseUse)>,
 }
@@ -21,6 +23,8 @@ pub struct AccountExport {
 /// The data that an organization has about a person who uses its licenses.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LicenseUse {
+    /// The address by which the organization knows the person.
+    pub email: Option<EmailAddress>,
     /// The groups of the person.
     pub groups: Vec<GroupMembership>,
     /// The assignments of the person to licenses, with their pools.
@@ -30,24 +34,45 @@ pub struct LicenseUse {
 }
 
 impl AccountService {
-    /// Returns everything that the server has about the account of a person, without secrets.
+    /// Returns everything that the server has about the account of a person, without secrets. A
+    /// person for whom an identity provider vouches gets the part of its organization.
     ///
     /// # Errors
     ///
-    /// Returns `FORBIDDEN` to a person for whom an identity provider vouches, and a refusal if the
-    /// store cannot be read.
+    /// Returns a refusal if the store cannot be read.
     pub async fn export(&self, person: &SignedIn) -> Result<AccountExport, Refusal> {
-        person.require_own_credentials()?;
+        let id = &person.account.id;
+        let (mut trails, mut sessions) = (
+            self.store.account_trail(id).await?,
+            self.store.sessions(id).await?,
+        );
+        if person.session.provider.is_some() {
+            let own = person.session.organization.as_ref();
+            trails.retain(|trail| Some(&trail.tenant) == own);
+            sessions.retain(|session| session.organization.as_ref() == own);
+        }
         let mut organizations = Vec::new();
-        for trail in self.store.account_trail(&person.account.id).await? {
+        for trail in trails {
             let license_use = self.license_use(&trail.tenant, &person.account).await?;
             organizations.push((trail, license_use));
         }
         Ok(AccountExport {
             view: self.view(person).await?,
-            sessions: self.store.sessions(&person.account.id).await?,
+            sessions,
+            trials: self.trials_of(person).await?,
             organizations,
         })
+    }
+
+    /// Returns the trials of the address of a person, who must have proved that it is theirs.
+    async fn trials_of(&self, person: &SignedIn) -> Result<Vec<Trial>, Refusal> {
+        let account = &person.account;
+        match &account.email {
+            Some(email) if account.verified_at.is_some() && person.session.provider.is_none() => {
+                Ok(self.store.trials_of_email(&self.own, email).await?)
+            }
+            _ => Ok(Vec::new()),
+        }
     }
 
     /// Returns what an organization has about a person who uses its licenses.
@@ -57,7 +82,9 @@ impl AccountService {
         account: &Account,
     ) -> Result<LicenseUse, Refusal> {
         let groups = self.store.groups_of(tenant, &account.id).await?;
-        let Some(email) = &account.email else {
+        // The address of a person whom an identity provider has let in is that of the provider.
+        let member = self.store.member(tenant, &account.id).await?;
+        let Some(email) = member.and_then(|member| member.email) else {
             return Ok(LicenseUse {
                 groups,
                 ..LicenseUse::default()
@@ -65,7 +92,7 @@ impl AccountService {
         };
         let (mut machines, mut page) = (Vec::new(), PageRequest::first());
         loop {
-            let found = self.store.machines_of_user(tenant, email, &page).await?;
+            let found = self.store.machines_of_user(tenant, &email, &page).await?;
             machines.extend(found.items);
             if found.next.is_none() {
                 break;
@@ -74,8 +101,9 @@ impl AccountService {
         }
         Ok(LicenseUse {
             groups,
-            assignments: self.store.assignments_of(tenant, email).await?,
+            assignments: self.store.assignments_of(tenant, &email).await?,
             machines,
+            email: Some(email),
         })
     }
 }

@@ -80,13 +80,25 @@ impl MemberService {
         }
         let link = if is_mailed {
             let organization = &self.organization_name().await?;
+            let inviter = self.name_of(&caller.actor).await?;
+            let names = (organization.as_str(), inviter.as_deref());
             let people = &self.site.people;
-            people.send_invitation(&invitation.email, organization, &secret);
+            people.send_invitation(&invitation.email, names, &secret);
             None
         } else {
             Some(self.site.people.link("invitation", &secret))
         };
         Ok(NewInvitation { invitation, link })
+    }
+
+    /// Returns the name of a caller who is a person.
+    async fn name_of(&self, actor: &Actor) -> Result<Option<String>, Refusal> {
+        let Actor::Account(account) = actor.identity() else {
+            return Ok(None);
+        };
+        let (store, tenant) = (&self.site.store, &self.site.tenant);
+        let member = store.member(tenant, account).await?;
+        Ok(member.map(|member| member.name))
     }
 
     /// Refuses the address of a member.

@@ -7,10 +7,8 @@ use license_core::time::saturating_add;
 use serde_json::json;
 
 use super::accounts::Reauthentication;
-use super::{
-    AccountService, ClientInfo, Password, address_taken, checked_name, conflict, link_ended,
-    sessions,
-};
+use super::organizations::organization_name;
+use super::{AccountService, ClientInfo, Password, address_taken, conflict, link_ended, sessions};
 use crate::domain::{
     Account, AccountChange, AccountLink, Actor, EmailAddress, JoinOutcome, LinkPurpose, Membership,
     NewAuditEntry, Refusal, RefusalKind, SecretDigest, ServerCode, SignedIn, TenantId,
@@ -56,14 +54,7 @@ impl AccountService {
     /// Returns `REGISTRATION_OFF` if the server accepts no registrations, and `MAIL_OFF` if it
     /// cannot send mail.
     pub fn request_registration(self: &Arc<Self>, email: EmailAddress) -> Result<(), Refusal> {
-        if !self.tools.settings.registration {
-            return Err(Refusal::new(
-                RefusalKind::Forbidden,
-                ServerCode::RegistrationOff,
-                "the server accepts no registrations",
-            )
-            .hint("ask an administrator of your organization for an invitation"));
-        }
+        self.require_registration()?;
         self.require_mail()?;
         self.in_background(email, LinkPurpose::Registration, None);
         Ok(())
@@ -79,6 +70,19 @@ impl AccountService {
         self.require_mail()?;
         self.in_background(email, LinkPurpose::PasswordReset, None);
         Ok(())
+    }
+
+    /// Refuses a new organization if the server accepts none.
+    pub(super) fn require_registration(&self) -> Result<(), Refusal> {
+        if self.tools.settings.registration {
+            return Ok(());
+        }
+        Err(Refusal::new(
+            RefusalKind::Forbidden,
+            ServerCode::RegistrationOff,
+            "the server accepts no registrations",
+        )
+        .hint("ask an administrator of your organization for an invitation"))
     }
 
     fn require_mail(&self) -> Result<(), Refusal> {
@@ -233,7 +237,7 @@ impl AccountService {
         let link = self
             .valid_link(&new.token, LinkPurpose::Registration)
             .await?;
-        let organization = checked_name("organization", &new.organization)?;
+        let organization = organization_name(&*self.store, &self.issuer, &new.organization).await?;
         let (email, now) = (link.email, self.now());
         let account = self
             .tools

@@ -113,12 +113,13 @@ impl PeopleTools {
                 "one hour",
             ),
         };
+        let server = format!("This mail is from the license server at {}.", self.base_url);
         let open = format!("Open this link to continue:\n\n{}", self.link(page, secret));
         let end = format!(
             "The link works once, within {period}. If you do not expect this mail, ignore it: \
              nothing changes."
         );
-        self.send(to, subject, &[reason, &open, &end]);
+        self.send(to, subject, &[reason, &server, &open, &end]);
     }
 
     /// Tells the owner of an address that a registration is not needed.
@@ -136,9 +137,19 @@ impl PeopleTools {
         );
     }
 
-    /// Sends an invitation.
-    pub(super) fn send_invitation(&self, to: &EmailAddress, organization: &str, secret: &str) {
-        let reason = format!("You are invited to the organization {organization}.");
+    /// Sends an invitation. `inviter` is the name of the person who invites. `None`: a program with
+    /// an API token does.
+    pub(super) fn send_invitation(
+        &self,
+        to: &EmailAddress,
+        (organization, inviter): (&str, Option<&str>),
+        secret: &str,
+    ) {
+        let inviter = inviter.unwrap_or("An administrator");
+        let reason = format!(
+            "{inviter} invites you to the organization {organization} on the license server at {}.",
+            self.base_url
+        );
         let open = format!(
             "Open this link to accept:\n\n{}",
             self.link("invitation", secret)
@@ -161,6 +172,7 @@ impl PeopleTools {
             "Your account has changed",
             &[
                 change,
+                &format!("It is your account at {}", self.base_url),
                 "If you did not do this, set a new password now, and inform the administrator \
                  of your organization.",
             ],

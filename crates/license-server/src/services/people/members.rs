@@ -215,7 +215,8 @@ pub(super) fn check_covers(caller: &Principal, role: Role) -> Result<(), Refusal
     Err(forbidden(&detail).values(caller.permissions, format!("also {lacking}")))
 }
 
-fn changed(outcome: MemberOutcome) -> Result<(), Refusal> {
+/// Returns the refusal of a change of a member that was not made.
+pub(super) fn changed(outcome: MemberOutcome) -> Result<(), Refusal> {
     match outcome {
         MemberOutcome::Changed => Ok(()),
         MemberOutcome::NotFound => Err(not_found("member")),

@@ -1,5 +1,7 @@
 //! Passwords, hashed with Argon2id (RFC 9106).
 
+mod common;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -94,8 +96,8 @@ impl PasswordHasher {
     ///
     /// # Errors
     ///
-    /// Returns `WEAK_PASSWORD` if the password is too short, too long or the address of the
-    /// account, and a refusal if too many passwords are being hashed.
+    /// Returns `WEAK_PASSWORD` if the password is too short, too long, the address of the account,
+    /// or one of those that are tried first, and a refusal if too many passwords are being hashed.
     pub(in crate::services) async fn hash(
         &self,
         password: Password,
@@ -154,14 +156,14 @@ impl PasswordHasher {
 fn check(password: &str, email: Option<&EmailAddress>) -> Result<(), Refusal> {
     let characters = password.chars().count();
     let is_email = email.is_some_and(|email| password.eq_ignore_ascii_case(email.as_str()));
-    let first = password.chars().next();
-    let is_uniform = password.chars().all(|character| Some(character) == first);
     let found = match (characters < MIN_CHARACTERS, password.len() > MAX_BYTES) {
         (true, _) => "fewer characters",
         (_, true) => "more bytes",
         _ if is_email => "the e-mail address",
-        _ if is_uniform => "one repeated character",
-        _ => return Ok(()),
+        _ => match common::weakness(password) {
+            Some(found) => found,
+            None => return Ok(()),
+        },
     };
     Err(Refusal::new(
         RefusalKind::BadRequest,
@@ -252,6 +254,8 @@ mod tests {
             (&"ab".repeat(129), "more bytes"),
             ("Ann.Smith@example.com", "the e-mail address"),
             ("aaaaaaaaaaaa", "one repeated character"),
+            ("1234567890", "a running sequence of characters"),
+            ("Password123", "one of the commonest passwords"),
         ] {
             let refused = hasher
                 .hash(password(text), email.as_ref())
@@ -261,10 +265,10 @@ mod tests {
             assert_eq!(refused.actual.as_deref(), Some(found));
         }
         hasher
-            .hash(password("1234567890"), email.as_ref())
+            .hash(password("1234567809"), email.as_ref())
             .await
             .unwrap();
-        let longest = "ab".repeat(128);
+        let longest = format!("{}f", "abcde".repeat(51));
         hasher.hash(password(&longest), None).await.unwrap();
     }
 

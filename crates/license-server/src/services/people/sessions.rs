@@ -12,8 +12,9 @@ use zeroize::Zeroizing;
 
 use super::{AccountService, Password, not_found};
 use crate::domain::{
-    Account, Actor, EmailAddress, EndedSessions, MAX_USER_AGENT, NewAuditEntry, Refusal,
-    RefusalKind, SecondFactor, SecretDigest, ServerCode, SignInSession, SignedIn, TenantId,
+    Account, Actor, EmailAddress, EndedSessions, MAX_USER_AGENT, Membership, NewAuditEntry,
+    Refusal, RefusalKind, SecondFactor, SecretDigest, ServerCode, SignInSession, SignedIn,
+    TenantId,
 };
 use crate::log_limit;
 use crate::services::site::random;
@@ -88,7 +89,8 @@ impl AccountService {
     }
 
     /// Creates a session of an account whose password was right, and ends the former session of the
-    /// same program.
+    /// same program. The session begins in the organization that the person chose last, or else in
+    /// that of the server.
     ///
     /// # Errors
     ///
@@ -103,7 +105,7 @@ impl AccountService {
     ) -> Result<NewSession, Refusal> {
         let factor = self.factor(account, code)?;
         let memberships = self.store.memberships(&account.id).await?;
-        let organization = memberships.into_iter().next().map(|one| one.tenant);
+        let organization = Membership::first(&memberships, &self.own);
         let new = self.create_session(account, organization, None, factor, client);
         let mut new = new.await?;
         new.device = Some(self.device_mark(&new.signed_in.account)?);
@@ -306,10 +308,14 @@ impl SignedIn {
         if self.session.provider.is_none() {
             return Ok(());
         }
-        Err(
-            super::forbidden("the identity provider of an organization does not permit this")
-                .hint("sign in with the password of the account"),
-        )
+        let hint = if self.account.password.is_some() {
+            "sign in with the password of the account"
+        } else {
+            "the account has no password; it is deleted when the person leaves the organization, with \
+             DELETE /api/v1/account/organizations/ID or on the page of the account"
+        };
+        let detail = "the identity provider of an organization does not permit this";
+        Err(super::forbidden(detail).hint(hint))
     }
 }
 

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::json;
+
 use super::people::{account, create, create_token, now, session};
 use super::sample::{acquire, audit, id, tenant};
 use crate::domain::{
-    Account, AccountChange, Actor, MemberOutcome, Membership, PoolId, Role, SealedSecret,
-    SecondFactor, TenantDeletion, TenantId,
+    Account, AccountChange, Actor, AuditEntry, AuditFilter, EndedSessions, MemberOutcome,
+    Membership, NamedUserKey, NamedUserTerms, NewAuditEntry, NewNamedUser, OrganizationCreation,
+    PageRequest, PoolId, Role, SealedSecret, SecondFactor, TenantDeletion, TenantId,
 };
 use crate::store::ServerStore;
 use crate::store::rows::TABLES;
@@ -15,6 +18,27 @@ pub(super) async fn check(store: &dyn ServerStore) {
     the_people_of_a_deleted_organization_lose_it_and_stay(store).await;
     a_code_deletes_one_organization(store).await;
     who_lost_the_permission_deletes_nothing(store).await;
+    a_person_without_an_organization_is_recorded_by_the_server(store).await;
+    a_deleted_person_leaves_no_address_in_assignments_that_have_ended(store).await;
+    a_person_creates_few_organizations(store).await;
+}
+
+/// Returns the audit entry of the deletion of a tenant.
+fn deletion(tenant: &TenantId, by: &Actor) -> NewAuditEntry {
+    NewAuditEntry {
+        actor: by.clone(),
+        ..audit("organization.delete").with_subject(tenant.as_str())
+    }
+}
+
+/// Returns the entries of a trail about a subject, in their order.
+async fn entries(store: &dyn ServerStore, trail: &TenantId, subject: &str) -> Vec<AuditEntry> {
+    let filter = AuditFilter {
+        subject: Some(subject.to_owned()),
+        ..AuditFilter::default()
+    };
+    let found = store.audit(trail, &filter, &PageRequest::first()).await;
+    found.unwrap().items
 }
 
 async fn the_people_of_a_deleted_organization_lose_it_and_stay(store: &dyn ServerStore) {
@@ -50,8 +74,28 @@ async fn the_people_of_a_deleted_organization_lose_it_and_stay(store: &dyn Serve
     acquire(store, &other, &pool, 5, 1).await;
 
     let by_ann = Actor::Account(ann.id.clone());
-    let delete = || store.delete_tenant(&tenant, &by_ann, None, now());
+    let named = store.rename_tenant(&tenant, "ACME", audit("organization.rename"));
+    named.await.unwrap();
+    let name = store.tenant_name(&tenant).await.unwrap();
+    assert_eq!(name.as_deref(), Some("ACME"));
+    let last = entries(store, &tenant, "subject").await.pop().unwrap();
+    let delete = || store.delete_tenant(&tenant, None, deletion(&tenant, &by_ann));
     assert_eq!(delete().await.unwrap(), TenantDeletion::Deleted);
+    // The trail of the server has the end of the trail that is gone.
+    let site = TenantId::site();
+    let recorded = entries(store, &site, tenant.as_str()).await;
+    let [recorded] = &recorded[..] else {
+        panic!("{recorded:?}");
+    };
+    assert_eq!(recorded.actor, by_ann.to_string());
+    let former: serde_json::Value =
+        serde_json::from_str(recorded.before.as_deref().unwrap()).unwrap();
+    let hash = license_core::encoding::hex::encode(&last.hash);
+    assert_eq!(
+        former,
+        json!({"name": "ACME", "audit_entries": last.seq, "audit_hash": hash})
+    );
+    assert_eq!(store.verify_audit(&site).await.unwrap().fault, None);
     assert_eq!(delete().await.unwrap(), TenantDeletion::NotFound);
     for (number, (account, organization, stays)) in sessions.into_iter().enumerate() {
         let one = session(&number.to_string(), account, organization);
@@ -78,6 +122,113 @@ async fn the_people_of_a_deleted_organization_lose_it_and_stay(store: &dyn Serve
     assert_eq!(deleted.unwrap(), crate::domain::DeletionOutcome::Deleted);
 }
 
+/// The trail of the server has the changes that no other trail can have.
+async fn a_person_without_an_organization_is_recorded_by_the_server(store: &dyn ServerStore) {
+    let tenant = tenant();
+    let ann = create(store, &tenant, "ann", Role::Owner).await;
+    let by_ann = Actor::Account(ann.id.clone());
+    let deleted = store.delete_tenant(&tenant, None, deletion(&tenant, &by_ann));
+    assert_eq!(deleted.await.unwrap(), TenantDeletion::Deleted);
+    let of_ann = |action| audit(action).with_subject(ann.id.as_str());
+    let one = session("one", &ann, None);
+    let created = store.create_session(one, SecondFactor::NotNeeded, of_ann("session.create"));
+    assert!(created.await.unwrap());
+    let rename = AccountChange::Name("Ann".to_owned());
+    let renamed = store.change_account(&ann.id, rename, of_ann("account.rename"));
+    assert!(renamed.await.unwrap());
+    let recorded = store.record_account(&ann.id, of_ann("account.reset_link"));
+    recorded.await.unwrap();
+    let ended = store.end_sessions(&ann.id, EndedSessions::All, audit("session.end"));
+    let ended = ended.await.unwrap().remove(0);
+    let deleted = store.delete_account(&ann.id, of_ann("account.delete"));
+    assert_eq!(
+        deleted.await.unwrap(),
+        crate::domain::DeletionOutcome::Deleted
+    );
+    let site = TenantId::site();
+    let found = entries(store, &site, ann.id.as_str()).await;
+    let actions: Vec<_> = found.iter().map(|entry| entry.action.as_str()).collect();
+    let expected = [
+        "session.create",
+        "account.rename",
+        "account.reset_link",
+        "account.delete",
+    ];
+    assert_eq!(actions, expected);
+    assert_eq!(entries(store, &site, &ended).await.len(), 1);
+    assert_eq!(store.verify_audit(&site).await.unwrap().fault, None);
+}
+
+/// An address that is still assigned is a matter of the organization.
+async fn a_deleted_person_leaves_no_address_in_assignments_that_have_ended(
+    store: &dyn ServerStore,
+) {
+    let tenant = tenant();
+    let ann = create(store, &tenant, "ann", Role::Member).await;
+    let email = ann.email.clone().unwrap();
+    let (ended, open) = (PoolId::new(&id(1)), PoolId::new(&id(2)));
+    let terms = NamedUserTerms {
+        limit: 2,
+        cool_down: license_seats::LeaseSpan::MAX,
+    };
+    for (pool, name) in [(&ended, "ended"), (&open, "open")] {
+        let user = NewNamedUser {
+            id: format!("usr_{name}"),
+            email: email.clone(),
+            assigned_at: now(),
+            assigned_by: "console".to_owned(),
+        };
+        let assigned = store.assign_user(&tenant, pool, user, terms, audit("user.assign"));
+        assigned.await.unwrap();
+    }
+    let key = NamedUserKey::Email(email.clone());
+    let removed = store.unassign_user(&tenant, &ended, key, audit("user.unassign"));
+    assert!(removed.await.unwrap().is_some());
+    let deleted = store.delete_account(&ann.id, audit("account.delete")).await;
+    assert_eq!(deleted.unwrap(), crate::domain::DeletionOutcome::Deleted);
+    let addresses = async |pool: &PoolId| {
+        let users = store.named_users(&tenant, pool).await.unwrap();
+        let addresses = users.iter().map(|user| user.email.to_string());
+        addresses.collect::<Vec<_>>()
+    };
+    assert_eq!(addresses(&ended).await, ["usr_ended@deleted.invalid"]);
+    assert_eq!(addresses(&open).await, [email.to_string()]);
+}
+
+async fn a_person_creates_few_organizations(store: &dyn ServerStore) {
+    let (first, second, third) = (tenant(), tenant(), tenant());
+    let ann = create(store, &first, "ann", Role::Owner).await;
+    let create = |account: &Account, tenant: &TenantId| {
+        let (account, tenant) = (account.id.clone(), tenant.clone());
+        async move {
+            let membership = Membership {
+                name: Some("ACME".to_owned()),
+                ..Membership::of_owner(tenant, now())
+            };
+            let audit = audit("organization.create");
+            let created = store.create_organization(&account, membership, 2, audit);
+            created.await.unwrap()
+        }
+    };
+    let stranger = create(&account("eve"), &second).await;
+    assert_eq!(stranger, OrganizationCreation::NotFound);
+    assert_eq!(create(&ann, &second).await, OrganizationCreation::Created);
+    assert_eq!(
+        create(&ann, &third).await,
+        OrganizationCreation::LimitReached
+    );
+    let mut expected = [first, second.clone()];
+    expected.sort();
+    let found = store.memberships(&ann.id).await.unwrap();
+    assert_eq!(
+        found.iter().map(|one| &one.tenant).collect::<Vec<_>>(),
+        expected.each_ref()
+    );
+    assert_eq!(Membership::owned(&found), 2);
+    assert_eq!(store.verify_audit(&second).await.unwrap().entries, 1);
+    assert_eq!(store.verify_audit(&third).await.unwrap().entries, 0);
+}
+
 async fn a_code_deletes_one_organization(store: &dyn ServerStore) {
     let tenant = tenant();
     let ann = create(store, &tenant, "ann", Role::Owner).await;
@@ -91,7 +242,7 @@ async fn a_code_deletes_one_organization(store: &dyn ServerStore) {
     let by = Actor::Account(ann.id.clone());
     let delete = |step: u64| {
         let proof = (ann.id.clone(), SecondFactor::Code(step));
-        store.delete_tenant(&tenant, &by, Some(proof), now())
+        store.delete_tenant(&tenant, Some(proof), deletion(&tenant, &by))
     };
     assert_eq!(delete(100).await.unwrap(), TenantDeletion::CodeUsed);
     assert_eq!(store.memberships(&ann.id).await.unwrap().len(), 1);
@@ -114,13 +265,17 @@ async fn who_lost_the_permission_deletes_nothing(store: &dyn ServerStore) {
     assert_eq!(demoted.await.unwrap(), MemberOutcome::Changed);
     let stranger = account("eve").id;
     for caller in [by_ann, Actor::ApiToken(token.id), Actor::Account(stranger)] {
-        let deleted = store.delete_tenant(&tenant, &caller, None, now()).await;
+        let audit = deletion(&tenant, &caller);
+        let deleted = store.delete_tenant(&tenant, None, audit).await;
         assert_eq!(deleted.unwrap(), TenantDeletion::NotPermitted, "{caller}");
     }
     assert!(!store.is_deleted(&tenant).await.unwrap());
     assert_eq!(store.memberships(&bob.id).await.unwrap().len(), 1);
     let by_bob = Actor::Account(bob.id);
-    let deleted = store.delete_tenant(&tenant, &by_bob, None, now()).await;
+    assert_eq!(entries(store, &TenantId::site(), tenant.as_str()).await, []);
+    let deleted = store
+        .delete_tenant(&tenant, None, deletion(&tenant, &by_bob))
+        .await;
     assert_eq!(deleted.unwrap(), TenantDeletion::Deleted);
     assert!(store.is_deleted(&tenant).await.unwrap());
 }

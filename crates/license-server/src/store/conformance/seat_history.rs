@@ -200,14 +200,8 @@ async fn a_deleted_tenant_gets_no_history(store: &dyn ServerStore) {
     let audit = super::sample::audit("test");
     store.record(&own, audit).await.unwrap();
     add(store, &own, batch(&pool(1), HOUR, 1)).await;
-    let deleted = store
-        .delete_tenant(
-            &own,
-            &crate::domain::Actor::Console,
-            None,
-            super::people::now(),
-        )
-        .await;
+    let audit = super::sample::audit("organization.delete");
+    let deleted = store.delete_tenant(&own, None, audit).await;
     assert_eq!(deleted.unwrap(), TenantDeletion::Deleted);
     // A batch of a server that does not know of the deletion.
     add(store, &own, batch(&pool(1), HOUR, 1)).await;

@@ -5,10 +5,10 @@ use tokio_postgres::Row;
 use super::queries::query;
 use super::transaction::{Transaction, VisibleRows};
 use super::values::{column, millis, number, read_all, role, time, totp};
-use super::{audit, sessions, tenants, tokens};
+use super::{audit, identities, members, sessions, tenants, tokens, webhooks};
 use crate::domain::{
     Account, AccountChange, AccountId, Actor, AuditEntry, EmailAddress, EndedSessions, Membership,
-    NewAuditEntry, PasswordHash, Role, SecretDigest, TenantId,
+    NewAuditEntry, OrganizationCreation, PasswordHash, Role, SecretDigest, TenantId,
 };
 use crate::store::administration::revocation;
 use crate::store::{AccountTrail, ServerStoreError};
@@ -64,7 +64,7 @@ pub(super) async fn add_membership(
 ) -> Result<bool, ServerStoreError> {
     let tenant = db.tenant();
     if let Some(name) = &membership.name {
-        db.execute(query!("tenant_name"), &[&tenant, name]).await?;
+        members::name_tenant(db, name).await?;
     }
     let values = (membership.role.as_str(), millis(membership.joined_at));
     let count = db
@@ -90,12 +90,39 @@ pub(super) async fn memberships(
             name: row.try_get(1)?,
             role: role("members", row.try_get(2)?)?,
             joined_at: time(row.try_get(3)?),
+            entered_at: row.try_get::<_, Option<i64>>(4)?.map(time),
         })
     })
 }
 
-/// Appends an audit entry to the trail of each tenant of an account, whose rows stay locked until
-/// the end of the transaction. The transaction then sees the tables of accounts.
+/// Creates an organization for an account. The new tenant is locked last: nobody else knows it.
+pub(super) async fn create_organization(
+    db: &mut Transaction,
+    account: &AccountId,
+    membership: &Membership,
+    most: usize,
+    audit: &NewAuditEntry,
+) -> Result<OrganizationCreation, ServerStoreError> {
+    // The lock lets two requests of the account wait for each other.
+    let held = db
+        .query(query!("account_hold"), &[&account.as_str()])
+        .await?;
+    if held.is_empty() {
+        return Ok(OrganizationCreation::NotFound);
+    }
+    db.see(VisibleRows::Account(account)).await?;
+    if Membership::owned(&memberships(db, account).await?) >= most {
+        return Ok(OrganizationCreation::LimitReached);
+    }
+    db.set_tenant(&membership.tenant).await?;
+    add_membership(db, account, membership).await?;
+    audit::append(db, audit).await?;
+    Ok(OrganizationCreation::Created)
+}
+
+/// Appends an audit entry to the trail of each tenant of an account, or to that of the server for an
+/// account without a tenant. The rows of the tenants stay locked until the end of the transaction.
+/// The transaction then sees the tables of accounts.
 ///
 /// All changes of accounts take the locks of tenants before those of accounts, and in the order of
 /// the tenants, so that two changes do not wait for each other in a circle.
@@ -105,7 +132,12 @@ pub(super) async fn append_audit(
     entry: &NewAuditEntry,
 ) -> Result<(), ServerStoreError> {
     db.see(VisibleRows::Account(account)).await?;
-    for membership in memberships(db, account).await? {
+    let memberships = memberships(db, account).await?;
+    if memberships.is_empty() {
+        db.set_tenant(&TenantId::site()).await?;
+        audit::append(db, entry).await?;
+    }
+    for membership in memberships {
         db.set_tenant(&membership.tenant).await?;
         audit::append(db, entry).await?;
     }
@@ -223,18 +255,56 @@ pub(super) async fn owners(db: &Transaction) -> Result<u64, ServerStoreError> {
     number("members", row.try_get(0)?)
 }
 
-/// Removes an account from the tenant of the transaction, with all that it created there.
+/// Removes a deleted account from the tenant of the transaction, with all that it created there.
 pub(super) async fn leave(
     db: &Transaction,
-    account: &AccountId,
+    account: &Account,
     entry: &NewAuditEntry,
 ) -> Result<(), ServerStoreError> {
     tenants::lock(db).await?;
-    revoke_created(db, account, entry).await?;
+    revoke_created(db, &account.id, entry).await?;
     audit::append(db, entry).await?;
-    db.execute(query!("member_delete"), &[&db.tenant(), &account.as_str()])
+    let id = account.id.as_str();
+    db.execute(query!("member_delete"), &[&db.tenant(), &id])
+        .await?;
+    match &account.email {
+        Some(email) => forget_address(db, email).await,
+        None => Ok(()),
+    }
+}
+
+/// Removes the address of a deleted account from assignments of the tenant of the transaction that
+/// have ended, and from machines unless the address is still assigned.
+pub(super) async fn forget_address(
+    db: &Transaction,
+    email: &EmailAddress,
+) -> Result<(), ServerStoreError> {
+    let (tenant, email) = (db.tenant(), email.as_str());
+    db.execute(query!("machine_user_forget_of"), &[&tenant, &email])
+        .await?;
+    db.execute(query!("named_user_anonymize"), &[&tenant, &email])
         .await?;
     Ok(())
+}
+
+/// Deletes an account without an address, a password and a membership. Returns `false` if it has
+/// one. The transaction then sees the tables of accounts.
+pub(super) async fn delete_unreachable(
+    db: &mut Transaction,
+    id: &AccountId,
+) -> Result<bool, ServerStoreError> {
+    db.see(VisibleRows::Account(id)).await?;
+    let has_membership = !memberships(db, id).await?.is_empty();
+    db.see(VisibleRows::AllTenants).await?;
+    let found = db
+        .query_opt(query!("account_unreachable"), &[&id.as_str()])
+        .await?;
+    if has_membership || found.is_none() {
+        return Ok(false);
+    }
+    db.execute(query!("account_delete"), &[&id.as_str()])
+        .await?;
+    Ok(true)
 }
 
 /// Revokes the API tokens and the invitations that an account created in the tenant of the
@@ -263,16 +333,28 @@ pub(super) async fn trail(
     account: &AccountId,
 ) -> Result<Vec<AccountTrail>, ServerStoreError> {
     let actor = Actor::Account(account.clone()).to_string();
+    db.see(VisibleRows::AllTenants).await?;
+    let found = get(db, account).await?;
+    let email = found.as_ref().and_then(|found| found.email.as_ref());
+    db.see(VisibleRows::Account(account)).await?;
     let mut trails = Vec::new();
     for membership in memberships(db, account).await? {
         let tenant = membership.tenant;
         db.set_tenant(&tenant).await?;
         let mut tokens = tokens::all(db).await?;
         tokens.retain(|token| token.created_by == actor);
+        let mut webhooks = webhooks::all(db).await?;
+        webhooks.retain(|webhook| webhook.created_by == actor);
+        let mut invitations = members::invitations(db, license_core::time::MIN).await?;
+        invitations.retain(|one| one.created_by == actor || Some(&one.email) == email);
+        let identities = identities::of_account(db, account).await?;
         let audit = audit_of(db, &actor).await?;
         trails.push(AccountTrail {
             tenant,
             tokens,
+            webhooks,
+            invitations,
+            identities,
             audit,
         });
     }

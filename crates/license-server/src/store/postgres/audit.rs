@@ -59,7 +59,7 @@ pub(super) async fn append_entry(
 }
 
 /// Returns the number and the hash of the last entry.
-async fn head(db: &Transaction) -> Result<(u64, [u8; 32]), ServerStoreError> {
+pub(super) async fn head(db: &Transaction) -> Result<(u64, [u8; 32]), ServerStoreError> {
     let row = db.query_opt(query!("audit_head"), &[&db.tenant()]).await?;
     match row {
         None => Ok((0, AuditEntry::FIRST_PREVIOUS)),

@@ -15,7 +15,7 @@ use crate::domain::{
     AccountId, EmailAddress, IdentityProvider, KnownPerson, Membership, ProviderOutcome,
     ProviderSignIn, Role, SealedSecret, SignInPlan, TenantId,
 };
-use crate::store::{ServerStoreError, limits};
+use crate::store::{AccountIdentity, ServerStoreError, limits};
 
 /// Stores a provider.
 pub(super) async fn create(
@@ -100,6 +100,26 @@ pub(super) async fn find(
     let row = db.query_opt(query!("provider_find"), &[&id]).await?;
     let found = row.map(|row| Ok((TenantId::from_column(row.try_get(6)?), read(&row)?)));
     found.transpose()
+}
+
+/// Returns how the providers of the tenant know an account.
+pub(super) async fn of_account(
+    db: &Transaction,
+    account: &AccountId,
+) -> Result<Vec<AccountIdentity>, ServerStoreError> {
+    let values = (db.tenant(), account.as_str());
+    let rows = db
+        .query(query!("identity_of_account"), &[&values.0, &values.1])
+        .await?;
+    read_all(&rows, |row| {
+        Ok(AccountIdentity {
+            issuer: row.try_get(0)?,
+            subject: row.try_get(1)?,
+            email: row.try_get(2)?,
+            created_at: time(row.try_get(3)?),
+            used_at: time(row.try_get(4)?),
+        })
+    })
 }
 
 /// Records that a value was used. Returns `false` if it was used before.

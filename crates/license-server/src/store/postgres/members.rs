@@ -46,8 +46,16 @@ pub(super) async fn tenant_name(db: &Transaction) -> Result<Option<String>, Serv
     Ok(row.map(|row| row.try_get(0)).transpose()?.flatten())
 }
 
+/// Names the tenant.
+pub(super) async fn name_tenant(db: &Transaction, name: &str) -> Result<(), ServerStoreError> {
+    let tenant = db.tenant();
+    db.execute(query!("tenant_name"), &[&tenant, &name]).await?;
+    Ok(())
+}
+
 /// Changes the role of a member, or removes the member (`to` is `None`). Ends what the member
-/// could do with the former role.
+/// could do with the former role. The account of a removed member is
+/// deleted if nobody could sign in with it again.
 pub(super) async fn change(
     db: &mut Transaction,
     tenant: &TenantId,
@@ -64,6 +72,7 @@ pub(super) async fn change(
         }
         Some(_) => {}
     }
+    let email = get(db, account).await?.and_then(|member| member.email);
     let (tenant_id, id) = (tenant.as_str(), account.as_str());
     match to {
         Some(to) => {
@@ -83,6 +92,13 @@ pub(super) async fn change(
         accounts::revoke_created(db, account, entry).await?;
     }
     audit::append(db, entry).await?;
+    if to.is_none() && accounts::delete_unreachable(db, account).await? {
+        db.set_tenant(tenant).await?;
+        if let Some(email) = &email {
+            accounts::forget_address(db, email).await?;
+        }
+        audit::append(db, &entry.of_deletion()).await?;
+    }
     db.see(VisibleRows::AllTenants).await?;
     sessions::end_in(db, account, tenant).await?;
     Ok(MemberOutcome::Changed)

@@ -7,7 +7,7 @@ use crate::store::ServerStoreError;
 
 /// The migrations. Each migration creates version N from version N-1. A released migration never
 /// changes.
-pub(super) const MIGRATIONS: [&str; 16] = [
+pub(super) const MIGRATIONS: [&str; 17] = [
     include_str!("migrations/001-first.sql"),
     include_str!("migrations/002-roles.sql"),
     include_str!("migrations/003-people.sql"),
@@ -24,6 +24,7 @@ pub(super) const MIGRATIONS: [&str; 16] = [
     include_str!("migrations/014-payments.sql"),
     include_str!("migrations/015-ledger-trials.sql"),
     include_str!("migrations/016-license-seats.sql"),
+    include_str!("migrations/017-entered.sql"),
 ];
 
 /// The version that the last migration creates.

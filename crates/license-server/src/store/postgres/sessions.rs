@@ -108,7 +108,8 @@ pub(super) async fn all(
 }
 
 /// Changes the organization of a session, in a transaction of the organization, if its account is a
-/// member. The caller rolls the transaction back if the session does not exist.
+/// member. The next session begins there. The caller rolls the transaction back if the session does
+/// not exist.
 pub(super) async fn choose(
     db: &mut Transaction,
     session: &SignInSession,
@@ -119,6 +120,12 @@ pub(super) async fn choose(
         return Ok(false);
     }
     audit::append(db, audit).await?;
+    let account = session.account.as_str();
+    db.execute(
+        query!("member_entered"),
+        &[&organization.as_str(), &account, &millis(audit.at)],
+    )
+    .await?;
     db.see(VisibleRows::AllTenants).await?;
     let values = (session.id.as_str(), organization.as_str());
     let count = db

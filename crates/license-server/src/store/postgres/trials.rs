@@ -10,8 +10,8 @@ use super::transaction::Transaction;
 use super::values::{excess, license_id, millis, read_all, read_page};
 use super::{audit, tenants};
 use crate::domain::{
-    NewAuditEntry, Page, PageRequest, ReminderDays, SecretDigest, Trial, TrialChange, TrialClaim,
-    TrialId, TrialKeys, TrialState,
+    EmailAddress, NewAuditEntry, Page, PageRequest, ReminderDays, SecretDigest, Trial, TrialChange,
+    TrialClaim, TrialId, TrialKeys, TrialState,
 };
 use crate::store::ServerStoreError;
 use crate::store::trials::{TrialColumns, TrialRequest, audited, claimed};
@@ -212,6 +212,18 @@ pub(super) async fn page(
     let values: [&(dyn ToSql + Sync); 4] = [&db.tenant(), &page.after_key(), &state, &excess(page)];
     let rows = db.query(query!("trial_page"), &values).await?;
     read_page(&rows, read, page, |trial| trial.id.to_string())
+}
+
+/// Returns the trials of an address.
+pub(super) async fn of_email(
+    db: &Transaction,
+    email: &EmailAddress,
+) -> Result<Vec<Trial>, ServerStoreError> {
+    let values = (db.tenant(), email.as_str());
+    let rows = db
+        .query(query!("trial_of_email"), &[&values.0, &values.1])
+        .await?;
+    read_all(&rows, read)
 }
 
 /// Returns trials that need work at an instant.

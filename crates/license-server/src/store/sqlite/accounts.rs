@@ -6,7 +6,7 @@ use super::queries::query;
 use super::values::{
     bad_row, collect, column, left_without_owner, millis, number, role, time, totp,
 };
-use super::{audit, sessions, tokens};
+use super::{audit, identities, members, sessions, tokens, webhooks};
 use crate::domain::{
     Account, AccountChange, AccountId, Actor, AuditEntry, DeletionOutcome, EmailAddress,
     EndedSessions, Membership, NewAuditEntry, PasswordHash, Role, SecretDigest, TenantId,
@@ -56,8 +56,7 @@ pub(super) fn add_membership(
 ) -> Result<bool, ServerStoreError> {
     let tenant = membership.tenant.as_str();
     if let Some(name) = &membership.name {
-        let mut statement = db.prepare_cached(query!("tenant_name"))?;
-        statement.execute([tenant, name])?;
+        members::name_tenant(db, &membership.tenant, name)?;
     }
     let inserted = db
         .prepare_cached(query!("member_insert"))?
@@ -83,17 +82,23 @@ pub(super) fn memberships(
             name: row.get(1)?,
             role: role("members", &found)?,
             joined_at: time(row.get(3)?),
+            entered_at: row.get::<_, Option<i64>>(4)?.map(time),
         })
     })
 }
 
-/// Appends an audit entry to the trail of each tenant of an account.
+/// Appends an audit entry to the trail of each tenant of an account, or to that of the server for an
+/// account without a tenant.
 pub(super) fn append_audit(
     db: &Connection,
     account: &AccountId,
     entry: &NewAuditEntry,
 ) -> Result<(), ServerStoreError> {
-    for membership in memberships(db, account)? {
+    let memberships = memberships(db, account)?;
+    if memberships.is_empty() {
+        return audit::append(db, &TenantId::site(), entry);
+    }
+    for membership in memberships {
         audit::append(db, &membership.tenant, entry)?;
     }
     Ok(())
@@ -196,9 +201,9 @@ pub(super) fn delete(
     id: &AccountId,
     entry: &NewAuditEntry,
 ) -> Result<DeletionOutcome, ServerStoreError> {
-    if get(db, id)?.is_none() {
+    let Some(account) = get(db, id)? else {
         return Ok(DeletionOutcome::NotFound);
-    }
+    };
     let memberships = memberships(db, id)?;
     let mut owned = Vec::new();
     for membership in memberships.iter().filter(|one| one.role == Role::Owner) {
@@ -208,16 +213,52 @@ pub(super) fn delete(
     if !orphaned.is_empty() {
         return Ok(DeletionOutcome::LastOwner(orphaned));
     }
+    if memberships.is_empty() {
+        audit::append(db, &TenantId::site(), entry)?;
+    }
     for membership in &memberships {
         revoke_created(db, &membership.tenant, id, entry)?;
         let entry = entry.clone().with_before(Some(membership.role.audited()));
         audit::append(db, &membership.tenant, &entry)?;
         db.prepare_cached(query!("member_delete"))?
             .execute([membership.tenant.as_str(), id.as_str()])?;
+        if let Some(email) = &account.email {
+            forget_address(db, &membership.tenant, email)?;
+        }
     }
     db.prepare_cached(query!("account_delete"))?
         .execute([id.as_str()])?;
     Ok(DeletionOutcome::Deleted)
+}
+
+/// Removes the address of a deleted account from assignments of a tenant that have ended, and from
+/// machines unless the address is still assigned.
+pub(super) fn forget_address(
+    db: &Connection,
+    tenant: &TenantId,
+    email: &EmailAddress,
+) -> Result<(), ServerStoreError> {
+    let values = [tenant.as_str(), email.as_str()];
+    db.prepare_cached(query!("machine_user_forget_of"))?
+        .execute(values)?;
+    db.prepare_cached(query!("named_user_anonymize"))?
+        .execute(values)?;
+    Ok(())
+}
+
+/// Deletes an account without an address, a password and a membership. Returns `false` if it has
+/// one.
+pub(super) fn delete_unreachable(
+    db: &Connection,
+    id: &AccountId,
+) -> Result<bool, ServerStoreError> {
+    let mut statement = db.prepare_cached(query!("account_unreachable"))?;
+    if !memberships(db, id)?.is_empty() || !statement.exists([id.as_str()])? {
+        return Ok(false);
+    }
+    db.prepare_cached(query!("account_delete"))?
+        .execute([id.as_str()])?;
+    Ok(true)
 }
 
 /// Returns the number of owners of a tenant.
@@ -254,15 +295,25 @@ pub(super) fn trail(
     account: &AccountId,
 ) -> Result<Vec<AccountTrail>, ServerStoreError> {
     let actor = Actor::Account(account.clone()).to_string();
+    let found = get(db, account)?;
+    let email = found.as_ref().and_then(|found| found.email.as_ref());
     let mut trails = Vec::new();
     for membership in memberships(db, account)? {
         let tenant = membership.tenant;
         let mut tokens = tokens::all(db, &tenant)?;
         tokens.retain(|token| token.created_by == actor);
+        let mut webhooks = webhooks::all(db, &tenant)?;
+        webhooks.retain(|webhook| webhook.created_by == actor);
+        let mut invitations = members::invitations(db, &tenant, license_core::time::MIN)?;
+        invitations.retain(|one| one.created_by == actor || Some(&one.email) == email);
+        let identities = identities::of_account(db, &tenant, account)?;
         let audit = audit_of(db, &tenant, &actor)?;
         trails.push(AccountTrail {
             tenant,
             tokens,
+            webhooks,
+            invitations,
+            identities,
             audit,
         });
     }

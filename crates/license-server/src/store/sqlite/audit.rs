@@ -41,7 +41,10 @@ pub(super) fn append(
 }
 
 /// Returns the number and the hash of the last entry.
-fn head(db: &Connection, tenant: &TenantId) -> Result<(u64, [u8; 32]), ServerStoreError> {
+pub(super) fn head(
+    db: &Connection,
+    tenant: &TenantId,
+) -> Result<(u64, [u8; 32]), ServerStoreError> {
     let found = db
         .prepare_cached(query!("audit_head"))?
         .query_row([tenant.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))

@@ -1,26 +1,28 @@
 //! The deletion of a tenant.
 
-use chrono::{DateTime, Utc};
 use rusqlite::{Connection, params};
 
 use super::queries::query;
 use super::values::{collect, millis};
 use super::writer::Batch;
-use super::{accounts, sessions, tokens};
-use crate::domain::{AccountId, Actor, SecondFactor, TenantDeletion, TenantId, may_delete};
+use super::{accounts, audit, members, sessions, tokens};
+use crate::domain::{
+    AccountId, Actor, NewAuditEntry, SecondFactor, TenantDeletion, TenantId, audited_organization,
+    may_delete,
+};
 use crate::store::ServerStoreError;
 use crate::store::rows::TABLES;
 
-/// Deletes all rows of a tenant, the sessions in it, and the accounts that only it lets in.
+/// Deletes all rows of a tenant, the sessions in it, and the accounts that only it lets in. The
+/// audit entry is one of the trail of the server.
 pub(super) fn delete(
     batch: &mut Batch<'_>,
     tenant: &TenantId,
-    caller: &Actor,
     proof: Option<&(AccountId, SecondFactor)>,
-    at: DateTime<Utc>,
+    entry: &NewAuditEntry,
 ) -> Result<TenantDeletion, ServerStoreError> {
     let (db, id) = (batch.db, tenant.as_str());
-    if !is_permitted(db, tenant, caller)? {
+    if !is_permitted(db, tenant, &entry.actor)? {
         return Ok(TenantDeletion::NotPermitted);
     }
     if let Some((account, factor)) = proof
@@ -31,10 +33,12 @@ pub(super) fn delete(
     // From here on, the audit trail can be deleted, and no row of the tenant can come back.
     let marked = db
         .prepare_cached(query!("tenant_delete"))?
-        .execute(params![id, millis(at)])?;
+        .execute(params![id, millis(entry.at)])?;
     if marked == 0 {
         return Ok(TenantDeletion::NotFound);
     }
+    let (name, (entries, hash)) = (members::tenant_name(db, tenant)?, audit::head(db, tenant)?);
+    let former = audited_organization(name.as_deref(), entries, &hash);
     let mut bound = db.prepare_cached(query!("member_bound"))?;
     let bound: Vec<String> = collect(&mut bound, [id], |row| Ok(row.get(0)?))?;
     if let Some(pools) = &mut batch.pools {
@@ -50,6 +54,8 @@ pub(super) fn delete(
     for account in &bound {
         delete.execute([account])?;
     }
+    let entry = entry.clone().with_before(Some(former));
+    audit::append(db, &TenantId::site(), &entry)?;
     Ok(TenantDeletion::Deleted)
 }
 

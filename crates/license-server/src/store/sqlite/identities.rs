@@ -14,7 +14,7 @@ use crate::domain::{
     AccountId, EmailAddress, IdentityProvider, KnownPerson, Membership, ProviderOutcome,
     ProviderSignIn, Role, SealedSecret, SignInPlan, TenantId,
 };
-use crate::store::{ServerStoreError, limits};
+use crate::store::{AccountIdentity, ServerStoreError, limits};
 
 /// Stores a provider.
 pub(super) fn create(
@@ -96,6 +96,24 @@ pub(super) fn find(
         Ok((TenantId::from_column(&tenant), read(row)?))
     })?;
     Ok(found.pop())
+}
+
+/// Returns how the providers of a tenant know an account.
+pub(super) fn of_account(
+    db: &Connection,
+    tenant: &TenantId,
+    account: &AccountId,
+) -> Result<Vec<AccountIdentity>, ServerStoreError> {
+    let mut statement = db.prepare_cached(query!("identity_of_account"))?;
+    collect(&mut statement, [tenant.as_str(), account.as_str()], |row| {
+        Ok(AccountIdentity {
+            issuer: row.get(0)?,
+            subject: row.get(1)?,
+            email: row.get(2)?,
+            created_at: time(row.get(3)?),
+            used_at: time(row.get(4)?),
+        })
+    })
 }
 
 /// Records that a value was used. Returns `false` if it was used before.

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::queries::query;
 use super::values::{collect, collect_page, excess, millis, number, role, time};
-use super::{accounts, sessions, tokens};
+use super::{accounts, audit, sessions, tokens};
 use crate::domain::{
     AccountId, Actor, EmailAddress, Invitation, Member, MemberOutcome, NewAuditEntry, Page,
     PageRequest, Role, SecretDigest, TenantId, may_give,
@@ -48,8 +48,20 @@ pub(super) fn tenant_name(
     Ok(found.flatten())
 }
 
+/// Names a tenant.
+pub(super) fn name_tenant(
+    db: &Connection,
+    tenant: &TenantId,
+    name: &str,
+) -> Result<(), ServerStoreError> {
+    let mut statement = db.prepare_cached(query!("tenant_name"))?;
+    statement.execute([tenant.as_str(), name])?;
+    Ok(())
+}
+
 /// Changes the role of a member, or removes the member (`to` is `None`). Ends what the member
-/// could do with the former role.
+/// could do with the former role. The account of a removed member is
+/// deleted if nobody could sign in with it again.
 pub(super) fn change(
     db: &Connection,
     tenant: &TenantId,
@@ -65,6 +77,7 @@ pub(super) fn change(
         }
         Some(_) => {}
     }
+    let email = get(db, tenant, account)?.and_then(|member| member.email);
     let (tenant_id, id) = (tenant.as_str(), account.as_str());
     match to {
         Some(to) => {
@@ -79,6 +92,13 @@ pub(super) fn change(
         accounts::revoke_created(db, tenant, account, entry)?;
     }
     sessions::end_in(db, account, tenant)?;
+    audit::append(db, tenant, entry)?;
+    if to.is_none() && accounts::delete_unreachable(db, account)? {
+        if let Some(email) = &email {
+            accounts::forget_address(db, tenant, email)?;
+        }
+        audit::append(db, tenant, &entry.of_deletion())?;
+    }
     Ok(MemberOutcome::Changed)
 }
 

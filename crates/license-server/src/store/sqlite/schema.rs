@@ -8,7 +8,7 @@ use crate::store::ServerStoreError;
 
 /// The migrations. Each migration creates version N from version N-1, in one transaction. A
 /// released migration never changes.
-pub(super) const MIGRATIONS: [&str; 20] = [
+pub(super) const MIGRATIONS: [&str; 21] = [
     include_str!("migrations/001-first.sql"),
     include_str!("migrations/002-ledger.sql"),
     include_str!("migrations/003-telemetry.sql"),
@@ -29,6 +29,7 @@ pub(super) const MIGRATIONS: [&str; 20] = [
     include_str!("migrations/018-payments.sql"),
     include_str!("migrations/019-ledger-trials.sql"),
     include_str!("migrations/020-license-seats.sql"),
+    include_str!("migrations/021-entered.sql"),
 ];
 
 /// The version that the last migration creates.

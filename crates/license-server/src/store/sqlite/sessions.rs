@@ -90,17 +90,25 @@ pub(super) fn all(
     collect(&mut statement, [account.as_str()], read)
 }
 
-/// Changes the organization of a session, if its account is a member.
+/// Changes the organization of a session, if its account is a member. The next session begins
+/// there.
 pub(super) fn choose(
     db: &Connection,
     session: &SignInSession,
     organization: &TenantId,
+    at: DateTime<Utc>,
 ) -> Result<bool, ServerStoreError> {
     if accounts::role_in(db, organization, &session.account)?.is_none() {
         return Ok(false);
     }
     let mut statement = db.prepare_cached(query!("session_choose"))?;
-    Ok(statement.execute([&session.id, organization.as_str()])? > 0)
+    if statement.execute([&session.id, organization.as_str()])? == 0 {
+        return Ok(false);
+    }
+    let values = params![organization.as_str(), session.account.as_str(), millis(at)];
+    db.prepare_cached(query!("member_entered"))?
+        .execute(values)?;
+    Ok(true)
 }
 
 /// Ends sessions, and returns their ids and organizations.

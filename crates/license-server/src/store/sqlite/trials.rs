@@ -8,8 +8,8 @@ use super::audit;
 use super::queries::query;
 use super::values::{collect, collect_page, excess, license_id, millis};
 use crate::domain::{
-    NewAuditEntry, Page, PageRequest, ReminderDays, SecretDigest, TenantId, Trial, TrialChange,
-    TrialClaim, TrialId, TrialKeys, TrialState,
+    EmailAddress, NewAuditEntry, Page, PageRequest, ReminderDays, SecretDigest, TenantId, Trial,
+    TrialChange, TrialClaim, TrialId, TrialKeys, TrialState,
 };
 use crate::store::ServerStoreError;
 use crate::store::trials::{TrialColumns, TrialRequest, audited, claimed};
@@ -217,6 +217,16 @@ pub(super) fn page(
     collect_page(&mut statement, values, read, page, |trial| {
         trial.id.to_string()
     })
+}
+
+/// Returns the trials of an address.
+pub(super) fn of_email(
+    db: &Connection,
+    tenant: &TenantId,
+    email: &EmailAddress,
+) -> Result<Vec<Trial>, ServerStoreError> {
+    let mut statement = db.prepare_cached(query!("trial_of_email"))?;
+    collect(&mut statement, [tenant.as_str(), email.as_str()], read)
 }
 
 /// Returns trials that need work at an instant.

@@ -76,6 +76,9 @@ async fn a_person_sees_the_own_machines_and_seats_only() {
     let of_site = &export["organizations"][0];
     assert_eq!(of_site["assignments"][0]["pool"], id(1).to_string());
     assert_eq!(of_site["assignments"].as_array().unwrap().len(), 1);
+    let seats = of_site["seats"].as_array().unwrap();
+    assert_eq!(seats.len(), 1, "{export}");
+    assert_eq!(seats[0]["user"], "ann@example.com");
     let machines = of_site["machines"].as_array().unwrap();
     assert_eq!(machines.len(), 1, "{export}");
     assert!(!export.to_string().contains("bob@"), "{export}");

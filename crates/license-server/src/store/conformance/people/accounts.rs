@@ -94,7 +94,11 @@ async fn a_session_works_in_organizations_of_its_account(store: &dyn ServerStore
     assert!(choose(&own).await.unwrap());
     assert_eq!(role().await, (Some(Role::Owner), Some(own.clone())));
     let memberships = store.memberships(&ann.id).await.unwrap();
-    assert_eq!(memberships, [Membership::of_owner(own.clone(), now())]);
+    let entered = Membership {
+        entered_at: Some(now()),
+        ..Membership::of_owner(own.clone(), now())
+    };
+    assert_eq!(memberships, [entered]);
     // A session of another account cannot be ended.
     let end = |account: &Account, which| {
         let account = account.id.clone();

@@ -5,8 +5,8 @@ use chrono::{DateTime, Utc};
 
 use crate::domain::{
     Account, AccountChange, AccountId, AccountLink, DeletionOutcome, EmailAddress, EndedSessions,
-    JoinOutcome, LinkPurpose, Membership, NewAuditEntry, PasswordHash, Role, SecondFactor,
-    SecretDigest, SignInSession, SignedIn, TenantId,
+    JoinOutcome, LinkPurpose, Membership, NewAuditEntry, OrganizationCreation, PasswordHash, Role,
+    SecondFactor, SecretDigest, SignInSession, SignedIn, TenantId,
 };
 use crate::store::postgres::queries::query;
 use crate::store::postgres::transaction::{Transaction, VisibleRows};
@@ -25,6 +25,20 @@ impl AccountStore for PostgresStore {
         let mut db = self.database.begin(&membership.tenant).await?;
         let result = create(&mut db, &account, &membership, &audit).await;
         db.end_if(result, |is_created| *is_created).await
+    }
+
+    async fn create_organization(
+        &self,
+        account: &AccountId,
+        membership: Membership,
+        most: usize,
+        audit: NewAuditEntry,
+    ) -> Result<OrganizationCreation, ServerStoreError> {
+        let mut db = self.database.begin_for_all().await?;
+        let result =
+            accounts::create_organization(&mut db, account, &membership, most, &audit).await;
+        let is_created = |outcome: &OrganizationCreation| *outcome == OrganizationCreation::Created;
+        db.end_if(result, is_created).await
     }
 
     async fn account(&self, id: &AccountId) -> Result<Option<Account>, ServerStoreError> {
@@ -255,11 +269,15 @@ async fn delete(
     account: &AccountId,
     audit: &NewAuditEntry,
 ) -> Result<DeletionOutcome, ServerStoreError> {
-    if accounts::get(db, account).await?.is_none() {
+    let Some(found) = accounts::get(db, account).await? else {
         return Ok(DeletionOutcome::NotFound);
-    }
+    };
     db.see(VisibleRows::Account(account)).await?;
     let memberships = accounts::memberships(db, account).await?;
+    if memberships.is_empty() {
+        db.set_tenant(&TenantId::site()).await?;
+        audit::append(db, audit).await?;
+    }
     let mut owned = Vec::new();
     for membership in &memberships {
         db.set_tenant(&membership.tenant).await?;
@@ -268,7 +286,7 @@ async fn delete(
             owned.push((membership.tenant.clone(), accounts::owners(db).await?));
         }
         let audit = audit.clone().with_before(Some(membership.role.audited()));
-        accounts::leave(db, account, &audit).await?;
+        accounts::leave(db, &found, &audit).await?;
     }
     let orphaned = left_without_owner(owned.into_iter());
     if !orphaned.is_empty() {
@@ -286,11 +304,9 @@ async fn create_session(
     factor: &SecondFactor,
     audit: &NewAuditEntry,
 ) -> Result<bool, ServerStoreError> {
-    if let Some(tenant) = &session.organization {
-        db.set_tenant(tenant).await?;
-        audit::append(db, audit).await?;
-        db.see(VisibleRows::AllTenants).await?;
-    }
+    db.set_tenant(&session.trail()).await?;
+    audit::append(db, audit).await?;
+    db.see(VisibleRows::AllTenants).await?;
     if !sessions::use_factor(db, &session.account, factor).await? {
         return Ok(false);
     }
@@ -307,15 +323,15 @@ async fn end_sessions(
     lock_organizations(db, account).await?;
     let ended = sessions::end(db, account, which).await?;
     for (id, organization) in &ended {
-        if let Some(tenant) = organization {
-            db.set_tenant(tenant).await?;
-            audit::append(db, &audit.with_subject(id)).await?;
-        }
+        let tenant = organization.clone().unwrap_or_else(TenantId::site);
+        db.set_tenant(&tenant).await?;
+        audit::append(db, &audit.with_subject(id)).await?;
     }
     Ok(ended.into_iter().map(|(id, _)| id).collect())
 }
 
 /// Locks the rows of the tenants of an account in their order, before rows of accounts are locked.
+/// The row of the server's tenant is the last one: its trail has what concerns no other tenant.
 async fn lock_organizations(
     db: &mut Transaction,
     account: &AccountId,
@@ -325,6 +341,8 @@ async fn lock_organizations(
         db.set_tenant(&membership.tenant).await?;
         tenants::lock(db).await?;
     }
+    db.set_tenant(&TenantId::site()).await?;
+    tenants::lock(db).await?;
     db.see(VisibleRows::AllTenants).await
 }
 

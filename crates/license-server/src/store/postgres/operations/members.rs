@@ -2,12 +2,12 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use serde_json::json;
 
 use super::accounts::create;
 use crate::domain::{
-    Account, AccountId, Actor, Invitation, JoinOutcome, Member, MemberOutcome, Membership,
-    NewAuditEntry, Page, PageRequest, PoolId, Role, SecondFactor, SecretDigest, TenantDeletion,
-    TenantId,
+    Account, AccountId, Invitation, JoinOutcome, Member, MemberOutcome, Membership, NewAuditEntry,
+    Page, PageRequest, PoolId, Role, SecondFactor, SecretDigest, TenantDeletion, TenantId,
 };
 use crate::store::postgres::transaction::{Transaction, VisibleRows};
 use crate::store::postgres::{PostgresStore, accounts, audit, deletion, members, tenants, tokens};
@@ -170,18 +170,28 @@ impl MemberStore for PostgresStore {
     async fn delete_tenant(
         &self,
         tenant: &TenantId,
-        caller: &Actor,
         proof: Option<(AccountId, SecondFactor)>,
-        at: DateTime<Utc>,
+        audit: NewAuditEntry,
     ) -> Result<TenantDeletion, ServerStoreError> {
         let mut db = self.database.begin(tenant).await?;
-        let result = delete_tenant(&mut db, caller, proof.as_ref(), at).await;
+        let result = delete_tenant(&mut db, proof.as_ref(), &audit).await;
         let is_deleted = |(outcome, _): &(TenantDeletion, _)| *outcome == TenantDeletion::Deleted;
         let (outcome, pools) = db.end_if(result, is_deleted).await?;
         if outcome == TenantDeletion::Deleted {
             self.pools.context().renewals.forget(tenant, &pools).await;
         }
         Ok(outcome)
+    }
+
+    async fn rename_tenant(
+        &self,
+        tenant: &TenantId,
+        name: &str,
+        audit: NewAuditEntry,
+    ) -> Result<(), ServerStoreError> {
+        let db = self.database.begin(tenant).await?;
+        let result = rename_tenant(&db, name, audit).await;
+        db.end(result).await
     }
 
     async fn is_deleted(&self, tenant: &TenantId) -> Result<bool, ServerStoreError> {
@@ -194,13 +204,24 @@ impl MemberStore for PostgresStore {
 /// Deletes the tenant of a transaction, and returns the pools that it had.
 async fn delete_tenant(
     db: &mut Transaction,
-    caller: &Actor,
     proof: Option<&(AccountId, SecondFactor)>,
-    at: DateTime<Utc>,
+    audit: &NewAuditEntry,
 ) -> Result<(TenantDeletion, Vec<PoolId>), ServerStoreError> {
     let pools = deletion::pools(db).await?;
-    let outcome = deletion::delete(db, caller, proof, at).await?;
+    let outcome = deletion::delete(db, proof, audit).await?;
     Ok((outcome, pools))
+}
+
+async fn rename_tenant(
+    db: &Transaction,
+    name: &str,
+    audit: NewAuditEntry,
+) -> Result<(), ServerStoreError> {
+    tenants::lock(db).await?;
+    let former = members::tenant_name(db).await?;
+    members::name_tenant(db, name).await?;
+    let audit = audit.with_before(Some(json!({ "name": former })));
+    audit::append(db, &audit).await
 }
 
 fn is_joined(outcome: &JoinOutcome) -> bool {

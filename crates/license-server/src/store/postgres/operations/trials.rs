@@ -5,8 +5,8 @@ use chrono::{DateTime, Utc};
 use license_core::LicenseId;
 
 use crate::domain::{
-    NewAuditEntry, Page, PageRequest, ReminderDays, SecretDigest, TenantId, Trial, TrialChange,
-    TrialClaim, TrialId, TrialState,
+    EmailAddress, NewAuditEntry, Page, PageRequest, ReminderDays, SecretDigest, TenantId, Trial,
+    TrialChange, TrialClaim, TrialId, TrialState,
 };
 use crate::store::postgres::{PostgresStore, trials};
 use crate::store::{ServerStoreError, TrialRequest, TrialStore};
@@ -94,6 +94,16 @@ impl TrialStore for PostgresStore {
     ) -> Result<Page<Trial>, ServerStoreError> {
         let db = self.database.begin_read(tenant).await?;
         let result = trials::page(&db, state, page).await;
+        db.end(result).await
+    }
+
+    async fn trials_of_email(
+        &self,
+        tenant: &TenantId,
+        email: &EmailAddress,
+    ) -> Result<Vec<Trial>, ServerStoreError> {
+        let db = self.database.begin_read(tenant).await?;
+        let result = trials::of_email(&db, email).await;
         db.end(result).await
     }
 

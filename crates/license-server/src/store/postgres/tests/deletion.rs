@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use license_test_services::TestDatabase;
 
 use super::open;
-use crate::domain::{Actor, TenantDeletion, TenantId};
+use crate::domain::{TenantDeletion, TenantId};
 use crate::store::postgres::deletion::OWN_TABLES;
 use crate::store::rows::TABLES;
 use crate::store::{MemberStore, conformance};
@@ -57,9 +57,8 @@ async fn a_deleted_organization_has_no_row_in_any_table() {
         test.superuser_sql(&conformance::fill(&columns, tenant));
         assert_eq!(counts(tenant), vec!["1"; tables.len()]);
     }
-    let at = conformance::audit("").at;
     let outcome = store
-        .delete_tenant(&deleted, &Actor::Console, None, at)
+        .delete_tenant(&deleted, None, conformance::audit("organization.delete"))
         .await
         .unwrap();
     assert_eq!(outcome, TenantDeletion::Deleted);
@@ -79,9 +78,9 @@ async fn a_change_that_waits_for_a_deletion_brings_nothing_back() {
             .record(&tenant, conformance::audit("first"))
             .await
             .unwrap();
-        let at = conformance::audit("").at;
+        let audit = conformance::audit("organization.delete");
         let (deleted, _) = tokio::join!(
-            store.delete_tenant(&tenant, &Actor::Console, None, at),
+            store.delete_tenant(&tenant, None, audit),
             store.record(&tenant, conformance::audit("second")),
         );
         assert_eq!(deleted.unwrap(), TenantDeletion::Deleted);

@@ -6,8 +6,8 @@ use rusqlite::{Connection, params};
 
 use crate::domain::{
     Account, AccountChange, AccountId, AccountLink, DeletionOutcome, EmailAddress, EndedSessions,
-    JoinOutcome, LinkPurpose, Membership, NewAuditEntry, PasswordHash, SecondFactor, SecretDigest,
-    SignInSession, SignedIn, TenantId,
+    JoinOutcome, LinkPurpose, Membership, NewAuditEntry, OrganizationCreation, PasswordHash,
+    SecondFactor, SecretDigest, SignInSession, SignedIn, TenantId,
 };
 use crate::store::sqlite::queries::query;
 use crate::store::sqlite::values::millis;
@@ -24,6 +24,28 @@ impl AccountStore for SqliteStore {
     ) -> Result<bool, ServerStoreError> {
         self.write_all(move |db| create(db, &account, &membership, &audit))
             .await
+    }
+
+    async fn create_organization(
+        &self,
+        account: &AccountId,
+        membership: Membership,
+        most: usize,
+        audit: NewAuditEntry,
+    ) -> Result<OrganizationCreation, ServerStoreError> {
+        let account = account.clone();
+        self.write_all(move |db| {
+            if accounts::get(db, &account)?.is_none() {
+                return Ok(OrganizationCreation::NotFound);
+            }
+            if Membership::owned(&accounts::memberships(db, &account)?) >= most {
+                return Ok(OrganizationCreation::LimitReached);
+            }
+            accounts::add_membership(db, &account, &membership)?;
+            audit::append(db, &membership.tenant, &audit)?;
+            Ok(OrganizationCreation::Created)
+        })
+        .await
     }
 
     async fn account(&self, id: &AccountId) -> Result<Option<Account>, ServerStoreError> {
@@ -116,9 +138,7 @@ impl AccountStore for SqliteStore {
                 return Ok(false);
             }
             sessions::create(db, &session)?;
-            if let Some(tenant) = &session.organization {
-                audit::append(db, tenant, &audit)?;
-            }
+            audit::append(db, &session.trail(), &audit)?;
             Ok(true)
         })
         .await
@@ -157,7 +177,7 @@ impl AccountStore for SqliteStore {
     ) -> Result<bool, ServerStoreError> {
         let session = session.clone();
         self.write(organization, move |batch, organization| {
-            let is_chosen = sessions::choose(batch.db, &session, organization)?;
+            let is_chosen = sessions::choose(batch.db, &session, organization, audit.at)?;
             if is_chosen {
                 audit::append(batch.db, organization, &audit)?;
             }
@@ -176,9 +196,8 @@ impl AccountStore for SqliteStore {
         self.write_all(move |db| {
             let mut ids = Vec::new();
             for (id, organization) in sessions::end(db, &account, &which)? {
-                if let Some(tenant) = &organization {
-                    audit::append(db, tenant, &audit.with_subject(&id))?;
-                }
+                let tenant = organization.unwrap_or_else(TenantId::site);
+                audit::append(db, &tenant, &audit.with_subject(&id))?;
                 ids.push(id);
             }
             Ok(ids)

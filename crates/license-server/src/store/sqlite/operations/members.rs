@@ -2,11 +2,12 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use serde_json::json;
 
 use super::accounts::create;
 use crate::domain::{
-    Account, AccountId, Actor, Invitation, JoinOutcome, Member, MemberOutcome, Membership,
-    NewAuditEntry, Page, PageRequest, Role, SecondFactor, SecretDigest, TenantDeletion, TenantId,
+    Account, AccountId, Invitation, JoinOutcome, Member, MemberOutcome, Membership, NewAuditEntry,
+    Page, PageRequest, Role, SecondFactor, SecretDigest, TenantDeletion, TenantId,
 };
 use crate::store::sqlite::{SqliteStore, accounts, audit, deletion, members, tokens};
 use crate::store::{MemberStore, ServerStoreError};
@@ -22,11 +23,7 @@ impl SqliteStore {
     ) -> Result<MemberOutcome, ServerStoreError> {
         let account = account.clone();
         self.write(tenant, move |batch, tenant| {
-            let outcome = members::change(batch.db, tenant, &account, roles, &audit)?;
-            if outcome == MemberOutcome::Changed {
-                audit::append(batch.db, tenant, &audit)?;
-            }
-            Ok(outcome)
+            members::change(batch.db, tenant, &account, roles, &audit)
         })
         .await
     }
@@ -228,13 +225,27 @@ impl MemberStore for SqliteStore {
     async fn delete_tenant(
         &self,
         tenant: &TenantId,
-        caller: &Actor,
         proof: Option<(AccountId, SecondFactor)>,
-        at: DateTime<Utc>,
+        audit: NewAuditEntry,
     ) -> Result<TenantDeletion, ServerStoreError> {
-        let caller = caller.clone();
         self.write(tenant, move |batch, tenant| {
-            deletion::delete(batch, tenant, &caller, proof.as_ref(), at)
+            deletion::delete(batch, tenant, proof.as_ref(), &audit)
+        })
+        .await
+    }
+
+    async fn rename_tenant(
+        &self,
+        tenant: &TenantId,
+        name: &str,
+        audit: NewAuditEntry,
+    ) -> Result<(), ServerStoreError> {
+        let name = name.to_owned();
+        self.write(tenant, move |batch, tenant| {
+            let former = members::tenant_name(batch.db, tenant)?;
+            members::name_tenant(batch.db, tenant, &name)?;
+            let audit = audit.with_before(Some(json!({ "name": former })));
+            audit::append(batch.db, tenant, &audit)
         })
         .await
     }

@@ -5,8 +5,8 @@ use chrono::{DateTime, Utc};
 use license_core::LicenseId;
 
 use crate::domain::{
-    NewAuditEntry, Page, PageRequest, ReminderDays, SecretDigest, TenantId, Trial, TrialChange,
-    TrialClaim, TrialId, TrialState,
+    EmailAddress, NewAuditEntry, Page, PageRequest, ReminderDays, SecretDigest, TenantId, Trial,
+    TrialChange, TrialClaim, TrialId, TrialState,
 };
 use crate::store::sqlite::{SqliteStore, trials};
 use crate::store::{ServerStoreError, TrialRequest, TrialStore};
@@ -104,6 +104,18 @@ impl TrialStore for SqliteStore {
         let page = page.clone();
         self.read(tenant, move |db, tenant| {
             trials::page(db, tenant, state, &page)
+        })
+        .await
+    }
+
+    async fn trials_of_email(
+        &self,
+        tenant: &TenantId,
+        email: &EmailAddress,
+    ) -> Result<Vec<Trial>, ServerStoreError> {
+        let email = email.clone();
+        self.read(tenant, move |db, tenant| {
+            trials::of_email(db, tenant, &email)
         })
         .await
     }

@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 use super::{directory, open};
-use crate::domain::{Actor, TenantDeletion, TenantId};
+use crate::domain::{TenantDeletion, TenantId};
 use crate::store::{MemberStore, conformance};
 
 /// Returns the tables and columns of the rows of tenants, and of accounts.
@@ -44,9 +44,8 @@ async fn a_deleted_organization_has_no_row_in_any_table() {
             .unwrap();
         assert_eq!(counts(&db, &tables, tenant), vec![1; tables.len()]);
     }
-    let at = conformance::audit("").at;
     let outcome = store
-        .delete_tenant(&deleted, &Actor::Console, None, at)
+        .delete_tenant(&deleted, None, conformance::audit("organization.delete"))
         .await
         .unwrap();
     assert_eq!(outcome, TenantDeletion::Deleted);

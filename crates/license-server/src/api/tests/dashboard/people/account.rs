@@ -57,6 +57,38 @@ async fn a_person_changes_the_own_account() {
 }
 
 #[tokio::test]
+async fn a_person_creates_an_organization_names_it_and_leaves_the_other() {
+    let dashboard = Dashboard::start(ServerRole::Site).await;
+    let owner = dashboard.sign_in(Role::Owner).await;
+    let ann = dashboard.sign_in(Role::Auditor).await;
+    // The form is for people with a verified address.
+    let page = dashboard.open(&ann, "/account").await.expect(200);
+    assert!(!page.html.contains("/account/new-organization"));
+    let name = [("name", "Second Ltd")];
+    let refused = dashboard
+        .submit(&ann, "/account/new-organization", &name)
+        .await;
+    refused.expect(403).shows("not verified");
+    let leave = "/account/organizations/site/leave";
+    let asked = dashboard.open(&owner, leave).await.expect(200);
+    asked.shows("You leave This server.");
+    let refused = dashboard.submit(&owner, leave, &[]).await;
+    refused.expect(409).shows("LAST_OWNER");
+    let refused = dashboard.submit(&ann, "/settings/name", &name).await;
+    refused.expect(403);
+    let named = dashboard.sends(&owner, "/settings/name", &name).await;
+    assert_eq!(named, "/settings");
+    let page = dashboard.open(&owner, "/settings").await.expect(200);
+    page.shows("Second Ltd");
+    assert_eq!(dashboard.sends(&ann, leave, &[]).await, "/sign-in");
+    let ann = dashboard.sign_in_as("auditor@example.com").await;
+    let page = dashboard.open(&ann, "/").await.expect(200);
+    page.shows("You are not a member of an organization");
+    page.shows("No organization");
+    assert!(!page.html.contains("no role"));
+}
+
+#[tokio::test]
 async fn one_time_codes_are_turned_on_and_off() {
     let dashboard = Dashboard::start(ServerRole::Site).await;
     let ann = dashboard.sign_in(Role::Owner).await;
@@ -91,14 +123,32 @@ async fn one_time_codes_are_turned_on_and_off() {
         ("return_to", "/"),
     ];
     let asked = dashboard.submit(&visitor, "/sign-in", &fields).await;
-    let asked = asked.expect(401);
+    let asked = asked.expect(200);
     asked.shows("name=\"totp\"");
-    asked.shows("Enter the password again, and the code.");
+    assert!(!asked.html.contains("type=\"password\""));
+    let step = asked.html.split("name=\"step\" value=\"").nth(1).unwrap();
+    let step = step.split('"').next().unwrap();
     dashboard.clock.advance_ms(60_000);
     let next = code(&dashboard.clock);
-    let with_code = [&fields[..], &[("totp", next.as_str())]].concat();
-    let entered = dashboard.submit(&visitor, "/sign-in", &with_code).await;
+    let enter = async |step: &str, code: &str| {
+        let fields = [("step", step), ("totp", code), ("return_to", "/")];
+        dashboard.submit(&visitor, "/sign-in/code", &fields).await
+    };
+    let wrong = enter(step, "000000").await.expect(401);
+    wrong.shows("name=\"totp\"");
+    // The text proves nothing about another account, and nothing when it was changed.
+    let reversed: String = step.chars().rev().collect();
+    for step in ["", "x", &step[..step.len() - 2], &reversed] {
+        let refused = enter(step, &next).await.expect(401);
+        refused.shows("type=\"password\"");
+    }
+    let entered = enter(step, &next).await;
     assert!(entered.expect_redirect().contains("signed_in=true"));
+    let replayed = enter(step, &next).await.expect(401);
+    replayed.shows("UNAUTHORIZED");
+    dashboard.clock.advance_ms(300_000);
+    let late = enter(step, &code(&dashboard.clock)).await.expect(401);
+    late.shows("type=\"password\"");
 
     // An administrator helps a person who has lost the app, but cannot end the own codes so.
     let path = async |browser: &PageBrowser, email: &str| {

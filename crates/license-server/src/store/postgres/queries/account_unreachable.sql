@@ -1,0 +1,1 @@
+SELECT 1 FROM accounts WHERE id = $1 AND email IS NULL AND password IS NULL
