@@ -28,7 +28,7 @@ pub(super) const MIGRATIONS: [&str; 17] = [
 ];
 
 /// The version that the last migration creates.
-pub(super) const SUPPORTED: i64 = 16;
+pub(super) const SUPPORTED: i64 = 17;
 
 /// The advisory lock of migrations and of other maintenance: the id of the databases of servers.
 pub(super) const ADVISORY_LOCK: i64 = 0x4C69_6353;

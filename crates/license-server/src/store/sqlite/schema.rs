@@ -33,7 +33,7 @@ pub(super) const MIGRATIONS: [&str; 21] = [
 ];
 
 /// The version that the last migration creates.
-pub(super) const SUPPORTED: i64 = 20;
+pub(super) const SUPPORTED: i64 = 21;
 
 /// The id that distinguishes the databases of servers (`PRAGMA application_id`).
 pub(super) const APPLICATION_ID: i64 = 0x4C69_6353;
