@@ -7,7 +7,7 @@ use std::path::Path;
 
 use license_tests::programs;
 
-use super::{document, markdown, records};
+use super::{document, forms, markdown, records};
 
 const DOCUMENTS: [&str; 7] = [
     "README.md",
@@ -78,6 +78,80 @@ fn types(text: &str) -> BTreeSet<&str> {
             && word.chars().all(|c| c.is_ascii_alphanumeric())
     };
     text.split('`').skip(1).step_by(2).filter(is_type).collect()
+}
+
+/// Returns the names in backticks that have the form of an item of code: a word with an underscore,
+/// or with capital letters inside. A path such as `Seat::share_with` consists of such words.
+fn items<'t>(quoted: &[&'t str]) -> Vec<&'t str> {
+    let is_item = |word: &&str| {
+        let is_word = word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        let inside = word.trim_start_matches(|c: char| c.is_ascii_uppercase());
+        is_word && (word.contains('_') || inside.contains(|c: char| c.is_ascii_uppercase()))
+    };
+    quoted
+        .iter()
+        .flat_map(|text| text.split("::"))
+        .filter(is_item)
+        .collect()
+}
+
+/// Returns the text of a file, or of all files of a directory.
+fn text_of(path: &Path) -> String {
+    let Ok(entries) = fs::read_dir(path) else {
+        return fs::read_to_string(path).unwrap_or_default();
+    };
+    let texts = entries.map(|entry| text_of(&entry.unwrap().path()));
+    texts.collect()
+}
+
+/// Returns the names of a list item that none of its files has. A file without a directory is
+/// beside the first path of the item.
+fn names_that_are_elsewhere(item: &str) -> Vec<&str> {
+    let quoted: Vec<_> = item.split('`').skip(1).step_by(2).collect();
+    let root = programs::workspace();
+    let paths: Vec<_> = quoted.iter().filter(|text| text.contains('/')).collect();
+    let Some(first) = paths.first() else {
+        return Vec::new();
+    };
+    let siblings = quoted.iter().filter(|text| !text.contains('/'));
+    let beside = Path::new(first).parent().unwrap();
+    let siblings = siblings.map(|name| root.join(beside).join(name));
+    let files = paths.iter().map(|path| root.join(path));
+    let text: String = files.chain(siblings).map(|path| text_of(&path)).collect();
+    let words: BTreeSet<_> = text
+        .split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+        .collect();
+    let mut items = items(&quoted);
+    items.retain(|name| !words.contains(name));
+    items
+}
+
+/// The notes of a record say where a type, a function or a table is. The first records include the
+/// code in place of that.
+#[test]
+fn items_are_in_the_files_that_the_notes_name() {
+    let mut problems = Vec::new();
+    let later = records::records().into_iter();
+    for record in later.filter(|record| record.number > records::LAST_WITH_CODE) {
+        let notes = forms::section(&record.text, "Implementation notes");
+        let notes = markdown::without_blocks(notes);
+        for item in notes.split("\n- ") {
+            let elsewhere = names_that_are_elsewhere(item);
+            problems.extend(
+                elsewhere
+                    .iter()
+                    .map(|name| format!("{}: {name}", record.name)),
+            );
+        }
+    }
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+    let wrong = "`SeatRequest` and `fold_renewals` are in `tests/tests/documents/main.rs`";
+    assert_eq!(
+        names_that_are_elsewhere(wrong),
+        ["SeatRequest", "fold_renewals"]
+    );
+    let right = "`must_include` is in `tests/tests/documents/main.rs` or `records.rs`";
+    assert_eq!(names_that_are_elsewhere(right), [""; 0]);
 }
 
 /// Returns the words of the sources.

@@ -15,7 +15,7 @@ const UPDATE: &str = "UPDATE_DOCUMENTS=1 cargo test -p license-tests --test docu
 pub(super) const RECORDS: &str = "docs/architecture/adrs";
 
 /// The last record that includes code. Later records name the code.
-const LAST_WITH_CODE: u32 = 20;
+pub(super) const LAST_WITH_CODE: u32 = 20;
 
 /// The directories whose files the documents name from the root of the workspace.
 const DIRECTORIES: [&str; 10] = [
