@@ -7,9 +7,10 @@ use serde_json::json;
 use super::people::{account, create, create_token, now, session};
 use super::sample::{acquire, audit, id, tenant};
 use crate::domain::{
-    Account, AccountChange, Actor, AuditEntry, AuditFilter, EndedSessions, MemberOutcome,
-    Membership, NamedUserKey, NamedUserTerms, NewAuditEntry, NewNamedUser, OrganizationCreation,
-    PageRequest, PoolId, Role, SealedSecret, SecondFactor, TenantDeletion, TenantId,
+    Account, AccountChange, Actor, AuditEntry, AuditFilter, EndedSessions, MachineSighting,
+    MemberOutcome, Membership, NamedUserKey, NamedUserTerms, NewAuditEntry, NewNamedUser,
+    OrganizationCreation, PageRequest, PoolId, Role, SealedSecret, SecondFactor, TenantDeletion,
+    TenantId,
 };
 use crate::store::ServerStore;
 use crate::store::rows::TABLES;
@@ -184,8 +185,29 @@ async fn a_deleted_person_leaves_no_address_in_assignments_that_have_ended(
     let key = NamedUserKey::Email(email.clone());
     let removed = store.unassign_user(&tenant, &ended, key, audit("user.unassign"));
     assert!(removed.await.unwrap().is_some());
-    let deleted = store.delete_account(&ann.id, audit("account.delete")).await;
-    assert_eq!(deleted.unwrap(), crate::domain::DeletionOutcome::Deleted);
+    let bob = create(store, &tenant, "bob", Role::Member).await;
+    let seen = |person: &Account| MachineSighting {
+        license: id(1),
+        machine: "machine".to_owned(),
+        version: None,
+        user: person.email.clone(),
+        at: now(),
+    };
+    let sightings = vec![seen(&ann), seen(&bob)];
+    store.record_machines(&tenant, sightings, 9).await.unwrap();
+    for person in [&ann, &bob] {
+        let deleted = store.delete_account(&person.id, audit("account.delete"));
+        assert_eq!(
+            deleted.await.unwrap(),
+            crate::domain::DeletionOutcome::Deleted
+        );
+    }
+    // Bob is not assigned, so nothing needs his machine.
+    for (person, expected) in [(&ann, 1), (&bob, 0)] {
+        let (email, page) = (person.email.clone().unwrap(), PageRequest::first());
+        let found = store.machines_of_user(&tenant, &email, &page).await;
+        assert_eq!(found.unwrap().items.len(), expected);
+    }
     let addresses = async |pool: &PoolId| {
         let users = store.named_users(&tenant, pool).await.unwrap();
         let addresses = users.iter().map(|user| user.email.to_string());

@@ -221,7 +221,16 @@ async fn a_session_by_a_provider_reaches_neither_the_account_nor_other_organizat
         );
     }
     let export = browser.open(&site.api, "/api/v1/account/export").await;
-    assert_eq!(export.status, 403, "{export:?}");
+    assert_eq!(export.status, 200, "{export:?}");
+    let organizations = export.body["organizations"].as_array().unwrap();
+    let [organization] = &organizations[..] else {
+        panic!("{organizations:?}");
+    };
+    assert_eq!(organization["organization"], "site");
+    assert_eq!(organization["identities"].as_array().unwrap().len(), 1);
+    let sessions = export.body["sessions"].as_array().unwrap();
+    let is_own = |one: &serde_json::Value| one["organization"] == organization["organization"];
+    assert!(sessions.iter().all(is_own), "{sessions:?}");
     assert!(is_signed_in(&site, &mut browser).await);
     let account = browser.open(&site.api, "/api/v1/account").await;
     assert_eq!(

@@ -54,6 +54,7 @@ async fn a_form_that_is_refused_shows_its_values_and_the_reason() {
         ),
         ("/groups/new", vec![("name", long.as_str())], "BAD_REQUEST"),
         ("/tokens/new", token("role", ""), "scopes"),
+        ("/tokens/new", token("days", ""), "days-error"),
         ("/tokens/new", token("days", "0"), "days-error"),
         ("/tokens/new", token("days", "many"), "days-error"),
         (
@@ -141,7 +142,14 @@ async fn a_member_is_changed_and_removed() {
 async fn a_revocation_leads_to_what_the_token_changed() {
     let dashboard = Dashboard::start(ServerRole::Site).await;
     let owner = dashboard.sign_in(Role::Owner).await;
-    let token = [("name", "stolen"), ("role", "owner"), ("days", "")];
+    let page = dashboard.open(&owner, "/tokens/new").await.expect(200);
+    page.shows("name=\"days\" type=\"number\" value=\"90\"");
+    let token = [
+        ("name", "stolen"),
+        ("role", "owner"),
+        ("days", ""),
+        ("never", "true"),
+    ];
     let token = dashboard.submit(&owner, "/tokens/new", &token).await;
     let token = token.expect(201).html;
     let secret = token.split("lsv_").nth(1).unwrap();
