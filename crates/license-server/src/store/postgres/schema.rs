@@ -56,6 +56,9 @@ pub(super) async fn migrate(database: &Database) -> Result<(), ServerStoreError>
 async fn run(transaction: &Transaction) -> Result<(), ServerStoreError> {
     lock(transaction).await?;
     let found = version(transaction).await?;
+    if (1..SUPPORTED).contains(&found) {
+        require_owner(transaction).await?;
+    }
     for (number, step) in (1..=SUPPORTED).zip(MIGRATIONS) {
         if found < number {
             transaction.batch(step).await?;
@@ -65,6 +68,20 @@ async fn run(transaction: &Transaction) -> Result<(), ServerStoreError> {
         }
     }
     Ok(())
+}
+
+/// Refuses a migration by a role that does not own the tables.
+async fn require_owner(transaction: &Transaction) -> Result<(), ServerStoreError> {
+    let row = transaction.query_one(query!("schema_owner"), &[]).await?;
+    let (is_owner, role): (bool, String) = (row.try_get(0)?, row.try_get(1)?);
+    if is_owner {
+        return Ok(());
+    }
+    Err(ServerStoreError::Setting {
+        expected: "the owner of the tables, for their migration".to_owned(),
+        found: format!("the role {role}, which does not own them"),
+        hint: "run `license-server init` of this version with the URL of the owner, and start again",
+    })
 }
 
 /// Refuses a database that has another version than the supported one.
@@ -107,7 +124,8 @@ async fn version(transaction: &Transaction) -> Result<i64, ServerStoreError> {
             return Err(ServerStoreError::Setting {
                 expected: format!("a role that can create tables in the schema {schema}"),
                 found: format!("the role {role}, which cannot"),
-                hint: "make the role the owner of the database: ALTER DATABASE … OWNER TO …",
+                hint: "make the role the owner of the database (ALTER DATABASE … OWNER TO …), or run \
+                       `license-server init --grant-to ROLE` with the URL of the owner",
             });
         }
         return Ok(0);
