@@ -153,8 +153,9 @@ impl App {
         }))
     }
 
-    /// Returns the services for requests of clients. Routes of administrators use those of their
-    /// [`Caller`](credentials::Caller).
+    /// Returns the services of the organization of the server, for requests without a license and
+    /// an account. Routes of administrators use those of their [`Caller`](credentials::Caller), and
+    /// routes of clients those of the license.
     fn services(&self) -> &Services {
         self.0.tenants.own()
     }

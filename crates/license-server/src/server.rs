@@ -289,6 +289,13 @@ async fn background(
         let Refusal { code, detail, .. } = refusal;
         warn!(code, detail, "the work of the last second failed");
     }
+    if let Err(refusal) = tenants.finish_others().await {
+        let Refusal { code, detail, .. } = refusal;
+        warn!(
+            code,
+            detail, "the work of other organizations of the last second failed"
+        );
+    }
 }
 
 /// Does the periodic work of all tenants, that of the server first.

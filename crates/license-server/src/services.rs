@@ -394,6 +394,11 @@ impl Services {
         &self.site.tenant
     }
 
+    /// Returns the number of the content, which changes with licenses, signed lists and policies.
+    fn content_version(&self) -> u64 {
+        self.site.content().version
+    }
+
     /// Returns the current time, which does not follow sudden jumps.
     pub fn now(&self) -> chrono::DateTime<chrono::Utc> {
         self.site.wall()

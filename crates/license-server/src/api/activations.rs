@@ -110,18 +110,15 @@ pub(super) async fn request(
     State(app): State<App>,
     StrictJson(body): StrictJson<FileBody>,
 ) -> Result<Response, Problem> {
-    Ok(
-        match app.services().activations.request(&body.file).await? {
-            ActivationReply::Stored { nonce } => {
-                let state = ActivationState::Waiting.as_str();
-                let body = PendingBody { nonce, state };
-                (StatusCode::ACCEPTED, Json(body)).into_response()
-            }
-            ActivationReply::Answered { armor } => {
-                Json(ArtifactBody { file: armor }).into_response()
-            }
-        },
-    )
+    let services = app.tenants().of_machine_request(&body.file).await?;
+    Ok(match services.activations.request(&body.file).await? {
+        ActivationReply::Stored { nonce } => {
+            let state = ActivationState::Waiting.as_str();
+            let body = PendingBody { nonce, state };
+            (StatusCode::ACCEPTED, Json(body)).into_response()
+        }
+        ActivationReply::Answered { armor } => Json(ArtifactBody { file: armor }).into_response(),
+    })
 }
 
 /// Ends an activation, or the loan of a borrowed seat, with the receipt of its machine.
@@ -141,7 +138,7 @@ pub(super) async fn deactivate(
     ShortlyKnownPeer(peer): ShortlyKnownPeer,
     StrictJson(body): StrictJson<FileBody>,
 ) -> JsonReply<EndedByReceipt> {
-    let services = app.services();
+    let services = app.tenants().of_machine_request(&body.file).await?;
     if let Some(released) = services.seats.return_with_receipt(&body.file).await? {
         return Ok(Json(EndedByReceipt::Seat(released.into())));
     }

@@ -39,6 +39,7 @@ pub(super) async fn check_in(
 ) -> JsonReply<ArtifactBody> {
     app.limit_license(body.license_key())?;
     let request = body.into_request(&app, login).await?;
-    let reply = app.services().check_ins.check_in(request).await?;
+    let services = app.tenants().of_license(&request.credential).await?;
+    let reply = services.check_ins.check_in(request).await?;
     Ok(Json(ArtifactBody { file: reply.armor }))
 }

@@ -273,7 +273,7 @@ impl FromRequestParts<App> for LicenseCredential {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let text = credential(&parts.headers, "License").ok_or_else(|| {
+        let text = license_in(&parts.headers).ok_or_else(|| {
             let detail = "the request has no license";
             Refusal::new(RefusalKind::Unauthorized, ServerCode::Unauthorized, detail)
                 .hint("send Authorization: License KEY, with a license key or token")
@@ -281,6 +281,11 @@ impl FromRequestParts<App> for LicenseCredential {
         app.limit_license(text)?;
         Ok(Self(text.to_owned()))
     }
+}
+
+/// Returns the license key or token in the headers of a client.
+pub(super) fn license_in(headers: &HeaderMap) -> Option<&str> {
+    credential(headers, "License")
 }
 
 /// Returns the credential of a scheme.

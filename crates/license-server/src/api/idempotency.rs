@@ -8,11 +8,12 @@ use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use license_core::encoding::hex;
+use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::App;
 use super::body::{MAX_LARGE_BODY, ReceivedBody};
-use super::credentials::Caller;
+use super::credentials::{Caller, license_in};
 use super::login::SeatUser;
 use super::peer::Peer;
 use super::problem::Problem;
@@ -42,9 +43,11 @@ pub(super) async fn replay(State(app): State<App>, mut request: Request, next: N
     let body = body.map(|body| body.0.clone()).unwrap_or_default();
     let id = request_id(&key, &body);
     request.extensions_mut().insert(id);
-    let administrator = request.extensions().get::<Caller>();
-    let services = administrator.map_or_else(|| app.services(), Caller::services);
-    let idempotency = services.idempotency.clone();
+    let keeper = Keeper::of(&request, &body);
+    let idempotency = match keeper.idempotency(&app).await {
+        Ok(idempotency) => idempotency,
+        Err(refusal) => return Problem::from(refusal).into_response(),
+    };
     let running = match idempotency.begin(key, &body).await {
         Ok(RequestStart::New(running)) => running,
         Ok(RequestStart::Answered(stored)) => return replayed(stored),
@@ -62,6 +65,54 @@ pub(super) async fn replay(State(app): State<App>, mut request: Request, next: N
         Ok(response) => response,
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
+}
+
+/// The organization that keeps the response to a request.
+enum Keeper {
+    /// That of the administrator.
+    Administrator(IdempotencyService),
+    /// That of the license of a client.
+    License(String),
+    /// That of the license in the file of a client.
+    File(String),
+    /// That of the server.
+    Server,
+}
+
+impl Keeper {
+    fn of(request: &Request, body: &[u8]) -> Self {
+        if let Some(administrator) = request.extensions().get::<Caller>() {
+            return Self::Administrator(administrator.services().idempotency.clone());
+        }
+        if let Some(license) = license_in(request.headers()) {
+            return Self::License(license.to_owned());
+        }
+        let named: NamedLicense = serde_json::from_slice(body).unwrap_or_default();
+        match (named.license_key, named.file) {
+            (Some(license), _) => Self::License(license),
+            (None, Some(file)) => Self::File(file),
+            (None, None) => Self::Server,
+        }
+    }
+
+    async fn idempotency(self, app: &App) -> Result<IdempotencyService, Refusal> {
+        let tenants = app.tenants();
+        Ok(match self {
+            Self::Administrator(idempotency) => idempotency,
+            Self::License(license) => tenants.of_license(&license).await?.idempotency.clone(),
+            Self::File(file) => tenants.of_machine_request(&file).await?.idempotency.clone(),
+            Self::Server => app.services().idempotency.clone(),
+        })
+    }
+}
+
+/// The members of a body that can name a license. The route checks the whole body.
+#[derive(Default, Deserialize)]
+struct NamedLicense {
+    #[serde(default)]
+    license_key: Option<String>,
+    #[serde(default)]
+    file: Option<String>,
 }
 
 /// Returns a number for a request with this key and body. The ledger of a vendor keeps it, so a

@@ -105,8 +105,11 @@ pub(super) async fn own(
     LicenseCredential(credential): LicenseCredential,
     StrictQuery(query): StrictQuery<PeriodQuery>,
 ) -> JsonReply<SummaryBody> {
-    let metering = &app.services().metering;
-    let summary = metering.own_summary(&credential, query.period).await?;
+    let services = app.tenants().of_license(&credential).await?;
+    let summary = services
+        .metering
+        .own_summary(&credential, query.period)
+        .await?;
     Ok(Json(summary.into()))
 }
 

@@ -138,7 +138,8 @@ pub(super) async fn cancel(
         session: query.session,
         instance: query.instance,
     };
-    app.services().seats.cancel(request).await?;
+    let services = app.tenants().of_license(&request.credential).await?;
+    services.seats.cancel(request).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -163,7 +164,8 @@ fn at_once(request: &PollRequest) -> PollRequest {
 
 /// Claims an offered seat, or waits for one. Does not wait while the server stops.
 async fn poll(app: &App, request: PollRequest) -> Result<QueuePlace, Problem> {
-    let seats = &app.services().seats;
+    let services = app.tenants().of_license(&request.credential).await?;
+    let seats = &services.seats;
     let at_once = at_once(&request);
     let reply = tokio::select! {
         reply = seats.poll(request) => reply?,

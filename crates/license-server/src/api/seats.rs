@@ -190,7 +190,10 @@ pub(super) async fn acquire(
         commitment: body.commitment,
         wait: body.wait,
     };
-    let acquired = app.services().seats.acquire(request).await;
+    let acquired = match app.tenants().of_license(&request.credential).await {
+        Ok(services) => services.seats.acquire(request).await,
+        Err(refusal) => Err(refusal),
+    };
     let result = match &acquired {
         Ok(AcquireReply::Granted(_)) => "granted",
         Ok(AcquireReply::Held(_)) => "held",
@@ -255,7 +258,8 @@ pub(super) async fn heartbeat(
         token: body.token,
         machine: body.machine_id,
     };
-    let seat = app.services().seats.heartbeat(request).await?;
+    let services = app.tenants().of_license(&request.credential).await?;
+    let seat = services.seats.heartbeat(request).await?;
     Ok(counted(&app, seat))
 }
 
@@ -280,7 +284,8 @@ pub(super) async fn release(
         seq: body.seq,
         secret: body.secret,
     };
-    let released = app.services().seats.release(request).await?;
+    let services = app.tenants().of_license(&request.credential).await?;
+    let released = services.seats.release(request).await?;
     Ok(Json(released.into()))
 }
 
@@ -308,7 +313,8 @@ pub(super) async fn borrow(
         machine: body.machine_id,
         duration: TimeDelta::seconds(body.seconds.into()),
     };
-    let seat = app.services().seats.borrow(request).await?;
+    let services = app.tenants().of_license(&request.credential).await?;
+    let seat = services.seats.borrow(request).await?;
     Ok(counted(&app, seat))
 }
 
@@ -332,7 +338,8 @@ pub(super) async fn return_seat(
         seq: body.seq,
         secret: body.secret,
     };
-    let released = app.services().seats.return_loan(request).await?;
+    let services = app.tenants().of_license(&request.credential).await?;
+    let released = services.seats.return_loan(request).await?;
     Ok(Json(released.into()))
 }
 

@@ -1,5 +1,6 @@
 //! The HTTP interface without a network.
 
+mod clients;
 mod dashboard;
 mod documentation;
 mod groups;

@@ -1,5 +1,7 @@
 //! Usage reports: machines submit them, and the administrator exports them for the vendor.
 
+use std::sync::Arc;
+
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, header};
 use axum::middleware::Next;
@@ -18,7 +20,8 @@ use super::credentials::{Caller, LicenseCredential};
 use super::numbers::exact;
 use super::pages::{PageBody, PageQuery, StrictQuery};
 use super::problem::Problem;
-use crate::domain::UsageRecord;
+use crate::domain::{Refusal, UsageRecord};
+use crate::services::Services;
 
 /// The header with the number of the last exported report.
 const LAST_REPORT: HeaderName = HeaderName::from_static("x-last-report");
@@ -67,18 +70,24 @@ pub(super) async fn require_license(
     mut request: Request,
     next: Next,
 ) -> Response {
-    match app.services().usage.license(&credential).await {
+    match reporting_license(&app, &credential).await {
         Ok(license) => {
-            request.extensions_mut().insert(ReportingLicense(license));
+            request.extensions_mut().insert(license);
             next.run(request).await
         }
         Err(refusal) => Problem::from(refusal).into_response(),
     }
 }
 
-/// The installed license with which a machine sends its reports.
-#[derive(Clone, Debug)]
-pub(super) struct ReportingLicense(LicenseId);
+/// The installed license with which a machine sends its reports, and the services that have it.
+#[derive(Clone)]
+pub(super) struct ReportingLicense(Arc<Services>, LicenseId);
+
+async fn reporting_license(app: &App, credential: &str) -> Result<ReportingLicense, Refusal> {
+    let services = app.tenants().of_license(credential).await?;
+    let license = services.usage.license(credential).await?;
+    Ok(ReportingLicense(services, license))
+}
 
 /// Submits a usage report of a machine, as `license usage-report` writes it.
 ///
@@ -93,11 +102,10 @@ pub(super) struct ReportingLicense(LicenseId);
     responses((status = 200, description = "The report is stored", body = UsageReceiptBody)),
 )]
 pub(super) async fn submit(
-    State(app): State<App>,
-    Extension(ReportingLicense(license)): Extension<ReportingLicense>,
+    Extension(ReportingLicense(services, license)): Extension<ReportingLicense>,
     StrictJson(body): StrictJson<FileBody>,
 ) -> JsonReply<UsageReceiptBody> {
-    let receipt = app.services().usage.submit(license, &body.file).await?;
+    let receipt = services.usage.submit(license, &body.file).await?;
     let count = |count| u64::try_from(count).unwrap_or(u64::MAX);
     Ok(Json(UsageReceiptBody {
         stored: count(receipt.stored),

@@ -142,8 +142,11 @@ pub(super) async fn validate(
     let request = body.into_request(&app, login).await?;
     let metrics = app.metrics();
     let timer = metrics.validation_durations.start_timer();
-    let validate = &app.services().validate;
-    let reply = validate.validate(request).await;
+    let services = app.tenants().of_license(&request.credential).await;
+    let reply = match &services {
+        Ok(services) => services.validate.validate(request).await,
+        Err(refusal) => Err(refusal.clone()),
+    };
     timer.observe_duration();
     let code = match &reply {
         Ok(reply) => reply.code,
@@ -151,8 +154,8 @@ pub(super) async fn validate(
     };
     metrics.validations.with_label_values(&[code]).inc();
     let reply = reply?;
-    if let Some(Extension(peer)) = peer {
-        let anomalies = &app.services().anomalies;
+    if let (Ok(services), Some(Extension(peer))) = (services, peer) {
+        let anomalies = &services.anomalies;
         anomalies.observe(&reply.license, peer.address());
     }
     Ok(Json((&*reply).into()))

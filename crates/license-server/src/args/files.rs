@@ -21,6 +21,10 @@ pub(crate) struct Init {
     /// another node of the same server, or a key in a mounted secret
     #[arg(long, value_name = "FILE", conflicts_with = "new_key")]
     pub(crate) import_key: Option<PathBuf>,
+    /// Let this role of PostgreSQL use the tables, without owning them; the setting database has the
+    /// URL of their owner
+    #[arg(long, value_name = "ROLE")]
+    pub(crate) grant_to: Option<String>,
     /// Size of the key in bits
     #[arg(long, value_name = "BITS", default_value = "2048", value_parser = ["2048", "3072"])]
     pub(crate) bits: String,

@@ -217,6 +217,22 @@ pub(super) async fn create_tables(config: &Config) -> Result<(), Failure> {
     created.map_err(|error| not_opened(config, &error))
 }
 
+/// Lets a role use the tables of a PostgreSQL database, without owning them.
+///
+/// # Errors
+///
+/// Returns `USAGE` if the servers use SQLite, or the role does not exist or owns the tables. Returns
+/// the errors of the database and its password.
+pub(super) async fn grant_tables(config: &Config, role: &str) -> Result<(), Failure> {
+    let Some(service) = &config.database else {
+        let message = "expected the setting database with --grant-to, found a server with SQLite";
+        let hint = "name the URL of the owner of the tables with --database";
+        return Err(Failure::usage(message).hint(hint));
+    };
+    let granted = PostgresStore::grant(&postgres(service)?, role).await;
+    granted.map_err(|error| not_opened(config, &error))
+}
+
 /// Refuses to create a key if the other servers of the database have one.
 ///
 /// # Errors

@@ -9,7 +9,7 @@ use license_core::issue::{KeyBits, Signer};
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::database::{not_opened, record_key};
+use super::database::{grant_tables, not_opened, record_key};
 use super::opened::{prepare, runtime, write_request};
 use crate::args::Init;
 use crate::config::Config;
@@ -45,6 +45,9 @@ pub(super) fn run(arguments: &Init, config: &Config, terminal: &Terminal) -> Res
         None => false,
     };
     let prepared = prepare(config, bits)?;
+    if let Some(role) = &arguments.grant_to {
+        runtime()?.block_on(grant_tables(config, role))?;
+    }
     let directory = &prepared.directory;
     let request = match &arguments.out {
         Some(Destination::File(path)) => path.clone(),

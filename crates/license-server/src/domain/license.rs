@@ -34,6 +34,17 @@ pub struct LicenseRecord {
 }
 
 impl LicenseRecord {
+    /// Returns the names of the license and of the licenses of its pool: ids and keys. No two
+    /// tenants have licenses with the same name.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let keys = [self.key.as_deref(), self.short_key.as_deref()];
+        let replaced = self.supersedes.iter().map(LicenseId::as_str);
+        [self.id.as_str(), self.pool.as_str()]
+            .into_iter()
+            .chain(keys.into_iter().flatten())
+            .chain(replaced)
+    }
+
     /// Returns the state for the audit trail, without the key and the token.
     pub fn audited(&self) -> Value {
         json!({

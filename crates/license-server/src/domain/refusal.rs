@@ -29,6 +29,7 @@ macro_rules! server_codes {
 server_codes! {
     NotReady "NOT_READY" "The server has no license yet.",
     UnknownLicense "UNKNOWN_LICENSE" "The server does not have the license.",
+    InstalledElsewhere "INSTALLED_ELSEWHERE" "Another organization of the server has the license.",
     NotCertified "NOT_CERTIFIED" "The license does not certify the key of this server.",
     NotFloating "NOT_FLOATING" "The license has no seats that can be counted.",
     NotFound "NOT_FOUND" "The resource does not exist.",

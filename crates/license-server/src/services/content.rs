@@ -51,10 +51,53 @@ impl Content {
         }
     }
 
+    /// Returns whether the revocation lists are others than those of another content.
+    pub(super) fn lists_differ(&self, other: &Self) -> bool {
+        let names = |content: &Self| -> Vec<_> {
+            let lists = content.lists.iter();
+            lists.map(RevocationList::digest).collect()
+        };
+        names(self) != names(other)
+    }
+
     /// Returns the trusted keys.
     pub(super) fn keys(&self) -> &TrustSet {
         self.rotation.keys()
     }
+}
+
+/// Returns the statements of the server, and those that only a tenant has.
+pub(super) fn joined(
+    mut statements: Vec<StatementRecord>,
+    of_tenant: Vec<StatementRecord>,
+) -> Vec<StatementRecord> {
+    for statement in of_tenant {
+        if !statements
+            .iter()
+            .any(|known| known.armor == statement.armor)
+        {
+            statements.push(statement);
+        }
+    }
+    statements
+}
+
+/// Returns the newest list of each product and issuer, of the server and of a tenant.
+pub(super) fn newest(
+    mut lists: Vec<RevocationRecord>,
+    of_tenant: Vec<RevocationRecord>,
+) -> Vec<RevocationRecord> {
+    for list in of_tenant {
+        let is_same = |known: &&mut RevocationRecord| {
+            (&known.product, &known.issuer) == (&list.product, &list.issuer)
+        };
+        match lists.iter_mut().find(is_same) {
+            Some(known) if known.seq < list.seq => *known = list,
+            Some(_) => {}
+            None => lists.push(list),
+        }
+    }
+    lists
 }
 
 fn verified(record: &RevocationRecord, keys: &TrustSet) -> Option<RevocationList> {

@@ -1,5 +1,7 @@
 //! Installed licenses.
 
+mod unshared;
+
 use std::sync::Arc;
 
 use license_core::encoding::TextKind;
@@ -110,8 +112,9 @@ impl LicenseService {
     /// # Errors
     ///
     /// Returns `UNTRUSTED_KEY` if the server has other public keys than those of the file.
-    /// Returns `NOT_CERTIFIED` if a license does not certify the key of this server. Returns other
-    /// refusals if a part does not verify, or if the file has nothing to install.
+    /// Returns `NOT_CERTIFIED` if a license does not certify the key of this server, and
+    /// `INSTALLED_ELSEWHERE` if another organization of the server has it. Returns other refusals if
+    /// a part does not verify, or if the file has nothing to install.
     pub async fn install(
         &self,
         actor: &Actor,
@@ -133,6 +136,7 @@ impl LicenseService {
         for license in verified.licenses() {
             self.check_certified(license)?;
         }
+        self.check_unshared(verified.licenses()).await?;
         let statements = super::trust::store(site, actor, text).await?;
         let mut revocations = Vec::new();
         for list in verified.revocations() {
@@ -202,12 +206,7 @@ impl LicenseService {
             let audit = self
                 .site
                 .audit(actor, "license.install", record.id.as_str(), details);
-            let new = self
-                .site
-                .store
-                .install_licenses(&self.site.tenant, vec![record.clone()], audit)
-                .await?;
-            count += new;
+            count += self.store_one(record.clone(), audit).await?;
             installed.push(InstalledLicense {
                 record,
                 license: license.clone(),
@@ -282,6 +281,11 @@ impl LicenseService {
     /// installed. Returns other refusals if the credential is malformed or does not verify.
     pub async fn resolve(&self, credential: &str) -> Result<Arc<InstalledLicense>, Refusal> {
         self.site.resolve(credential).await
+    }
+
+    /// Returns whether a credential was resolved before, and nothing has changed since.
+    pub(super) fn is_cached(&self, credential: &str) -> bool {
+        self.site.is_cached(credential)
     }
 
     /// Returns whether no license is installed.

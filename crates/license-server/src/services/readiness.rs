@@ -84,8 +84,17 @@ pub(super) async fn of_site(site: &Site) -> Result<Readiness, Refusal> {
             None => break,
         }
     }
+    if found == Readiness::NoLicense && has_others(site).await? {
+        return Ok(Readiness::Ready);
+    }
     if found == Readiness::NotTrusted && site.content().keys().is_empty() {
         return Ok(Readiness::NoTrust);
     }
     Ok(found)
+}
+
+/// Returns whether other organizations of the server have or had licenses.
+async fn has_others(site: &Site) -> Result<bool, Refusal> {
+    let licensed = site.store.licensed_tenants().await?;
+    Ok(licensed.iter().any(|tenant| *tenant != site.tenant))
 }

@@ -2,6 +2,8 @@
 
 mod resolve;
 
+pub(super) use resolve::{is_not_installed, license_name};
+
 use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -12,7 +14,7 @@ use tokio::sync::OnceCell;
 use super::ServicesConfig;
 use super::assigned_users::AssignedUsers;
 use super::cache::Cache;
-use super::content::Content;
+use super::content::{self, Content};
 use super::ids::IdSequence;
 use super::licenses::InstalledLicense;
 use super::live::LivePools;
@@ -53,6 +55,8 @@ pub(super) struct Site {
     pub(super) billing: Option<Arc<dyn BillingProvider>>,
     /// Whether the server is a vendor's, which takes its content from the ledger.
     pub(super) is_vendor: bool,
+    /// Whether the tenant is another organization on the server of a vendor.
+    pub(super) is_beside_vendor: bool,
     /// The ledger and the key of the vendor. A command at the console of a vendor's server has
     /// none.
     pub(super) vendor: Option<Arc<VendorLedger>>,
@@ -74,10 +78,11 @@ pub(super) struct Site {
 impl Site {
     /// Reads the content of the store.
     pub(super) async fn open(config: ServicesConfig) -> Result<Self, Refusal> {
-        let is_vendor = !matches!(config.role, ServerRole::Site);
+        let is_beside_vendor = matches!(config.role, ServerRole::BesideVendor);
+        let is_vendor = !matches!(config.role, ServerRole::Site | ServerRole::BesideVendor);
         let vendor = match config.role {
             ServerRole::Vendor(vendor) => Some(Arc::new(VendorLedger::open(*vendor)?)),
-            ServerRole::Site | ServerRole::VendorConsole => None,
+            ServerRole::Site | ServerRole::VendorConsole | ServerRole::BesideVendor => None,
         };
         let roots = config.roots.read().await?;
         let roots = with_keys_of(vendor.as_deref(), roots);
@@ -95,6 +100,7 @@ impl Site {
             metering_start: OnceCell::new(),
             billing: config.billing.map(|billing| billing.provider),
             is_vendor,
+            is_beside_vendor,
             vendor,
             roots: config.roots,
             content: RwLock::new(Arc::new(content)),
@@ -125,7 +131,7 @@ impl Site {
 
     /// Reads the content again if it has changed. Returns whether it has.
     pub(super) async fn refresh(&self) -> Result<bool, Refusal> {
-        let version = self.store.content_version(&self.tenant).await?;
+        let version = content_version(&*self.store, &self.tenant).await?;
         let content = self.content();
         if version == content.version {
             // A trust set that was missing can come back without a change of the database.
@@ -148,6 +154,11 @@ impl Site {
     pub(super) async fn reload(&self) -> Result<(), Refusal> {
         let roots = self.current_roots().await;
         let content = read_content(&*self.store, &self.tenant, roots).await?;
+        if self.is_other() && content.lists_differ(&self.content()) {
+            // The search for licenses has to know the new lists of the server too.
+            let lists = revoked_ids(&content);
+            self.store.index_licenses(&self.tenant, lists).await?;
+        }
         *self.content.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(content);
         self.credentials.clear();
         Ok(())
@@ -166,7 +177,7 @@ impl Site {
                 "the trust set has the key of this server".to_owned(),
             ));
         }
-        if self.tenant != TenantId::site() {
+        if self.is_other() {
             let detail = "another organization has no public keys of its own";
             return Err(Refusal::new(
                 RefusalKind::Forbidden,
@@ -179,6 +190,11 @@ impl Site {
         }
         self.roots.add(text, &keys).await?;
         Ok(keys.iter().map(|key| key.id().to_string()).collect())
+    }
+
+    /// Returns whether the tenant is another organization than that of the server.
+    pub(super) fn is_other(&self) -> bool {
+        self.tenant != TenantId::site()
     }
 
     /// Returns whether a trust set has a key of this server.
@@ -323,14 +339,7 @@ async fn index_earlier_licenses(
     tenant: &TenantId,
     content: &Content,
 ) -> Result<(), Refusal> {
-    let lists = content.lists.iter().filter(|list| !list.is_empty());
-    let lists: Vec<_> = lists
-        .map(|list| RevokedLicenseIds {
-            product: list.product().as_str().to_owned(),
-            issuer: list.issuer().to_owned(),
-            ids: revocations::ids(list),
-        })
-        .collect();
+    let lists = revoked_ids(content);
     if !store.is_indexed(tenant, !lists.is_empty()).await? {
         let licenses = store.index_licenses(tenant, lists).await?;
         tracing::info!(licenses, "the search for licenses is prepared");
@@ -338,6 +347,30 @@ async fn index_earlier_licenses(
     Ok(())
 }
 
+/// Returns the ids of the revocation lists.
+fn revoked_ids(content: &Content) -> Vec<RevokedLicenseIds> {
+    let lists = content.lists.iter().filter(|list| !list.is_empty());
+    lists
+        .map(|list| RevokedLicenseIds {
+            product: list.product().as_str().to_owned(),
+            issuer: list.issuer().to_owned(),
+            ids: revocations::ids(list),
+        })
+        .collect()
+}
+
+/// Returns the number of the content of a tenant, which changes with the content of the server's
+/// tenant too. Each of the two numbers only grows.
+async fn content_version(store: &dyn ServerStore, tenant: &TenantId) -> Result<u64, Refusal> {
+    let (own, version) = (TenantId::site(), store.content_version(tenant).await?);
+    if *tenant == own {
+        return Ok(version);
+    }
+    Ok(version.saturating_add(store.content_version(&own).await?))
+}
+
+/// Reads the content of a tenant. What the vendor has signed for the server applies to all tenants,
+/// so none can keep a revoked license by not importing a list.
 async fn read_content(
     store: &dyn ServerStore,
     tenant: &TenantId,
@@ -345,8 +378,12 @@ async fn read_content(
 ) -> Result<Content, Refusal> {
     // The version is read first. A change in between makes the content newer than its version, and
     // the next refresh reads it once more.
-    let version = store.content_version(tenant).await?;
-    let statements = store.statements(tenant).await?;
-    let lists = store.revocations(tenant).await?;
+    let (own, version) = (TenantId::site(), content_version(store, tenant).await?);
+    let mut statements = store.statements(&own).await?;
+    let mut lists = store.revocations(&own).await?;
+    if *tenant != own {
+        statements = content::joined(statements, store.statements(tenant).await?);
+        lists = content::newest(lists, store.revocations(tenant).await?);
+    }
     Ok(Content::new(version, roots, &statements, &lists))
 }

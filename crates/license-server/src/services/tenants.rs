@@ -1,5 +1,7 @@
 //! The services of each tenant.
 
+mod clients;
+
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,6 +10,8 @@ use license_core::FeatureMatrix;
 use serde_json::json;
 use tokio::sync::OnceCell;
 use zeroize::Zeroizing;
+
+use clients::ClientTenants;
 
 use super::people::{self, AccountService, PeopleTools, Reauthentication};
 use super::roots::TrustRoots;
@@ -24,7 +28,8 @@ use crate::domain::{
 };
 use crate::store::ServerStore;
 
-/// After how many ticks the server looks for tenants that another server has deleted.
+/// After how many ticks the server looks for tenants that another server has deleted, and for those
+/// with licenses.
 const DELETION_TICKS: u64 = 60;
 
 /// The services of a tenant, once they are opened.
@@ -41,13 +46,15 @@ pub struct OrganizationDeletion {
 
 /// The services of each tenant of a server.
 ///
-/// The tenant of the server itself has the licenses that clients use, and the ledger of a vendor's
-/// server. The services of another tenant are opened when one of its administrators sends the first
-/// request. They share nothing with the first tenant but the database, the clock, the key of the
-/// server and the public keys of the vendor.
+/// The tenant of the server itself has the ledger of a vendor's server, and the licenses of a site.
+/// Another tenant of a site server can have licenses of its own. Its services are opened with the
+/// first request of one of its administrators or clients, and in the first minute if it has
+/// licenses. They share with the first tenant the database, the clock, the key of the server, and
+/// the vendor's public keys, trust statements and revocation lists.
 pub struct TenantServices {
     own: Arc<Services>,
     others: Mutex<HashMap<TenantId, OpenedServices>>,
+    clients: ClientTenants,
     store: Arc<dyn ServerStore>,
     clock: Arc<dyn ServerClock>,
     signer: Arc<dyn ServerSigner>,
@@ -85,6 +92,7 @@ impl TenantServices {
         Ok(Arc::new(Self {
             own,
             others: Mutex::default(),
+            clients: ClientTenants::new(),
             store,
             clock,
             signer,
@@ -99,8 +107,8 @@ impl TenantServices {
         }))
     }
 
-    /// Returns the services of the tenant of the server, for requests of clients and for commands
-    /// at the console.
+    /// Returns the services of the tenant of the server, for commands at the console and for
+    /// requests of clients that name no license.
     pub fn own(&self) -> &Arc<Services> {
         &self.own
     }
@@ -148,7 +156,11 @@ impl TenantServices {
             roots: Arc::clone(&self.roots),
             matrix: Arc::clone(&self.matrix),
             issuer: self.issuer.clone(),
-            role: ServerRole::Site,
+            role: if self.own.is_vendor() {
+                ServerRole::BesideVendor
+            } else {
+                ServerRole::Site
+            },
             telemetry_days: self.telemetry_days,
             people: Arc::clone(&self.people),
             // The networks of the operator are for the organization of the server only.
@@ -170,6 +182,11 @@ impl TenantServices {
     pub async fn tick_others(&self) -> Result<(), Refusal> {
         let mut result = self.accounts.tick().await;
         let number = self.ticks.fetch_add(1, Ordering::Relaxed);
+        if number.is_multiple_of(DELETION_TICKS)
+            && let Err(refusal) = self.open_licensed().await
+        {
+            result = Err(refusal);
+        }
         for services in self.opened() {
             let worked = match number % DELETION_TICKS {
                 0 => self.work_or_forget(&services).await,

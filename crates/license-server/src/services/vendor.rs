@@ -64,6 +64,9 @@ pub enum ServerRole {
     Vendor(Box<VendorConfig>),
     /// A command at the console of a vendor's server. It does not open the vendor's key.
     VendorConsole,
+    /// Another organization on the server of the vendor. It has no licenses, because those of the
+    /// ledger belong to the organization of the vendor.
+    BesideVendor,
 }
 
 /// A number that identifies a request, so that a repetition gets the license of the first one.

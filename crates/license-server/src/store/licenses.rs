@@ -21,6 +21,32 @@ pub trait LicenseStore: Send + Sync {
         audit: NewAuditEntry,
     ) -> Result<usize, ServerStoreError>;
 
+    /// Stores licenses like [`install_licenses`](Self::install_licenses). Returns `None`, and
+    /// changes nothing, if another tenant has one of the licenses, a license of their pool or one
+    /// with their key.
+    async fn install_unshared_licenses(
+        &self,
+        tenant: &TenantId,
+        licenses: Vec<LicenseRecord>,
+        audit: NewAuditEntry,
+    ) -> Result<Option<usize>, ServerStoreError>;
+
+    /// Returns whether another tenant has one of some licenses, a license of their pool or one with
+    /// their key.
+    async fn is_license_elsewhere(
+        &self,
+        tenant: &TenantId,
+        licenses: Vec<LicenseRecord>,
+    ) -> Result<bool, ServerStoreError>;
+
+    /// Returns the tenant that has a license with an id, a standard key or a short enterprise key.
+    /// The name of the license itself names the tenant, so the method takes none. It does not find
+    /// the licenses of the tenant of the server. Of several tenants, the first one counts.
+    async fn tenant_of_license(&self, name: &str) -> Result<Option<TenantId>, ServerStoreError>;
+
+    /// Returns the tenants that have or had a license.
+    async fn licensed_tenants(&self) -> Result<Vec<TenantId>, ServerStoreError>;
+
     /// Returns licenses, in the order of their installation.
     async fn licenses(
         &self,

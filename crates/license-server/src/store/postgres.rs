@@ -10,6 +10,7 @@ mod database;
 mod deletion;
 mod deliveries;
 mod events;
+mod grants;
 mod groups;
 mod identities;
 mod identity;
@@ -124,6 +125,20 @@ impl PostgresStore {
         let created = schema::migrate(&database).await;
         database.close();
         created
+    }
+
+    /// Lets a role use the tables of a database, without owning them. The role of the
+    /// configuration owns them.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ServerStoreError::Setting`] if the role does not exist or owns the tables, and the
+    /// errors of [`open`](Self::open).
+    pub async fn grant(config: &PostgresConfig, role: &str) -> Result<(), ServerStoreError> {
+        let database = Database::new(config, Arc::new(()))?;
+        let granted = grants::grant(&database, role).await;
+        database.close();
+        granted
     }
 
     /// Opens an existing database for a command of an administrator, whether servers are running or

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use license_core::{Code, LicenseFile, LicenseKey, TokenKind, Unverified, with_causes};
+use license_core::{Code, LicenseFile, LicenseId, LicenseKey, TokenKind, Unverified, with_causes};
 
 use super::Site;
 use crate::domain::{LicenseRecord, Refusal, RefusalKind, ServerCode};
@@ -42,6 +42,13 @@ impl Site {
         Ok(found)
     }
 
+    /// Returns whether a credential was resolved before, and nothing has changed since.
+    pub(in crate::services) fn is_cached(&self, credential: &str) -> bool {
+        let version = self.content().version;
+        let cached = self.credentials.get(credential);
+        cached.is_some_and(|(of, _)| of == version)
+    }
+
     async fn find(&self, credential: &str) -> Result<InstalledLicense, Refusal> {
         if LicenseKey::is_likely(credential) {
             self.find_by_key(credential).await
@@ -51,15 +58,8 @@ impl Site {
     }
 
     async fn find_by_key(&self, text: &str) -> Result<InstalledLicense, Refusal> {
-        let key = LicenseKey::parse(text).map_err(|error| {
-            let detail = with_causes(&error).to_string();
-            Refusal::of_license(RefusalKind::BadRequest, error.code(), detail)
-                .hint("copy the whole license key")
-        })?;
-        let name = match &key {
-            LicenseKey::Enterprise(key) => key.short().to_string(),
-            key => key.to_string(),
-        };
+        let key = parse_key(text)?;
+        let name = key_name(&key);
         let records = self.store.licenses_by_key(&self.tenant, &name).await?;
         let mut refused = None;
         let installed = records.into_iter().filter_map(|record| {
@@ -78,19 +78,10 @@ impl Site {
     /// Finds the license of a token. A token of a license that is installed proves the possession
     /// of the license, so another token of the same license must verify.
     async fn find_by_token(&self, text: &str) -> Result<InstalledLicense, Refusal> {
-        let file = LicenseFile::parse(text).map_err(|error| {
-            let detail = with_causes(&error).to_string();
-            Refusal::of_license(RefusalKind::BadRequest, error.code(), detail)
-                .hint("send a license key or the token of the license file")
-        })?;
-        let block = file.blocks_of_kind(TokenKind::License).next();
-        let token = &block.ok_or_else(no_license_token)?.token;
-        let claims = token.unverified_license_claims().map_err(|error| {
-            let detail = with_causes(&error).to_string();
-            Refusal::of_license(RefusalKind::BadRequest, error.code(), detail)
-        })?;
-        let Some(record) = self.store.license(&self.tenant, &claims.id).await? else {
-            return Err(self.unknown(claims.id.as_str()).await);
+        let file = parse_file(text)?;
+        let (token, id) = named_token(&file)?;
+        let Some(record) = self.store.license(&self.tenant, &id).await? else {
+            return Err(self.unknown(id.as_str()).await);
         };
         if record.token != token.as_str() {
             let verified = token.verify(self.content().keys()).map_err(|error| {
@@ -116,22 +107,32 @@ impl Site {
             .values("a license of this vendor", name)
             .hint("check the license key; an enterprise key is valid without a server");
         }
-        match self.store.had_license(&self.tenant).await {
+        match self.has_any_license().await {
             Ok(false) => Refusal::new(
                 RefusalKind::Unavailable,
                 ServerCode::NotReady,
                 "the server has no license yet",
             )
             .hint("install the license on the server with `license-server install FILE`"),
-            Err(error) => error.into(),
+            Err(refusal) => refusal,
             Ok(true) => Refusal::new(
                 RefusalKind::Unauthorized,
                 ServerCode::UnknownLicense,
                 "the license is not installed on this server",
             )
             .values("a license that is installed on this server", name)
-            .hint("an administrator installs licenses with `license-server install FILE`"),
+            .hint(
+                "an administrator installs licenses with `license-server install FILE`, or on the page \
+                 Licenses of their organization",
+            ),
         }
+    }
+
+    /// Returns whether the server has or had a license of any organization.
+    async fn has_any_license(&self) -> Result<bool, Refusal> {
+        let store = &self.store;
+        let had_own = store.had_license(&self.tenant).await?;
+        Ok(had_own || !store.licensed_tenants().await?.is_empty())
     }
 
     /// Verifies the token of a stored license.
@@ -188,9 +189,60 @@ impl Site {
     }
 }
 
+/// Returns the id or the key by which a credential names its license. The credential is not
+/// verified.
+pub(in crate::services) fn license_name(credential: &str) -> Result<String, Refusal> {
+    let credential = credential.trim();
+    if LicenseKey::is_likely(credential) {
+        return Ok(key_name(&parse_key(credential)?));
+    }
+    let file = parse_file(credential)?;
+    Ok(named_token(&file)?.1.to_string())
+}
+
+fn parse_key(text: &str) -> Result<LicenseKey, Refusal> {
+    LicenseKey::parse(text).map_err(|error| {
+        let detail = with_causes(&error).to_string();
+        Refusal::of_license(RefusalKind::BadRequest, error.code(), detail)
+            .hint("copy the whole license key")
+    })
+}
+
+/// Returns the key under which a license with this key is stored.
+fn key_name(key: &LicenseKey) -> String {
+    match key {
+        LicenseKey::Enterprise(key) => key.short().to_string(),
+        key => key.to_string(),
+    }
+}
+
+fn parse_file(text: &str) -> Result<LicenseFile<'_>, Refusal> {
+    LicenseFile::parse(text).map_err(|error| {
+        let detail = with_causes(&error).to_string();
+        Refusal::of_license(RefusalKind::BadRequest, error.code(), detail)
+            .hint("send a license key or the token of the license file")
+    })
+}
+
+/// Returns the first license token of a file, and the id that it states.
+fn named_token<'a>(file: &'a LicenseFile<'a>) -> Result<(&'a Unverified<'a>, LicenseId), Refusal> {
+    let block = file.blocks_of_kind(TokenKind::License).next();
+    let token = &block.ok_or_else(no_license_token)?.token;
+    let claims = token.unverified_license_claims().map_err(|error| {
+        let detail = with_causes(&error).to_string();
+        Refusal::of_license(RefusalKind::BadRequest, error.code(), detail)
+    })?;
+    Ok((token, claims.id))
+}
+
 /// Returns whether a license is unknown, which can be because the ledger has changed.
 fn is_unknown(refusal: &Refusal) -> bool {
     refusal.code == ServerCode::UnknownLicense.as_str()
+}
+
+/// Returns whether no license with the name is installed. The server may have no license at all.
+pub(in crate::services) fn is_not_installed(refusal: &Refusal) -> bool {
+    is_unknown(refusal) || refusal.code == ServerCode::NotReady.as_str()
 }
 
 fn no_license_token() -> Refusal {

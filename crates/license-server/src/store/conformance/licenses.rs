@@ -1,16 +1,19 @@
 //! Licenses, signed lists, machines, activations and usage reports.
 
+use futures_util::future::join;
 use license_core::time;
 
 use super::sample::{audit, id, license, tenant};
 use crate::domain::{
-    ActivationRecord, ActivationState, MachineSighting, PageRequest, PoolId, RevocationRecord,
-    UsageLimits, UsageRecord,
+    ActivationRecord, ActivationState, LicenseRecord, MachineSighting, PageRequest, PoolId,
+    RevocationRecord, TenantId, UsageLimits, UsageRecord,
 };
 use crate::store::{ServerStore, ServerStoreError};
 
 pub(super) async fn check(store: &dyn ServerStore) {
     licenses_are_found_by_id_key_pool_and_predecessor(store).await;
+    a_license_is_found_in_its_tenant(store).await;
+    a_license_gets_one_of_two_tenants(store).await;
     lists_never_become_older(store).await;
     machines_keep_their_first_and_latest_use(store).await;
     activations_are_stored_once_and_stay_deactivated(store).await;
@@ -103,6 +106,108 @@ async fn licenses_are_found_by_id_key_pool_and_predecessor(store: &dyn ServerSto
     }
     assert!(store.had_license(&own).await.unwrap());
     assert_eq!(store.verify_audit(&own).await.unwrap().entries, 4);
+}
+
+/// A license that another tenant must not have is refused by its id, its keys and its pool.
+async fn a_license_is_found_in_its_tenant(store: &dyn ServerStore) {
+    let tenants = [TenantId::site(), tenant(), tenant()];
+    let install = async |tenant: &TenantId, license: LicenseRecord| {
+        let installed =
+            store.install_unshared_licenses(tenant, vec![license], audit("license.install"));
+        installed.await.unwrap()
+    };
+    // The pool of license 101 is that of license 100, which is not installed.
+    assert_eq!(
+        install(&tenants[1], license(101, 100, &[100])).await,
+        Some(1)
+    );
+    assert_eq!(
+        install(&tenants[1], license(101, 100, &[100])).await,
+        Some(0)
+    );
+    assert_eq!(install(&tenants[0], license(110, 110, &[])).await, Some(1));
+    let other_key = |number, key: &str, short: &str| LicenseRecord {
+        key: Some(key.to_owned()),
+        short_key: Some(short.to_owned()),
+        ..license(number, number, &[])
+    };
+    for shared in [
+        license(101, 100, &[100]),
+        license(100, 100, &[]),
+        license(102, 102, &[101]),
+        license(103, 100, &[]),
+        other_key(104, "KEY-101", "SHORT-104"),
+        other_key(105, "KEY-105", "SHORT-101"),
+        license(110, 110, &[]),
+        license(111, 110, &[110]),
+        other_key(112, "KEY-110", "SHORT-112"),
+        other_key(113, "KEY-113", "SHORT-110"),
+    ] {
+        assert_eq!(
+            install(&tenants[2], shared.clone()).await,
+            None,
+            "{shared:?}"
+        );
+        assert!(
+            store
+                .license(&tenants[2], &shared.id)
+                .await
+                .unwrap()
+                .is_none()
+        );
+    }
+    assert_eq!(store.verify_audit(&tenants[2]).await.unwrap().entries, 0);
+    assert_eq!(install(&tenants[2], license(120, 120, &[])).await, Some(1));
+
+    for (name, expected) in [
+        (id(101).as_str(), Some(&tenants[1])),
+        ("KEY-101", Some(&tenants[1])),
+        ("SHORT-101", Some(&tenants[1])),
+        (id(120).as_str(), Some(&tenants[2])),
+        // A pool is no license, and the licenses of the server are found without their tenant.
+        (id(100).as_str(), None),
+        (id(110).as_str(), None),
+        ("KEY-110", None),
+        ("KEY", None),
+        ("", None),
+    ] {
+        let found = store.tenant_of_license(name).await.unwrap();
+        assert_eq!(found.as_ref(), expected, "{name}");
+    }
+    let licensed = store.licensed_tenants().await.unwrap();
+    assert!(
+        tenants.iter().all(|tenant| licensed.contains(tenant)),
+        "{licensed:?}"
+    );
+    // A removed license is free for another tenant.
+    let free = id(101);
+    let removed = store.remove_license(&tenants[1], &free, audit("license.remove"));
+    assert!(removed.await.unwrap());
+    assert_eq!(store.tenant_of_license("KEY-101").await.unwrap(), None);
+    assert_eq!(
+        install(&tenants[2], license(101, 100, &[100])).await,
+        Some(1)
+    );
+    let free = id(110);
+    let removed = store.remove_license(&tenants[0], &free, audit("license.remove"));
+    assert!(removed.await.unwrap());
+}
+
+/// Of two installations at the same time, one is refused.
+async fn a_license_gets_one_of_two_tenants(store: &dyn ServerStore) {
+    let (one, other) = (tenant(), tenant());
+    for number in 130..140 {
+        let install = |tenant| {
+            let records = vec![license(number, number, &[])];
+            store.install_unshared_licenses(tenant, records, audit("license.install"))
+        };
+        let (first, second) = join(install(&one), install(&other)).await;
+        let installed = [first.unwrap(), second.unwrap()];
+        assert!(
+            installed.contains(&Some(1)) && installed.contains(&None),
+            "{installed:?}"
+        );
+    }
 }
 
 async fn lists_never_become_older(store: &dyn ServerStore) {

@@ -113,6 +113,15 @@ impl Database {
             .await
     }
 
+    /// Begins a transaction that reads the licenses with an id or a key.
+    pub(super) async fn begin_read_by_license(
+        &self,
+        name: &str,
+    ) -> Result<Transaction, ServerStoreError> {
+        self.transaction(VisibleRows::License(name), TransactionAccess::Read)
+            .await
+    }
+
     async fn transaction(
         &self,
         rows: VisibleRows<'_>,

@@ -7,13 +7,18 @@ use tokio_postgres::Row;
 use super::license_terms;
 use super::queries::query;
 use super::tenants;
-use super::transaction::Transaction;
+use super::transaction::{Transaction, VisibleRows};
 use super::values::{
     after_number, bad_row, column, digest, excess, license_id, millis, number, read_all, read_page,
     time,
 };
-use crate::domain::{LicenseRecord, Page, PageRequest, PoolId, RevocationRecord, StatementRecord};
+use crate::domain::{
+    LicenseRecord, Page, PageRequest, PoolId, RevocationRecord, StatementRecord, TenantId,
+};
 use crate::store::ServerStoreError;
+
+/// The advisory lock of installations that check the licenses of other tenants.
+const UNSHARED_LOCK: i64 = 0x4C69_6354;
 
 /// Stores licenses, and ignores those that are stored already. Returns how many are new.
 pub(super) async fn install(
@@ -56,6 +61,50 @@ pub(super) async fn install(
         db.execute(query!("license_had"), &[&tenant]).await?;
     }
     Ok(count)
+}
+
+/// Waits until no other transaction checks and installs licenses that no other tenant may have.
+pub(super) async fn lock_unshared(db: &Transaction) -> Result<(), ServerStoreError> {
+    db.query(query!("schema_lock"), &[&UNSHARED_LOCK]).await?;
+    Ok(())
+}
+
+/// Returns whether another tenant has a license with one of the names of these licenses.
+pub(super) async fn is_elsewhere(
+    db: &mut Transaction,
+    tenant: &TenantId,
+    licenses: &[LicenseRecord],
+) -> Result<bool, ServerStoreError> {
+    let mut is_elsewhere = false;
+    for name in licenses.iter().flat_map(LicenseRecord::names) {
+        db.see(VisibleRows::License(name)).await?;
+        let found = db
+            .query_opt(query!("license_elsewhere"), &[&tenant.as_str(), &name])
+            .await?;
+        is_elsewhere |= found.is_some();
+    }
+    db.set_tenant(tenant).await?;
+    Ok(is_elsewhere)
+}
+
+/// Returns the tenant, other than that of the server, that has a license with a name. The
+/// transaction sees the licenses with this name.
+pub(super) async fn tenant_of(
+    db: &Transaction,
+    name: &str,
+) -> Result<Option<TenantId>, ServerStoreError> {
+    let row = db.query_opt(query!("license_tenant"), &[&name]).await?;
+    row.as_ref().map(read_tenant).transpose()
+}
+
+/// Returns the tenants that have or had a license, in a transaction for all tenants.
+pub(super) async fn tenants(db: &Transaction) -> Result<Vec<TenantId>, ServerStoreError> {
+    let rows = db.query(query!("license_tenants"), &[]).await?;
+    read_all(&rows, read_tenant)
+}
+
+fn read_tenant(row: &Row) -> Result<TenantId, ServerStoreError> {
+    Ok(TenantId::from_column(row.try_get(0)?))
 }
 
 /// Returns whether a license was ever installed.

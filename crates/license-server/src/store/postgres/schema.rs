@@ -7,7 +7,7 @@ use crate::store::ServerStoreError;
 
 /// The migrations. Each migration creates version N from version N-1. A released migration never
 /// changes.
-pub(super) const MIGRATIONS: [&str; 17] = [
+pub(super) const MIGRATIONS: [&str; 18] = [
     include_str!("migrations/001-first.sql"),
     include_str!("migrations/002-roles.sql"),
     include_str!("migrations/003-people.sql"),
@@ -25,10 +25,11 @@ pub(super) const MIGRATIONS: [&str; 17] = [
     include_str!("migrations/015-ledger-trials.sql"),
     include_str!("migrations/016-license-seats.sql"),
     include_str!("migrations/017-entered.sql"),
+    include_str!("migrations/018-license-tenants.sql"),
 ];
 
 /// The version that the last migration creates.
-pub(super) const SUPPORTED: i64 = 17;
+pub(super) const SUPPORTED: i64 = 18;
 
 /// The advisory lock of migrations and of other maintenance: the id of the databases of servers.
 pub(super) const ADVISORY_LOCK: i64 = 0x4C69_6353;
@@ -55,6 +56,9 @@ pub(super) async fn migrate(database: &Database) -> Result<(), ServerStoreError>
 async fn run(transaction: &Transaction) -> Result<(), ServerStoreError> {
     lock(transaction).await?;
     let found = version(transaction).await?;
+    if (1..SUPPORTED).contains(&found) {
+        require_owner(transaction).await?;
+    }
     for (number, step) in (1..=SUPPORTED).zip(MIGRATIONS) {
         if found < number {
             transaction.batch(step).await?;
@@ -64,6 +68,20 @@ async fn run(transaction: &Transaction) -> Result<(), ServerStoreError> {
         }
     }
     Ok(())
+}
+
+/// Refuses a migration by a role that does not own the tables.
+async fn require_owner(transaction: &Transaction) -> Result<(), ServerStoreError> {
+    let row = transaction.query_one(query!("schema_owner"), &[]).await?;
+    let (is_owner, role): (bool, String) = (row.try_get(0)?, row.try_get(1)?);
+    if is_owner {
+        return Ok(());
+    }
+    Err(ServerStoreError::Setting {
+        expected: "the owner of the tables, for their migration".to_owned(),
+        found: format!("the role {role}, which does not own them"),
+        hint: "run `license-server init` of this version with the URL of the owner, and start again",
+    })
 }
 
 /// Refuses a database that has another version than the supported one.
@@ -106,7 +124,8 @@ async fn version(transaction: &Transaction) -> Result<i64, ServerStoreError> {
             return Err(ServerStoreError::Setting {
                 expected: format!("a role that can create tables in the schema {schema}"),
                 found: format!("the role {role}, which cannot"),
-                hint: "make the role the owner of the database: ALTER DATABASE … OWNER TO …",
+                hint: "make the role the owner of the database (ALTER DATABASE … OWNER TO …), or run \
+                       `license-server init --grant-to ROLE` with the URL of the owner",
             });
         }
         return Ok(0);

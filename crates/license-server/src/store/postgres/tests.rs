@@ -8,6 +8,7 @@ mod policies;
 mod pools;
 #[cfg(unix)]
 mod redis;
+mod roles;
 mod takeover;
 #[cfg(unix)]
 mod tls;

@@ -29,11 +29,13 @@ pub(super) enum VisibleRows<'a> {
     Secret(SecretDigest),
     /// The identity provider with this id.
     Provider(&'a str),
+    /// The licenses with this id or key, and those of the pool with this id.
+    License(&'a str),
 }
 
 impl VisibleRows<'_> {
     /// Returns the value of the setting that the policies compare. No tenant has an id like the
-    /// last four.
+    /// last five.
     fn setting(self) -> String {
         match self {
             Self::Tenant(tenant) => tenant.as_str().to_owned(),
@@ -41,6 +43,7 @@ impl VisibleRows<'_> {
             Self::Account(account) => format!("account:{account}"),
             Self::Secret(digest) => format!("secret:{}", hex::encode(digest.as_bytes())),
             Self::Provider(id) => format!("provider:{id}"),
+            Self::License(name) => format!("license:{name}"),
         }
     }
 }

@@ -54,6 +54,43 @@ pub(super) fn install(
     Ok(count)
 }
 
+/// Returns whether another tenant has a license with one of the names of these licenses.
+pub(super) fn is_elsewhere(
+    db: &Connection,
+    tenant: &TenantId,
+    licenses: &[LicenseRecord],
+) -> Result<bool, ServerStoreError> {
+    let mut statement = db.prepare_cached(query!("license_elsewhere"))?;
+    for name in licenses.iter().flat_map(LicenseRecord::names) {
+        if statement.exists([tenant.as_str(), name])? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Returns the tenant, other than that of the server, that has a license with a name.
+pub(super) fn tenant_of(db: &Connection, name: &str) -> Result<Option<TenantId>, ServerStoreError> {
+    let mut statement = db.prepare_cached(query!("license_tenant"))?;
+    Ok(collect(&mut statement, [name], read_tenant)?
+        .into_iter()
+        .next())
+}
+
+/// Returns the tenants that have or had a license.
+pub(super) fn tenants(db: &Connection) -> Result<Vec<TenantId>, ServerStoreError> {
+    collect(
+        &mut db.prepare_cached(query!("license_tenants"))?,
+        [],
+        read_tenant,
+    )
+}
+
+fn read_tenant(row: &Row<'_>) -> Result<TenantId, ServerStoreError> {
+    let id: String = row.get(0)?;
+    Ok(TenantId::from_column(&id))
+}
+
 /// Returns whether a license was ever installed.
 pub(super) fn had_any(db: &Connection, tenant: &TenantId) -> Result<bool, ServerStoreError> {
     let mut statement = db.prepare_cached(query!("license_had_any"))?;

@@ -25,6 +25,39 @@ impl LicenseStore for PostgresStore {
         db.end(result).await
     }
 
+    async fn install_unshared_licenses(
+        &self,
+        tenant: &TenantId,
+        records: Vec<LicenseRecord>,
+        audit: NewAuditEntry,
+    ) -> Result<Option<usize>, ServerStoreError> {
+        let mut db = self.database.begin(tenant).await?;
+        let result = install_unshared(&mut db, tenant, &records, &audit).await;
+        db.end(result).await
+    }
+
+    async fn is_license_elsewhere(
+        &self,
+        tenant: &TenantId,
+        records: Vec<LicenseRecord>,
+    ) -> Result<bool, ServerStoreError> {
+        let mut db = self.database.begin_read(tenant).await?;
+        let result = licenses::is_elsewhere(&mut db, tenant, &records).await;
+        db.end(result).await
+    }
+
+    async fn tenant_of_license(&self, name: &str) -> Result<Option<TenantId>, ServerStoreError> {
+        let db = self.database.begin_read_by_license(name).await?;
+        let result = licenses::tenant_of(&db, name).await;
+        db.end(result).await
+    }
+
+    async fn licensed_tenants(&self) -> Result<Vec<TenantId>, ServerStoreError> {
+        let db = self.database.begin_read_for_all().await?;
+        let result = licenses::tenants(&db).await;
+        db.end(result).await
+    }
+
     async fn licenses(
         &self,
         tenant: &TenantId,
@@ -202,6 +235,19 @@ async fn install(
         content_changed(db, audit).await?;
     }
     Ok(count)
+}
+
+async fn install_unshared(
+    db: &mut Transaction,
+    tenant: &TenantId,
+    records: &[LicenseRecord],
+    audit: &NewAuditEntry,
+) -> Result<Option<usize>, ServerStoreError> {
+    licenses::lock_unshared(db).await?;
+    if licenses::is_elsewhere(db, tenant, records).await? {
+        return Ok(None);
+    }
+    install(db, records, audit).await.map(Some)
 }
 
 async fn remove(

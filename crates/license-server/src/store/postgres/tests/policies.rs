@@ -100,13 +100,13 @@ async fn every_table_with_a_tenant_has_the_policy() {
             WHERE tablename = relname AND policyname = 'own_rows' AND cmd = 'ALL'
               AND permissive = 'PERMISSIVE' AND qual LIKE '%license_server.tenant%'))";
     assert_eq!(test.sql(unprotected), "");
-    // Only credentials, memberships and the list of tenants have a second policy.
+    // Only credentials, licenses, memberships and the list of tenants have a second policy.
     let others = "SELECT tablename, policyname, cmd FROM pg_policies WHERE policyname <> 'own_rows'
         ORDER BY tablename, policyname";
     let expected = "account_links|all_accounts|ALL\naccounts|all_accounts|ALL\n\
         accounts|of_members|SELECT\napi_tokens|by_secret|SELECT\n\
         identity_providers|by_id|SELECT\n\
-        invitations|by_secret|SELECT\nmembers|of_account|SELECT\n\
+        invitations|by_secret|SELECT\nlicenses|by_name|SELECT\nmembers|of_account|SELECT\n\
         recovery_codes|all_accounts|ALL\nsessions|all_accounts|ALL\n\
         tenants|list_of_tenants|SELECT\ntenants|of_account|SELECT";
     assert_eq!(test.sql(others), expected);

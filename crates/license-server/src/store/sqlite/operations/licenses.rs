@@ -24,14 +24,46 @@ impl LicenseStore for SqliteStore {
         audit: NewAuditEntry,
     ) -> Result<usize, ServerStoreError> {
         let install = move |batch: &mut Batch<'_>, tenant: &TenantId| {
-            let count = licenses::install(batch.db, tenant, &records)?;
-            if count > 0 {
-                licenses::content_changed(batch.db, tenant)?;
-                audit::append(batch.db, tenant, &audit)?;
-            }
-            Ok(count)
+            install(batch, tenant, &records, &audit)
         };
         self.write(tenant, install).await
+    }
+
+    async fn install_unshared_licenses(
+        &self,
+        tenant: &TenantId,
+        records: Vec<LicenseRecord>,
+        audit: NewAuditEntry,
+    ) -> Result<Option<usize>, ServerStoreError> {
+        let install = move |batch: &mut Batch<'_>, tenant: &TenantId| {
+            if licenses::is_elsewhere(batch.db, tenant, &records)? {
+                return Ok(None);
+            }
+            install(batch, tenant, &records, &audit).map(Some)
+        };
+        self.write(tenant, install).await
+    }
+
+    async fn is_license_elsewhere(
+        &self,
+        tenant: &TenantId,
+        records: Vec<LicenseRecord>,
+    ) -> Result<bool, ServerStoreError> {
+        self.read(tenant, move |db, tenant| {
+            licenses::is_elsewhere(db, tenant, &records)
+        })
+        .await
+    }
+
+    async fn tenant_of_license(&self, name: &str) -> Result<Option<TenantId>, ServerStoreError> {
+        let name = name.to_owned();
+        self.readers
+            .run_short(move |db| licenses::tenant_of(db, &name))
+            .await
+    }
+
+    async fn licensed_tenants(&self) -> Result<Vec<TenantId>, ServerStoreError> {
+        self.readers.run(licenses::tenants).await
     }
 
     async fn licenses(
@@ -233,4 +265,18 @@ impl LicenseStore for SqliteStore {
     ) -> Result<Vec<StatementRecord>, ServerStoreError> {
         self.read_short(tenant, licenses::statements).await
     }
+}
+
+fn install(
+    batch: &Batch<'_>,
+    tenant: &TenantId,
+    records: &[LicenseRecord],
+    audit: &NewAuditEntry,
+) -> Result<usize, ServerStoreError> {
+    let count = licenses::install(batch.db, tenant, records)?;
+    if count > 0 {
+        licenses::content_changed(batch.db, tenant)?;
+        audit::append(batch.db, tenant, audit)?;
+    }
+    Ok(count)
 }
