@@ -201,7 +201,8 @@ def open_shop(stack, directory):
     })
     token = shop.run("license-server token create --name shop --config license-server.toml")
     shop.environment["TOKEN"] = token.split()[0]
-    shop.guide("Set up Stripe in test mode", "billing plan team-monthly")
+    for plan in ("team-monthly", "extra-seats"):
+        shop.guide("Set up Stripe in test mode", f"billing plan {plan}")
     return shop
 
 
@@ -338,7 +339,8 @@ def main():
         partly_paid = invoice(shop)
         pool = use(shop, license)
         draw(shop, [
-            ("billing", "/billing"), ("subscription", f"/billing/subscriptions/{disputed}"),
+            ("billing", "/billing"), ("plans", "/billing/plans"), ("checkout", "/billing/checkout"),
+            ("subscription", f"/billing/subscriptions/{disputed}"),
             ("trials", "/trials"), ("invoices", "/invoices"), ("invoice", f"/invoices/{partly_paid}"),
             ("usage", f"/metering/{pool}"),
         ])

@@ -1,6 +1,6 @@
 """Runs localstripe on a free port of the loopback interface, and prints its URL.
 
-localstripe has no webhook endpoints, Checkout, customer portal, disputes, pauses and meter events.
+localstripe has no webhook endpoints, Checkout, customer portal, disputes, pauses, meters and prices.
 This script adds them with the answers that Stripe documents, so that each command of
 `docs/billing.md` runs.
 """
@@ -67,7 +67,11 @@ async def checkout(request):
 
 async def portal(request):
     data = await form(request)
-    resources.Customer._api_retrieve(data["customer"])
+    try:
+        resources.Customer._api_retrieve(data["customer"])
+    except resources.UserError as error:
+        missing = {"code": "resource_missing", "param": "customer"}
+        raise resources.UserError(400, "No such customer", missing) from error
     identifier = "bps_" + resources.random_id(14)
     return json_reply(
         {
@@ -125,11 +129,58 @@ async def pause(request):
     return json_reply(subscription._export())
 
 
+async def meter(request):
+    """Creates a meter, whose events have the customer and the amount in these members."""
+    data = await form(request)
+    expected = {
+        "display_name": data["display_name"],
+        "event_name": data["event_name"],
+        "default_aggregation": {"formula": "sum"},
+        "customer_mapping": {"type": "by_id", "event_payload_key": "stripe_customer_id"},
+        "value_settings": {"event_payload_key": "value"},
+    }
+    if data != expected:
+        raise resources.UserError(400, f"expected {expected}")
+    identifier = "mtr_test_" + resources.random_id(14)
+    meters[identifier] = data["event_name"]
+    body = {"id": identifier, "object": "billing.meter", "livemode": False, "status": "active"}
+    return json_reply({**body, **data})
+
+
+async def price(request):
+    """Creates a price of a meter. localstripe has plans, which are the older form of prices."""
+    data = await form(request)
+    recurring = data["recurring"]
+    if recurring["usage_type"] != "metered" or recurring["meter"] not in meters:
+        raise resources.UserError(400, "expected a price of a meter")
+    identifier = "price_" + resources.random_id(14)
+    resources.Plan(
+        id=identifier,
+        product=data["product"],
+        currency=data["currency"],
+        interval=recurring["interval"],
+        amount=data["unit_amount"],
+        usage_type="metered",
+    )
+    return json_reply({"id": identifier, "object": "price", "livemode": False, **data})
+
+
+def add_item(cls, subscription, price):
+    """Adds an item with a metered price to a subscription. localstripe adds no further items."""
+    owner = resources.Subscription._api_retrieve(subscription)
+    item = cls(subscription=subscription, plan=price)
+    owner.items._list.append(item)
+    webhooks.schedule_webhook(resources.Event("customer.subscription.updated", owner))
+    return item
+
+
 async def meter_event(request):
     """Counts an amount, and refuses its identifier afterwards. Answers can be held back."""
     data = await form(request)
     identifier = data["identifier"]
     requests.append(identifier)
+    if meters and data["event_name"] not in meters.values():
+        raise resources.UserError(400, "No active meter found for this event name")
     if identifier in meter_events:
         raise resources.UserError(400, f"An event already exists with identifier {identifier}.")
     meter_events[identifier] = dict(data)
@@ -169,7 +220,7 @@ def end_with_the_test():
 
 
 disputes = {}
-meter_events, requests, held = {}, [], {"count": 0}
+meters, meter_events, requests, held = {}, {}, [], {"count": 0}
 
 
 async def main():
@@ -181,6 +232,9 @@ async def main():
     router.add_post("/v1/checkout/sessions", checkout)
     router.add_post("/v1/billing_portal/sessions", portal)
     router.add_get("/v1/disputes", list_disputes)
+    router.add_post("/v1/billing/meters", meter)
+    router.add_post("/v1/prices", price)
+    resources.SubscriptionItem._api_create = classmethod(add_item)
     router.add_post("/v1/billing/meter_events", meter_event)
     router.add_get("/_config/meter_events", recorded_meter_events)
     router.add_post("/_config/meter_events/hold", hold_meter_events)

@@ -80,7 +80,8 @@ pub use licenses::{
     InstalledLicense, LentSeats, LicenseInstallReport, LicenseService, LicenseState,
 };
 pub use metering::{
-    MeterSummary, MeteringService, MeteringSettings, PeriodState, UsageAdjustment, UsageSummary,
+    MeterSummary, MeterTotal, MeteringService, MeteringSettings, PeriodState, UsageAdjustment,
+    UsageSummary, UsageTotals,
 };
 pub use named_users::{NamedUserList, NamedUserService, NamedUserView};
 pub use outbox::OutboxService;

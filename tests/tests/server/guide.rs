@@ -5,6 +5,7 @@
 
 mod billing;
 mod document;
+mod invoices;
 mod metered;
 mod operator;
 mod vendor;
@@ -303,6 +304,7 @@ fn administrators_and_clients_use_the_api_with_curl() {
 
     let output = operator.follow("Telemetry");
     assert!(output.contains("\"items\":[]"), "{output}");
+    assert!(output.contains("\"events\":0"), "{output}");
 
     let output = operator.follow("Webhooks");
     assert!(output.contains("\"secret\":\"whsec_"), "{output}");

@@ -18,6 +18,7 @@ mod histories;
 mod hostile;
 mod hsm;
 mod kills;
+mod mailbox;
 mod metering;
 mod metrics;
 mod migrate;

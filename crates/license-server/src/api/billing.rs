@@ -137,7 +137,7 @@ pub(super) async fn portal(
     Ok((StatusCode::CREATED, Json(link.into())))
 }
 
-/// Lists the subscriptions, by id.
+/// Lists the subscriptions, the last change first.
 #[utoipa::path(
     get,
     path = "/api/v1/billing/subscriptions",
@@ -150,12 +150,9 @@ pub(super) async fn subscriptions(
     caller: Caller,
     StrictQuery(query): StrictQuery<SubscriptionQuery>,
 ) -> JsonReply<PageBody<SubscriptionBody>> {
-    let (state, page) = (query.state()?, query.page()?);
-    let billing = &caller.services().billing;
-    let found = billing
-        .subscriptions(state, query.customer(), &page)
-        .await?;
-    Ok(Json(PageBody::new(found, SubscriptionBody::from)))
+    let (filter, page) = (query.filter()?, query.page()?);
+    let found = caller.services().billing.subscriptions(&filter, &page);
+    Ok(Json(PageBody::new(found.await?, SubscriptionBody::from)))
 }
 
 /// Returns a subscription.
@@ -210,7 +207,7 @@ pub(super) async fn customer(
     Ok(Json(found.into()))
 }
 
-/// Lists the events of the provider without their bodies, by id from the last one.
+/// Lists the events of the provider without their bodies, the newest receipt first.
 #[utoipa::path(
     get,
     path = "/api/v1/billing/events",

@@ -12,7 +12,7 @@ use utoipa::IntoParams;
 
 use self::bodies::{
     AdjustmentBody, AnchorBody, DecisionBody, MeterBody, MeteredCustomerBody, SendingBody,
-    SummaryBody,
+    SummaryBody, TotalsBody,
 };
 use super::App;
 use super::body::{JsonReply, StrictJson};
@@ -88,6 +88,38 @@ pub(super) async fn summary(
     let metering = &caller.services().metering;
     let summary = metering.summary(&customer, query.period).await?;
     Ok(Json(summary.into()))
+}
+
+/// The customer and the day of a sum.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct TotalsQuery {
+    /// The name of the customer, as in its licenses. Upper and lower case are equal.
+    #[param(min_length = 1)]
+    customer: String,
+    /// Any UTC day of the periods, at most 400 days ago. The default is today.
+    #[param(value_type = Option<String>, format = Date)]
+    period: Option<NaiveDate>,
+}
+
+/// Returns what a customer has used with all its licenses. Each pool has a period of its own, which
+/// contains the day.
+#[utoipa::path(
+    get,
+    path = "/api/v1/usage/totals",
+    tag = "administration",
+    params(TotalsQuery),
+    security(("bearer" = ["usage:read"])),
+    responses((status = 200, description = "The amounts by pool and meter", body = TotalsBody)),
+)]
+pub(super) async fn totals(
+    caller: Caller,
+    StrictQuery(query): StrictQuery<TotalsQuery>,
+) -> JsonReply<TotalsBody> {
+    let metering = &caller.services().metering;
+    let totals = metering.totals(&query.customer, query.period).await?;
+    Ok(Json(totals.into()))
 }
 
 /// Returns what the customer of a license has used in a period: the same numbers that the vendor

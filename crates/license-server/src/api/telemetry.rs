@@ -242,6 +242,34 @@ pub(super) async fn list(
     Ok(Json(PageBody::new(found, SumBody::from)))
 }
 
+/// The telemetry that was deleted.
+#[derive(Serialize, ToSchema)]
+#[schema(as = DeletedTelemetry)]
+pub(super) struct DeletedTelemetryBody {
+    /// The number of events.
+    events: u64,
+    /// The number of installations.
+    installations: u64,
+}
+
+/// Deletes the telemetry of all installations, of all days. Programs whose telemetry is on send
+/// later days again.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/telemetry",
+    tag = "administration",
+    security(("bearer" = ["usage:manage"])),
+    responses((status = 200, description = "What was deleted", body = DeletedTelemetryBody)),
+)]
+pub(super) async fn delete_all(caller: Caller) -> JsonReply<DeletedTelemetryBody> {
+    let telemetry = &caller.services().telemetry;
+    let deleted = telemetry.delete_all(caller.actor()).await?;
+    Ok(Json(DeletedTelemetryBody {
+        events: deleted.events,
+        installations: deleted.installations,
+    }))
+}
+
 /// The days and the dimension of a summary.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]

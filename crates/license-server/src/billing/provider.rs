@@ -171,7 +171,7 @@ pub struct MeteredUsage {
 #[non_exhaustive]
 pub enum EventFault {
     /// The header with the signature is missing or malformed.
-    #[error("the header Stripe-Signature is missing or malformed")]
+    #[error("the header with the signature is missing or malformed")]
     NoSignature,
     /// No signature is one of a configured secret.
     #[error("the signature does not match the body and a configured secret")]

@@ -14,7 +14,9 @@ use crate::args::{BillingCommand, PlanArgs};
 use crate::billing::{Stripe, StripeSettings, WebhookKey};
 use crate::config::{BillingConfig, Config, private_text};
 use crate::data_dir::DataDir;
-use crate::domain::{Actor, BillingPlan, BillingState, BillingSubscription, PageRequest};
+use crate::domain::{
+    Actor, BillingPlan, BillingState, BillingSubscription, PageRequest, SubscriptionFilter,
+};
 use crate::services::{BillingSetup, PlanOrder};
 
 /// The largest number of secrets of a webhook: one, and another one while it is changed.
@@ -120,9 +122,13 @@ async fn subscriptions(
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     let (mut found, mut next) = (Vec::new(), None);
+    let filter = SubscriptionFilter {
+        state,
+        ..SubscriptionFilter::default()
+    };
     loop {
         let page = PageRequest::new(next, Some(PageRequest::MAX_LIMIT));
-        let part = server.services.billing.subscriptions(state, None, &page);
+        let part = server.services.billing.subscriptions(&filter, &page);
         let part = part.await.map_err(|refusal| refused(&refusal))?;
         found.extend(part.items);
         next = part.next;

@@ -17,8 +17,8 @@ pub use invoice::{InvoiceStatus, ProviderInvoice};
 pub use plan::{BillingPlan, PlannedTerms, UnmappedPrice};
 pub use step::{CurrentLicense, LicenseStep};
 pub use subscription::{
-    BillingCustomer, BillingSubscription, Pause, ProviderSubscription, SubscriptionItem,
-    SubscriptionStatus,
+    BillingCustomer, BillingSubscription, Pause, ProviderSubscription, SubscriptionFilter,
+    SubscriptionItem, SubscriptionStatus,
 };
 
 /// The longest id of an object of a provider, in bytes.

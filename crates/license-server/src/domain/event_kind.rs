@@ -85,6 +85,7 @@ pub const EVENT_KINDS: &[&str] = &[
     "session.logout_by_provider",
     "setup.complete",
     "subscription.change",
+    "telemetry.delete",
     "token.create",
     "token.revoke",
     "trial.convert",

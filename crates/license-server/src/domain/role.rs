@@ -44,7 +44,7 @@ permissions! {
     ReadSeats "seats:read" "List pools, their policies, the holders of seats, the queue and assigned users.",
     ManageSeats "seats:manage" "End seats, assign users, and change the policy of a pool.",
     ReadUsage "usage:read" "List and export usage reports, amounts of meters and telemetry.",
-    ManageUsage "usage:manage" "Delete usage reports, and adjust amounts of meters.",
+    ManageUsage "usage:manage" "Delete usage reports and telemetry, and adjust amounts of meters.",
     ReadAudit "audit:read" "Read and verify the audit trail, and follow events.",
     ReadPeople "people:read" "List people, their roles and their groups.",
     ManagePeople "people:manage" "Invite and remove people, and change their roles and groups.",

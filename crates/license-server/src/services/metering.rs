@@ -6,6 +6,7 @@ mod facts;
 mod settlement;
 mod summary;
 mod tick;
+mod totals;
 
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use license_core::{LicenseId, time};
 use serde_json::json;
 
 pub use self::summary::{MeterSummary, PeriodState, UsageSummary};
+pub use self::totals::{MeterTotal, UsageTotals};
 
 pub(super) use self::facts::{of_activation, of_entry, of_report, recorded_days};
 

@@ -6,12 +6,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use license_core::chrono::{Days, NaiveDate};
 use license_core::requests::ActivationSecret;
 use license_core::telemetry::{TelemetryBatch, TelemetryDay, TelemetryId};
+use serde_json::json;
 use tracing::info;
 
 use super::site::Site;
 use crate::domain::{
-    Page, PageRequest, Refusal, RefusalKind, ServerCode, TelemetryDeletion, TelemetryDimension,
-    TelemetryOutcome, TelemetryRange, TelemetryRecord, TelemetryRow, TelemetryShare,
+    Actor, Page, PageRequest, Refusal, RefusalKind, ServerCode, TelemetryDeletion,
+    TelemetryDimension, TelemetryOutcome, TelemetryRange, TelemetryRecord, TelemetryRow,
+    TelemetryShare, TelemetrySize,
 };
 
 /// The maximum size of all stored telemetry in bytes. Anyone can send events, so that the disk
@@ -178,6 +180,34 @@ impl TelemetryService {
             .await?)
     }
 
+    /// Returns what the telemetry takes.
+    ///
+    /// # Errors
+    ///
+    /// Returns a refusal if the store cannot be read.
+    pub async fn size(&self) -> Result<TelemetrySize, Refusal> {
+        Ok(self.site.store.telemetry_size(&self.site.tenant).await?)
+    }
+
+    /// Deletes the telemetry of all installations. Returns what there was. Programs whose telemetry
+    /// is on send later days again.
+    ///
+    /// # Errors
+    ///
+    /// Returns a refusal if the store fails. The next call continues.
+    pub async fn delete_all(&self, actor: &Actor) -> Result<TelemetrySize, Refusal> {
+        let size = self.size().await?;
+        let details = json!({ "events": size.events, "installations": size.installations });
+        let audit = self
+            .site
+            .audit(actor, "telemetry.delete", "telemetry", details);
+        let (store, tenant, mut audit) = (&self.site.store, &self.site.tenant, Some(audit));
+        // Each call deletes a part, so that other requests do not wait for long.
+        while store.clear_telemetry(tenant, audit.take()).await? > 0 {}
+        self.measure().await?;
+        Ok(size)
+    }
+
     /// Returns the days of a list, and the smallest number of installations that it shows together.
     fn range(&self, from: Option<TelemetryDay>, through: Option<TelemetryDay>) -> TelemetryRange {
         let through = through.unwrap_or_else(|| self.today());
@@ -206,7 +236,12 @@ impl TelemetryService {
         if deleted > 0 {
             info!(deleted, "deleted telemetry whose retention has ended");
         }
-        let left = store.telemetry_size(tenant).await?;
+        self.measure().await
+    }
+
+    /// Measures the space of the telemetry.
+    async fn measure(&self) -> Result<(), Refusal> {
+        let left = self.size().await?;
         let rows = left.events.saturating_add(left.installations);
         let bytes = rows.saturating_mul(ROW_BYTES);
         self.bytes

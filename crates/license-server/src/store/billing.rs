@@ -5,8 +5,8 @@ use chrono::{DateTime, Utc};
 
 use super::ServerStoreError;
 use crate::domain::{
-    BillingCustomer, BillingEvent, BillingEventState, BillingPlan, BillingState,
-    BillingSubscription, EventOutcome, NewAuditEntry, NewBillingEvent, Page, PageRequest, TenantId,
+    BillingCustomer, BillingEvent, BillingEventState, BillingPlan, BillingSubscription,
+    EventOutcome, NewAuditEntry, NewBillingEvent, Page, PageRequest, SubscriptionFilter, TenantId,
 };
 
 /// The part of a [`ServerStore`](super::ServerStore) for billing.
@@ -72,7 +72,7 @@ pub trait BillingStore: Send + Sync {
         id: &str,
     ) -> Result<Option<BillingEvent>, ServerStoreError>;
 
-    /// Returns events, by id from the last one.
+    /// Returns events, the newest receipt first.
     async fn billing_events(
         &self,
         tenant: &TenantId,
@@ -116,13 +116,12 @@ pub trait BillingStore: Send + Sync {
         id: &str,
     ) -> Result<Option<BillingSubscription>, ServerStoreError>;
 
-    /// Returns subscriptions in a state and of a customer, by id.
+    /// Returns subscriptions, the last change first.
     async fn billing_subscriptions(
         &self,
         tenant: &TenantId,
         provider: &str,
-        state: Option<BillingState>,
-        customer: Option<&str>,
+        filter: &SubscriptionFilter,
         page: &PageRequest,
     ) -> Result<Page<BillingSubscription>, ServerStoreError>;
 

@@ -7,8 +7,8 @@ use license_core::telemetry::{TelemetryDay, TelemetryId};
 
 use super::ServerStoreError;
 use crate::domain::{
-    Page, PageRequest, TelemetryDeletion, TelemetryDimension, TelemetryOutcome, TelemetryRange,
-    TelemetryRecord, TelemetryRow, TelemetryShare, TelemetrySize, TenantId,
+    NewAuditEntry, Page, PageRequest, TelemetryDeletion, TelemetryDimension, TelemetryOutcome,
+    TelemetryRange, TelemetryRecord, TelemetryRow, TelemetryShare, TelemetrySize, TenantId,
 };
 
 /// The part of a [`ServerStore`](super::ServerStore) for telemetry.
@@ -59,6 +59,15 @@ pub trait TelemetryStore: Send + Sync {
         &self,
         tenant: &TenantId,
         before: TelemetryDay,
+    ) -> Result<usize, ServerStoreError>;
+
+    /// Deletes events and installations of all days. Installations whose user has deleted the events
+    /// stay, so that a late request stores none. Returns how many rows were deleted, which may be
+    /// only a part of them: a later call without an audit entry deletes the next part.
+    async fn clear_telemetry(
+        &self,
+        tenant: &TenantId,
+        audit: Option<NewAuditEntry>,
     ) -> Result<usize, ServerStoreError>;
 
     /// Returns what the telemetry takes.

@@ -74,6 +74,24 @@ pub(super) fn before_number(page: &PageRequest) -> Result<i64, ServerStoreError>
     after_number(page)
 }
 
+/// Returns the time in milliseconds and the id before which a page starts whose newest item comes
+/// first.
+pub(super) fn before_time(page: &PageRequest) -> Result<(i64, &str), ServerStoreError> {
+    let Some(cursor) = &page.after else {
+        return Ok((i64::MAX, ""));
+    };
+    let position = cursor.as_str().split_once('/');
+    let position = position.and_then(|(at, id)| Some((at.parse().ok()?, id)));
+    position.ok_or_else(|| ServerStoreError::Cursor {
+        found: cursor.as_str().to_owned(),
+    })
+}
+
+/// Returns the cursor after an item with a time and an id.
+pub(super) fn time_cursor(at: DateTime<Utc>, id: &str) -> String {
+    format!("{}/{id}", millis(at))
+}
+
 /// Returns the number of rows to read for a page: one more than its limit.
 pub(super) fn excess(page: &PageRequest) -> i64 {
     i64::try_from(page.limit())

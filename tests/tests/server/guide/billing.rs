@@ -142,6 +142,8 @@ pub(super) fn open_shop(stripe: &Localstripe, meters: &str) -> (Shop, String, Se
     let server = shop.start(stripe);
     let plans = shop.run(SETUP, "billing plan team-monthly");
     assert!(plans.contains("a TEAM license, 1 seat a unit"), "{plans}");
+    let addition = shop.run(SETUP, "billing plan extra-seats");
+    assert!(addition.contains("10 seats a unit"), "{addition}");
     let create = shop.block(SELL, "token create");
     let token = shop.operator.run(&format!("{create}\necho $TOKEN"));
     let token = token.lines().find(|line| line.starts_with("lsv_"));

@@ -53,6 +53,21 @@ impl Guide {
         blocks
     }
 
+    /// Returns the code blocks of a section between fences with the name of a language.
+    pub(super) fn fenced(&self, section: &str, language: &str) -> Vec<String> {
+        let heading = format!("\n## {section}\n");
+        let (_, rest) = self.0.split_once(&heading).unwrap();
+        let text = rest.split("\n## ").next().unwrap();
+        let start = format!("```{language}");
+        let mut blocks = Vec::new();
+        let mut lines = text.lines();
+        while lines.any(|line| line.trim() == start) {
+            let block = lines.by_ref().take_while(|line| line.trim() != "```");
+            blocks.push(block.map(|line| format!("{line}\n")).collect());
+        }
+        blocks
+    }
+
     pub(super) fn sections_with_commands(&self) -> Vec<String> {
         let names = self.0.lines().filter_map(|line| line.strip_prefix("## "));
         let names = names.filter(|name| self.all_blocks(name).iter().any(|block| is_script(block)));

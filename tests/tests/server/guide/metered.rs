@@ -24,6 +24,9 @@ event = "coditect_commands"
 included = { FREE = 0, TEAM = 10, PRO = 100, ENT = "unlimited" }
 "#;
 
+/// The section of the guide about usage.
+const USAGE: &str = "Bill usage";
+
 /// How long the test waits for the work of a server.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -82,6 +85,13 @@ fn overage_is_billed_once_although_the_server_was_killed_before_it_recorded_the_
     shop.run(SELL, "/v1/subscriptions");
     let sold = shop.wait("sold", |found| found["state"] == "active");
     let license = sold["license"].as_str().unwrap();
+    for part in ["/v1/billing/meters", "/v1/prices", "/v1/subscription_items"] {
+        shop.run(USAGE, part);
+    }
+    assert_eq!(
+        shop.block(USAGE, "meters_file"),
+        "meters_file = \"meters.toml\"\n"
+    );
     let file = shop.run(SELL, "/licenses/$LICENSE/file");
     let token = token_of(&file);
     let authorization = format!("License {token}");
@@ -118,11 +128,19 @@ fn overage_is_billed_once_although_the_server_was_killed_before_it_recorded_the_
         assert!(start.elapsed() < PATIENCE, "{}", own(&server, &token));
         std::thread::sleep(Duration::from_millis(50));
     }
+    let sendings = shop.run(USAGE, "/usage/sendings");
+    assert!(sendings.contains("\"state\":\"sent\""), "{sendings}");
     let (events, requests) = counted(&stripe);
     assert_eq!((events.len(), requests), (1, 2), "{events:?}");
     assert_eq!(events[0]["payload"]["value"], "7");
     assert_eq!(events[0]["payload"]["stripe_customer_id"], sold["customer"]);
     assert_eq!(events[0]["event_name"], "coditect_commands");
+    // A metered price has no plan, and does not change the license.
+    let list = "license-server billing reconcile --config license-server.toml";
+    shop.operator.run(list);
+    let after = shop.wait("compared", |found| found["state"] == "active");
+    assert_eq!(after["license"], license);
+    assert_eq!(after["fault"], Value::Null);
 }
 
 /// Returns the token of a license file, as machines send it.

@@ -10,9 +10,12 @@ use crate::api::problem::Problem;
 use crate::billing::PaymentLink;
 use crate::domain::{
     BillingCustomer, BillingEvent, BillingEventState, BillingPlan, BillingState,
-    BillingSubscription, PageRequest,
+    BillingSubscription, PageRequest, SubscriptionFilter, is_unsafe,
 };
 use crate::services::{CheckoutRequest, EventReceipt, PlanOrder, PortalRequest, ReconcileReport};
+
+/// The longest text to search for, in characters.
+const MAX_SEARCH: usize = 200;
 
 /// The receipt of an event.
 #[derive(Serialize, ToSchema)]
@@ -331,6 +334,10 @@ pub(in crate::api) struct SubscriptionQuery {
     state: Option<String>,
     /// The id of a customer at the provider.
     customer: Option<String>,
+    /// A part of the name or of the e-mail address of the customer, or the id of a subscription or
+    /// customer. Upper and lower case of A to Z are equal.
+    #[param(max_length = 200)]
+    search: Option<String>,
     /// The `next` of the page before.
     #[param(min_length = 1, max_length = 256)]
     cursor: Option<String>,
@@ -340,14 +347,15 @@ pub(in crate::api) struct SubscriptionQuery {
 }
 
 impl SubscriptionQuery {
-    /// Returns the state, which must have a known name.
-    pub(in crate::api) fn state(&self) -> Result<Option<BillingState>, Problem> {
+    /// Returns the subscriptions that are asked for. The state must have a known name, and the
+    /// search up to 200 characters.
+    pub(in crate::api) fn filter(&self) -> Result<SubscriptionFilter, Problem> {
         let names = BillingState::ALL.iter().map(|state| state.as_str());
-        known(self.state.as_deref(), BillingState::parse, names)
-    }
-
-    pub(in crate::api) fn customer(&self) -> Option<&str> {
-        self.customer.as_deref()
+        Ok(SubscriptionFilter {
+            state: known(self.state.as_deref(), BillingState::parse, names)?,
+            customer: text("customer", self.customer.as_deref())?,
+            search: text("search", self.search.as_deref())?,
+        })
     }
 
     pub(in crate::api) fn page(&self) -> Result<PageRequest, Problem> {
@@ -380,6 +388,17 @@ impl EventQuery {
     pub(in crate::api) fn page(&self) -> Result<PageRequest, Problem> {
         PageQuery::new(self.cursor.clone(), self.limit).request()
     }
+}
+
+/// Returns a text without spaces around it, unless it is empty.
+fn text(name: &str, text: Option<&str>) -> Result<Option<String>, Problem> {
+    let text = text.unwrap_or_default().trim();
+    if text.chars().count() > MAX_SEARCH || text.chars().any(is_unsafe) {
+        let expected = format!("up to {MAX_SEARCH} characters without control characters");
+        let problem = Problem::malformed(format!("`{name}` is not accepted"));
+        return Err(problem.values(expected, "another text"));
+    }
+    Ok(Some(text.to_owned()).filter(|text| !text.is_empty()))
 }
 
 /// Parses a state. Without a text, all states are asked for.

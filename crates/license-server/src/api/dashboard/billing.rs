@@ -6,20 +6,21 @@ mod forms;
 use axum::routing::{get, post};
 use license_core::LicenseId;
 use license_dashboard::{
-    Action, Block, Cell, Column, EmptyState, Facts, Form, Notice, Page, Table, Tabs, Tone,
+    Action, Block, Cell, Column, EmptyState, Facts, Field, Form, Kind, Notice, Page, Table, Tabs,
+    Tone,
 };
 use serde::Deserialize;
 
 use super::context::PageContext;
-use super::list::{state_field, state_label};
-use super::names::short_id;
+use super::list::{next, state_field, state_label, with_query};
+use super::names::{short_id, short_provider_id};
 use super::pages::Pages;
 use super::reply::{PageReply, html};
 use crate::api::billing::{EventQuery, SubscriptionQuery};
 use crate::api::pages::StrictQuery;
 use crate::api::paths::StrictPath;
 use crate::domain::{
-    BillingEvent, BillingEventState, BillingState, BillingSubscription, Cursor, Permission as P,
+    BillingEvent, BillingEventState, BillingState, BillingSubscription, Permission as P,
 };
 
 /// Adds the pages of this module.
@@ -82,11 +83,9 @@ async fn subscriptions(
     context: PageContext,
     StrictQuery(query): StrictQuery<SubscriptionQuery>,
 ) -> PageReply {
-    let (state, request) = (query.state()?, query.page()?);
+    let (filter, request) = (query.filter()?, query.page()?);
     let billing = &context.services()?.billing;
-    let found = billing
-        .subscriptions(state, query.customer(), &request)
-        .await?;
+    let found = billing.subscriptions(&filter, &request).await?;
     let names = billing.customer_names(&found.items).await?;
     let columns = [
         "Customer",
@@ -111,14 +110,20 @@ async fn subscriptions(
     table.empty = EmptyState::new("There are no subscriptions")
         .text("A subscription is shown after its first event, or after a comparison.");
     let states = BillingState::ALL.iter().map(|state| state.as_str());
-    let field = state_field(states, state.map_or("", BillingState::as_str));
-    table.filter = Some(Form::new("/billing", "Filter").field(field));
-    let name = state.map_or("", BillingState::as_str);
-    table.first = request
-        .after
-        .is_some()
-        .then(|| format!("/billing?state={name}"));
-    table.next = next_page("/billing", name, found.next.as_ref());
+    let state = filter.state.map_or("", BillingState::as_str);
+    let search = filter.search.as_deref().unwrap_or_default();
+    let form = Form::new("/billing", "Filter")
+        .field(Field::new(Kind::Text, "search", "Customer").value(search))
+        .field(state_field(states, state));
+    table.filter = Some(form);
+    let chosen = [
+        ("state", Some(state)),
+        ("customer", filter.customer.as_deref()),
+        ("search", Some(search)),
+    ];
+    let first = || with_query("/billing", &chosen);
+    table.first = request.after.is_some().then(first);
+    table.next = next("/billing", &chosen, found.next);
     let mut page = page(&context, Tab::Subscriptions)?;
     if context.may(P::ManageBilling) {
         page = page
@@ -181,7 +186,7 @@ async fn subscription(context: PageContext, StrictPath(id): StrictPath<String>) 
 async fn events(context: PageContext, StrictQuery(query): StrictQuery<EventQuery>) -> PageReply {
     let (state, request) = (query.state()?, query.page()?);
     let found = context.services()?.billing.events(state, &request).await?;
-    let columns = ["Event", "Kind", "State", "Received", "Subscription", "Note"];
+    let columns = ["Kind", "Note", "State", "Received", "Subscription", "Event"];
     let mut table = Table::new("Events", columns.map(Column::text).to_vec());
     for one in &found.items {
         table.row(event_row(one));
@@ -191,9 +196,10 @@ async fn events(context: PageContext, StrictQuery(query): StrictQuery<EventQuery
     let name = state.map_or("", BillingEventState::as_str);
     let field = state_field(states, name);
     table.filter = Some(Form::new("/billing/events", "Filter").field(field));
-    let first = format!("/billing/events?state={name}");
-    table.first = request.after.is_some().then_some(first);
-    table.next = next_page("/billing/events", name, found.next.as_ref());
+    let chosen = [("state", Some(name))];
+    let first = || with_query("/billing/events", &chosen);
+    table.first = request.after.is_some().then(first);
+    table.next = next("/billing/events", &chosen, found.next);
     Ok(html(&page(&context, Tab::Events)?.with(table)))
 }
 
@@ -205,14 +211,15 @@ fn event_row(found: &BillingEvent) -> Vec<Cell> {
     };
     let subscription = found.subscription.as_deref();
     vec![
-        Cell::code(&found.event.id),
         Cell::text(&found.event.kind),
+        Cell::optional(found.note.as_deref()),
         Cell::badge(tone, state),
         Cell::time(Some(found.event.received_at)),
         subscription.map_or(Cell::Empty, |id| {
-            Cell::link(format!("/billing/subscriptions/{id}"), id)
+            let path = format!("/billing/subscriptions/{id}");
+            Cell::link(path, short_provider_id(id))
         }),
-        Cell::optional(found.note.as_deref()),
+        Cell::code(short_provider_id(&found.event.id)),
     ]
 }
 
@@ -234,11 +241,6 @@ fn license_cell(id: Option<&LicenseId>) -> Cell {
     id.map_or(Cell::Empty, |id| {
         Cell::link(format!("/licenses/{id}"), short_id(id.as_str()))
     })
-}
-
-/// Returns the path of the next page. A cursor of billing is an id, which needs no escapes.
-fn next_page(path: &str, state: &str, next: Option<&Cursor>) -> Option<String> {
-    next.map(|cursor| format!("{path}?state={state}&cursor={cursor}"))
 }
 
 /// A link for a customer, which is shown once.

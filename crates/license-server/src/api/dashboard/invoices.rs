@@ -106,7 +106,7 @@ async fn list(
             invoice.issued_on.map_or(Cell::Empty, Cell::Date),
             invoice.due_on.map_or(Cell::Empty, Cell::Date),
             money(invoice.content.total().ok().map(|total| total.to_string())),
-            money(invoice.open().map(Money::decimal)),
+            money(invoice.open().map(|open| open.to_string())),
         ]);
     }
     table.filter = Some(filter(chosen.as_deref()));

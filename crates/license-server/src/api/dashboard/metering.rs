@@ -12,6 +12,7 @@ use serde::Deserialize;
 use super::context::PageContext;
 use super::form::PageForm;
 use super::form_number;
+use super::list::given;
 use super::names::short_id;
 use super::pages::Pages;
 use super::reply::{PageReply, done, html};
@@ -19,7 +20,7 @@ use crate::api::pages::{PageQuery, StrictQuery};
 use crate::api::paths::StrictPath;
 use crate::api::problem::Problem;
 use crate::domain::{Meter, Permission as P};
-use crate::services::{MeterSummary, PeriodState, UsageAdjustment, UsageSummary};
+use crate::services::{MeterSummary, PeriodState, UsageAdjustment, UsageSummary, UsageTotals};
 
 /// Adds the pages of this module.
 pub(super) fn pages(pages: Pages) -> Pages {
@@ -33,7 +34,18 @@ pub(super) fn pages(pages: Pages) -> Pages {
         )
 }
 
-async fn list(context: PageContext, StrictQuery(query): StrictQuery<PageQuery>) -> PageReply {
+/// The customer and the position of a list.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CustomerListQuery {
+    customer: Option<String>,
+    cursor: Option<String>,
+}
+
+async fn list(
+    context: PageContext,
+    StrictQuery(query): StrictQuery<CustomerListQuery>,
+) -> PageReply {
     let metering = &context.services()?.metering;
     let mut page = context.page("Metering");
     if metering.meters().is_empty() {
@@ -42,7 +54,12 @@ async fn list(context: PageContext, StrictQuery(query): StrictQuery<PageQuery>) 
         let notice = Notice::new(Tone::Neutral, "Metering is not set up").text(text);
         return Ok(html(&page.with(notice)));
     }
-    let found = metering.customers(&query.request()?).await?;
+    if let Some(name) = query.customer.as_deref().and_then(given) {
+        let found = metering.totals(name, None).await?;
+        return Ok(html(&page.with(totals(&found))));
+    }
+    let request = PageQuery::new(query.cursor, None).request()?;
+    let found = metering.customers(&request).await?;
     let mut customers = Table::new(
         "Customers",
         vec![
@@ -52,6 +69,7 @@ async fn list(context: PageContext, StrictQuery(query): StrictQuery<PageQuery>) 
             Column::text("Closed until"),
         ],
     );
+    customers.filter = Some(name_filter(""));
     customers.empty = EmptyState::new("No customer has used anything yet").text(
         "Amounts come from usage reports of machines, from activations and from floating seats.",
     );
@@ -75,6 +93,57 @@ async fn list(context: PageContext, StrictQuery(query): StrictQuery<PageQuery>) 
         .with(customers)
         .with(meters(metering.meters().iter()));
     Ok(html(&page))
+}
+
+/// Returns the form that sums the usage of a customer.
+fn name_filter(name: &str) -> Form {
+    let field = Field::new(Kind::Text, "customer", "Name of the customer");
+    Form::new("/metering", "Sum all licenses").field(field.value(name))
+}
+
+/// Returns the usage of each license of a customer today, and the sums at the end.
+fn totals(found: &UsageTotals) -> Table {
+    let columns = vec![
+        Column::text("License"),
+        Column::text("Period"),
+        Column::text("Meter"),
+        Column::number("Used"),
+        Column::number("Above the included"),
+        Column::number("Sent to the billing provider"),
+    ];
+    let mut table = Table::new(format!("Usage of {}", found.name), columns);
+    table.filter = Some(name_filter(&found.name));
+    table.empty = EmptyState::new("No license has this name")
+        .text("Enter the whole name, as in the licenses of the customer.");
+    if found.pools.is_empty() {
+        return table;
+    }
+    let number = |amount: u64| Cell::Number(i64::try_from(amount).unwrap_or(i64::MAX));
+    for pool in &found.pools {
+        let id = pool.customer.as_str();
+        let period = format!("{} to {}", pool.period.start, pool.period.last_day());
+        for meter in &pool.meters {
+            table.row(vec![
+                Cell::link(format!("/metering/{id}"), short_id(id)),
+                Cell::text(&period),
+                Cell::text(meter_label(&meter.meter)),
+                Cell::Number(meter.quantity.saturating_add(meter.corrections)),
+                Cell::Number(meter.overage),
+                number(meter.sent),
+            ]);
+        }
+    }
+    for total in &found.meters {
+        table.row(vec![
+            Cell::text("All licenses"),
+            Cell::Empty,
+            Cell::text(meter_label(&total.meter)),
+            Cell::Number(total.quantity),
+            Cell::Number(total.overage),
+            number(total.sent),
+        ]);
+    }
+    table
 }
 
 /// Returns a table of the meters of the product.

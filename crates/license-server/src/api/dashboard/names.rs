@@ -60,6 +60,20 @@ impl Names {
     }
 }
 
+/// Returns an id of a provider for a narrow column: its kind and its end, such as `evt_…KPCvA7vX`.
+pub(super) fn short_provider_id(text: &str) -> String {
+    let kind = text.find('_').map_or(0, |place| place.saturating_add(1));
+    let (kind, rest) = text.split_at(kind);
+    let end = rest
+        .len()
+        .checked_sub(SHORT)
+        .and_then(|start| rest.get(start..));
+    match end {
+        Some(end) if rest.len() > 2 * SHORT => format!("{kind}…{end}"),
+        _ => text.to_owned(),
+    }
+}
+
 /// The number of characters of an id that distinguish it from others on one page.
 const SHORT: usize = 8;
 

@@ -3,12 +3,13 @@
 use axum::extract::State;
 use axum::routing::get;
 use license_dashboard::{
-    Action, Cell, Column, Disclosure, EmptyState, Facts, Field, Form, Heading, Kind, Page, Table,
+    Action, Cell, Column, Disclosure, EmptyState, Facts, Field, Form, Heading, Kind, Notice, Page,
+    Table,
 };
 use serde::Deserialize;
 
 use super::context::PageContext;
-use super::form::PageForm;
+use super::form::{NoFields, PageForm};
 use super::list::given;
 use super::pages::Pages;
 use super::reply::{PageReply, done, html, see_other};
@@ -32,6 +33,11 @@ pub(super) fn pages(pages: Pages) -> Pages {
             P::ManageOrganization,
             get(show_delete).post(delete),
         )
+        .page(
+            TELEMETRY,
+            P::ManageUsage,
+            get(show_telemetry_deletion).post(delete_telemetry),
+        )
 }
 
 #[derive(Deserialize)]
@@ -39,6 +45,8 @@ pub(super) fn pages(pages: Pages) -> Pages {
 struct OrganizationNameForm {
     name: String,
 }
+
+const TELEMETRY: &str = "/settings/telemetry";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -65,7 +73,10 @@ async fn show(State(app): State<App>, context: PageContext) -> PageReply {
     if context.may(P::ManageSettings) {
         page = page.action(Action::dialog("Change the name", "/settings/name"));
     }
-    let page = page.with(facts);
+    let mut page = page.with(facts);
+    if context.may(P::ReadUsage) {
+        page = with_telemetry(page, &context).await?;
+    }
     if !is_operator(&app, &context)? {
         if !context.may(P::ManageOrganization) {
             return Ok(html(&page));
@@ -131,6 +142,43 @@ async fn rename(context: PageContext, PageForm(sent): PageForm<OrganizationNameF
             Ok(context.refused(name_page(&context), form, &refusal.into()))
         }
     }
+}
+
+/// Adds what the telemetry takes, and the button that deletes it.
+async fn with_telemetry(page: Page, context: &PageContext) -> Result<Page, Problem> {
+    let size = context.services()?.telemetry.size().await?;
+    let facts = Facts::new()
+        .title("Telemetry of programs")
+        .fact("Events", Cell::text(size.events.to_string()))
+        .fact("Installations", Cell::text(size.installations.to_string()));
+    let page = page.with(facts);
+    if size.events == 0 || !context.may(P::ManageUsage) {
+        return Ok(page);
+    }
+    Ok(page.with(vec![
+        Action::dialog("Delete the telemetry", TELEMETRY).danger(),
+    ]))
+}
+
+async fn show_telemetry_deletion(context: PageContext) -> PageReply {
+    let page = context.page_below(("Settings", "/settings"), "Delete the telemetry");
+    let notice = Notice::warning("The telemetry of all installations is deleted for good").text(
+        "Programs whose telemetry is on send later days again. The setting telemetry_days = 0 \
+         accepts none.",
+    );
+    let form = Form::new(TELEMETRY, "Delete the telemetry");
+    Ok(html(
+        &page.with(notice).with(form.danger().cancel("/settings")),
+    ))
+}
+
+async fn delete_telemetry(
+    context: PageContext,
+    PageForm(NoFields {}): PageForm<NoFields>,
+) -> PageReply {
+    let telemetry = &context.services()?.telemetry;
+    telemetry.delete_all(context.actor()?).await?;
+    Ok(done("/settings", "The telemetry is deleted"))
 }
 
 async fn show_delete(context: PageContext) -> PageReply {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::domain::{Meter, MeteredCustomer, SendingState, UsageSending};
-use crate::services::{MeterSummary, UsageSummary};
+use crate::services::{MeterSummary, MeterTotal, UsageSummary, UsageTotals};
 
 /// A meter.
 #[derive(Serialize, ToSchema)]
@@ -137,6 +137,58 @@ impl From<UsageSummary> for SummaryBody {
             period_end: summary.period.end,
             state: summary.state.as_str(),
             meters: meters.map(MeterSummaryBody::from).collect(),
+        }
+    }
+}
+
+/// The usage of all licenses of a customer.
+#[derive(Serialize, ToSchema)]
+#[schema(as = UsageTotals)]
+pub(in crate::api) struct TotalsBody {
+    /// The name of the customer in its newest license.
+    customer: String,
+    /// The usage of each pool in its own period. Empty: no license has the name.
+    pools: Vec<SummaryBody>,
+    /// The sums of all pools.
+    meters: Vec<MeterTotalBody>,
+}
+
+/// The amount of a meter, summed over the licenses of a customer.
+#[derive(Serialize, ToSchema)]
+#[schema(as = MeterTotal)]
+struct MeterTotalBody {
+    meter: String,
+    unit: String,
+    /// The amount, with corrections.
+    quantity: i64,
+    /// The part above the included amounts, with corrections.
+    overage: i64,
+    /// The part of the overage that the billing provider has.
+    sent: u64,
+}
+
+impl From<MeterTotal> for MeterTotalBody {
+    fn from(total: MeterTotal) -> Self {
+        Self {
+            meter: total.meter.name,
+            unit: total.meter.unit,
+            quantity: total.quantity,
+            overage: total.overage,
+            sent: total.sent,
+        }
+    }
+}
+
+impl From<UsageTotals> for TotalsBody {
+    fn from(totals: UsageTotals) -> Self {
+        Self {
+            customer: totals.name,
+            pools: totals.pools.into_iter().map(SummaryBody::from).collect(),
+            meters: totals
+                .meters
+                .into_iter()
+                .map(MeterTotalBody::from)
+                .collect(),
         }
     }
 }

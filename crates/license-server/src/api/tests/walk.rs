@@ -164,6 +164,7 @@ fn input(operation: &Operation) -> (&'static str, Option<Value>) {
         ("PATCH", ORGANIZATION) => order(json!({"name": "Second Ltd"})),
         ("DELETE", ORGANIZATION) => order(json!({ "organization": second().as_str() })),
         ("DELETE", "/api/v1/usage-reports") => ("?through=1000", None),
+        ("GET", "/api/v1/usage/totals") => ("?customer=ACME%20Ltd", None),
         ("GET" | "DELETE", _) => ("", None),
         _ => panic!("add a body that {operation:?} accepts"),
     }

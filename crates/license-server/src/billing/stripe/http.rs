@@ -116,9 +116,9 @@ impl StripeHttp {
         accepted(status, body)
     }
 
-    /// Reports something whose form has an identifier. Stripe refuses an identifier that it has, and
-    /// this refusal is a success. There is no idempotency key, so that each attempt gets an answer
-    /// of its own.
+    /// Reports something whose form has an identifier. If Stripe refuses the identifier because it
+    /// has it, the report is a success. There is no idempotency key, so that each attempt gets an
+    /// answer of its own.
     pub(super) fn report(&self, path: &[&str], form: &Form) -> Result<(), ProviderError> {
         let (status, body) = self.send(path, form, None)?;
         if status == 400 && is_known_identifier(&body) {
@@ -182,8 +182,8 @@ fn accepted(status: u16, body: Vec<u8>) -> Result<Vec<u8>, ProviderError> {
 }
 
 /// Returns whether Stripe refuses an identifier because it has it already. The error has the type
-/// of all invalid requests and no code, so only its message tells. If Stripe changes the message, the
-/// refusal is one as any other.
+/// of all invalid requests and no code, so its message decides. With another message, the refusal
+/// counts as any other one.
 fn is_known_identifier(body: &[u8]) -> bool {
     let details = serde_json::from_slice::<ErrorAnswer>(body).map(|answer| answer.error);
     let message = details.ok().and_then(|details| details.message);
@@ -191,16 +191,19 @@ fn is_known_identifier(body: &[u8]) -> bool {
 }
 
 impl ErrorDetails {
-    /// Returns the status and the names of the error.
+    /// Returns the status and the names of the error, after what does not exist.
     fn describe(self, status: u16) -> String {
-        let named = [self.r#type, self.code, self.param];
-        let named = named.into_iter().flatten().filter(|text| is_name(text));
-        let named: Vec<String> = named.collect();
-        if named.is_empty() {
-            format!("status {status}")
-        } else {
-            format!("status {status}, {}", named.join(", "))
-        }
+        let param = self.param.filter(|text| is_name(text));
+        let is_missing = status == 404 || self.code.as_deref() == Some("resource_missing");
+        let missing = is_missing.then(|| {
+            let what = param.as_deref().unwrap_or("object");
+            format!("no such {what}")
+        });
+        let named = [self.r#type, self.code].into_iter().flatten();
+        let named = named.filter(|text| is_name(text)).chain(param);
+        let status = format!("status {status}");
+        let parts: Vec<String> = missing.into_iter().chain([status]).chain(named).collect();
+        parts.join(", ")
     }
 }
 

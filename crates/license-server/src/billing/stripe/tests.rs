@@ -407,6 +407,7 @@ fn an_error_names_its_reason_and_no_secret() {
         assert_eq!(error.is_temporary(), is_temporary, "{status}");
         let text = format!("{error} {error:?} {stripe:?}");
         assert!(text.contains("resource_missing"), "{text}");
+        assert!(text.contains("no such customer"), "{text}");
         assert!(!text.contains(KEY) && !text.contains("No such"), "{text}");
     }
     double.answer(

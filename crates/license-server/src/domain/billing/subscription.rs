@@ -72,6 +72,18 @@ impl BillingCustomer {
     }
 }
 
+/// Which subscriptions a list has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SubscriptionFilter {
+    /// Those in a state. `None`: in any.
+    pub state: Option<BillingState>,
+    /// Those of a customer, by its id at the provider.
+    pub customer: Option<String>,
+    /// Those with a text in the name or the e-mail address of the customer, or with this id of the
+    /// subscription or the customer. Upper and lower case of A to Z are equal.
+    pub search: Option<String>,
+}
+
 /// A subscription, as a provider states it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProviderSubscription {

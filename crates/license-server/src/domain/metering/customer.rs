@@ -13,7 +13,10 @@ pub struct MeteredCustomer {
     pub customer: PoolId,
     /// The day from which periods are counted. `None`: it was not determined yet.
     pub anchor: Option<PeriodAnchor>,
-    /// The end of the last closed period. `None`: no period is closed.
+    /// Whether a person has set the anchor. It then does not follow the subscription.
+    pub is_anchor_fixed: bool,
+    /// The end of the last closed period, or the start of the first period after its end was moved.
+    /// `None`: no period is closed.
     pub closed_until: Option<NaiveDate>,
     /// The day of the earliest fact.
     pub first_day: NaiveDate,
@@ -42,9 +45,22 @@ pub struct BilledCustomer {
     pub since: DateTime<Utc>,
     /// The start of the current period of the subscription.
     pub period_start: DateTime<Utc>,
+    /// The end of the current period of the subscription.
+    pub period_end: DateTime<Utc>,
 }
 
 impl BilledCustomer {
+    /// The days of the shortest month.
+    const SHORTEST_MONTH: i64 = 28;
+
+    /// Returns whether the current period of the subscription does not start with a period of an
+    /// anchor. A shorter period than a month, such as a trial or a week, moves nothing.
+    pub fn is_moved(&self, anchor: PeriodAnchor) -> bool {
+        let start = self.period_start.date_naive();
+        let days = self.period_end.date_naive().signed_duration_since(start);
+        days.num_days() >= Self::SHORTEST_MONTH && anchor.period_of(start).start != start
+    }
+
     /// Returns the day from which the provider counts months: that of the subscription, if the
     /// current period follows from it, and the start of the current period otherwise.
     pub fn anchor(&self) -> PeriodAnchor {
@@ -98,8 +114,33 @@ mod tests {
                 id: "cus_1".to_owned(),
                 since: at(since),
                 period_start: at(start),
+                period_end: at(start) + chrono::TimeDelta::days(28),
             };
             assert_eq!(billed.anchor().day().to_string(), expected);
+            assert!(!billed.is_moved(billed.anchor()));
+        }
+    }
+
+    #[test]
+    fn a_period_of_a_month_or_longer_can_move_the_anchor() {
+        let anchor = PeriodAnchor::new("2027-01-31".parse().unwrap());
+        for (start, end, is_moved) in [
+            ("2027-02-28", "2027-03-31", false),
+            ("2027-03-31", "2028-03-31", false),
+            ("2027-03-12", "2027-04-12", true),
+            ("2027-02-01", "2027-03-01", true),
+            ("2027-03-12", "2028-03-12", true),
+            ("2027-03-12", "2027-03-26", false),
+            ("2027-03-12", "2027-03-19", false),
+        ] {
+            let at = |text: &str| time::parse_instant(text).unwrap();
+            let billed = BilledCustomer {
+                id: "cus_1".to_owned(),
+                since: at("2027-01-31"),
+                period_start: at(start),
+                period_end: at(end),
+            };
+            assert_eq!(billed.is_moved(anchor), is_moved, "{start} {end}");
         }
     }
 }

@@ -6,7 +6,9 @@ use super::reconcile::delay;
 use super::sync::Delay;
 use super::{BillingService, BillingSetup, ask};
 use crate::billing::EventSubject;
-use crate::domain::{BillingEvent, BillingEventState, EventOutcome, PageRequest, Refusal};
+use crate::domain::{
+    BillingEvent, BillingEventState, EventOutcome, PageRequest, Refusal, SubscriptionFilter,
+};
 
 /// The number of events that are read at a time.
 const EVENTS_AT_ONCE: usize = 100;
@@ -104,9 +106,13 @@ impl BillingService {
         customer: &str,
     ) -> Result<EventOutcome, Refusal> {
         let (mut next, run) = (None, self.site.next_id_of("check")?);
+        let filter = SubscriptionFilter {
+            customer: Some(customer.to_owned()),
+            ..SubscriptionFilter::default()
+        };
         loop {
             let page = PageRequest::new(next, Some(PageRequest::MAX_LIMIT));
-            let found = self.subscriptions(None, Some(customer), &page).await?;
+            let found = self.subscriptions(&filter, &page).await?;
             for subscription in &found.items {
                 self.queue_check(setup, &subscription.id, &run).await?;
             }

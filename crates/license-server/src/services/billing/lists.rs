@@ -4,25 +4,24 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::BillingService;
 use crate::domain::{
-    BillingCustomer, BillingEvent, BillingEventState, BillingState, BillingSubscription, Page,
-    PageRequest, Refusal, RefusalKind, ServerCode,
+    BillingCustomer, BillingEvent, BillingEventState, BillingSubscription, Page, PageRequest,
+    Refusal, RefusalKind, ServerCode, SubscriptionFilter,
 };
 
 impl BillingService {
-    /// Returns subscriptions in a state and of a customer, by id.
+    /// Returns subscriptions, the last change first.
     ///
     /// # Errors
     ///
     /// Returns a refusal if the store cannot be read.
     pub async fn subscriptions(
         &self,
-        state: Option<BillingState>,
-        customer: Option<&str>,
+        filter: &SubscriptionFilter,
         page: &PageRequest,
     ) -> Result<Page<BillingSubscription>, Refusal> {
         let provider = self.provider_name();
         let (store, tenant) = (&self.site.store, &self.site.tenant);
-        let found = store.billing_subscriptions(tenant, provider, state, customer, page);
+        let found = store.billing_subscriptions(tenant, provider, filter, page);
         Ok(found.await?)
     }
 
@@ -83,7 +82,7 @@ impl BillingService {
         Ok(names)
     }
 
-    /// Returns events, by id from the last one.
+    /// Returns events, the newest receipt first.
     ///
     /// # Errors
     ///

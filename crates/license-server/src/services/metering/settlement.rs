@@ -46,13 +46,20 @@ type NewNotice<'a> = &'a dyn Fn(&PoolId, Value) -> NewAuditEntry;
 impl Situation<'_> {
     /// Returns the settlement.
     pub(super) fn settle(&self, notice: NewNotice<'_>) -> UsageSettlement {
-        let anchor = self.before.anchor.unwrap_or_else(|| self.first_anchor());
+        let wanted = self.wanted_anchor();
+        let mut anchor = self.before.anchor.unwrap_or(wanted);
         let mut closings = Vec::new();
         let mut closed_until = self.before.closed_until;
         let mut open = anchor.period_from(self.first_open(anchor));
+        if wanted != anchor && self.can_end(open.start, wanted.period_from(open.start).end) {
+            // The start of the period stays, because amounts of it were sent.
+            (anchor, closed_until) = (wanted, Some(open.start));
+            open = wanted.period_from(open.start);
+        }
         while self.is_over(open) {
             closings.extend(self.closings(open));
             closed_until = Some(open.end);
+            anchor = wanted;
             open = anchor.period_from(open.end);
         }
         // A period that has ended is still open for late reports, so a correction belongs to the
@@ -77,11 +84,28 @@ impl Situation<'_> {
         }
     }
 
-    /// Returns the anchor of a customer that has none: that of the subscription, or the day of the
-    /// first license.
-    fn first_anchor(&self) -> PeriodAnchor {
-        let license = self.licenses.anchor();
-        self.billed.map_or(license, BilledCustomer::anchor)
+    /// Returns the day from which periods are counted: that of a person, that of the subscription,
+    /// or that of the first license. A provider moves the periods of a subscription at the end of a
+    /// trial and at a change of the interval.
+    fn wanted_anchor(&self) -> PeriodAnchor {
+        match (self.before.anchor, self.billed) {
+            (None, None) => self.licenses.anchor(),
+            (None, Some(billed)) => billed.anchor(),
+            (Some(anchor), Some(billed))
+                if !self.before.is_anchor_fixed && billed.is_moved(anchor) =>
+            {
+                billed.anchor()
+            }
+            (Some(anchor), _) => anchor,
+        }
+    }
+
+    /// Returns whether the open period can have another end. It cannot if an amount was queued that
+    /// can be about a later day, because the next period would have the same amount again.
+    fn can_end(&self, start: NaiveDate, end: NaiveDate) -> bool {
+        let queued = self.sendings.iter();
+        let mut queued = queued.filter(|sending| sending.period >= start);
+        queued.all(|sending| sending.period == start && sending.queued_at < time_of(end))
     }
 
     /// Returns whether late reports no longer belong to a period.
@@ -110,7 +134,11 @@ impl Situation<'_> {
         let Some(first) = self.first_closed else {
             return Vec::new();
         };
-        let mut period = anchor.period_of(self.before.first_day.max(self.oldest));
+        let first_day = self.before.first_day.max(self.oldest);
+        if first_day >= first {
+            return Vec::new();
+        }
+        let mut period = anchor.period_of(first_day);
         if period.start < self.oldest {
             period = anchor.period_from(period.end);
         }
@@ -185,9 +213,10 @@ impl Situation<'_> {
     ) -> (Vec<NewSending>, Option<DateTime<Utc>>) {
         let mut sendings = Vec::new();
         let mut send_at: Option<DateTime<Utc>> = None;
-        if self.billed.is_none() {
+        let Some(billed) = self.billed else {
             return (sendings, send_at);
-        }
+        };
+        let since = billed.since.date_naive();
         let meters = self.settings.meters.iter();
         for meter in meters.filter(|meter| meter.overage == OveragePolicy::Bill) {
             for (period, overage) in self.overages(meter, [open, today], new) {
@@ -195,6 +224,10 @@ impl Situation<'_> {
                     sending.meter == meter.name && sending.period == period.start
                 };
                 let sent: Vec<_> = self.sendings.iter().filter(of_period).collect();
+                // Usage before the subscription is not billed.
+                if period.end <= since && sent.is_empty() {
+                    continue;
+                }
                 let quantity = sent.iter().map(|sending| sending.quantity).sum::<u64>();
                 let missing = u64::try_from(overage).unwrap_or(0).saturating_sub(quantity);
                 if missing == 0 {

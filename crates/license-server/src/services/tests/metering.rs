@@ -1,6 +1,7 @@
 //! Metering: reports that arrive twice, late or by two ways.
 
 mod sendings;
+mod totals;
 
 use std::collections::BTreeMap;
 

@@ -7,7 +7,7 @@ use license_core::requests::ActivationSecret;
 use license_core::telemetry::{TelemetryBatch, TelemetryEvent, TelemetryId};
 
 use super::{TestServer, at, matrix};
-use crate::domain::{PageRequest, TenantId};
+use crate::domain::{Actor, PageRequest, TenantId};
 use crate::services::TelemetryReceipt;
 use crate::services::telemetry::MAX_BYTES;
 use crate::store::TelemetryStore;
@@ -117,4 +117,22 @@ async fn a_full_server_keeps_no_more_telemetry_and_still_deletes() {
         .delete(TelemetryId([1; 16]), &secret)
         .await
         .unwrap();
+}
+
+#[tokio::test]
+async fn an_administrator_deletes_all_telemetry() {
+    let server = TestServer::start().await;
+    let telemetry = &server.services.telemetry;
+    telemetry.clean_up().await.unwrap();
+    let empty = telemetry.bytes.load(Ordering::Relaxed);
+    let sent = batch(1, vec![event(1, "2027-01-14"), event(2, "2027-01-15")]);
+    telemetry.submit(sent).await.unwrap();
+    let deleted = telemetry.delete_all(&Actor::Console).await.unwrap();
+    assert_eq!((deleted.events, deleted.installations), (2, 1));
+    assert_eq!(telemetry.size().await.unwrap().events, 0);
+    assert_eq!(telemetry.bytes.load(Ordering::Relaxed), empty);
+    let again = telemetry.delete_all(&Actor::Console).await.unwrap();
+    assert_eq!(again.events, 0);
+    let later = batch(1, vec![event(3, "2027-01-15")]);
+    assert_eq!(telemetry.submit(later).await.unwrap().stored, 1);
 }

@@ -7,9 +7,10 @@ use super::sample::{audit, id, tenant};
 use super::webhooks::at;
 use crate::domain::{
     AuditFilter, BillingCustomer, BillingEventState, BillingPlan, BillingReason, BillingState,
-    BillingSubscription, EventOutcome, NewBillingEvent, PageRequest, SubscriptionStatus, TenantId,
+    BillingSubscription, Cursor, EventOutcome, NewBillingEvent, PageRequest, SubscriptionFilter,
+    SubscriptionStatus, TenantId,
 };
-use crate::store::ServerStore;
+use crate::store::{ServerStore, ServerStoreError};
 
 const STRIPE: &str = "stripe";
 
@@ -185,18 +186,20 @@ async fn an_event_is_stored_once_and_processed_once(store: &dyn ServerStore) {
 
 async fn processed_events_are_forgotten(store: &dyn ServerStore) {
     let tenant = tenant();
-    for (id, kind) in [
-        ("evt_1", "invoice.paid"),
-        ("evt_2", NewBillingEvent::COMPARISON),
-        ("evt_3", "invoice.paid"),
+    // The ids of a provider have no order.
+    for (id, kind, milliseconds) in [
+        ("evt_8", "invoice.paid", 0),
+        ("evt_2", NewBillingEvent::COMPARISON, 0),
+        ("evt_3", "invoice.paid", 1),
     ] {
         let event = NewBillingEvent {
             kind: kind.to_owned(),
+            received_at: at(1) + TimeDelta::milliseconds(milliseconds),
             ..event(id)
         };
         assert!(store.record_billing_event(&tenant, event).await.unwrap());
     }
-    for id in ["evt_1", "evt_2"] {
+    for id in ["evt_8", "evt_2"] {
         let outcome = EventOutcome {
             state: BillingEventState::Ignored,
             subscription: None,
@@ -217,11 +220,14 @@ async fn processed_events_are_forgotten(store: &dyn ServerStore) {
         }
     };
     let (first, next) = ids(None, page).await;
-    assert_eq!(first, ["evt_3", "evt_2"]);
-    assert_eq!(ids(None, PageRequest::new(next, None)).await.0, ["evt_1"]);
+    assert_eq!(first, ["evt_3", "evt_8"]);
+    assert_eq!(ids(None, PageRequest::new(next, None)).await.0, ["evt_2"]);
+    let wrong = PageRequest::new(Cursor::parse("evt_8"), None);
+    let refused = store.billing_events(&tenant, STRIPE, None, &wrong).await;
+    assert!(matches!(refused, Err(ServerStoreError::Cursor { .. })));
     let ignored = Some(BillingEventState::Ignored);
     let (found, _) = ids(ignored, PageRequest::first()).await;
-    assert_eq!(found, ["evt_2", "evt_1"]);
+    assert_eq!(found, ["evt_8", "evt_2"]);
     let forget = |before, comparisons| store.forget_billing_events(&tenant, before, comparisons);
     assert_eq!(forget(at(1), at(1)).await.unwrap(), 0);
     // Comparisons are kept for a shorter time.
@@ -326,29 +332,45 @@ async fn subscriptions_and_customers_are_listed(store: &dyn ServerStore) {
             status,
             state,
             checked_at: at(checked),
+            changed_at: at(10 - i64::from(number / 2)),
             until: (state != BillingState::Ended).then(|| at(86_400)),
             ..subscription(number, customer_id)
         };
         let put = store.put_billing_subscription(&own, customer(customer_id), subscription, None);
         assert!(put.await.unwrap());
     }
-    let list = |state, customer, page: PageRequest| {
+    let list = |state, customer: &str, search: &str, page: PageRequest| {
+        let given = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+        let filter = SubscriptionFilter {
+            state,
+            customer: given(customer),
+            search: given(search),
+        };
         let own = own.clone();
         async move {
-            let found = store.billing_subscriptions(&own, STRIPE, state, customer, &page);
+            let found = store.billing_subscriptions(&own, STRIPE, &filter, &page);
             let found = found.await.unwrap();
             let ids = found.items.into_iter().map(|found| found.id);
             (ids.collect::<Vec<_>>(), found.next)
         }
     };
-    let (first, next) = list(None, None, PageRequest::new(None, Some(3))).await;
-    assert_eq!(first, ["sub_1", "sub_2", "sub_3"]);
-    let rest = list(None, None, PageRequest::new(next, Some(3))).await;
-    assert_eq!(rest, (vec!["sub_4".to_owned()], None));
-    let grace = list(Some(BillingState::InGrace), None, PageRequest::first()).await;
+    let (first, next) = list(None, "", "", PageRequest::new(None, Some(2))).await;
+    assert_eq!(first, ["sub_1", "sub_3"]);
+    let rest = list(None, "", "", PageRequest::new(next, Some(2))).await;
+    assert_eq!(rest, (vec!["sub_2".to_owned(), "sub_4".to_owned()], None));
+    let all = PageRequest::first;
+    let grace = list(Some(BillingState::InGrace), "", "", all()).await;
     assert_eq!(grace.0, ["sub_3"]);
-    let of_first = list(None, Some("cus_1"), PageRequest::first()).await;
+    let of_first = list(None, "cus_1", "", all()).await;
     assert_eq!(of_first.0, ["sub_1", "sub_2"]);
+    for (search, found) in [
+        ("aNN", &["sub_1", "sub_3", "sub_2", "sub_4"][..]),
+        ("cus_2", &["sub_3", "sub_4"]),
+        ("sub_4", &["sub_4"]),
+        ("bob%", &[]),
+    ] {
+        assert_eq!(list(None, "", search, all()).await.0, found, "{search}");
+    }
     let unchecked = |before, limit| {
         let own = own.clone();
         async move {
@@ -379,6 +401,8 @@ async fn subscriptions_and_customers_are_listed(store: &dyn ServerStore) {
     assert!(put.await.unwrap());
     let found = store.billing_customer(&own, STRIPE, "cus_2").await.unwrap();
     assert_eq!(found, Some(renamed));
+    let by_address = list(None, "", "@EXAMPLE.com", all()).await;
+    assert_eq!(by_address.0, ["sub_3", "sub_4", "sub_5"]);
 }
 
 async fn the_mark_of_a_reconciliation_lasts(store: &dyn ServerStore) {

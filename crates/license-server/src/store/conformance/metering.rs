@@ -136,6 +136,7 @@ async fn a_fact_counts_once_and_sums_are_by_day(store: &dyn ServerStore) {
 
     let found = customer(store, &own, 1).await;
     assert_eq!((found.anchor, found.closed_until), (None, None));
+    assert!(!found.is_anchor_fixed);
     assert_eq!(found.first_day, day("2027-01-15"));
     assert!(found.changes > found.settled);
     let page = |after| PageRequest::new(after, Some(1));
@@ -388,6 +389,7 @@ async fn closed_amounts_only_grow(store: &dyn ServerStore) {
     assert!(!stored.unwrap());
     let before = customer(store, &own, 1).await;
     assert_eq!(before.anchor, Some(PeriodAnchor::new(day("2027-01-10"))));
+    assert!(before.is_anchor_fixed);
     let former = former_states(store, &own, "usage.anchor").await;
     assert_eq!(former[0]["anchor"], serde_json::Value::Null);
     let mut rows = settlement(before);

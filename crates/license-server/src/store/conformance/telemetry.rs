@@ -6,10 +6,10 @@ use license_core::telemetry::{
     QuotaTelemetry, TelemetryBatch, TelemetryDay, TelemetryEvent, TelemetryId,
 };
 
-use super::sample::tenant;
+use super::sample::{audit, tenant};
 use crate::domain::{
-    PageRequest, TelemetryDeletion, TelemetryDimension, TelemetryOutcome, TelemetryRange,
-    TelemetryRecord, TenantId,
+    AuditFilter, PageRequest, TelemetryDeletion, TelemetryDimension, TelemetryOutcome,
+    TelemetryRange, TelemetryRecord, TenantId,
 };
 use crate::store::{ServerStore, ServerStoreError};
 
@@ -18,6 +18,7 @@ pub(super) async fn check(store: &dyn ServerStore) {
     only_the_secret_deletes_and_a_late_batch_stores_nothing(store).await;
     old_days_are_forgotten(store).await;
     a_summary_shows_no_value_of_few_installations(store).await;
+    all_telemetry_of_a_tenant_is_deleted_in_parts(store).await;
 }
 
 fn day(text: &str) -> TelemetryDay {
@@ -269,4 +270,33 @@ async fn old_days_are_forgotten(store: &dyn ServerStore) {
     assert_eq!(forget("2027-03-02").await.unwrap(), 2);
     let accepted = store.store_telemetry(&own, foreign).await.unwrap();
     assert_eq!(accepted, stored(1, 0));
+}
+
+async fn all_telemetry_of_a_tenant_is_deleted_in_parts(store: &dyn ServerStore) {
+    let (own, other) = (tenant(), tenant());
+    for number in [21, 22, 23] {
+        send(store, &own, number, "2.0.0", "linux").await;
+    }
+    send(store, &other, 24, "2.0.0", "linux").await;
+    let (deleted_before, commitment) = (TelemetryId([23; 16]), secret(23).commitment());
+    let deleted = store.delete_telemetry(&own, deleted_before, commitment, None);
+    assert_eq!(deleted.await.unwrap(), TelemetryDeletion::Deleted);
+    let clear = async |audit| store.clear_telemetry(&own, audit).await.unwrap();
+    // Two events with their installations.
+    assert_eq!(clear(Some(audit("telemetry.delete"))).await, 4);
+    assert_eq!(clear(None).await, 0);
+    let size = store.telemetry_size(&own).await.unwrap();
+    assert_eq!((size.events, size.installations), (0, 1));
+    assert_eq!(stored_events(store, &other).await, 1);
+    let everything = AuditFilter::default();
+    let found = store.audit(&own, &everything, &PageRequest::first()).await;
+    let actions = found.unwrap().items.into_iter().map(|entry| entry.action);
+    assert_eq!(actions.collect::<Vec<_>>(), ["telemetry.delete"]);
+    // An installation sends again, unless its user has deleted the events.
+    let send = |number| {
+        let record = record(number, vec![event(number, "2027-03-02")]);
+        store.store_telemetry(&own, record)
+    };
+    assert_eq!(send(21).await.unwrap(), stored(1, 0));
+    assert_eq!(send(23).await.unwrap(), TelemetryOutcome::Deleted);
 }

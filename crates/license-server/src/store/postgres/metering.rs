@@ -9,7 +9,8 @@ use tokio_postgres::types::ToSql;
 use super::queries::query;
 use super::transaction::Transaction;
 use super::values::{
-    after_number, bad_row, column, count, day, excess, millis, number, read_all, read_page, time,
+    after_number, bad_row, column, count, day, excess, flag, millis, number, read_all, read_page,
+    time,
 };
 use super::{audit, sendings, tenants};
 use crate::domain::{
@@ -188,6 +189,7 @@ fn read_customer(row: &Row) -> Result<MeteredCustomer, ServerStoreError> {
         first_day: day(table, row.try_get(3)?)?,
         changes: number(table, row.try_get(4)?)?,
         settled: number(table, row.try_get(5)?)?,
+        is_anchor_fixed: flag(row, 6)?,
     })
 }
 
@@ -277,6 +279,7 @@ pub(super) async fn billed_to(
         id: row.try_get(0)?,
         since: time(row.try_get(1)?),
         period_start: time(row.try_get(2)?),
+        period_end: time(row.try_get(3)?),
     }))
 }
 

@@ -7,12 +7,12 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use super::queries::query;
-use super::tenants;
 use super::transaction::Transaction;
 use super::values::{after_number, count, excess, number, read_all};
+use super::{audit, tenants};
 use crate::domain::{
-    Page, PageRequest, TelemetryDeletion, TelemetryDimension, TelemetryOutcome, TelemetryRange,
-    TelemetryRecord, TelemetryRow, TelemetryShare, TelemetrySize,
+    NewAuditEntry, Page, PageRequest, TelemetryDeletion, TelemetryDimension, TelemetryOutcome,
+    TelemetryRange, TelemetryRecord, TelemetryRow, TelemetryShare, TelemetrySize,
 };
 use crate::store::ServerStoreError;
 
@@ -219,6 +219,23 @@ pub(super) async fn forget(
             &[&db.tenant(), &before],
         )
         .await?;
+    Ok(count(events.saturating_add(installations)))
+}
+
+/// Deletes a part of all events and installations.
+pub(super) async fn clear(
+    db: &Transaction,
+    entry: Option<&NewAuditEntry>,
+) -> Result<usize, ServerStoreError> {
+    tenants::lock(db).await?;
+    let events = db
+        .execute(query!("telemetry_clear"), &[&db.tenant()])
+        .await?;
+    let query = query!("telemetry_clear_installations");
+    let installations = db.execute(query, &[&db.tenant()]).await?;
+    if let Some(entry) = entry {
+        audit::append(db, entry).await?;
+    }
     Ok(count(events.saturating_add(installations)))
 }
 

@@ -176,6 +176,7 @@ fn read_customer(row: &Row<'_>) -> Result<MeteredCustomer, ServerStoreError> {
         first_day: day(table, &row.get::<_, String>(3)?)?,
         changes: number(table, row.get(4)?)?,
         settled: number(table, row.get(5)?)?,
+        is_anchor_fixed: row.get(6)?,
     })
 }
 
@@ -269,6 +270,7 @@ pub(super) fn billed_to(
             id: row.get(0)?,
             since: time(row.get(1)?),
             period_start: time(row.get(2)?),
+            period_end: time(row.get(3)?),
         })
     })?;
     Ok(found.into_iter().next())

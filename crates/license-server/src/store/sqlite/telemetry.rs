@@ -5,11 +5,12 @@ use license_core::ids::Commitment;
 use license_core::telemetry::{TelemetryDay, TelemetryId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::audit;
 use super::queries::query;
 use super::values::{after_number, collect, excess, number};
 use crate::domain::{
-    Page, PageRequest, TelemetryDeletion, TelemetryDimension, TelemetryOutcome, TelemetryRange,
-    TelemetryRecord, TelemetryRow, TelemetryShare, TelemetrySize, TenantId,
+    NewAuditEntry, Page, PageRequest, TelemetryDeletion, TelemetryDimension, TelemetryOutcome,
+    TelemetryRange, TelemetryRecord, TelemetryRow, TelemetryShare, TelemetrySize, TenantId,
 };
 use crate::store::ServerStoreError;
 
@@ -194,6 +195,22 @@ pub(super) fn forget(
     let events = events.execute(values)?;
     let mut installations = db.prepare_cached(query!("telemetry_forget_installations"))?;
     Ok(events.saturating_add(installations.execute(values)?))
+}
+
+/// Deletes a part of all events and installations.
+pub(super) fn clear(
+    db: &Connection,
+    tenant: &TenantId,
+    entry: Option<&NewAuditEntry>,
+) -> Result<usize, ServerStoreError> {
+    let mut events = db.prepare_cached(query!("telemetry_clear"))?;
+    let events = events.execute([tenant.as_str()])?;
+    let mut installations = db.prepare_cached(query!("telemetry_clear_installations"))?;
+    let installations = installations.execute([tenant.as_str()])?;
+    if let Some(entry) = entry {
+        audit::append(db, tenant, entry)?;
+    }
+    Ok(events.saturating_add(installations))
 }
 
 /// Returns what the telemetry takes.

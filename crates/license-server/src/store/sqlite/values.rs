@@ -6,9 +6,9 @@ use crate::domain::{Page, PageRequest};
 use crate::store::ServerStoreError;
 
 pub(super) use crate::store::values::{
-    after_entry, after_number, bad_row, before_number, column, day, departments, excess,
-    left_without_owner, license_id, millis, number, provider_settings, purpose, role,
-    settings_text, time, totp,
+    after_entry, after_number, bad_row, before_number, before_time, column, day, departments,
+    excess, left_without_owner, license_id, millis, number, provider_settings, purpose, role,
+    settings_text, time, time_cursor, totp,
 };
 
 /// Collects rows.

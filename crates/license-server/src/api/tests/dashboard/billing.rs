@@ -102,8 +102,21 @@ async fn a_subscription_is_shown_with_its_customer_and_unknown_ones_are_not() {
         let answer = shop.dashboard.open(&browser, path).await;
         assert_eq!(answer.status, 404, "{path}");
     }
-    let answer = shop.dashboard.open(&browser, "/billing?state=rich").await;
-    assert_eq!(answer.status, 400);
+    let found = "/billing?search=globex&state=active";
+    shop.dashboard
+        .open(&browser, found)
+        .await
+        .expect(200)
+        .shows("sub_1");
+    let other = shop.dashboard.open(&browser, "/billing?search=acme").await;
+    let other = other.expect(200);
+    assert!(!other.html.contains("sub_1"), "{}", other.html);
+    other.shows("value=\"acme\"");
+    for query in ["state=rich", "search=a%00b", "cursor=sub_1"] {
+        let path = format!("/billing?{query}");
+        let answer = shop.dashboard.open(&browser, &path).await;
+        assert_eq!(answer.status, 400, "{query}");
+    }
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use super::{Dashboard, PageBrowser};
 use crate::domain::{Actor, PageRequest, Role};
 use crate::services::ServerRole;
 use crate::services::tests::metering::{entries, report};
-use crate::services::tests::{id, token};
+use crate::services::tests::{id, telemetry, token};
 
 /// Starts a server with a customer who has used commands, and an anomaly. The name of the customer
 /// is hostile. Returns the id of the anomaly.
@@ -141,4 +141,39 @@ async fn an_anomaly_is_dismissed_with_a_reason() {
     assert_eq!(unknown.status, 400);
     let visitor = dashboard.open(&PageBrowser::default(), "/anomalies").await;
     assert!(visitor.expect_redirect().starts_with("/sign-in"));
+}
+
+#[tokio::test]
+async fn the_telemetry_is_counted_and_deleted_in_the_settings() {
+    let dashboard = Dashboard::start(ServerRole::Site).await;
+    let batch = telemetry::batch(1, vec![telemetry::event(1, "2027-01-15")]);
+    let services = dashboard.api.tenants.own();
+    services.telemetry.submit(batch).await.unwrap();
+    let path = "/settings/telemetry";
+    let auditor = dashboard.sign_in(Role::Auditor).await;
+    let page = dashboard.open(&auditor, "/settings").await.expect(200);
+    page.shows("Telemetry of programs");
+    assert!(!page.html.contains(path), "{}", page.html);
+    let refused = dashboard.submit(&auditor, path, &[]).await;
+    assert_eq!(refused.status, 403);
+    let browser = dashboard.sign_in(Role::Administrator).await;
+    let page = dashboard.open(&browser, "/settings").await.expect(200);
+    assert!(page.html.contains(path), "{}", page.html);
+    let deleted = dashboard.submit(&browser, path, &[]).await;
+    assert_eq!(deleted.expect_redirect(), "/settings");
+    assert_eq!(services.telemetry.size().await.unwrap().events, 0);
+    let page = dashboard.open(&browser, "/settings").await.expect(200);
+    assert!(!page.html.contains(path), "{}", page.html);
+}
+
+#[tokio::test]
+async fn the_list_sums_the_licenses_with_a_name() {
+    let (dashboard, _) = used().await;
+    let browser = dashboard.sign_in(Role::Auditor).await;
+    let path = "/metering?customer=%3Cb%3EACME%3C/b%3E+%26+co";
+    let page = dashboard.open(&browser, path).await.expect(200);
+    page.shows("All licenses");
+    assert!(!page.html.contains("<b>ACME"), "{}", page.html);
+    let other = dashboard.open(&browser, "/metering?customer=Globex").await;
+    other.expect(200).shows("No license has this name");
 }

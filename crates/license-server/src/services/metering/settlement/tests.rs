@@ -1,3 +1,5 @@
+mod subscription;
+
 use license_core::{FeatureMatrix, Tier};
 
 use super::*;
@@ -82,10 +84,12 @@ impl Customer {
                 id: "cus_1".to_owned(),
                 since: at("2027-01-31"),
                 period_start: at("2027-01-31"),
+                period_end: at("2027-02-28"),
             }),
             state: MeteredCustomer {
                 customer: pool(),
                 anchor: None,
+                is_anchor_fixed: false,
                 closed_until: None,
                 first_day: day("2027-02-01"),
                 changes: 1,
@@ -99,6 +103,16 @@ impl Customer {
 
     fn commands(&mut self, on: &str, amount: i64) {
         self.facts.push(fact(FactKind::Quota, on, amount));
+    }
+
+    /// Lets the provider begin a period of the subscription.
+    fn begin(&mut self, since: &str, start: &str, end: &str) {
+        self.billed = Some(BilledCustomer {
+            id: "cus_1".to_owned(),
+            since: at(since),
+            period_start: at(start),
+            period_end: at(end),
+        });
     }
 
     /// Settles at a time. Returns the new rows and sendings, and the percentages of the notices.
@@ -225,6 +239,7 @@ fn a_late_report_is_a_correction_that_the_open_period_carries() {
 #[test]
 fn a_late_report_about_a_time_before_the_first_period_is_closed_and_sent_once() {
     let mut customer = Customer::new();
+    customer.begin("2026-11-30", "2027-01-31", "2027-02-28");
     customer.commands("2027-02-01", 4);
     let closed = customer.settle("2027-02-28T01:00:00Z");
     assert_eq!(closed.totals.len(), 2, "{:?}", closed.totals);

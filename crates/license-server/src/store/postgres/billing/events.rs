@@ -11,7 +11,8 @@ use crate::store::ServerStoreError;
 use crate::store::postgres::queries::query;
 use crate::store::postgres::transaction::Transaction;
 use crate::store::postgres::values::{
-    bad_row, count, excess, flag, millis, number, read_all, read_page, time,
+    bad_row, before_time, count, excess, flag, millis, number, read_all, read_page, time,
+    time_cursor,
 };
 
 const EVENTS: &str = "billing_events";
@@ -78,22 +79,26 @@ pub(in crate::store::postgres) async fn event(
     row.as_ref().map(read_event).transpose()
 }
 
-/// Returns events, by id from the last one.
+/// Returns events, the newest receipt first.
 pub(in crate::store::postgres) async fn events(
     db: &Transaction,
     provider: &str,
     state: Option<BillingEventState>,
     page: &PageRequest,
 ) -> Result<Page<BillingEvent>, ServerStoreError> {
-    let values: [&(dyn ToSql + Sync); 5] = [
+    let (before, id) = before_time(page)?;
+    let values: [&(dyn ToSql + Sync); 6] = [
         &db.tenant(),
         &provider,
-        &page.after_key(),
+        &before,
+        &id,
         &state.map_or("", BillingEventState::as_str),
         &excess(page),
     ];
     let rows = db.query(query!("billing_event_page"), &values).await?;
-    read_page(&rows, read_event, page, |found| found.event.id.clone())
+    read_page(&rows, read_event, page, |found| {
+        time_cursor(found.event.received_at, &found.event.id)
+    })
 }
 
 /// Returns the number of waiting events and the receipt of the oldest one.

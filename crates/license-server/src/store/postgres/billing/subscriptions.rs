@@ -7,13 +7,14 @@ use tokio_postgres::types::ToSql;
 
 use crate::domain::{
     BillingCustomer, BillingReason, BillingState, BillingSubscription, NewAuditEntry, Page,
-    PageRequest, SubscriptionStatus,
+    PageRequest, SubscriptionFilter, SubscriptionStatus,
 };
 use crate::store::ServerStoreError;
 use crate::store::postgres::queries::query;
 use crate::store::postgres::transaction::Transaction;
 use crate::store::postgres::values::{
-    bad_row, column, excess, flag, license_id, millis, number, read_all, read_page, time,
+    bad_row, before_time, column, excess, flag, license_id, millis, number, read_all, read_page,
+    time, time_cursor,
 };
 use crate::store::postgres::{audit, tenants};
 
@@ -105,26 +106,30 @@ pub(in crate::store::postgres) async fn get_subscription(
     row.as_ref().map(read_subscription).transpose()
 }
 
-/// Returns subscriptions, by id.
+/// Returns subscriptions, the last change first.
 pub(in crate::store::postgres) async fn subscriptions(
     db: &Transaction,
     provider: &str,
-    state: Option<BillingState>,
-    customer: Option<&str>,
+    filter: &SubscriptionFilter,
     page: &PageRequest,
 ) -> Result<Page<BillingSubscription>, ServerStoreError> {
-    let values: [&(dyn ToSql + Sync); 6] = [
+    let (before, id) = before_time(page)?;
+    let values: [&(dyn ToSql + Sync); 8] = [
         &db.tenant(),
         &provider,
-        &page.after_key(),
-        &state.map_or("", BillingState::as_str),
-        &customer.unwrap_or_default(),
+        &before,
+        &id,
+        &filter.state.map_or("", BillingState::as_str),
+        &filter.customer.as_deref().unwrap_or_default(),
+        &filter.search.as_deref().unwrap_or_default(),
         &excess(page),
     ];
     let rows = db
         .query(query!("billing_subscription_page"), &values)
         .await?;
-    read_page(&rows, read_subscription, page, |found| found.id.clone())
+    read_page(&rows, read_subscription, page, |found| {
+        time_cursor(found.changed_at, &found.id)
+    })
 }
 
 /// Returns subscriptions that were not compared since a time.

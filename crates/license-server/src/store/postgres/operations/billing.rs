@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use crate::domain::{
-    BillingCustomer, BillingEvent, BillingEventState, BillingPlan, BillingState,
-    BillingSubscription, EventOutcome, NewAuditEntry, NewBillingEvent, Page, PageRequest, TenantId,
+    BillingCustomer, BillingEvent, BillingEventState, BillingPlan, BillingSubscription,
+    EventOutcome, NewAuditEntry, NewBillingEvent, Page, PageRequest, SubscriptionFilter, TenantId,
 };
 use crate::store::postgres::{PostgresStore, billing};
 use crate::store::{BillingStore, ServerStoreError};
@@ -149,12 +149,11 @@ impl BillingStore for PostgresStore {
         &self,
         tenant: &TenantId,
         provider: &str,
-        state: Option<BillingState>,
-        customer: Option<&str>,
+        filter: &SubscriptionFilter,
         page: &PageRequest,
     ) -> Result<Page<BillingSubscription>, ServerStoreError> {
         let db = self.database.begin_read(tenant).await?;
-        let result = billing::subscriptions(&db, provider, state, customer, page).await;
+        let result = billing::subscriptions(&db, provider, filter, page).await;
         db.end(result).await
     }
 

@@ -6,8 +6,8 @@ use license_core::ids::Commitment;
 use license_core::telemetry::{TelemetryDay, TelemetryId};
 
 use crate::domain::{
-    Page, PageRequest, TelemetryDeletion, TelemetryDimension, TelemetryOutcome, TelemetryRange,
-    TelemetryRecord, TelemetryRow, TelemetryShare, TelemetrySize, TenantId,
+    NewAuditEntry, Page, PageRequest, TelemetryDeletion, TelemetryDimension, TelemetryOutcome,
+    TelemetryRange, TelemetryRecord, TelemetryRow, TelemetryShare, TelemetrySize, TenantId,
 };
 use crate::store::postgres::{PostgresStore, telemetry};
 use crate::store::{ServerStoreError, TelemetryStore};
@@ -67,6 +67,16 @@ impl TelemetryStore for PostgresStore {
     ) -> Result<usize, ServerStoreError> {
         let db = self.database.begin(tenant).await?;
         let result = telemetry::forget(&db, before).await;
+        db.end(result).await
+    }
+
+    async fn clear_telemetry(
+        &self,
+        tenant: &TenantId,
+        audit: Option<NewAuditEntry>,
+    ) -> Result<usize, ServerStoreError> {
+        let db = self.database.begin(tenant).await?;
+        let result = telemetry::clear(&db, audit.as_ref()).await;
         db.end(result).await
     }
 

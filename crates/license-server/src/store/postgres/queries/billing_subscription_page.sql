@@ -1,6 +1,12 @@
-SELECT provider, id, customer, status, state, reason, until, tier, seats, license, is_held, period_start,
-  period_end, cancel_at, created_at, changed_at, checked_at, fault, version
-FROM billing_subscriptions
-WHERE tenant = $1 AND provider = $2 AND id > $3 AND ($4::text = '' OR state = $4)
-  AND ($5::text = '' OR customer = $5)
-ORDER BY id LIMIT $6
+SELECT s.provider, s.id, s.customer, s.status, s.state, s.reason, s.until, s.tier, s.seats, s.license,
+  s.is_held, s.period_start, s.period_end, s.cancel_at, s.created_at, s.changed_at, s.checked_at,
+  s.fault, s.version
+FROM billing_subscriptions s
+JOIN billing_customers c
+  ON c.tenant = s.tenant AND c.provider = s.provider AND c.id = s.customer
+WHERE s.tenant = $1 AND s.provider = $2 AND (s.changed_at, s.id) < ($3, $4)
+  AND ($5::text = '' OR s.state = $5) AND ($6::text = '' OR s.customer = $6)
+  AND ($7::text = '' OR s.id = $7 OR s.customer = $7
+    OR strpos(lower(coalesce(c.name, '')), lower($7)) > 0
+    OR strpos(lower(coalesce(c.email, '')), lower($7)) > 0)
+ORDER BY s.changed_at DESC, s.id DESC LIMIT $8

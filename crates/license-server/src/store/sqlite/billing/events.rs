@@ -8,7 +8,9 @@ use crate::domain::{
 };
 use crate::store::ServerStoreError;
 use crate::store::sqlite::queries::query;
-use crate::store::sqlite::values::{bad_row, collect, collect_page, excess, millis, number, time};
+use crate::store::sqlite::values::{
+    bad_row, before_time, collect, collect_page, excess, millis, number, time, time_cursor,
+};
 
 const EVENTS: &str = "billing_events";
 
@@ -80,7 +82,7 @@ pub(in crate::store::sqlite) fn event(
     Ok(found.into_iter().next())
 }
 
-/// Returns events, by id from the last one.
+/// Returns events, the newest receipt first.
 pub(in crate::store::sqlite) fn events(
     db: &Connection,
     tenant: &TenantId,
@@ -89,16 +91,11 @@ pub(in crate::store::sqlite) fn events(
     page: &PageRequest,
 ) -> Result<Page<BillingEvent>, ServerStoreError> {
     let state = state.map_or("", BillingEventState::as_str);
-    let values = params![
-        tenant.as_str(),
-        provider,
-        page.after_key(),
-        state,
-        excess(page)
-    ];
+    let (before, id) = before_time(page)?;
+    let values = params![tenant.as_str(), provider, before, id, state, excess(page)];
     let mut statement = db.prepare_cached(query!("billing_event_page"))?;
     collect_page(&mut statement, values, read_event, page, |found| {
-        found.event.id.clone()
+        time_cursor(found.event.received_at, &found.event.id)
     })
 }
 

@@ -6,13 +6,14 @@ use rusqlite::{Connection, Row, params};
 
 use crate::domain::{
     BillingCustomer, BillingReason, BillingState, BillingSubscription, NewAuditEntry, Page,
-    PageRequest, SubscriptionStatus, TenantId,
+    PageRequest, SubscriptionFilter, SubscriptionStatus, TenantId,
 };
 use crate::store::ServerStoreError;
 use crate::store::sqlite::audit;
 use crate::store::sqlite::queries::query;
 use crate::store::sqlite::values::{
-    bad_row, collect, collect_page, column, excess, license_id, millis, number, time,
+    bad_row, before_time, collect, collect_page, column, excess, license_id, millis, number, time,
+    time_cursor,
 };
 
 const SUBSCRIPTIONS: &str = "billing_subscriptions";
@@ -107,26 +108,28 @@ pub(in crate::store::sqlite) fn get_subscription(
     Ok(found.into_iter().next())
 }
 
-/// Returns subscriptions, by id.
+/// Returns subscriptions, the last change first.
 pub(in crate::store::sqlite) fn subscriptions(
     db: &Connection,
     tenant: &TenantId,
     provider: &str,
-    state: Option<BillingState>,
-    customer: Option<&str>,
+    filter: &SubscriptionFilter,
     page: &PageRequest,
 ) -> Result<Page<BillingSubscription>, ServerStoreError> {
+    let (before, id) = before_time(page)?;
     let values = params![
         tenant.as_str(),
         provider,
-        page.after_key(),
-        state.map_or("", BillingState::as_str),
-        customer.unwrap_or_default(),
+        before,
+        id,
+        filter.state.map_or("", BillingState::as_str),
+        filter.customer.as_deref().unwrap_or_default(),
+        filter.search.as_deref().unwrap_or_default(),
         excess(page)
     ];
     let mut statement = db.prepare_cached(query!("billing_subscription_page"))?;
     collect_page(&mut statement, values, read_subscription, page, |found| {
-        found.id.clone()
+        time_cursor(found.changed_at, &found.id)
     })
 }
 

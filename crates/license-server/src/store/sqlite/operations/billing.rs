@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use crate::domain::{
-    BillingCustomer, BillingEvent, BillingEventState, BillingPlan, BillingState,
-    BillingSubscription, EventOutcome, NewAuditEntry, NewBillingEvent, Page, PageRequest, TenantId,
+    BillingCustomer, BillingEvent, BillingEventState, BillingPlan, BillingSubscription,
+    EventOutcome, NewAuditEntry, NewBillingEvent, Page, PageRequest, SubscriptionFilter, TenantId,
 };
 use crate::store::sqlite::{SqliteStore, billing};
 use crate::store::{BillingStore, ServerStoreError};
@@ -170,15 +170,13 @@ impl BillingStore for SqliteStore {
         &self,
         tenant: &TenantId,
         provider: &str,
-        state: Option<BillingState>,
-        customer: Option<&str>,
+        filter: &SubscriptionFilter,
         page: &PageRequest,
     ) -> Result<Page<BillingSubscription>, ServerStoreError> {
         let provider = provider.to_owned();
-        let customer = customer.map(str::to_owned);
-        let page = page.clone();
+        let (filter, page) = (filter.clone(), page.clone());
         self.read(tenant, move |db, tenant| {
-            billing::subscriptions(db, tenant, &provider, state, customer.as_deref(), &page)
+            billing::subscriptions(db, tenant, &provider, &filter, &page)
         })
         .await
     }

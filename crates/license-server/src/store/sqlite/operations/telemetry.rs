@@ -6,8 +6,8 @@ use license_core::ids::Commitment;
 use license_core::telemetry::{TelemetryDay, TelemetryId};
 
 use crate::domain::{
-    Page, PageRequest, TelemetryDeletion, TelemetryDimension, TelemetryOutcome, TelemetryRange,
-    TelemetryRecord, TelemetryRow, TelemetryShare, TelemetrySize, TenantId,
+    NewAuditEntry, Page, PageRequest, TelemetryDeletion, TelemetryDimension, TelemetryOutcome,
+    TelemetryRange, TelemetryRecord, TelemetryRow, TelemetryShare, TelemetrySize, TenantId,
 };
 use crate::store::sqlite::{SqliteStore, telemetry};
 use crate::store::{ServerStoreError, TelemetryStore};
@@ -73,6 +73,17 @@ impl TelemetryStore for SqliteStore {
     ) -> Result<usize, ServerStoreError> {
         self.write(tenant, move |batch, tenant| {
             telemetry::forget(batch.db, tenant, before)
+        })
+        .await
+    }
+
+    async fn clear_telemetry(
+        &self,
+        tenant: &TenantId,
+        audit: Option<NewAuditEntry>,
+    ) -> Result<usize, ServerStoreError> {
+        self.write(tenant, move |batch, tenant| {
+            telemetry::clear(batch.db, tenant, audit.as_ref())
         })
         .await
     }

@@ -1,5 +1,6 @@
 SELECT id, kind, api_version, is_live, created_at, received_at, body, state, subscription, attempts,
   next_at, note, provider
 FROM billing_events
-WHERE tenant = ?1 AND provider = ?2 AND (?3 = '' OR id < ?3) AND (?4 = '' OR state = ?4)
-ORDER BY id DESC LIMIT ?5
+WHERE tenant = ?1 AND provider = ?2 AND (received_at, id) < (?3, ?4)
+  AND (?5 = '' OR state = ?5)
+ORDER BY received_at DESC, id DESC LIMIT ?6

@@ -67,6 +67,7 @@ async fn each_role_opens_the_pages_of_its_permissions() {
         (format!("{provider}/delete"), P::ManageSettings),
         ("/settings".to_owned(), P::ReadSettings),
         ("/settings/delete".to_owned(), P::ManageOrganization),
+        ("/settings/telemetry".to_owned(), P::ManageUsage),
     ];
     for role in Role::ALL {
         let browser = match role {
