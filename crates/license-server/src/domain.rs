@@ -57,8 +57,8 @@ pub use audit::{
 pub use billing::{
     BillingCustomer, BillingEvent, BillingEventState, BillingPlan, BillingReason, BillingState,
     BillingSubscription, CurrentLicense, Entitlement, EventOutcome, InvoiceStatus, LicenseStep,
-    NewBillingEvent, Pause, PlannedTerms, ProviderInvoice, ProviderSubscription, SubscriptionItem,
-    SubscriptionStatus, UnmappedPrice, is_provider_id,
+    NewBillingEvent, Pause, PlannedTerms, ProviderInvoice, ProviderSubscription, SoldLicense,
+    SubscriptionItem, SubscriptionStatus, UnmappedPrice, is_provider_id,
 };
 pub use database::{DatabaseStatus, MoveReport, RedisStatus};
 pub use email::EmailAddress;

@@ -6,7 +6,8 @@ use chrono::{DateTime, Utc};
 use super::ServerStoreError;
 use crate::domain::{
     BillingCustomer, BillingEvent, BillingEventState, BillingPlan, BillingState,
-    BillingSubscription, EventOutcome, NewAuditEntry, NewBillingEvent, Page, PageRequest, TenantId,
+    BillingSubscription, EventOutcome, NewAuditEntry, NewBillingEvent, Page, PageRequest, PoolId,
+    TenantId,
 };
 
 /// The part of a [`ServerStore`](super::ServerStore) for billing.
@@ -114,6 +115,14 @@ pub trait BillingStore: Send + Sync {
         tenant: &TenantId,
         provider: &str,
         id: &str,
+    ) -> Result<Option<BillingSubscription>, ServerStoreError>;
+
+    /// Returns the subscription whose newest license is in a pool: the newest subscription.
+    async fn billing_subscription_of_pool(
+        &self,
+        tenant: &TenantId,
+        provider: &str,
+        pool: &PoolId,
     ) -> Result<Option<BillingSubscription>, ServerStoreError>;
 
     /// Returns subscriptions in a state and of a customer, by id.

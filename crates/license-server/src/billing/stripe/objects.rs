@@ -190,7 +190,15 @@ pub(super) struct SubscriptionJson {
     pub(super) cancel_at: Option<i64>,
     #[serde(default)]
     pub(super) cancel_at_period_end: bool,
+    #[serde(default)]
+    pub(super) cancellation_details: Option<CancellationJson>,
     pub(super) created: i64,
+}
+
+#[derive(Deserialize)]
+pub(super) struct CancellationJson {
+    #[serde(default)]
+    pub(super) reason: Option<String>,
 }
 
 #[derive(Deserialize)]

@@ -16,6 +16,9 @@ use crate::domain::{
 /// The longest kind or version of an event, in bytes.
 const MAX_NAME: usize = 100;
 
+/// The reason of the end of a subscription whose payments have failed.
+const PAYMENT_FAILED: &str = "payment_failed";
+
 /// The longest name or address of a customer, in characters.
 const MAX_TEXT: usize = 250;
 
@@ -75,6 +78,8 @@ pub(super) fn subscription(
         return Err(refused("no period"));
     };
     let cancel_at = found.cancel_at.and_then(time);
+    let cancellation = found.cancellation_details;
+    let reason = cancellation.and_then(|details| details.reason);
     let items = found.items.data.into_iter().filter_map(|item| {
         Some(SubscriptionItem {
             price: item.price.or(item.plan)?.id().to_owned(),
@@ -89,6 +94,7 @@ pub(super) fn subscription(
         id: found.id,
         customer: customer(found.customer)?,
         status,
+        has_failed: reason.as_deref() == Some(PAYMENT_FAILED),
         pause,
         items,
         invoices,

@@ -81,6 +81,9 @@ pub struct ProviderSubscription {
     pub customer: BillingCustomer,
     /// The status.
     pub status: SubscriptionStatus,
+    /// Whether the provider ended the subscription because its payments failed, and not because
+    /// somebody canceled it.
+    pub has_failed: bool,
     /// Whether the collection of invoices is paused.
     pub pause: Option<Pause>,
     /// The items.

@@ -11,7 +11,8 @@ use crate::domain::{
     ProviderSubscription, Refusal, RefusalKind, ServerCode,
 };
 use crate::services::vendor::RequestId;
-use crate::services::vendor::subscriptions::{self, LedgerLicense, SubscribedLicense};
+use crate::services::vendor::subscribed::{self, LedgerLicense};
+use crate::services::vendor::subscriptions::{self, SubscribedLicense};
 use crate::store::ServerStoreError;
 
 /// The largest number of steps of a license: to reinstate it and to replace it.
@@ -134,7 +135,7 @@ impl BillingService {
         let mut id = row.and_then(|row| row.license.clone());
         for _ in 0..MAX_STEPS {
             let license = match &id {
-                Some(id) => subscriptions::newest(&self.site, id, &actor).await?,
+                Some(id) => subscribed::newest(&self.site, id, &actor).await?,
                 None => None,
             };
             if let (Some(id), None) = (&id, &license) {
@@ -169,7 +170,10 @@ impl BillingService {
     ) -> Result<LicenseId, Refusal> {
         let (site, actor) = (&self.site, Self::actor(setup));
         let reason = format!("subscription {}", target.entitlement.reason);
-        let id = license.map(|license| license.license.id().clone());
+        let id = license.map(|license| match step {
+            LicenseStep::Replace { .. } => license.newest().id().clone(),
+            _ => license.license.id().clone(),
+        });
         match (step, id) {
             (LicenseStep::Issue { until }, _) => {
                 let content = target.content(setup, Some(until));
@@ -206,12 +210,10 @@ impl BillingService {
     ) -> BillingSubscription {
         let (found, now) = (target.found, self.site.wall());
         let terms = target.terms.as_ref();
+        let is_valid = target.entitlement.is_valid();
         let blocked = license
             .as_ref()
-            .filter(|license| {
-                license.is_revoked && !license.is_held && target.entitlement.is_valid()
-            })
-            .map(|_| "a person has revoked the license".to_owned());
+            .and_then(|license| blocked(license, is_valid, now));
         let former = row.and_then(|row| row.license.clone());
         BillingSubscription {
             provider: setup.provider.name().to_owned(),
@@ -274,6 +276,17 @@ impl Target<'_> {
             reason: format!("{provider} {id}: {reason}"),
         }
     }
+}
+
+/// Returns why billing leaves the license of a customer as it is.
+fn blocked(license: &LedgerLicense, is_valid: bool, now: DateTime<Utc>) -> Option<String> {
+    if let Some(sold) = &license.sold {
+        let is_over = license.sold().is_some_and(|sold| sold.is_over(now));
+        let id = sold.id();
+        return (!is_over).then(|| format!("a person has renewed or upgraded the license: {id}"));
+    }
+    let is_blocked = license.is_revoked && !license.is_held && is_valid;
+    is_blocked.then(|| "a person has revoked the license".to_owned())
 }
 
 fn no_license() -> Refusal {

@@ -7,7 +7,7 @@ use crate::store::ServerStoreError;
 
 /// The migrations. Each migration creates version N from version N-1. A released migration never
 /// changes.
-pub(super) const MIGRATIONS: [&str; 17] = [
+pub(super) const MIGRATIONS: [&str; 18] = [
     include_str!("migrations/001-first.sql"),
     include_str!("migrations/002-roles.sql"),
     include_str!("migrations/003-people.sql"),
@@ -25,10 +25,11 @@ pub(super) const MIGRATIONS: [&str; 17] = [
     include_str!("migrations/015-ledger-trials.sql"),
     include_str!("migrations/016-license-seats.sql"),
     include_str!("migrations/017-entered.sql"),
+    include_str!("migrations/018-subscription-licenses.sql"),
 ];
 
 /// The version that the last migration creates.
-pub(super) const SUPPORTED: i64 = 16;
+pub(super) const SUPPORTED: i64 = 18;
 
 /// The advisory lock of migrations and of other maintenance: the id of the databases of servers.
 pub(super) const ADVISORY_LOCK: i64 = 0x4C69_6353;

@@ -208,3 +208,60 @@ async fn a_link_for_a_customer_is_shown_once() {
     let compared = shop.dashboard.submit(&browser, "/billing/compare", &[]);
     assert_eq!(compared.await.expect_redirect(), "/billing");
 }
+
+#[tokio::test]
+async fn a_license_shows_the_state_of_its_subscription_with_the_reason() {
+    let shop = Shop::start().await;
+    let api = &shop.dashboard.api;
+    let services = api.tenants.own();
+    let billing = &services.billing;
+    let license = billing.subscription("sub_1").await.unwrap().license;
+    let path = format!("/licenses/{}", license.unwrap());
+    let token = api.token(services.tenant(), "auditor").await;
+    let sees_billing = shop.dashboard.sign_in(Role::Billing).await;
+    let issues = shop.dashboard.sign_in(Role::LicenseManager).await;
+    let mut states = Vec::new();
+    for (status, charge, expected) in [
+        ("active", json!({}), "Its last day is"),
+        ("canceled", json!({}), "The subscription is canceled."),
+        (
+            "canceled",
+            json!({ "dispute": "needs_response" }),
+            "The customer disputes the payment.",
+        ),
+        (
+            "canceled",
+            json!({ "dispute": "won", "amount_refunded": 5000 }),
+            "The payment is refunded.",
+        ),
+    ] {
+        shop.stripe
+            .subscription("sub_1", |object| object["status"] = json!(status));
+        shop.stripe.invoice("sub_1", 1, "paid", &charge);
+        shop.stripe.send(services, "charge.updated", "sub_1").await;
+        billing.work().await.unwrap();
+        let answer = api
+            .send("GET", &format!("/api/v1{path}"), &token, None)
+            .await;
+        let found = &answer.body["subscription"];
+        assert_eq!(
+            (&found["id"], &found["fault"]),
+            (&json!("sub_1"), &json!(null))
+        );
+        states.push(format!("{} {}", found["state"], found["reason"]));
+        for browser in [&sees_billing, &issues] {
+            let page = shop.dashboard.open(browser, &path).await.expect(200);
+            page.shows(expected);
+            let href = "href=\"/billing/subscriptions/sub_1\"";
+            let may = std::ptr::eq(browser, &sees_billing);
+            assert_eq!(page.html.contains(href), may, "{}", page.html);
+        }
+    }
+    let expected = [
+        "\"active\" \"paid\"",
+        "\"ended\" \"canceled\"",
+        "\"suspended\" \"disputed\"",
+        "\"revoked\" \"refunded\"",
+    ];
+    assert_eq!(states, expected);
+}

@@ -7,7 +7,7 @@ use tokio_postgres::types::ToSql;
 
 use crate::domain::{
     BillingCustomer, BillingReason, BillingState, BillingSubscription, NewAuditEntry, Page,
-    PageRequest, SubscriptionStatus,
+    PageRequest, PoolId, SubscriptionStatus,
 };
 use crate::store::ServerStoreError;
 use crate::store::postgres::queries::query;
@@ -101,6 +101,19 @@ pub(in crate::store::postgres) async fn get_subscription(
     let values: [&(dyn ToSql + Sync); 3] = [&db.tenant(), &provider, &id];
     let row = db
         .query_opt(query!("billing_subscription_get"), &values)
+        .await?;
+    row.as_ref().map(read_subscription).transpose()
+}
+
+/// Returns the newest subscription whose license is in a pool.
+pub(in crate::store::postgres) async fn subscription_of_pool(
+    db: &Transaction,
+    provider: &str,
+    pool: &PoolId,
+) -> Result<Option<BillingSubscription>, ServerStoreError> {
+    let values: [&(dyn ToSql + Sync); 3] = [&db.tenant(), &provider, &pool.as_str()];
+    let row = db
+        .query_opt(query!("billing_subscription_of_pool"), &values)
         .await?;
     row.as_ref().map(read_subscription).transpose()
 }

@@ -6,7 +6,7 @@ use rusqlite::{Connection, Row, params};
 
 use crate::domain::{
     BillingCustomer, BillingReason, BillingState, BillingSubscription, NewAuditEntry, Page,
-    PageRequest, SubscriptionStatus, TenantId,
+    PageRequest, PoolId, SubscriptionStatus, TenantId,
 };
 use crate::store::ServerStoreError;
 use crate::store::sqlite::audit;
@@ -103,6 +103,19 @@ pub(in crate::store::sqlite) fn get_subscription(
 ) -> Result<Option<BillingSubscription>, ServerStoreError> {
     let mut statement = db.prepare_cached(query!("billing_subscription_get"))?;
     let values = [tenant.as_str(), provider, id];
+    let found = collect(&mut statement, values, read_subscription)?;
+    Ok(found.into_iter().next())
+}
+
+/// Returns the newest subscription whose license is in a pool.
+pub(in crate::store::sqlite) fn subscription_of_pool(
+    db: &Connection,
+    tenant: &TenantId,
+    provider: &str,
+    pool: &PoolId,
+) -> Result<Option<BillingSubscription>, ServerStoreError> {
+    let mut statement = db.prepare_cached(query!("billing_subscription_of_pool"))?;
+    let values = [tenant.as_str(), provider, pool.as_str()];
     let found = collect(&mut statement, values, read_subscription)?;
     Ok(found.into_iter().next())
 }

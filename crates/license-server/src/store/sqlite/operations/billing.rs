@@ -5,7 +5,8 @@ use chrono::{DateTime, Utc};
 
 use crate::domain::{
     BillingCustomer, BillingEvent, BillingEventState, BillingPlan, BillingState,
-    BillingSubscription, EventOutcome, NewAuditEntry, NewBillingEvent, Page, PageRequest, TenantId,
+    BillingSubscription, EventOutcome, NewAuditEntry, NewBillingEvent, Page, PageRequest, PoolId,
+    TenantId,
 };
 use crate::store::sqlite::{SqliteStore, billing};
 use crate::store::{BillingStore, ServerStoreError};
@@ -162,6 +163,20 @@ impl BillingStore for SqliteStore {
         let id = id.to_owned();
         self.read(tenant, move |db, tenant| {
             billing::get_subscription(db, tenant, &provider, &id)
+        })
+        .await
+    }
+
+    async fn billing_subscription_of_pool(
+        &self,
+        tenant: &TenantId,
+        provider: &str,
+        pool: &PoolId,
+    ) -> Result<Option<BillingSubscription>, ServerStoreError> {
+        let provider = provider.to_owned();
+        let pool = pool.clone();
+        self.read(tenant, move |db, tenant| {
+            billing::subscription_of_pool(db, tenant, &provider, &pool)
         })
         .await
     }
