@@ -125,6 +125,16 @@ pub trait BillingStore: Send + Sync {
         pool: &PoolId,
     ) -> Result<Option<BillingSubscription>, ServerStoreError>;
 
+    /// Returns up to 100 subscriptions of a customer with an id or an address, the newest first.
+    /// Addresses are compared without case.
+    async fn billing_subscriptions_of(
+        &self,
+        tenant: &TenantId,
+        provider: &str,
+        customer: Option<&str>,
+        email: Option<&str>,
+    ) -> Result<Vec<BillingSubscription>, ServerStoreError>;
+
     /// Returns subscriptions in a state and of a customer, by id.
     async fn billing_subscriptions(
         &self,

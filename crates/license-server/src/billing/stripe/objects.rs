@@ -6,6 +6,7 @@
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::billing::provider::ProviderError;
 
@@ -192,6 +193,8 @@ pub(super) struct SubscriptionJson {
     pub(super) cancel_at_period_end: bool,
     #[serde(default)]
     pub(super) cancellation_details: Option<CancellationJson>,
+    #[serde(default)]
+    pub(super) metadata: Value,
     pub(super) created: i64,
 }
 

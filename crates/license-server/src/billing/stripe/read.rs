@@ -1,8 +1,10 @@
 //! The meaning of Stripe's objects.
 
 use chrono::{DateTime, Utc};
+use serde_json::Value;
 
 use super::NAME;
+use super::forms::TRIAL;
 use super::objects::{
     ChargeJson, CustomerJson, EventHead, IdJson, InvoiceJson, LineJson, LinkJson, SubscriptionJson,
     parse,
@@ -10,7 +12,7 @@ use super::objects::{
 use crate::billing::provider::{PaymentLink, ProviderError};
 use crate::domain::{
     BillingCustomer, Currency, InvoiceStatus, Money, NewBillingEvent, Pause, ProviderInvoice,
-    ProviderSubscription, SubscriptionItem, SubscriptionStatus, is_provider_id, is_unsafe,
+    ProviderSubscription, SubscriptionItem, SubscriptionStatus, TrialId, is_provider_id, is_unsafe,
 };
 
 /// The longest kind or version of an event, in bytes.
@@ -78,6 +80,8 @@ pub(super) fn subscription(
         return Err(refused("no period"));
     };
     let cancel_at = found.cancel_at.and_then(time);
+    let trial = found.metadata.get(TRIAL).and_then(Value::as_str);
+    let trial = trial.and_then(TrialId::parse);
     let cancellation = found.cancellation_details;
     let reason = cancellation.and_then(|details| details.reason);
     let items = found.items.data.into_iter().filter_map(|item| {
@@ -101,6 +105,7 @@ pub(super) fn subscription(
         period_start,
         period_end,
         trial_end: found.trial_end.and_then(time),
+        trial,
         cancel_at: cancel_at.or(found.cancel_at_period_end.then_some(period_end)),
         created_at: time(found.created).ok_or_else(|| refused("no time"))?,
     })

@@ -60,6 +60,7 @@ fn subscription() -> ProviderSubscription {
         period_start: at(PERIOD_1),
         period_end: at(PERIOD_2),
         trial_end: None,
+        trial: None,
         cancel_at: None,
         created_at: at("2027-01-15T10:00:00Z"),
     }

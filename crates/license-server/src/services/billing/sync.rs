@@ -151,6 +151,15 @@ impl BillingService {
             let Some(step) = step else {
                 return Ok((license, None));
             };
+            if step == LicenseStep::Revoke
+                && target.entitlement.reason == BillingReason::Refunded
+                && let Some(other) = self.doubled(target.found, terms).await?
+            {
+                let fault = format!(
+                    "the customer also pays for subscription {other}, so the license stays"
+                );
+                return Ok((license, Some(fault)));
+            }
             match self.apply(setup, target, step, license.as_ref()).await {
                 Ok(next) => id = Some(next),
                 Err(refusal) if is_temporary(&refusal) => return Err(refusal.into()),
@@ -178,7 +187,8 @@ impl BillingService {
             (LicenseStep::Issue { until }, _) => {
                 let content = target.content(setup, Some(until));
                 let request = request_id(&["issue", setup.provider.name(), &target.found.id]);
-                subscriptions::issue(site, &actor, content, request).await
+                let trial = self.trial_license(target.found).await?;
+                subscriptions::issue(site, &actor, content, trial, request).await
             }
             (LicenseStep::Replace { until }, Some(id)) => {
                 let content = target.content(setup, until);
@@ -197,6 +207,18 @@ impl BillingService {
             }
             (_, None) => Err(no_license()),
         }
+    }
+
+    /// Returns the license of the trial that a subscription converts.
+    async fn trial_license(
+        &self,
+        found: &ProviderSubscription,
+    ) -> Result<Option<LicenseId>, Refusal> {
+        let Some(id) = &found.trial else {
+            return Ok(None);
+        };
+        let trial = self.site.store.trial(&self.site.tenant, id).await?;
+        Ok(trial.and_then(|trial| trial.license))
     }
 
     /// Returns the new row of a subscription.
@@ -252,11 +274,15 @@ impl BillingService {
         if let (Some(row), false) = (row, has_changed) {
             changed.changed_at = row.changed_at;
         }
-        let audit = has_changed.then(|| {
-            let (actor, details) = (Self::actor(setup), changed.audited());
-            let id = changed.id.clone();
-            self.site.audit(&actor, "subscription.change", id, details)
-        });
+        let audit = if has_changed {
+            let (actor, id) = (Self::actor(setup), changed.id.clone());
+            let others = self.others(target.found).await?.into_iter();
+            let mut details = changed.audited();
+            details["others"] = others.map(|other| other.id).collect();
+            Some(self.site.audit(&actor, "subscription.change", id, details))
+        } else {
+            None
+        };
         let (store, tenant) = (&self.site.store, &self.site.tenant);
         let customer = target.found.customer.clone();
         let stored = store.put_billing_subscription(tenant, customer, changed, audit);

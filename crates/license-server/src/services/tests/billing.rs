@@ -1,9 +1,12 @@
 //! Licenses of subscriptions, with a double of Stripe, a real ledger and the vendor's key.
 
+mod doubled;
 mod events;
 mod orders;
 mod plans;
+mod recorded;
 mod sold;
+mod trials;
 
 use std::sync::Arc;
 
@@ -332,7 +335,7 @@ async fn a_license_follows_its_subscription_from_the_first_payment_to_the_end() 
     );
     let found = shop.license("sub_1", at("2027-03-10T00:00:00Z")).await;
     assert_eq!(found.unwrap().end, Some(at(END_2)));
-    // Stripe gives up, and the time of grace goes on.
+    // Stripe stops its attempts, and the time of grace continues.
     let unpaid = |object: &mut Value| {
         late(object);
         object["status"] = json!("unpaid");

@@ -10,13 +10,14 @@ use license_issuer::clock::{Clock, SystemClock};
 use license_issuer::services::entitlements::{LimitSubject, is_lower_tier, raise_tier};
 use license_issuer::services::issue::Mode;
 use license_issuer::services::licenses::LicenseOrder;
+use license_issuer::services::trials::ConvertibleTrial;
 
 use super::files::not_found;
 use super::issue::{CertifiedKey, OrderContext, issue_order};
 use super::orders::{ReinstateOrder, RevokeOrder};
 use super::refusals::{bad_request, draft_refused};
 use super::successor::Previous;
-use super::{RequestId, revoke, terms};
+use super::{RequestId, revoke, terms, trials};
 use crate::domain::{Actor, PlannedTerms, Refusal};
 use crate::services::site::Site;
 
@@ -66,12 +67,13 @@ impl SubscribedLicense {
     }
 }
 
-/// Issues the first license of a subscription. A repetition returns the license of the first
-/// request, so a subscription never has two.
+/// Issues the first license of a subscription, which replaces that of the trial if there is one. A
+/// repetition returns the license of the first request, so a subscription never has two.
 pub(in crate::services) async fn issue(
     site: &Site,
     provider: &Actor,
     license: SubscribedLicense,
+    trial: Option<LicenseId>,
     request: RequestId,
 ) -> Result<LicenseId, Refusal> {
     let certificate = CertifiedKey::new(site, None)?;
@@ -84,9 +86,18 @@ pub(in crate::services) async fn issue(
             let terms = license.terms.as_ref();
             let tier = terms.map_or("", |terms| &terms.tier);
             let tier = terms::find_tier(tier, context.matrix)?;
-            let (id, customer) = (terms::new_id()?, license.customer.clone());
-            let mut draft = LicenseDraft::for_tier(context.matrix, tier, id, customer, context.now);
-            license.complete(&mut draft, context.matrix)?;
+            let trial = match &trial {
+                Some(trial) => trials::convertible(trial, context)?,
+                None => None,
+            };
+            let customer = trial.as_ref().map(ConvertibleTrial::customer);
+            let customer = customer.unwrap_or_else(|| license.customer.clone());
+            let (matrix, id) = (context.matrix, terms::new_id()?);
+            let mut draft = LicenseDraft::for_tier(matrix, tier, id, customer, context.now);
+            license.complete(&mut draft, matrix)?;
+            if let Some(trial) = &trial {
+                trials::replace_trial(trial, &mut draft, context)?;
+            }
             license.order(draft, &certificate, context)
         },
     );

@@ -1,9 +1,11 @@
 //! Billing.
 
+mod searches;
+
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use super::sample::{audit, id, license, tenant};
+use super::sample::{audit, id, tenant};
 use super::webhooks::at;
 use crate::domain::{
     AuditFilter, BillingCustomer, BillingEventState, BillingPlan, BillingReason, BillingState,
@@ -20,7 +22,7 @@ pub(super) async fn check(store: &dyn ServerStore) {
     processed_events_are_forgotten(store).await;
     a_subscription_changes_only_from_the_version_that_was_read(store).await;
     subscriptions_and_customers_are_listed(store).await;
-    a_subscription_is_found_by_the_pool_of_its_license(store).await;
+    searches::check(store).await;
     the_mark_of_a_reconciliation_lasts(store).await;
 }
 
@@ -289,36 +291,6 @@ async fn a_subscription_changes_only_from_the_version_that_was_read(store: &dyn 
     assert_eq!(before.collect::<Vec<_>>(), [false, true]);
     let foreign = store.billing_subscription(&other, STRIPE, "sub_1").await;
     assert_eq!(foreign.unwrap(), None);
-}
-
-async fn a_subscription_is_found_by_the_pool_of_its_license(store: &dyn ServerStore) {
-    let (own, other) = (tenant(), tenant());
-    let licenses = vec![license(1, 1, &[]), license(2, 1, &[1]), license(3, 3, &[])];
-    let pools = [licenses[0].pool.clone(), licenses[2].pool.clone()];
-    let installed = store.install_licenses(&own, licenses, audit("license.install"));
-    installed.await.unwrap();
-    let put = |number: u8, created: i64| {
-        let subscription = BillingSubscription {
-            created_at: at(created),
-            ..subscription(number, "cus_1")
-        };
-        store.put_billing_subscription(&own, customer("cus_1"), subscription, None)
-    };
-    let find = |tenant: &TenantId, provider: &'static str, pool: usize| {
-        let (tenant, pool) = (tenant.clone(), pools[pool].clone());
-        async move {
-            let found = store.billing_subscription_of_pool(&tenant, provider, &pool);
-            found.await.unwrap().map(|found| found.id)
-        }
-    };
-    assert!(put(2, 5).await.unwrap());
-    assert_eq!(find(&own, STRIPE, 0).await.as_deref(), Some("sub_2"));
-    assert_eq!(find(&own, STRIPE, 1).await, None);
-    assert_eq!(find(&own, "other", 0).await, None);
-    assert_eq!(find(&other, STRIPE, 0).await, None);
-    // The newest subscription of a pool counts.
-    assert!(put(1, 4).await.unwrap());
-    assert_eq!(find(&own, STRIPE, 0).await.as_deref(), Some("sub_2"));
 }
 
 async fn subscriptions_and_customers_are_listed(store: &dyn ServerStore) {

@@ -11,7 +11,7 @@ pub(super) use events::{
 };
 pub(super) use subscriptions::{
     customer, customers, get_subscription, put_subscription, subscription_of_pool, subscriptions,
-    unchecked,
+    subscriptions_of, unchecked,
 };
 
 use super::audit;

@@ -118,6 +118,20 @@ pub(in crate::store::postgres) async fn subscription_of_pool(
     row.as_ref().map(read_subscription).transpose()
 }
 
+/// Returns subscriptions of a customer with an id or an address, the newest first.
+pub(in crate::store::postgres) async fn subscriptions_of(
+    db: &Transaction,
+    provider: &str,
+    customer: Option<&str>,
+    email: Option<&str>,
+) -> Result<Vec<BillingSubscription>, ServerStoreError> {
+    let values: [&(dyn ToSql + Sync); 4] = [&db.tenant(), &provider, &customer, &email];
+    let rows = db
+        .query(query!("billing_subscription_of_customer"), &values)
+        .await?;
+    read_all(&rows, read_subscription)
+}
+
 /// Returns subscriptions, by id.
 pub(in crate::store::postgres) async fn subscriptions(
     db: &Transaction,

@@ -157,6 +157,18 @@ impl BillingStore for PostgresStore {
         db.end(result).await
     }
 
+    async fn billing_subscriptions_of(
+        &self,
+        tenant: &TenantId,
+        provider: &str,
+        customer: Option<&str>,
+        email: Option<&str>,
+    ) -> Result<Vec<BillingSubscription>, ServerStoreError> {
+        let db = self.database.begin_read(tenant).await?;
+        let result = billing::subscriptions_of(&db, provider, customer, email).await;
+        db.end(result).await
+    }
+
     async fn billing_subscriptions(
         &self,
         tenant: &TenantId,

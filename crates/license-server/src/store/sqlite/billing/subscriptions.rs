@@ -120,6 +120,19 @@ pub(in crate::store::sqlite) fn subscription_of_pool(
     Ok(found.into_iter().next())
 }
 
+/// Returns subscriptions of a customer with an id or an address, the newest first.
+pub(in crate::store::sqlite) fn subscriptions_of(
+    db: &Connection,
+    tenant: &TenantId,
+    provider: &str,
+    customer: Option<&str>,
+    email: Option<&str>,
+) -> Result<Vec<BillingSubscription>, ServerStoreError> {
+    let mut statement = db.prepare_cached(query!("billing_subscription_of_customer"))?;
+    let values = params![tenant.as_str(), provider, customer, email];
+    collect(&mut statement, values, read_subscription)
+}
+
 /// Returns subscriptions, by id.
 pub(in crate::store::sqlite) fn subscriptions(
     db: &Connection,

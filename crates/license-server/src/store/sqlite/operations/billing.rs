@@ -181,6 +181,21 @@ impl BillingStore for SqliteStore {
         .await
     }
 
+    async fn billing_subscriptions_of(
+        &self,
+        tenant: &TenantId,
+        provider: &str,
+        customer: Option<&str>,
+        email: Option<&str>,
+    ) -> Result<Vec<BillingSubscription>, ServerStoreError> {
+        let provider = provider.to_owned();
+        let (customer, email) = (customer.map(str::to_owned), email.map(str::to_owned));
+        self.read(tenant, move |db, tenant| {
+            billing::subscriptions_of(db, tenant, &provider, customer.as_deref(), email.as_deref())
+        })
+        .await
+    }
+
     async fn billing_subscriptions(
         &self,
         tenant: &TenantId,
