@@ -66,8 +66,8 @@ impl LicenseStep {
     /// next one follows from the new license.
     ///
     /// A license that a person has revoked stays revoked. A license never becomes shorter: one that
-    /// lasts too long is revoked when the paid time is over, and not before. A license that a person
-    /// sold in its place stays until the paid time is longer.
+    /// lasts too long is revoked when the paid time is over, and not before. A license that a
+    /// person sold in its place stays until the paid time is longer.
     pub fn next(
         entitlement: &Entitlement,
         terms: Option<&PlannedTerms>,

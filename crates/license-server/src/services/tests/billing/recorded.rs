@@ -1,5 +1,5 @@
-//! The events of a subscription at localstripe, as `tests/interop/record_stripe.py` records them, in
-//! every order.
+//! The events of a subscription at localstripe in every order, as `tests/interop/record_stripe.py`
+//! records them.
 
 use std::collections::BTreeSet;
 
