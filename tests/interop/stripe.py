@@ -1,7 +1,8 @@
 """Runs localstripe on a free port of the loopback interface, and prints its URL.
 
 localstripe has no webhook endpoints, Checkout, customer portal, disputes, pauses, meters and prices.
-This script adds them with the answers that Stripe documents, so that each command of
+Its charges do not name their invoice, and it sends no events about changed subscriptions and
+refunds. This script adds them with the answers that Stripe documents, so that each command of
 `docs/billing.md` runs.
 """
 
@@ -200,6 +201,39 @@ async def hold_meter_events(request):
     return json_reply(held)
 
 
+def name_invoices():
+    """Lets each charge name the invoice that it pays."""
+    create = resources.PaymentIntent._create_charge
+
+    def create_charge(intent, on_failure_now):
+        try:
+            create(intent, on_failure_now)
+        finally:
+            if intent.latest_charge is not None:
+                intent.latest_charge.invoice = intent.invoice
+
+    resources.PaymentIntent._create_charge = create_charge
+
+
+def send_events():
+    """Sends the events of Stripe that localstripe does not send."""
+    update = resources.Subscription._update
+    refund = resources.Refund.__init__
+
+    def update_subscription(subscription, *args, **data):
+        update(subscription, *args, **data)
+        event = resources.Event("customer.subscription.updated", subscription)
+        webhooks.schedule_webhook(event)
+
+    def create_refund(self, *args, **data):
+        refund(self, *args, **data)
+        charge = resources.Charge._api_retrieve(self.charge)
+        webhooks.schedule_webhook(resources.Event("charge.refunded", charge))
+
+    resources.Subscription._update = update_subscription
+    resources.Refund.__init__ = create_refund
+
+
 class Exported:
     """An object that localstripe does not have, for an event."""
 
@@ -224,6 +258,8 @@ meters, meter_events, requests, held = {}, {}, [], {"count": 0}
 
 
 async def main():
+    name_invoices()
+    send_events()
     # The process does not outlive a killed test.
     threading.Thread(target=end_with_the_test, daemon=True).start()
     # The routes of localstripe match names of one part only, so these do not hide any.

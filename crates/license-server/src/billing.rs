@@ -7,7 +7,7 @@ pub(crate) mod provider;
 pub(crate) mod stripe;
 
 pub use provider::{
-    BillingProvider, CheckoutOrder, EventFault, EventSubject, MeteredUsage, PaymentLink,
-    PortalOrder, ProviderError, ProviderPage,
+    BillingProvider, CheckoutOrder, ConvertedTrial, EventFault, EventSubject, MeteredUsage,
+    PaymentLink, PortalOrder, ProviderError, ProviderPage,
 };
 pub use stripe::{Stripe, StripeSettings, WebhookKey};

@@ -57,7 +57,7 @@ pub use audit::{
 pub use billing::{
     BillingCustomer, BillingEvent, BillingEventState, BillingPlan, BillingReason, BillingState,
     BillingSubscription, CurrentLicense, Entitlement, EventOutcome, InvoiceStatus, LicenseStep,
-    NewBillingEvent, Pause, PlannedTerms, ProviderInvoice, ProviderSubscription,
+    NewBillingEvent, Pause, PlannedTerms, ProviderInvoice, ProviderSubscription, SoldLicense,
     SubscriptionFilter, SubscriptionItem, SubscriptionStatus, UnmappedPrice, is_provider_id,
 };
 pub use database::{DatabaseStatus, MoveReport, RedisStatus};

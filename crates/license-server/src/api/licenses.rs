@@ -13,7 +13,7 @@ use super::credentials::Caller;
 use super::pages::{PageBody, PageQuery, StrictQuery};
 use super::paths::{StrictPath, not_found};
 use super::problem::Problem;
-use crate::domain::MachineRecord;
+use crate::domain::{BillingSubscription, MachineRecord};
 use crate::services::{InstalledLicense, LicenseInstallReport, LicenseSearch, Services};
 
 /// An installed license.
@@ -65,6 +65,50 @@ impl LicenseBody {
             is_valid: state.is_valid,
             code: state.code,
             replaced_by,
+        }
+    }
+}
+
+/// A license with the subscription that pays for it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = LicenseDetail)]
+pub(super) struct LicenseDetailBody {
+    #[serde(flatten)]
+    license: LicenseBody,
+    /// The subscription, or null if none pays for the license.
+    subscription: Option<LicenseSubscriptionBody>,
+}
+
+/// Why a subscription lets a license be as it is.
+#[derive(Serialize, ToSchema)]
+#[schema(as = LicenseSubscription)]
+struct LicenseSubscriptionBody {
+    /// The id at the provider.
+    id: String,
+    /// The provider, such as `stripe`.
+    provider: String,
+    /// `pending`, `active`, `in_grace`, `suspended`, `ended` or `revoked`.
+    state: &'static str,
+    /// The reason of the state, such as `canceled`.
+    reason: &'static str,
+    /// Until when the payments entitle to a license, or null if they do not.
+    until: Option<DateTime<Utc>>,
+    /// When the subscription will end, or null if it continues.
+    cancel_at: Option<DateTime<Utc>>,
+    /// Why the license does not follow the subscription, or null if it does.
+    fault: Option<String>,
+}
+
+impl From<BillingSubscription> for LicenseSubscriptionBody {
+    fn from(found: BillingSubscription) -> Self {
+        Self {
+            id: found.id,
+            provider: found.provider,
+            state: found.state.as_str(),
+            reason: found.reason.as_str(),
+            until: found.until,
+            cancel_at: found.cancel_at,
+            fault: found.fault,
         }
     }
 }
@@ -203,20 +247,27 @@ pub(super) async fn install(
 }
 
 /// Returns a license.
+///
+/// The answer has the state of the subscription that pays for the license, with the reason.
 #[utoipa::path(
     get,
     path = "/api/v1/licenses/{license}",
     tag = "administration",
     params(("license" = String, Path, description = "The id of the license")),
     security(("bearer" = ["licenses:read"])),
-    responses((status = 200, description = "The license", body = LicenseBody)),
+    responses((status = 200, description = "The license", body = LicenseDetailBody)),
 )]
 pub(super) async fn get(
     caller: Caller,
     StrictPath(path): StrictPath<String>,
-) -> JsonReply<LicenseBody> {
-    let found = caller.services().licenses.get(&license(&path)?).await?;
-    Ok(Json(LicenseBody::new(caller.services(), found)))
+) -> JsonReply<LicenseDetailBody> {
+    let services = caller.services();
+    let found = services.licenses.get(&license(&path)?).await?;
+    let subscription = services.billing.subscription_of(&found.record.pool).await?;
+    Ok(Json(LicenseDetailBody {
+        license: LicenseBody::new(services, found),
+        subscription: subscription.map(LicenseSubscriptionBody::from),
+    }))
 }
 
 /// Removes a license. Its sessions keep their seats until their leases end.

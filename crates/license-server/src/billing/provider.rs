@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::domain::{NewBillingEvent, ProviderSubscription};
+use crate::domain::{NewBillingEvent, ProviderSubscription, TrialId};
 
 /// A payment provider.
 ///
@@ -115,10 +115,21 @@ pub struct CheckoutOrder {
     pub email: Option<String>,
     /// The days of the trial.
     pub trial_days: Option<u32>,
+    /// The trial that the subscription converts.
+    pub trial: Option<ConvertedTrial>,
     /// The page after a success.
     pub success_url: String,
     /// The page after the customer went back.
     pub cancel_url: String,
+}
+
+/// A trial of this server that a subscription converts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConvertedTrial {
+    /// The id, which the provider keeps with the subscription.
+    pub id: TrialId,
+    /// When the first paid period begins. `None`: at once.
+    pub paid_from: Option<DateTime<Utc>>,
 }
 
 /// An order for a page on which a customer manages the subscription.

@@ -15,7 +15,7 @@ pub use entitlement::{BillingReason, BillingState, Entitlement};
 pub use event::{BillingEvent, BillingEventState, EventOutcome, NewBillingEvent};
 pub use invoice::{InvoiceStatus, ProviderInvoice};
 pub use plan::{BillingPlan, PlannedTerms, UnmappedPrice};
-pub use step::{CurrentLicense, LicenseStep};
+pub use step::{CurrentLicense, LicenseStep, SoldLicense};
 pub use subscription::{
     BillingCustomer, BillingSubscription, Pause, ProviderSubscription, SubscriptionFilter,
     SubscriptionItem, SubscriptionStatus,

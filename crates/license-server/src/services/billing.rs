@@ -4,6 +4,7 @@
 //! the background then asks the provider for the newest state of its subscription, so neither the
 //! order of the events nor a repetition has an effect.
 
+mod doubled;
 mod events;
 mod links;
 mod lists;

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 pub use changes::ChangedTrial;
+pub(super) use changes::issued_license;
 
 use super::people::{bad_request, checked_name, link_ended, not_found};
 use super::site::{Site, random};

@@ -17,6 +17,7 @@ mod reassign;
 mod refusals;
 mod revoke;
 mod standing;
+pub(super) mod subscribed;
 pub(super) mod subscriptions;
 mod successor;
 mod terms;

@@ -5,8 +5,9 @@ use chrono::{DateTime, Utc};
 
 use super::ServerStoreError;
 use crate::domain::{
-    BillingCustomer, BillingEvent, BillingEventState, BillingPlan, BillingSubscription,
-    EventOutcome, NewAuditEntry, NewBillingEvent, Page, PageRequest, SubscriptionFilter, TenantId,
+    BillingCustomer, BillingEvent, BillingEventState, BillingPlan, BillingState,
+    BillingSubscription, EventOutcome, NewAuditEntry, NewBillingEvent, Page, PageRequest, PoolId,
+    SubscriptionFilter, TenantId,
 };
 
 /// The part of a [`ServerStore`](super::ServerStore) for billing.
@@ -115,6 +116,24 @@ pub trait BillingStore: Send + Sync {
         provider: &str,
         id: &str,
     ) -> Result<Option<BillingSubscription>, ServerStoreError>;
+
+    /// Returns the subscription whose newest license is in a pool: the newest subscription.
+    async fn billing_subscription_of_pool(
+        &self,
+        tenant: &TenantId,
+        provider: &str,
+        pool: &PoolId,
+    ) -> Result<Option<BillingSubscription>, ServerStoreError>;
+
+    /// Returns up to 100 subscriptions of a customer with an id or an address, the newest first.
+    /// Addresses are compared without case.
+    async fn billing_subscriptions_of(
+        &self,
+        tenant: &TenantId,
+        provider: &str,
+        customer: Option<&str>,
+        email: Option<&str>,
+    ) -> Result<Vec<BillingSubscription>, ServerStoreError>;
 
     /// Returns subscriptions, the last change first.
     async fn billing_subscriptions(

@@ -9,7 +9,7 @@ use super::ServerStoreError;
 use super::values::{bad_row, license_id, millis, time};
 use crate::domain::{
     EmailAddress, NewAuditEntry, Page, PageRequest, ReminderDays, SecretDigest, TenantId, Trial,
-    TrialChange, TrialClaim, TrialId, TrialState, TrialUser,
+    TrialChange, TrialClaim, TrialId, TrialKeys, TrialState, TrialUser,
 };
 
 /// The part of a [`ServerStore`](super::ServerStore) for trials.
@@ -41,6 +41,13 @@ pub trait TrialStore: Send + Sync {
         tenant: &TenantId,
         trial: Trial,
     ) -> Result<TrialClaim, ServerStoreError>;
+
+    /// Returns whether a trial has one of these values.
+    async fn is_trial_used(
+        &self,
+        tenant: &TenantId,
+        keys: TrialKeys,
+    ) -> Result<bool, ServerStoreError>;
 
     /// Deletes a trial whose license was refused.
     async fn drop_trial(&self, tenant: &TenantId, id: &TrialId) -> Result<(), ServerStoreError>;

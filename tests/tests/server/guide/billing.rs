@@ -175,6 +175,18 @@ fn the_guide_of_billing_leads_from_a_key_to_a_license_and_to_its_end() {
     shop.run(CHANGE, "[quantity]=8");
     let changed = shop.wait("changed", |found| found["seats"] == 8);
     assert_ne!(changed["license"], license);
+    // The events of a dispute are enough: no comparison is asked for.
+    let refund = shop.block(CHANGE, "/v1/refunds");
+    let find_charge = refund
+        .lines()
+        .take_while(|line| !line.contains("/v1/refunds"));
+    let find_charge = find_charge.collect::<Vec<_>>().join("\n");
+    for (status, state) in [("needs_response", "suspended"), ("won", "active")] {
+        let path = format!("{}/_config/disputes/$CHARGE", stripe.url);
+        let change = format!("{find_charge}\ncurl --fail {path} -d status={status}");
+        shop.operator.run(&change);
+        shop.wait(status, |found| found["state"] == state);
+    }
     shop.run(CHANGE, "/v1/refunds");
     let refunded = shop.wait("refunded", |found| found["state"] == "revoked");
     assert_eq!(refunded["reason"], "refunded");

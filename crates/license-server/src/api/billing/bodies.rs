@@ -106,10 +106,14 @@ pub(in crate::api) struct CheckoutBody {
     /// The e-mail address of a new customer.
     #[serde(default)]
     email: Option<String>,
-    /// The days of the trial, which begins without a means of payment.
+    /// The days of the trial at the provider, which begins without a means of payment.
     #[serde(default)]
     #[schema(minimum = 1, maximum = 730)]
     trial_days: Option<u32>,
+    /// The id of the trial of this server that the subscription converts. The first payment is at
+    /// the end of the trial, or at once if it ends within 49 hours.
+    #[serde(default)]
+    trial: Option<String>,
     /// The page after a success.
     #[schema(min_length = 1, max_length = 2048)]
     success_url: String,
@@ -130,6 +134,7 @@ impl From<CheckoutBody> for CheckoutRequest {
             customer: body.customer,
             email: body.email,
             trial_days: body.trial_days,
+            trial: body.trial,
             success_url: body.success_url,
             cancel_url: body.cancel_url,
         }

@@ -223,7 +223,8 @@ fn event_row(found: &BillingEvent) -> Vec<Cell> {
     ]
 }
 
-fn state_cell(state: BillingState) -> Cell {
+/// Returns the state of the license of a subscription.
+pub(super) fn state_cell(state: BillingState) -> Cell {
     let tone = match state {
         BillingState::Active => Tone::Good,
         BillingState::InGrace | BillingState::Pending => Tone::Warning,
@@ -233,7 +234,8 @@ fn state_cell(state: BillingState) -> Cell {
     Cell::badge(tone, state_label(state.as_str()))
 }
 
-fn reason(found: &BillingSubscription) -> String {
+/// Returns the reason of the state.
+pub(super) fn reason(found: &BillingSubscription) -> String {
     state_label(found.reason.as_str())
 }
 

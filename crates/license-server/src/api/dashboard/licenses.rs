@@ -9,6 +9,7 @@ mod order_fields;
 mod order_form;
 mod orders;
 mod preview;
+mod subscription;
 
 use license_dashboard::{Field, Kind};
 

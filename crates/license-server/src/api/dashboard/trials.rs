@@ -128,6 +128,10 @@ async fn show(context: PageContext, StrictPath(path): StrictPath<String>) -> Pag
             .action(Action::link("Convert to a license", path("convert")).primary())
             .action(Action::dialog("Extend", path("extend")));
     }
+    if is_open && context.services()?.billing.is_on() && context.may(Permission::ManageBilling) {
+        let href = format!("/billing/checkout?trial={}", found.id);
+        page = page.action(Action::link("Sell a subscription", href));
+    }
     let names = Names::of(&context, [found.started_by.as_str()]).await?;
     Ok(html(&page.with(facts(&found, &names))))
 }

@@ -4,6 +4,9 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::billing::provider::{CheckoutOrder, MeteredUsage, PortalOrder};
 
+/// The metadata of a subscription with the id of the trial that it converts.
+pub(super) const TRIAL: &str = "license_trial";
+
 /// The characters of a form that are escaped.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_');
 
@@ -51,6 +54,12 @@ pub(super) fn checkout(order: &CheckoutOrder) -> Form {
         form.add("payment_method_collection", "if_required");
         let end = "subscription_data[trial_settings][end_behavior][missing_payment_method]";
         form.add(end, "pause");
+    }
+    if let Some(trial) = &order.trial {
+        let name = format!("subscription_data[metadata][{TRIAL}]");
+        form.add(&name, trial.id.as_str());
+        let paid_from = trial.paid_from.map(|at| at.timestamp().to_string());
+        form.add_some("subscription_data[trial_end]", paid_from.as_deref());
     }
     form.add("success_url", &order.success_url);
     form.add("cancel_url", &order.cancel_url);

@@ -6,6 +6,7 @@
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::billing::provider::ProviderError;
 
@@ -190,7 +191,17 @@ pub(super) struct SubscriptionJson {
     pub(super) cancel_at: Option<i64>,
     #[serde(default)]
     pub(super) cancel_at_period_end: bool,
+    #[serde(default)]
+    pub(super) cancellation_details: Option<CancellationJson>,
+    #[serde(default)]
+    pub(super) metadata: Value,
     pub(super) created: i64,
+}
+
+#[derive(Deserialize)]
+pub(super) struct CancellationJson {
+    #[serde(default)]
+    pub(super) reason: Option<String>,
 }
 
 #[derive(Deserialize)]

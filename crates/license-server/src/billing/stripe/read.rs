@@ -1,8 +1,10 @@
 //! The meaning of Stripe's objects.
 
 use chrono::{DateTime, Utc};
+use serde_json::Value;
 
 use super::NAME;
+use super::forms::TRIAL;
 use super::objects::{
     ChargeJson, CustomerJson, EventHead, IdJson, InvoiceJson, LineJson, LinkJson, SubscriptionJson,
     parse,
@@ -10,11 +12,14 @@ use super::objects::{
 use crate::billing::provider::{PaymentLink, ProviderError};
 use crate::domain::{
     BillingCustomer, Currency, InvoiceStatus, Money, NewBillingEvent, Pause, ProviderInvoice,
-    ProviderSubscription, SubscriptionItem, SubscriptionStatus, is_provider_id, is_unsafe,
+    ProviderSubscription, SubscriptionItem, SubscriptionStatus, TrialId, is_provider_id, is_unsafe,
 };
 
 /// The longest kind or version of an event, in bytes.
 const MAX_NAME: usize = 100;
+
+/// The reason of the end of a subscription whose payments have failed.
+const PAYMENT_FAILED: &str = "payment_failed";
 
 /// The longest name or address of a customer, in characters.
 const MAX_TEXT: usize = 250;
@@ -75,6 +80,10 @@ pub(super) fn subscription(
         return Err(refused("no period"));
     };
     let cancel_at = found.cancel_at.and_then(time);
+    let trial = found.metadata.get(TRIAL).and_then(Value::as_str);
+    let trial = trial.and_then(TrialId::parse);
+    let cancellation = found.cancellation_details;
+    let reason = cancellation.and_then(|details| details.reason);
     let items = found.items.data.into_iter().filter_map(|item| {
         Some(SubscriptionItem {
             price: item.price.or(item.plan)?.id().to_owned(),
@@ -89,12 +98,14 @@ pub(super) fn subscription(
         id: found.id,
         customer: customer(found.customer)?,
         status,
+        has_failed: reason.as_deref() == Some(PAYMENT_FAILED),
         pause,
         items,
         invoices,
         period_start,
         period_end,
         trial_end: found.trial_end.and_then(time),
+        trial,
         cancel_at: cancel_at.or(found.cancel_at_period_end.then_some(period_end)),
         created_at: time(found.created).ok_or_else(|| refused("no time"))?,
     })

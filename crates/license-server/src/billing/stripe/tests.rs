@@ -1,12 +1,13 @@
 pub(crate) mod double;
 mod pages;
 
-use license_core::time::parse_instant;
+use license_core::time::{from_unix_seconds, parse_instant};
 use serde_json::{Value, json};
 
 use self::double::{Double, KEY};
 use super::*;
-use crate::domain::{InvoiceStatus, Pause, SubscriptionStatus};
+use crate::billing::ConvertedTrial;
+use crate::domain::{InvoiceStatus, Pause, SubscriptionStatus, TrialId};
 
 fn at(text: &str) -> DateTime<Utc> {
     parse_instant(text).unwrap()
@@ -38,7 +39,9 @@ fn a_subscription_has_its_customer_and_the_payments_of_its_invoices() {
         ] },
         "current_period_start": 1_799_000_000, "current_period_end": 1_801_000_000,
         "trial_end": null, "cancel_at": null, "cancel_at_period_end": true,
+        "cancellation_details": { "comment": null, "feedback": null, "reason": "payment_failed" },
         "created": 1_799_000_000, "a_new_member": { "x": 1 },
+        "metadata": { "license_trial": "trl_1", "other": 7 },
     }));
     double.put(json!({
         "id": "cus_1", "object": "customer", "name": "ACME\u{7}\u{202e} Ltd", "email": "", "created": 1,
@@ -94,6 +97,7 @@ fn a_subscription_has_its_customer_and_the_payments_of_its_invoices() {
     }
     let found = stripe.subscription("sub_1").unwrap().unwrap();
     assert_eq!(found.status, SubscriptionStatus::PastDue);
+    assert!(found.has_failed);
     assert_eq!(found.pause, Some(Pause::Free));
     let items: Vec<_> = found
         .items
@@ -313,6 +317,7 @@ fn links_lead_to_checkout_and_to_the_portal() {
         customer: None,
         email: Some("ann+x@example.com".to_owned()),
         trial_days: Some(14),
+        trial: None,
         success_url: "https://vendor.example/ok?a=1&b=2".to_owned(),
         cancel_url: "https://vendor.example/".to_owned(),
     };
@@ -339,14 +344,28 @@ fn links_lead_to_checkout_and_to_the_portal() {
         let expected = (name.to_owned(), value.to_owned());
         assert!(sent.contains(&expected), "{name}: {sent:?}");
     }
+    let id = TrialId::new(now(), [1; 10]);
     let known = CheckoutOrder {
         customer: Some("cus_1".to_owned()),
         trial_days: None,
+        trial: Some(ConvertedTrial {
+            id: id.clone(),
+            paid_from: from_unix_seconds(1_800_000_000),
+        }),
         ..order
     };
     stripe.checkout(&known, "key-3").unwrap();
     let body = &double.requests()[2].body;
     assert!(body.contains("customer=cus_1") && !body.contains("customer_email"));
+    let sent = form(body);
+    for (name, value) in [
+        ("subscription_data[metadata][license_trial]", id.as_str()),
+        ("subscription_data[trial_end]", "1800000000"),
+    ] {
+        let expected = (name.to_owned(), value.to_owned());
+        assert!(sent.contains(&expected), "{name}: {sent:?}");
+    }
+    assert!(!body.contains("trial_period_days"), "{body}");
 }
 
 #[test]

@@ -104,8 +104,11 @@ impl Entitlement {
                 };
                 of(state, reason, paid)
             }
-            Status::Canceled => of(State::Ended, Reason::Canceled, paid),
-            Status::Unpaid => of(State::Suspended, Reason::Unpaid, paid),
+            Status::Canceled if !subscription.has_failed => {
+                of(State::Ended, Reason::Canceled, paid)
+            }
+            // The time of grace does not depend on when Stripe stops its attempts.
+            Status::Canceled | Status::Unpaid => Self::running(subscription, &payments, grace, now),
             Status::Active | Status::PastDue => match subscription.pause {
                 Some(Pause::Void) => of(State::Suspended, Reason::Paused, paid),
                 Some(Pause::Free) => {
@@ -117,7 +120,7 @@ impl Entitlement {
         }
     }
 
-    /// Returns the entitlement of a subscription that is active or past due.
+    /// Returns the entitlement of a subscription that is active, or whose payments have failed.
     fn running(
         subscription: &ProviderSubscription,
         payments: &Payments,
@@ -125,7 +128,12 @@ impl Entitlement {
         now: DateTime<Utc>,
     ) -> Self {
         let paid = payments.paid_until.map(settled);
-        let is_late = subscription.status == SubscriptionStatus::PastDue;
+        let has_ended = subscription.status == SubscriptionStatus::Canceled;
+        let is_late = has_ended
+            || matches!(
+                subscription.status,
+                SubscriptionStatus::PastDue | SubscriptionStatus::Unpaid
+            );
         if !payments.is_open && !is_late {
             let period = Some(settled(subscription.period_end));
             // Usage is paid after its period, so a subscription of nothing else has no invoice for
@@ -154,7 +162,14 @@ impl Entitlement {
         let graced = graced.min(settled(subscription.period_end));
         let graced = paid.map_or(graced, |paid| paid.max(graced));
         let (state, reason, until) = match (is_late, payments.due_at) {
-            (true, _) if graced <= now => (BillingState::Suspended, BillingReason::Unpaid, graced),
+            (true, _) if graced <= now => {
+                let state = if has_ended {
+                    BillingState::Ended
+                } else {
+                    BillingState::Suspended
+                };
+                (state, BillingReason::Unpaid, graced)
+            }
             (true, _) => (BillingState::InGrace, BillingReason::PastDue, graced),
             (false, Some(_)) => (BillingState::Active, BillingReason::Invoiced, graced),
             (false, None) => {

@@ -17,6 +17,23 @@ pub struct CurrentLicense {
     pub is_held: bool,
     /// Whether the content is that of the plans.
     pub has_terms: bool,
+    /// The license by which a person has replaced this one.
+    pub sold: Option<SoldLicense>,
+}
+
+/// A license that a person sold in place of that of a subscription, such as the renewal of an
+/// invoice. Billing takes neither time nor content from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SoldLicense {
+    /// The end. `None`: the license never ends.
+    pub ends_at: Option<DateTime<Utc>>,
+}
+
+impl SoldLicense {
+    /// Returns whether the license is over at an instant.
+    pub fn is_over(self, at: DateTime<Utc>) -> bool {
+        self.ends_at.is_some_and(|end| end <= at)
+    }
 }
 
 /// A change of the license of a subscription.
@@ -27,8 +44,8 @@ pub enum LicenseStep {
         /// The end.
         until: DateTime<Utc>,
     },
-    /// Replaces the license at once by one with the planned content. Without a plan, the content
-    /// stays.
+    /// Replaces the license, or the one that a person has sold in its place, at once by one with
+    /// the planned content. Without a plan, the content stays.
     Replace {
         /// The end, which is never earlier than that of the license. `None`: the license never
         /// ends.
@@ -49,7 +66,8 @@ impl LicenseStep {
     /// next one follows from the new license.
     ///
     /// A license that a person has revoked stays revoked. A license never becomes shorter: one that
-    /// lasts too long is revoked when the paid time is over, and not before.
+    /// lasts too long is revoked when the paid time is over, and not before. A license that a
+    /// person sold in its place stays until the paid time is longer.
     pub fn next(
         entitlement: &Entitlement,
         terms: Option<&PlannedTerms>,
@@ -67,16 +85,20 @@ impl LicenseStep {
             return (!license.is_revoked && !is_over).then_some(Self::Revoke);
         }
         let until = until?;
-        if license.is_revoked {
+        if license.is_revoked && (license.is_held || license.sold.is_none()) {
             return license.is_held.then_some(Self::Reinstate);
         }
-        let is_short = license.ends_at.is_some_and(|end| end < until);
+        let ends_at = license.sold.map_or(license.ends_at, |sold| sold.ends_at);
+        let is_short = ends_at.is_some_and(|end| end < until);
+        if license.sold.is_some() && !is_short {
+            return None;
+        }
         // A customer does not lose a paid license because a price has no plan.
         if !is_short && (terms.is_none() || license.has_terms) {
             return None;
         }
         Some(Self::Replace {
-            until: license.ends_at.map(|end| end.max(until)),
+            until: ends_at.map(|end| end.max(until)),
         })
     }
 }

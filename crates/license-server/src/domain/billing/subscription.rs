@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::entitlement::{BillingReason, BillingState};
 use super::invoice::ProviderInvoice;
 use super::names;
+use crate::domain::TrialId;
 
 names! {
     /// The status of a subscription, with the names of Stripe.
@@ -93,6 +94,9 @@ pub struct ProviderSubscription {
     pub customer: BillingCustomer,
     /// The status.
     pub status: SubscriptionStatus,
+    /// Whether the provider ended the subscription because its payments failed, and not because
+    /// somebody canceled it.
+    pub has_failed: bool,
     /// Whether the collection of invoices is paused.
     pub pause: Option<Pause>,
     /// The items.
@@ -107,6 +111,8 @@ pub struct ProviderSubscription {
     pub period_end: DateTime<Utc>,
     /// The end of the trial.
     pub trial_end: Option<DateTime<Utc>>,
+    /// The trial of this server that the subscription converts.
+    pub trial: Option<TrialId>,
     /// When the subscription will end.
     pub cancel_at: Option<DateTime<Utc>>,
     /// When the subscription was created.

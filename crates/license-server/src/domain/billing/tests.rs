@@ -53,12 +53,14 @@ fn subscription() -> ProviderSubscription {
             created_at: at("2027-01-15T10:00:00Z"),
         },
         status: SubscriptionStatus::Active,
+        has_failed: false,
         pause: None,
         items: vec![item("price_team", 5)],
         invoices: vec![invoice(PERIOD_2), invoice(PERIOD_1)],
         period_start: at(PERIOD_1),
         period_end: at(PERIOD_2),
         trial_end: None,
+        trial: None,
         cancel_at: None,
         created_at: at("2027-01-15T10:00:00Z"),
     }
@@ -178,11 +180,45 @@ fn a_late_payment_has_no_effect_for_the_time_of_grace() {
         Reason::PastDue,
         "2027-03-18T00:00:00Z",
     );
-    let unpaid = |found: &mut ProviderSubscription| {
-        late(found);
-        found.status = Status::Unpaid;
+}
+
+#[test]
+fn the_time_of_grace_does_not_depend_on_when_the_provider_gives_up() {
+    let failed = |status| {
+        move |found: &mut ProviderSubscription| {
+            found.status = status;
+            found.has_failed = status == Status::Canceled;
+            found.invoices[0] = open(PERIOD_2);
+            found.period_end = at("2028-02-15T10:00:00Z");
+        }
     };
-    expect(entitled(unpaid), State::Suspended, Reason::Unpaid, END_1);
+    let graced = "2027-03-18T00:00:00Z";
+    for status in [Status::PastDue, Status::Unpaid, Status::Canceled] {
+        let found = entitled(failed(status));
+        expect(found, State::InGrace, Reason::PastDue, graced);
+        let found = entitled_at("2027-03-17T23:59:59Z", failed(status));
+        expect(found, State::InGrace, Reason::PastDue, graced);
+    }
+    for (status, state) in [
+        (Status::PastDue, State::Suspended),
+        (Status::Unpaid, State::Suspended),
+        (Status::Canceled, State::Ended),
+    ] {
+        let found = entitled_at(graced, failed(status));
+        expect(found, state, Reason::Unpaid, graced);
+    }
+    // A refund and a cancellation by a person end the paid time at once.
+    let refunded = |found: &mut ProviderSubscription| {
+        failed(Status::Unpaid)(found);
+        found.invoices = vec![invoice(PERIOD_1)];
+        found.invoices[0].refunded = euros(1000);
+    };
+    expect(entitled(refunded), State::Revoked, Reason::Refunded, "none");
+    let canceled = |found: &mut ProviderSubscription| {
+        failed(Status::Canceled)(found);
+        found.has_failed = false;
+    };
+    expect(entitled(canceled), State::Ended, Reason::Canceled, END_1);
 }
 
 #[test]
@@ -465,6 +501,7 @@ fn license(end: &str) -> CurrentLicense {
         is_revoked: false,
         is_held: false,
         has_terms: true,
+        sold: None,
     }
 }
 
@@ -588,6 +625,45 @@ fn billing_reinstates_what_it_has_revoked_and_nothing_else() {
         ..held
     };
     assert_eq!(step(paid, Some(&revoked_by_a_person)), None);
+}
+
+#[test]
+fn billing_leaves_a_license_that_a_person_sold() {
+    let sold = |end: Option<&str>| CurrentLicense {
+        has_terms: false,
+        sold: Some(SoldLicense {
+            ends_at: end.map(at),
+        }),
+        ..license(END_1)
+    };
+    let (long, short) = ("2028-02-17T00:00:00Z", "2027-03-01T00:00:00Z");
+    let paid = (State::Active, Reason::Paid, Some(END_2));
+    for end in [Some(long), Some(END_2), None] {
+        assert_eq!(step(paid, Some(&sold(end))), None, "{end:?}");
+    }
+    let replace = Some(LicenseStep::Replace {
+        until: Some(at(END_2)),
+    });
+    assert_eq!(step(paid, Some(&sold(Some(short)))), replace);
+    // Only the license of the subscription counts for a revocation and its end.
+    let never = (State::Revoked, Reason::Refunded, None);
+    let own = |is_held| CurrentLicense {
+        ends_at: Some(at(END_2)),
+        is_revoked: is_held,
+        is_held,
+        ..sold(Some(long))
+    };
+    assert_eq!(step(never, Some(&own(false))), Some(LicenseStep::Revoke));
+    assert_eq!(step(never, Some(&own(true))), None);
+    assert_eq!(step(paid, Some(&own(true))), Some(LicenseStep::Reinstate));
+    let canceled = (State::Ended, Reason::Canceled, Some(END_1));
+    assert_eq!(step(canceled, Some(&sold(Some(long)))), None);
+    // The license of the subscription stays revoked by a person, and the customer keeps paying.
+    let revoked = CurrentLicense {
+        is_held: false,
+        ..own(true)
+    };
+    assert_eq!(step(paid, Some(&revoked)), None);
 }
 
 #[test]

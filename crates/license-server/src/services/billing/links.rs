@@ -1,14 +1,19 @@
 //! Pages of the provider for one customer.
 
+use chrono::TimeDelta;
 use license_core::encoding::hex;
+use license_core::time::saturating_add;
+use license_issuer::folding::folded;
 use sha2::{Digest, Sha256};
 
 use super::plans::{bad_request, check_id, check_price};
 use super::{BillingService, ask, not_answered};
-use crate::billing::{CheckoutOrder, PaymentLink, PortalOrder};
-use crate::domain::{Actor, EmailAddress, Refusal};
+use crate::billing::{CheckoutOrder, ConvertedTrial, PaymentLink, PortalOrder};
+use crate::domain::{Actor, EmailAddress, Refusal, Trial, TrialId, TrialKeys};
+use crate::services::people::not_found;
 use crate::services::site::random;
-use crate::services::vendor::RequestId;
+use crate::services::trials::issued_license;
+use crate::services::vendor::{self, RequestId};
 
 /// The longest URL, in bytes.
 const MAX_URL: usize = 2048;
@@ -18,6 +23,9 @@ const MAX_QUANTITY: u32 = 1_000_000;
 
 /// The longest trial in days, which is that of Stripe.
 const MAX_TRIAL: u32 = 730;
+
+/// The shortest time from now to the first payment of a subscription. Stripe asks for 48 hours.
+const MIN_UNPAID: TimeDelta = TimeDelta::hours(49);
 
 /// A request for a page on which a customer subscribes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,6 +40,8 @@ pub struct CheckoutRequest {
     pub email: Option<String>,
     /// The days of the trial.
     pub trial_days: Option<u32>,
+    /// The id of the trial of this server that the subscription converts.
+    pub trial: Option<String>,
     /// The page after a success.
     pub success_url: String,
     /// The page after the customer went back.
@@ -53,8 +63,9 @@ impl BillingService {
     ///
     /// # Errors
     ///
-    /// Returns `BAD_REQUEST` if a value is not acceptable or the price has no plan, and
-    /// `BILLING_REFUSED` or `BILLING_UNAVAILABLE` if the provider creates none.
+    /// Returns `BAD_REQUEST` if a value is not acceptable or the price has no plan, `TRIAL_USED` if
+    /// the customer cannot have a trial, `NOT_FOUND` or `CONVERTED` for a trial that cannot be
+    /// converted, and `BILLING_REFUSED` or `BILLING_UNAVAILABLE` if the provider creates no page.
     pub async fn checkout(
         &self,
         actor: &Actor,
@@ -85,12 +96,23 @@ impl BillingService {
                 .values("a price with a plan", &request.price)
                 .hint("store the plan first: PUT /api/v1/billing/plans/{price}"));
         }
+        if request.trial_days.is_some() {
+            self.refuse_second_trial(request.customer.as_deref(), email.as_ref())
+                .await?;
+        }
+        let trial = match &request.trial {
+            Some(id) => Some(self.convertible(id, request.trial_days).await?),
+            None => None,
+        };
+        let of_trial = trial.as_ref().and_then(|trial| trial.user.email.clone());
+        let email = email.or(of_trial);
         let order = CheckoutOrder {
             price: request.price,
             quantity: request.quantity,
             customer: request.customer,
             email: email.map(|email| email.to_string()),
             trial_days: request.trial_days,
+            trial: trial.map(|trial| self.converted(trial)),
             success_url: request.success_url,
             cancel_url: request.cancel_url,
         };
@@ -99,6 +121,60 @@ impl BillingService {
         let link = link.map_err(|error| not_answered(&error))?;
         self.record(actor, "billing.checkout", &link.id).await?;
         Ok(link)
+    }
+
+    /// Refuses a trial of a customer who had a trial or a subscription.
+    async fn refuse_second_trial(
+        &self,
+        customer: Option<&str>,
+        email: Option<&EmailAddress>,
+    ) -> Result<(), Refusal> {
+        let (store, tenant) = (&self.site.store, &self.site.tenant);
+        let provider = self.provider_name();
+        let known = match customer {
+            Some(id) => store.billing_customer(tenant, provider, id).await?,
+            None => None,
+        };
+        let name = known.as_ref().map(|known| folded(known.license_name()));
+        let known_email = known.and_then(|known| EmailAddress::parse(known.email.as_deref()?));
+        let email = email.cloned().or(known_email);
+        let keys = TrialKeys {
+            email: email
+                .as_ref()
+                .map(|email| Sha256::digest(email.mailbox()).into()),
+            customer: name.unwrap_or_default(),
+            machine: None,
+        };
+        let email = email.as_ref().map(EmailAddress::as_str);
+        let others = store.billing_subscriptions_of(tenant, provider, customer, email);
+        if store.is_trial_used(tenant, keys).await? || !others.await?.is_empty() {
+            return Err(vendor::trial_used());
+        }
+        Ok(())
+    }
+
+    /// Returns a trial that a subscription can convert.
+    async fn convertible(&self, id: &str, trial_days: Option<u32>) -> Result<Trial, Refusal> {
+        if trial_days.is_some() {
+            return Err(bad_request("`trial` and `trial_days` exclude each other")
+                .values("one of `trial` and `trial_days`", "both")
+                .hint("omit `trial_days`: the first payment is at the end of the trial"));
+        }
+        let id = TrialId::parse(id).ok_or_else(|| not_found("trial"))?;
+        let found = self.site.store.trial(&self.site.tenant, &id).await?;
+        let found = found.filter(|trial| trial.state.is_used());
+        let found = found.ok_or_else(|| not_found("trial"))?;
+        issued_license(&found)?;
+        Ok(found)
+    }
+
+    /// Returns the conversion of a trial. The customer pays at its end, or at once if it ends soon.
+    fn converted(&self, trial: Trial) -> ConvertedTrial {
+        let first = saturating_add(self.site.wall(), MIN_UNPAID);
+        ConvertedTrial {
+            id: trial.id,
+            paid_from: trial.ends_at.filter(|end| *end >= first),
+        }
     }
 
     /// Creates a page on which a customer manages the subscription and the means of payment.

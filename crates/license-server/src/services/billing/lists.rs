@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::BillingService;
 use crate::domain::{
-    BillingCustomer, BillingEvent, BillingEventState, BillingSubscription, Page, PageRequest,
-    Refusal, RefusalKind, ServerCode, SubscriptionFilter,
+    BillingCustomer, BillingEvent, BillingEventState, BillingState, BillingSubscription, Page,
+    PageRequest, PoolId, Refusal, RefusalKind, ServerCode, SubscriptionFilter,
 };
 
 impl BillingService {
@@ -35,6 +35,22 @@ impl BillingService {
         let (store, tenant) = (&self.site.store, &self.site.tenant);
         let found = store.billing_subscription(tenant, provider, id).await?;
         found.ok_or_else(|| not_found("subscription"))
+    }
+
+    /// Returns the subscription that pays for the licenses of a pool. Returns `None` for a license
+    /// without a subscription.
+    ///
+    /// # Errors
+    ///
+    /// Returns a refusal if the store cannot be read.
+    pub async fn subscription_of(
+        &self,
+        pool: &PoolId,
+    ) -> Result<Option<BillingSubscription>, Refusal> {
+        let provider = self.provider_name();
+        let (store, tenant) = (&self.site.store, &self.site.tenant);
+        let found = store.billing_subscription_of_pool(tenant, provider, pool);
+        Ok(found.await?)
     }
 
     /// Returns customers, by id.

@@ -11,7 +11,8 @@ use crate::domain::{
     ProviderSubscription, Refusal, RefusalKind, ServerCode,
 };
 use crate::services::vendor::RequestId;
-use crate::services::vendor::subscriptions::{self, LedgerLicense, SubscribedLicense};
+use crate::services::vendor::subscribed::{self, LedgerLicense};
+use crate::services::vendor::subscriptions::{self, SubscribedLicense};
 use crate::store::ServerStoreError;
 
 /// The largest number of steps of a license: to reinstate it and to replace it.
@@ -134,7 +135,7 @@ impl BillingService {
         let mut id = row.and_then(|row| row.license.clone());
         for _ in 0..MAX_STEPS {
             let license = match &id {
-                Some(id) => subscriptions::newest(&self.site, id, &actor).await?,
+                Some(id) => subscribed::newest(&self.site, id, &actor).await?,
                 None => None,
             };
             if let (Some(id), None) = (&id, &license) {
@@ -150,6 +151,15 @@ impl BillingService {
             let Some(step) = step else {
                 return Ok((license, None));
             };
+            if step == LicenseStep::Revoke
+                && target.entitlement.reason == BillingReason::Refunded
+                && let Some(other) = self.doubled(target.found, terms).await?
+            {
+                let fault = format!(
+                    "the customer also pays for subscription {other}, so the license stays"
+                );
+                return Ok((license, Some(fault)));
+            }
             match self.apply(setup, target, step, license.as_ref()).await {
                 Ok(next) => id = Some(next),
                 Err(refusal) if is_temporary(&refusal) => return Err(refusal.into()),
@@ -169,12 +179,16 @@ impl BillingService {
     ) -> Result<LicenseId, Refusal> {
         let (site, actor) = (&self.site, Self::actor(setup));
         let reason = format!("subscription {}", target.entitlement.reason);
-        let id = license.map(|license| license.license.id().clone());
+        let id = license.map(|license| match step {
+            LicenseStep::Replace { .. } => license.newest().id().clone(),
+            _ => license.license.id().clone(),
+        });
         match (step, id) {
             (LicenseStep::Issue { until }, _) => {
                 let content = target.content(setup, Some(until));
                 let request = request_id(&["issue", setup.provider.name(), &target.found.id]);
-                subscriptions::issue(site, &actor, content, request).await
+                let trial = self.trial_license(target.found).await?;
+                subscriptions::issue(site, &actor, content, trial, request).await
             }
             (LicenseStep::Replace { until }, Some(id)) => {
                 let content = target.content(setup, until);
@@ -195,6 +209,18 @@ impl BillingService {
         }
     }
 
+    /// Returns the license of the trial that a subscription converts.
+    async fn trial_license(
+        &self,
+        found: &ProviderSubscription,
+    ) -> Result<Option<LicenseId>, Refusal> {
+        let Some(id) = &found.trial else {
+            return Ok(None);
+        };
+        let trial = self.site.store.trial(&self.site.tenant, id).await?;
+        Ok(trial.and_then(|trial| trial.license))
+    }
+
     /// Returns the new row of a subscription.
     fn row(
         &self,
@@ -206,12 +232,10 @@ impl BillingService {
     ) -> BillingSubscription {
         let (found, now) = (target.found, self.site.wall());
         let terms = target.terms.as_ref();
+        let is_valid = target.entitlement.is_valid();
         let blocked = license
             .as_ref()
-            .filter(|license| {
-                license.is_revoked && !license.is_held && target.entitlement.is_valid()
-            })
-            .map(|_| "a person has revoked the license".to_owned());
+            .and_then(|license| blocked(license, is_valid, now));
         let former = row.and_then(|row| row.license.clone());
         BillingSubscription {
             provider: setup.provider.name().to_owned(),
@@ -250,11 +274,15 @@ impl BillingService {
         if let (Some(row), false) = (row, has_changed) {
             changed.changed_at = row.changed_at;
         }
-        let audit = has_changed.then(|| {
-            let (actor, details) = (Self::actor(setup), changed.audited());
-            let id = changed.id.clone();
-            self.site.audit(&actor, "subscription.change", id, details)
-        });
+        let audit = if has_changed {
+            let (actor, id) = (Self::actor(setup), changed.id.clone());
+            let others = self.others(target.found).await?.into_iter();
+            let mut details = changed.audited();
+            details["others"] = others.map(|other| other.id).collect();
+            Some(self.site.audit(&actor, "subscription.change", id, details))
+        } else {
+            None
+        };
         let (store, tenant) = (&self.site.store, &self.site.tenant);
         let customer = target.found.customer.clone();
         let stored = store.put_billing_subscription(tenant, customer, changed, audit);
@@ -274,6 +302,17 @@ impl Target<'_> {
             reason: format!("{provider} {id}: {reason}"),
         }
     }
+}
+
+/// Returns why billing leaves the license of a customer as it is.
+fn blocked(license: &LedgerLicense, is_valid: bool, now: DateTime<Utc>) -> Option<String> {
+    if let Some(sold) = &license.sold {
+        let is_over = license.sold().is_some_and(|sold| sold.is_over(now));
+        let id = sold.id();
+        return (!is_over).then(|| format!("a person has renewed or upgraded the license: {id}"));
+    }
+    let is_blocked = license.is_revoked && !license.is_held && is_valid;
+    is_blocked.then(|| "a person has revoked the license".to_owned())
 }
 
 fn no_license() -> Refusal {

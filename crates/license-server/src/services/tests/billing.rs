@@ -1,8 +1,12 @@
 //! Licenses of subscriptions, with a double of Stripe, a real ledger and the vendor's key.
 
+mod doubled;
 mod events;
 mod orders;
 mod plans;
+mod recorded;
+mod sold;
+mod trials;
 
 use std::sync::Arc;
 
@@ -61,7 +65,7 @@ impl TestStripe {
     }
 
     /// Stores the state of a subscription: active, in its first period, with five units.
-    fn subscription(&self, id: &str, change: impl FnOnce(&mut Value)) {
+    pub(crate) fn subscription(&self, id: &str, change: impl FnOnce(&mut Value)) {
         let mut object = json!({
             "id": id, "object": "subscription", "customer": "cus_1", "status": "active",
             "items": { "object": "list", "has_more": false, "data": [{
@@ -80,7 +84,7 @@ impl TestStripe {
 
     /// Stores the state of the invoice of a period, and of its charge. The member `dispute` of the
     /// charge is the status of its dispute, which is an object of its own.
-    fn invoice(&self, subscription: &str, period: u8, status: &str, charge: &Value) {
+    pub(crate) fn invoice(&self, subscription: &str, period: u8, status: &str, charge: &Value) {
         let id = subscription.trim_start_matches("sub_");
         let (start, end) = match period {
             1 => (PERIOD_0, PERIOD_1),
@@ -122,7 +126,7 @@ impl TestStripe {
     }
 
     /// Sends an event about a subscription, as Stripe does.
-    async fn send(&self, services: &Services, kind: &str, subscription: &str) -> String {
+    pub(crate) async fn send(&self, services: &Services, kind: &str, subscription: &str) -> String {
         let number = self.double.requests().len();
         let id = format!("evt_{number}_{kind}_{subscription}").replace('.', "_");
         let event = json!({
@@ -331,18 +335,28 @@ async fn a_license_follows_its_subscription_from_the_first_payment_to_the_end() 
     );
     let found = shop.license("sub_1", at("2027-03-10T00:00:00Z")).await;
     assert_eq!(found.unwrap().end, Some(at(END_2)));
-    stripe.subscription("sub_1", |object| {
+    // Stripe stops its attempts, and the time of grace continues.
+    let unpaid = |object: &mut Value| {
         late(object);
         object["status"] = json!("unpaid");
-    });
+    };
+    stripe.subscription("sub_1", unpaid);
     let row = shop.notify("sub_1").await;
-    assert_eq!((row.state.as_str(), row.is_held), ("suspended", true));
-    assert_eq!(shop.license("sub_1", now()).await, None);
+    assert_eq!(
+        (row.state.as_str(), row.reason.as_str()),
+        ("in_grace", "past_due")
+    );
+    assert!(shop.license("sub_1", now()).await.is_some());
+    // Paid, disputed, and won.
     stripe.subscription("sub_1", |object| {
         late(object);
         object["status"] = json!("active");
     });
-    stripe.invoice("sub_1", 2, "paid", &json!({}));
+    stripe.invoice("sub_1", 2, "paid", &json!({ "dispute": "needs_response" }));
+    let row = shop.notify("sub_1").await;
+    assert_eq!((row.state.as_str(), row.is_held), ("suspended", true));
+    assert_eq!(shop.license("sub_1", now()).await, None);
+    stripe.invoice("sub_1", 2, "paid", &json!({ "dispute": "won" }));
     let row = shop.notify("sub_1").await;
     assert_eq!((row.state.as_str(), row.is_held), ("active", false));
     assert!(shop.license("sub_1", now()).await.is_some());
@@ -381,7 +395,7 @@ async fn a_license_follows_its_subscription_from_the_first_payment_to_the_end() 
     for expected in [
         ("license.issue", "stripe sub_1: paid"),
         ("license.issue", "stripe sub_1: past_due"),
-        ("license.revoke", "subscription unpaid"),
+        ("license.revoke", "subscription disputed"),
         ("license.reinstate", "subscription paid"),
         ("license.revoke", "subscription refunded"),
         ("subscription.change", "canceled"),

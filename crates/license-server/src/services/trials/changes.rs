@@ -108,7 +108,7 @@ impl TrialService {
 }
 
 /// Returns the license of a trial, unless it is still being issued or another license replaces it.
-fn issued_license(trial: &Trial) -> Result<&LicenseId, Refusal> {
+pub(in crate::services) fn issued_license(trial: &Trial) -> Result<&LicenseId, Refusal> {
     if trial.state == TrialState::Converted {
         let detail = "a paid license already replaces the trial";
         return Err(

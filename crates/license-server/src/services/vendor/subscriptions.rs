@@ -5,101 +5,24 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use license_core::issue::LicenseDraft;
 use license_core::policy::Quota;
-use license_core::{FeatureMatrix, License, LicenseId, Unverified, with_causes};
+use license_core::{FeatureMatrix, License, LicenseId};
 use license_issuer::clock::{Clock, SystemClock};
-use license_issuer::ledger::LedgerReader;
-use license_issuer::records::ISSUED_BY;
 use license_issuer::services::entitlements::{LimitSubject, is_lower_tier, raise_tier};
 use license_issuer::services::issue::Mode;
 use license_issuer::services::licenses::LicenseOrder;
+use license_issuer::services::trials::ConvertibleTrial;
 
 use super::files::not_found;
 use super::issue::{CertifiedKey, OrderContext, issue_order};
 use super::orders::{ReinstateOrder, RevokeOrder};
-use super::refusals::{bad_request, draft_refused, failed_task, ledger_refused};
+use super::refusals::{bad_request, draft_refused};
 use super::successor::Previous;
-use super::{RequestId, ledger, revoke, terms};
-use crate::domain::{Actor, CurrentLicense, PlannedTerms, Refusal};
+use super::{RequestId, revoke, terms, trials};
+use crate::domain::{Actor, PlannedTerms, Refusal};
 use crate::services::site::Site;
 
 /// The member of a ledger entry with the reason of the license.
 const REASON: &str = "reason";
-
-/// The newest license of a subscription, as the ledger has it.
-pub(in crate::services) struct LedgerLicense {
-    /// The license.
-    pub(in crate::services) license: License,
-    /// Whether it is revoked.
-    pub(in crate::services) is_revoked: bool,
-    /// Whether the provider revoked it.
-    pub(in crate::services) is_held: bool,
-}
-
-impl LedgerLicense {
-    /// Returns what the next step depends on.
-    pub(in crate::services) fn current(
-        &self,
-        terms: Option<&PlannedTerms>,
-        matrix: &FeatureMatrix,
-    ) -> CurrentLicense {
-        CurrentLicense {
-            ends_at: self.license.expires_at(),
-            is_revoked: self.is_revoked,
-            is_held: self.is_held,
-            has_terms: terms.is_none_or(|terms| has_terms(&self.license, terms, matrix)),
-        }
-    }
-}
-
-/// Returns whether a license has the tier, the seats and at least the features of a plan.
-fn has_terms(license: &License, terms: &PlannedTerms, matrix: &FeatureMatrix) -> bool {
-    let limit = LimitSubject::Seats.limit(license.claims(), matrix);
-    let wanted = terms.seats.map(|seats| Quota::Limit(seats.into()));
-    license.tier().as_str() == terms.tier
-        && wanted.is_none_or(|wanted| limit == Some(wanted))
-        && terms
-            .features
-            .iter()
-            .all(|feature| license.entitlements().allows(feature))
-}
-
-/// Returns the newest license that replaces a license, or the license itself. A change whose result
-/// was not stored is found this way.
-pub(in crate::services) async fn newest(
-    site: &Site,
-    id: &LicenseId,
-    provider: &Actor,
-) -> Result<Option<LedgerLicense>, Refusal> {
-    let vendor = ledger(site)?;
-    let keys = site.content().keys().joined(&vendor.keys());
-    let (first, provider) = (id.to_string(), provider.to_string());
-    let read = vendor.read(move |ledger| {
-        let mut id = first;
-        while let Some(next) = ledger.successor(&id).map_err(ledger_refused)? {
-            id = next;
-        }
-        let row = ledger.license(&id, SystemClock.now());
-        let Some(row) = row.map_err(ledger_refused)? else {
-            return Ok(None);
-        };
-        let token = Unverified::parse(&row.entry.artifact).map_err(|_| failed_task())?;
-        let license = token.verify(&keys).map_err(|error| {
-            let reason = with_causes(&error).to_string();
-            tracing::error!(license = id, reason, "the license does not verify");
-            failed_task()
-        })?;
-        let revocation = ledger.revocation(&id).map_err(ledger_refused)?;
-        let revoked_by = revocation
-            .as_ref()
-            .and_then(|entry| entry.member(ISSUED_BY));
-        Ok(Some(LedgerLicense {
-            license,
-            is_revoked: revocation.is_some(),
-            is_held: revoked_by.as_deref() == Some(provider.as_str()),
-        }))
-    });
-    read.await
-}
 
 /// The content of a license, with its end and its reason.
 #[derive(Clone, Debug)]
@@ -144,12 +67,13 @@ impl SubscribedLicense {
     }
 }
 
-/// Issues the first license of a subscription. A repetition returns the license of the first
-/// request, so a subscription never has two.
+/// Issues the first license of a subscription, which replaces that of the trial if there is one. A
+/// repetition returns the license of the first request, so a subscription never has two.
 pub(in crate::services) async fn issue(
     site: &Site,
     provider: &Actor,
     license: SubscribedLicense,
+    trial: Option<LicenseId>,
     request: RequestId,
 ) -> Result<LicenseId, Refusal> {
     let certificate = CertifiedKey::new(site, None)?;
@@ -162,9 +86,18 @@ pub(in crate::services) async fn issue(
             let terms = license.terms.as_ref();
             let tier = terms.map_or("", |terms| &terms.tier);
             let tier = terms::find_tier(tier, context.matrix)?;
-            let (id, customer) = (terms::new_id()?, license.customer.clone());
-            let mut draft = LicenseDraft::for_tier(context.matrix, tier, id, customer, context.now);
-            license.complete(&mut draft, context.matrix)?;
+            let trial = match &trial {
+                Some(trial) => trials::convertible(trial, context)?,
+                None => None,
+            };
+            let customer = trial.as_ref().map(ConvertibleTrial::customer);
+            let customer = customer.unwrap_or_else(|| license.customer.clone());
+            let (matrix, id) = (context.matrix, terms::new_id()?);
+            let mut draft = LicenseDraft::for_tier(matrix, tier, id, customer, context.now);
+            license.complete(&mut draft, matrix)?;
+            if let Some(trial) = &trial {
+                trials::replace_trial(trial, &mut draft, context)?;
+            }
             license.order(draft, &certificate, context)
         },
     );

@@ -1,6 +1,7 @@
 //! Licenses of trials in the ledger.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use license_core::issue::LicenseDraft;
 use license_core::time::{self, saturating_add, saturating_sub};
 use license_core::{Code, FeatureMatrix, License, LicenseId, with_causes};
 use license_issuer::ledger::LedgerEntry;
@@ -12,7 +13,7 @@ use license_issuer::services::trials::{
 use sha2::{Digest, Sha256};
 
 use super::files::not_found;
-use super::issue::{CertifiedKey, IssuedLicense, issue_order};
+use super::issue::{CertifiedKey, IssuedLicense, OrderContext, issue_order};
 use super::orders::IssueOrder;
 use super::refusals::{bad_request, ledger_refused};
 use super::successor::Previous;
@@ -161,6 +162,41 @@ pub(in crate::services) async fn convert_trial(
         Ok(license)
     })
     .await
+}
+
+/// Returns the trial that a subscription converts. A trial that cannot be converted, such as one
+/// that a person has revoked or converted meanwhile, costs no customer the license.
+pub(super) fn convertible(
+    id: &LicenseId,
+    context: &OrderContext<'_, '_>,
+) -> Result<Option<ConvertibleTrial>, Refusal> {
+    let Some(ledger) = context.ledger else {
+        return Ok(None);
+    };
+    let row = ledger.license(id.as_str(), context.now);
+    let Some(row) = row.map_err(ledger_refused)? else {
+        return Ok(None);
+    };
+    match ConvertibleTrial::new(row, ledger) {
+        Ok(trial) => Ok(Some(trial)),
+        Err(TrialError::Ledger(error)) => Err(ledger_refused(error)),
+        Err(_) => Ok(None),
+    }
+}
+
+/// Lets the draft of a paid license replace a trial. It does not end before the trial.
+pub(super) fn replace_trial(
+    trial: &ConvertibleTrial,
+    draft: &mut LicenseDraft,
+    context: &OrderContext<'_, '_>,
+) -> Result<(), Refusal> {
+    let last = trial.last_day(context.now);
+    let trial_end = last.map(|last| saturating_add(last, TimeDelta::seconds(1)));
+    draft.expires_at = draft
+        .expires_at
+        .map(|end| Some(end).max(trial_end).unwrap_or(end));
+    let applied = trial.apply(draft, context.matrix.product(), context.now);
+    applied.map_err(trial_refused)
 }
 
 /// Converts the reason why a trial is not issued or not converted. The earlier trial of a customer

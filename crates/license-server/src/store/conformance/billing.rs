@@ -1,5 +1,7 @@
 //! Billing.
 
+mod searches;
+
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
@@ -21,6 +23,7 @@ pub(super) async fn check(store: &dyn ServerStore) {
     processed_events_are_forgotten(store).await;
     a_subscription_changes_only_from_the_version_that_was_read(store).await;
     subscriptions_and_customers_are_listed(store).await;
+    searches::check(store).await;
     the_mark_of_a_reconciliation_lasts(store).await;
 }
 

@@ -152,6 +152,9 @@ async fn a_customer_an_address_and_a_machine_have_one_trial(store: &dyn ServerSt
         like(false, true, false),
         like(false, false, true),
     ] {
+        let keys = second.user.keys();
+        assert!(store.is_trial_used(&own, keys.clone()).await.unwrap());
+        assert!(!store.is_trial_used(&other, keys).await.unwrap());
         let refused = store.reserve_trial(&own, second.clone()).await.unwrap();
         assert_eq!(refused, TrialClaim::Used);
         let asked = Trial {

@@ -11,7 +11,8 @@ pub(super) use events::{
     due_events, event, events, finish_event, forget_events, record_event, waiting_events,
 };
 pub(super) use subscriptions::{
-    customer, customers, get_subscription, put_subscription, subscriptions, unchecked,
+    customer, customers, get_subscription, put_subscription, subscription_of_pool, subscriptions,
+    subscriptions_of, unchecked,
 };
 
 use super::queries::query;

@@ -7,7 +7,7 @@ use crate::store::ServerStoreError;
 
 /// The migrations. Each migration creates version N from version N-1. A released migration never
 /// changes.
-pub(super) const MIGRATIONS: [&str; 19] = [
+pub(super) const MIGRATIONS: [&str; 20] = [
     include_str!("migrations/001-first.sql"),
     include_str!("migrations/002-roles.sql"),
     include_str!("migrations/003-people.sql"),
@@ -27,10 +27,11 @@ pub(super) const MIGRATIONS: [&str; 19] = [
     include_str!("migrations/017-entered.sql"),
     include_str!("migrations/018-license-tenants.sql"),
     include_str!("migrations/019-anchors.sql"),
+    include_str!("migrations/020-subscription-licenses.sql"),
 ];
 
 /// The version that the last migration creates.
-pub(super) const SUPPORTED: i64 = 19;
+pub(super) const SUPPORTED: i64 = 20;
 
 /// The advisory lock of migrations and of other maintenance: the id of the databases of servers.
 pub(super) const ADVISORY_LOCK: i64 = 0x4C69_6353;

@@ -105,7 +105,8 @@ pub(super) async fn claim(
     Ok(TrialClaim::Granted(Box::new(trial)))
 }
 
-async fn is_used(db: &Transaction, keys: &TrialKeys) -> Result<bool, ServerStoreError> {
+/// Returns whether a trial has one of these values.
+pub(super) async fn is_used(db: &Transaction, keys: &TrialKeys) -> Result<bool, ServerStoreError> {
     let values: [&(dyn ToSql + Sync); 4] = [
         &db.tenant(),
         &keys.email.as_ref().map(<[u8; 32]>::as_slice),

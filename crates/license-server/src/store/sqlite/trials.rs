@@ -101,7 +101,12 @@ pub(super) fn claim(
     Ok(TrialClaim::Granted(Box::new(trial)))
 }
 
-fn is_used(db: &Connection, tenant: &TenantId, keys: &TrialKeys) -> Result<bool, ServerStoreError> {
+/// Returns whether a trial has one of these values.
+pub(super) fn is_used(
+    db: &Connection,
+    tenant: &TenantId,
+    keys: &TrialKeys,
+) -> Result<bool, ServerStoreError> {
     let values = params![tenant.as_str(), keys.email, keys.customer, keys.machine];
     let mut statement = db.prepare_cached(query!("trial_conflict"))?;
     Ok(statement.query_row(values, |row| row.get(0))?)

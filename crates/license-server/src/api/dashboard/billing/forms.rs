@@ -179,9 +179,20 @@ pub(super) struct CheckoutForm {
     price: String,
     quantity: String,
     email: String,
+    #[serde(default)]
     trial_days: String,
+    #[serde(default)]
+    trial: String,
     success_url: String,
     cancel_url: String,
+}
+
+/// The query of the form for a checkout link.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CheckoutQuery {
+    #[serde(default)]
+    trial: String,
 }
 
 fn checkout_page(context: &PageContext) -> Page {
@@ -218,12 +229,17 @@ async fn checkout_form(context: &PageContext, values: &CheckoutForm) -> Result<F
         )
         .field(
             Field::new(Kind::Email, "email", "E-mail address of the customer").value(&values.email),
-        )
-        .field(
+        );
+    let form = if values.trial.is_empty() {
+        form.field(
             Field::new(Kind::Number, "trial_days", "Days of the trial")
                 .value(&values.trial_days)
                 .help("Empty: the customer pays at once."),
         )
+    } else {
+        form.hidden("trial", &values.trial)
+    };
+    let form = form
         .field(
             Field::text("success_url", "URL after the payment")
                 .value(&values.success_url)
@@ -242,14 +258,29 @@ async fn checkout_form(context: &PageContext, values: &CheckoutForm) -> Result<F
     Ok(form)
 }
 
-pub(super) async fn ask_checkout(context: PageContext) -> PageReply {
-    let values = CheckoutForm {
+pub(super) async fn ask_checkout(
+    context: PageContext,
+    StrictQuery(query): StrictQuery<CheckoutQuery>,
+) -> PageReply {
+    let mut values = CheckoutForm {
         request: form_number::new()?,
         quantity: "1".to_owned(),
+        trial: query.trial,
         ..CheckoutForm::default()
     };
+    let mut page = checkout_page(&context);
+    if !values.trial.is_empty() {
+        let id = crate::api::trials::trial(&values.trial)?;
+        let found = context.services()?.trials.get(&id).await?;
+        let email = found.user.email.as_ref();
+        values.email = email.map(ToString::to_string).unwrap_or_default();
+        page = page.with(format!(
+            "The subscription converts the trial of {}. The customer pays first when the trial ends.",
+            found.user.customer
+        ));
+    }
     let form = checkout_form(&context, &values).await?;
-    Ok(html(&checkout_page(&context).with(form)))
+    Ok(html(&page.with(form)))
 }
 
 pub(super) async fn checkout(
@@ -281,6 +312,7 @@ async fn create_checkout(
         customer: None,
         email: email.map(str::to_owned),
         trial_days: number("trial_days", &sent.trial_days)?,
+        trial: Some(sent.trial.clone()).filter(|trial| !trial.is_empty()),
         success_url: sent.success_url.trim().to_owned(),
         cancel_url: sent.cancel_url.trim().to_owned(),
     };
@@ -289,6 +321,7 @@ async fn create_checkout(
         &sent.quantity,
         &sent.email,
         &sent.trial_days,
+        &sent.trial,
         &sent.success_url,
         &sent.cancel_url,
     ];

@@ -9,6 +9,7 @@ use license_dashboard::{
 };
 
 use super::badges::{badge, last, last_day};
+use super::subscription;
 use crate::api::dashboard::context::PageContext;
 use crate::api::dashboard::list::with_query;
 use crate::api::dashboard::pages::Pages;
@@ -38,11 +39,18 @@ async fn show(context: PageContext, StrictPath(path): StrictPath<String>) -> Pag
     let found = services.licenses.explain(&id).await?;
     let machines = PageRequest::new(None, Some(SHOWN_MACHINES));
     let machines = services.licenses.machines(&id, &machines).await?;
+    let pool = &found.license.record.pool;
+    let paid = services.billing.subscription_of(pool).await?;
     let title = found.license.record.customer.as_str();
     let page = context.page_below(("Licenses", "/licenses"), title);
+    let mut facts = terms(&context, services, &found);
+    if let Some(paid) = &paid {
+        facts = facts.fact("Subscription", subscription::cell(&context, paid));
+    }
     let page = actions(page, &context, &found)
         .with(state(services, &found))
-        .with(terms(&context, services, &found));
+        .with_some(paid.as_ref().and_then(subscription::notice))
+        .with(facts);
     let page = if found.chain.len() > 1 {
         page.with(chain(services, &found))
     } else {

@@ -6,10 +6,10 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::Dashboard;
-use crate::domain::Role;
+use crate::domain::{Actor, EmailAddress, Role};
 use crate::services::tests::billing::TestStripe;
 use crate::services::tests::vendor;
-use crate::services::{ServerRole, VendorConfig};
+use crate::services::{NewTrial, ServerRole, VendorConfig};
 
 /// A vendor's server with a plan and a subscription.
 struct Shop {
@@ -220,4 +220,114 @@ async fn a_link_for_a_customer_is_shown_once() {
     created.expect(200).shows(portal);
     let compared = shop.dashboard.submit(&browser, "/billing/compare", &[]);
     assert_eq!(compared.await.expect_redirect(), "/billing");
+}
+
+#[tokio::test]
+async fn a_license_shows_the_state_of_its_subscription_with_the_reason() {
+    let shop = Shop::start().await;
+    let api = &shop.dashboard.api;
+    let services = api.tenants.own();
+    let billing = &services.billing;
+    let license = billing.subscription("sub_1").await.unwrap().license;
+    let path = format!("/licenses/{}", license.unwrap());
+    let token = api.token(services.tenant(), "auditor").await;
+    let sees_billing = shop.dashboard.sign_in(Role::Billing).await;
+    let issues = shop.dashboard.sign_in(Role::LicenseManager).await;
+    let mut states = Vec::new();
+    for (status, charge, expected) in [
+        ("active", json!({}), "Its last day is"),
+        ("canceled", json!({}), "The subscription is canceled."),
+        (
+            "canceled",
+            json!({ "dispute": "needs_response" }),
+            "The customer disputes the payment.",
+        ),
+        (
+            "canceled",
+            json!({ "dispute": "won", "amount_refunded": 5000 }),
+            "The payment is refunded.",
+        ),
+    ] {
+        shop.stripe
+            .subscription("sub_1", |object| object["status"] = json!(status));
+        shop.stripe.invoice("sub_1", 1, "paid", &charge);
+        shop.stripe.send(services, "charge.updated", "sub_1").await;
+        billing.work().await.unwrap();
+        let answer = api
+            .send("GET", &format!("/api/v1{path}"), &token, None)
+            .await;
+        let found = &answer.body["subscription"];
+        assert_eq!(
+            (&found["id"], &found["fault"]),
+            (&json!("sub_1"), &json!(null))
+        );
+        states.push(format!("{} {}", found["state"], found["reason"]));
+        for browser in [&sees_billing, &issues] {
+            let page = shop.dashboard.open(browser, &path).await.expect(200);
+            page.shows(expected);
+            let href = "href=\"/billing/subscriptions/sub_1\"";
+            let may = std::ptr::eq(browser, &sees_billing);
+            assert_eq!(page.html.contains(href), may, "{}", page.html);
+        }
+    }
+    let expected = [
+        "\"active\" \"paid\"",
+        "\"ended\" \"canceled\"",
+        "\"suspended\" \"disputed\"",
+        "\"revoked\" \"refunded\"",
+    ];
+    assert_eq!(states, expected);
+}
+
+#[tokio::test]
+async fn the_page_of_a_trial_leads_to_a_checkout_link_that_converts_it() {
+    let shop = Shop::start().await;
+    let services = shop.dashboard.api.tenants.own();
+    let new = NewTrial {
+        email: EmailAddress::parse("eve@example.com").unwrap(),
+        customer: "Initech".to_owned(),
+        machine: None,
+    };
+    let started = services.trials.start(&Actor::Console, new, false).await;
+    let trial = started.unwrap().trial.id;
+    let session = json!({ "id": "cs_1", "url": "https://checkout.stripe.com/c/pay/cs_1" });
+    shop.stripe.double.answer("/v1/checkout/sessions", session);
+    let (path, checkout) = (
+        format!("/trials/{trial}"),
+        format!("/billing/checkout?trial={trial}"),
+    );
+    let href = format!("href=\"{checkout}\"");
+    for (role, sells) in [(Role::Billing, true), (Role::LicenseManager, false)] {
+        let browser = shop.dashboard.sign_in(role).await;
+        let page = shop.dashboard.open(&browser, &path).await.expect(200);
+        assert_eq!(page.html.contains(&href), sells, "{role}: {}", page.html);
+    }
+    let browser = shop.dashboard.sign_in(Role::Owner).await;
+    let form = shop.dashboard.open(&browser, &checkout).await.expect(200);
+    form.shows("converts the trial of Initech");
+    form.shows("value=\"eve@example.com\"");
+    assert!(!form.html.contains("trial_days"), "{}", form.html);
+    let fields = [
+        ("request", "1"),
+        ("price", "price_team"),
+        ("quantity", "5"),
+        ("email", "eve@example.com"),
+        ("trial", trial.as_str()),
+        ("success_url", "https://vendor.example/ok"),
+        ("cancel_url", "https://vendor.example/"),
+    ];
+    let created = shop
+        .dashboard
+        .submit(&browser, "/billing/checkout", &fields)
+        .await;
+    created
+        .expect(200)
+        .shows("https://checkout.stripe.com/c/pay/cs_1");
+    let sent = shop.stripe.double.requests().pop().unwrap().body;
+    assert!(sent.contains(trial.as_str()), "{sent}");
+    for wrong in ["trl_1", "x"] {
+        let path = format!("/billing/checkout?trial={wrong}");
+        let answer = shop.dashboard.open(&browser, &path).await;
+        assert_eq!(answer.status, 404, "{wrong}");
+    }
 }

@@ -112,7 +112,7 @@ async fn meet(shop: &Shop, id: &str, states: &[State; 6], met: &[usize]) -> Opti
         for kind in [
             "customer.subscription.updated",
             "invoice.paid",
-            "charge.late",
+            "charge.updated",
         ] {
             shop.stripe.send(&shop.services, kind, id).await;
             shop.stripe.send(&shop.services, kind, id).await;

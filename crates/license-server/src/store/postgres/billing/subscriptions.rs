@@ -7,7 +7,7 @@ use tokio_postgres::types::ToSql;
 
 use crate::domain::{
     BillingCustomer, BillingReason, BillingState, BillingSubscription, NewAuditEntry, Page,
-    PageRequest, SubscriptionFilter, SubscriptionStatus,
+    PageRequest, PoolId, SubscriptionFilter, SubscriptionStatus,
 };
 use crate::store::ServerStoreError;
 use crate::store::postgres::queries::query;
@@ -104,6 +104,33 @@ pub(in crate::store::postgres) async fn get_subscription(
         .query_opt(query!("billing_subscription_get"), &values)
         .await?;
     row.as_ref().map(read_subscription).transpose()
+}
+
+/// Returns the newest subscription whose license is in a pool.
+pub(in crate::store::postgres) async fn subscription_of_pool(
+    db: &Transaction,
+    provider: &str,
+    pool: &PoolId,
+) -> Result<Option<BillingSubscription>, ServerStoreError> {
+    let values: [&(dyn ToSql + Sync); 3] = [&db.tenant(), &provider, &pool.as_str()];
+    let row = db
+        .query_opt(query!("billing_subscription_of_pool"), &values)
+        .await?;
+    row.as_ref().map(read_subscription).transpose()
+}
+
+/// Returns subscriptions of a customer with an id or an address, the newest first.
+pub(in crate::store::postgres) async fn subscriptions_of(
+    db: &Transaction,
+    provider: &str,
+    customer: Option<&str>,
+    email: Option<&str>,
+) -> Result<Vec<BillingSubscription>, ServerStoreError> {
+    let values: [&(dyn ToSql + Sync); 4] = [&db.tenant(), &provider, &customer, &email];
+    let rows = db
+        .query(query!("billing_subscription_of_customer"), &values)
+        .await?;
+    read_all(&rows, read_subscription)
 }
 
 /// Returns subscriptions, the last change first.

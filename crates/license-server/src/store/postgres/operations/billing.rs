@@ -4,8 +4,9 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use crate::domain::{
-    BillingCustomer, BillingEvent, BillingEventState, BillingPlan, BillingSubscription,
-    EventOutcome, NewAuditEntry, NewBillingEvent, Page, PageRequest, SubscriptionFilter, TenantId,
+    BillingCustomer, BillingEvent, BillingEventState, BillingPlan, BillingState,
+    BillingSubscription, EventOutcome, NewAuditEntry, NewBillingEvent, Page, PageRequest, PoolId,
+    SubscriptionFilter, TenantId,
 };
 use crate::store::postgres::{PostgresStore, billing};
 use crate::store::{BillingStore, ServerStoreError};
@@ -142,6 +143,29 @@ impl BillingStore for PostgresStore {
     ) -> Result<Option<BillingSubscription>, ServerStoreError> {
         let db = self.database.begin_read(tenant).await?;
         let result = billing::get_subscription(&db, provider, id).await;
+        db.end(result).await
+    }
+
+    async fn billing_subscription_of_pool(
+        &self,
+        tenant: &TenantId,
+        provider: &str,
+        pool: &PoolId,
+    ) -> Result<Option<BillingSubscription>, ServerStoreError> {
+        let db = self.database.begin_read(tenant).await?;
+        let result = billing::subscription_of_pool(&db, provider, pool).await;
+        db.end(result).await
+    }
+
+    async fn billing_subscriptions_of(
+        &self,
+        tenant: &TenantId,
+        provider: &str,
+        customer: Option<&str>,
+        email: Option<&str>,
+    ) -> Result<Vec<BillingSubscription>, ServerStoreError> {
+        let db = self.database.begin_read(tenant).await?;
+        let result = billing::subscriptions_of(&db, provider, customer, email).await;
         db.end(result).await
     }
 

@@ -6,7 +6,7 @@ use license_core::LicenseId;
 
 use crate::domain::{
     EmailAddress, NewAuditEntry, Page, PageRequest, ReminderDays, SecretDigest, TenantId, Trial,
-    TrialChange, TrialClaim, TrialId, TrialState,
+    TrialChange, TrialClaim, TrialId, TrialKeys, TrialState,
 };
 use crate::store::postgres::{PostgresStore, trials};
 use crate::store::{ServerStoreError, TrialRequest, TrialStore};
@@ -43,6 +43,16 @@ impl TrialStore for PostgresStore {
     ) -> Result<TrialClaim, ServerStoreError> {
         let db = self.database.begin(tenant).await?;
         let result = trials::reserve(&db, trial).await;
+        db.end(result).await
+    }
+
+    async fn is_trial_used(
+        &self,
+        tenant: &TenantId,
+        keys: TrialKeys,
+    ) -> Result<bool, ServerStoreError> {
+        let db = self.database.begin_read(tenant).await?;
+        let result = trials::is_used(&db, &keys).await;
         db.end(result).await
     }
 

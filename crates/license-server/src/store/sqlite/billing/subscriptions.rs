@@ -6,7 +6,7 @@ use rusqlite::{Connection, Row, params};
 
 use crate::domain::{
     BillingCustomer, BillingReason, BillingState, BillingSubscription, NewAuditEntry, Page,
-    PageRequest, SubscriptionFilter, SubscriptionStatus, TenantId,
+    PageRequest, PoolId, SubscriptionFilter, SubscriptionStatus, TenantId,
 };
 use crate::store::ServerStoreError;
 use crate::store::sqlite::audit;
@@ -106,6 +106,32 @@ pub(in crate::store::sqlite) fn get_subscription(
     let values = [tenant.as_str(), provider, id];
     let found = collect(&mut statement, values, read_subscription)?;
     Ok(found.into_iter().next())
+}
+
+/// Returns the newest subscription whose license is in a pool.
+pub(in crate::store::sqlite) fn subscription_of_pool(
+    db: &Connection,
+    tenant: &TenantId,
+    provider: &str,
+    pool: &PoolId,
+) -> Result<Option<BillingSubscription>, ServerStoreError> {
+    let mut statement = db.prepare_cached(query!("billing_subscription_of_pool"))?;
+    let values = [tenant.as_str(), provider, pool.as_str()];
+    let found = collect(&mut statement, values, read_subscription)?;
+    Ok(found.into_iter().next())
+}
+
+/// Returns subscriptions of a customer with an id or an address, the newest first.
+pub(in crate::store::sqlite) fn subscriptions_of(
+    db: &Connection,
+    tenant: &TenantId,
+    provider: &str,
+    customer: Option<&str>,
+    email: Option<&str>,
+) -> Result<Vec<BillingSubscription>, ServerStoreError> {
+    let mut statement = db.prepare_cached(query!("billing_subscription_of_customer"))?;
+    let values = params![tenant.as_str(), provider, customer, email];
+    collect(&mut statement, values, read_subscription)
 }
 
 /// Returns subscriptions, the last change first.

@@ -4,8 +4,9 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use crate::domain::{
-    BillingCustomer, BillingEvent, BillingEventState, BillingPlan, BillingSubscription,
-    EventOutcome, NewAuditEntry, NewBillingEvent, Page, PageRequest, SubscriptionFilter, TenantId,
+    BillingCustomer, BillingEvent, BillingEventState, BillingPlan, BillingState,
+    BillingSubscription, EventOutcome, NewAuditEntry, NewBillingEvent, Page, PageRequest, PoolId,
+    SubscriptionFilter, TenantId,
 };
 use crate::store::sqlite::{SqliteStore, billing};
 use crate::store::{BillingStore, ServerStoreError};
@@ -162,6 +163,35 @@ impl BillingStore for SqliteStore {
         let id = id.to_owned();
         self.read(tenant, move |db, tenant| {
             billing::get_subscription(db, tenant, &provider, &id)
+        })
+        .await
+    }
+
+    async fn billing_subscription_of_pool(
+        &self,
+        tenant: &TenantId,
+        provider: &str,
+        pool: &PoolId,
+    ) -> Result<Option<BillingSubscription>, ServerStoreError> {
+        let provider = provider.to_owned();
+        let pool = pool.clone();
+        self.read(tenant, move |db, tenant| {
+            billing::subscription_of_pool(db, tenant, &provider, &pool)
+        })
+        .await
+    }
+
+    async fn billing_subscriptions_of(
+        &self,
+        tenant: &TenantId,
+        provider: &str,
+        customer: Option<&str>,
+        email: Option<&str>,
+    ) -> Result<Vec<BillingSubscription>, ServerStoreError> {
+        let provider = provider.to_owned();
+        let (customer, email) = (customer.map(str::to_owned), email.map(str::to_owned));
+        self.read(tenant, move |db, tenant| {
+            billing::subscriptions_of(db, tenant, &provider, customer.as_deref(), email.as_deref())
         })
         .await
     }

@@ -6,7 +6,7 @@ use license_core::LicenseId;
 
 use crate::domain::{
     EmailAddress, NewAuditEntry, Page, PageRequest, ReminderDays, SecretDigest, TenantId, Trial,
-    TrialChange, TrialClaim, TrialId, TrialState,
+    TrialChange, TrialClaim, TrialId, TrialKeys, TrialState,
 };
 use crate::store::sqlite::{SqliteStore, trials};
 use crate::store::{ServerStoreError, TrialRequest, TrialStore};
@@ -47,6 +47,15 @@ impl TrialStore for SqliteStore {
             trials::reserve(batch.db, tenant, trial)
         })
         .await
+    }
+
+    async fn is_trial_used(
+        &self,
+        tenant: &TenantId,
+        keys: TrialKeys,
+    ) -> Result<bool, ServerStoreError> {
+        self.read(tenant, move |db, tenant| trials::is_used(db, tenant, &keys))
+            .await
     }
 
     async fn drop_trial(&self, tenant: &TenantId, id: &TrialId) -> Result<(), ServerStoreError> {
