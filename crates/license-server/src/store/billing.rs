@@ -5,9 +5,9 @@ use chrono::{DateTime, Utc};
 
 use super::ServerStoreError;
 use crate::domain::{
-    BillingCustomer, BillingEvent, BillingEventState, BillingPlan, BillingState,
-    BillingSubscription, EventOutcome, NewAuditEntry, NewBillingEvent, Page, PageRequest, PoolId,
-    SubscriptionFilter, TenantId,
+    BillingCustomer, BillingEvent, BillingEventState, BillingPlan, BillingSubscription,
+    EventOutcome, NewAuditEntry, NewBillingEvent, Page, PageRequest, PoolId, SubscriptionFilter,
+    TenantId,
 };
 
 /// The part of a [`ServerStore`](super::ServerStore) for billing.

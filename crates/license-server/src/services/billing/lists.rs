@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::BillingService;
 use crate::domain::{
-    BillingCustomer, BillingEvent, BillingEventState, BillingState, BillingSubscription, Page,
-    PageRequest, PoolId, Refusal, RefusalKind, ServerCode, SubscriptionFilter,
+    BillingCustomer, BillingEvent, BillingEventState, BillingSubscription, Page, PageRequest,
+    PoolId, Refusal, RefusalKind, ServerCode, SubscriptionFilter,
 };
 
 impl BillingService {

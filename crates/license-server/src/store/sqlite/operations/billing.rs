@@ -4,9 +4,9 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use crate::domain::{
-    BillingCustomer, BillingEvent, BillingEventState, BillingPlan, BillingState,
-    BillingSubscription, EventOutcome, NewAuditEntry, NewBillingEvent, Page, PageRequest, PoolId,
-    SubscriptionFilter, TenantId,
+    BillingCustomer, BillingEvent, BillingEventState, BillingPlan, BillingSubscription,
+    EventOutcome, NewAuditEntry, NewBillingEvent, Page, PageRequest, PoolId, SubscriptionFilter,
+    TenantId,
 };
 use crate::store::sqlite::{SqliteStore, billing};
 use crate::store::{BillingStore, ServerStoreError};
