@@ -278,7 +278,10 @@ impl BillingService {
             let (actor, id) = (Self::actor(setup), changed.id.clone());
             let others = self.others(target.found).await?.into_iter();
             let mut details = changed.audited();
-            details["others"] = others.map(|other| other.id).collect();
+            if let Some(members) = details.as_object_mut() {
+                let others = others.map(|other| other.id).collect();
+                members.insert("others".to_owned(), others);
+            }
             Some(self.site.audit(&actor, "subscription.change", id, details))
         } else {
             None
