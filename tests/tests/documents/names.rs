@@ -9,10 +9,11 @@ use license_tests::programs;
 
 use super::{document, forms, markdown, records};
 
-const DOCUMENTS: [&str; 7] = [
+const DOCUMENTS: [&str; 8] = [
     "README.md",
     "docs/coming-from/cryptolens.md",
     "docs/coming-from/flexnet.md",
+    "docs/coming-from/README.md",
     "docs/coming-from/keygen.md",
     "docs/developer.md",
     "docs/kinds.md",

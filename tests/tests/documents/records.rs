@@ -217,6 +217,42 @@ fn included_code_is_that_of_its_file() {
     assert!(all.is_empty(), "{}\nrun {UPDATE}", all.join("\n"));
 }
 
+/// Returns the lines of the blocks with commands whose last paragraph does not say when they ran.
+fn undated(text: &str) -> Vec<usize> {
+    let lines: Vec<_> = text.lines().collect();
+    let is_dated = |start: usize| {
+        let above = lines.get(..start.saturating_sub(1)).unwrap_or_default();
+        let above = above.join("\n");
+        let paragraph = above.trim_end().rsplit("\n\n").next().unwrap_or_default();
+        let words = paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
+        let date = words.split_once("This run is from ");
+        date.is_some_and(|(_, date)| date.strip_suffix(':').is_some_and(is_date))
+    };
+    let blocks = markdown::blocks(text);
+    let commands = blocks.iter().filter(|block| block.language == "console");
+    let starts = commands.map(|block| block.start);
+    starts.filter(|&start| !is_dated(start)).collect()
+}
+
+#[test]
+fn commands_that_no_test_runs_have_the_date_of_their_run() {
+    let mut count = 0;
+    let mut problems = Vec::new();
+    for record in records() {
+        count += record.text.matches("\n```console\n").count();
+        let undated = undated(&record.text).into_iter();
+        problems.extend(undated.map(|line| format!("{}:{line}", record.name)));
+    }
+    assert!(
+        problems.is_empty(),
+        "no `This run is from DATE:` before {problems:?}"
+    );
+    assert!(count >= 11, "{count} blocks");
+    let block = "A run. This run is\nfrom 2026-11-30:\n\n```console\n$ x\n```\n";
+    assert_eq!(undated(block), Vec::<usize>::new());
+    assert_eq!(undated(&block.replace("from", "of")).len(), 1);
+}
+
 #[test]
 fn code_that_differs_from_its_file_is_found_and_replaced() {
     let path = "tests/tests/documents/main.rs";
