@@ -127,7 +127,7 @@ async fn show(State(app): State<App>, context: PageContext) -> PageReply {
     }
     let page = page
         .with(with_actions("Sign-in", sign_in))
-        .with(organizations::heading(&app, signed_in))
+        .with_some(organizations::heading(&app, signed_in))
         .with(organizations::table(&view, signed_in))
         .with(with_actions("What you use", own));
     Ok(html(&page))

@@ -81,7 +81,7 @@ struct LinkTokenForm {
 }
 
 async fn registration() -> Response {
-    html(&page("Create an organization").with(registration_form("", "")))
+    html(&page("Create an organization").with(registration_form("", "", "")))
 }
 
 async fn register(
@@ -103,26 +103,26 @@ async fn register(
     {
         Ok(()) => Ok(done("/sign-in", "The account is created. Sign in now.")),
         Err(refusal) => {
-            let form = registration_form(&sent.organization, &sent.name);
+            let form = registration_form(&sent.token, &sent.organization, &sent.name);
             let page = page("Create an organization");
             Ok(refused(page, form, &refusal.into()))
         }
     }
 }
 
-fn registration_form(organization: &str, name: &str) -> Form {
+fn registration_form(token: &str, organization: &str, name: &str) -> Form {
     let organization = Field::text("organization", "Name of the organization")
         .value(organization)
         .autocomplete("organization");
     Form::new("/registration", "Create the organization")
-        .field(token_field())
+        .field(token_field(token))
         .field(organization.required().max_length(100))
         .field(name_field(name).required())
         .field(new_password().required())
 }
 
 async fn reset() -> Response {
-    html(&page("Set a new password").with(reset_form()))
+    html(&page("Set a new password").with(reset_form("")))
 }
 
 async fn set_password(
@@ -142,14 +142,14 @@ async fn set_password(
         }
         Err(refusal) => {
             let page = page("Set a new password");
-            Ok(refused(page, reset_form(), &refusal.into()))
+            Ok(refused(page, reset_form(&sent.token), &refusal.into()))
         }
     }
 }
 
-fn reset_form() -> Form {
+fn reset_form(token: &str) -> Form {
     Form::new("/password-reset", "Set the password")
-        .field(token_field())
+        .field(token_field(token))
         .field(new_password().required())
 }
 
@@ -251,7 +251,7 @@ async fn invitation(State(app): State<App>, request: Parts) -> PageReply {
     let person = signed_in(&app, &request).await;
     let name = person.map(|person| person.signed_in().account.name.clone());
     Ok(html(
-        &invitation_page(name.as_deref()).with(invitation_form(name.is_some(), "")),
+        &invitation_page(name.as_deref()).with(invitation_form("", name.is_some(), "")),
     ))
 }
 
@@ -284,7 +284,11 @@ async fn accept(
         Ok(_) => Ok(done("/sign-in", "The account is created. Sign in now.")),
         Err(refusal) => {
             let name = signed_in.map(|person| person.account.name.as_str());
-            let form = invitation_form(name.is_some(), sent.name.as_deref().unwrap_or_default());
+            let form = invitation_form(
+                &sent.token,
+                name.is_some(),
+                sent.name.as_deref().unwrap_or_default(),
+            );
             Ok(refused(invitation_page(name), form, &refusal.into()))
         }
     }
@@ -309,8 +313,8 @@ fn invitation_page(name: Option<&str>) -> Page {
     }
 }
 
-fn invitation_form(is_signed_in: bool, name: &str) -> Form {
-    let form = Form::new("/invitation", "Accept the invitation").field(token_field());
+fn invitation_form(token: &str, is_signed_in: bool, name: &str) -> Form {
+    let form = Form::new("/invitation", "Accept the invitation").field(token_field(token));
     if is_signed_in {
         return form;
     }
@@ -319,7 +323,7 @@ fn invitation_form(is_signed_in: bool, name: &str) -> Form {
 }
 
 async fn email_change() -> Response {
-    html(&page("Confirm your new e-mail address").with(email_change_form()))
+    html(&page("Confirm your new e-mail address").with(email_change_form("")))
 }
 
 async fn confirm_email(
@@ -334,13 +338,17 @@ async fn confirm_email(
         Ok(()) => Ok(done("/account", "The account has the new e-mail address.")),
         Err(refusal) => {
             let page = page("Confirm your new e-mail address");
-            Ok(refused(page, email_change_form(), &refusal.into()))
+            Ok(refused(
+                page,
+                email_change_form(&sent.token),
+                &refusal.into(),
+            ))
         }
     }
 }
 
-fn email_change_form() -> Form {
-    Form::new("/email-change", "Confirm the address").field(token_field())
+fn email_change_form(token: &str) -> Form {
+    Form::new("/email-change", "Confirm the address").field(token_field(token))
 }
 
 fn page(title: &str) -> Page {
@@ -353,8 +361,10 @@ fn secret(text: &str) -> String {
     secret.trim().to_owned()
 }
 
-fn token_field() -> Field {
+/// Returns the field for the link. A form that was refused keeps it, because the address has lost it.
+fn token_field(token: &str) -> Field {
     Field::text("token", "Link, or the text after # in it")
+        .value(token)
         .help("The mail has the link. Browsers with scripts fill this field.")
         .autocomplete("off")
         .from_fragment()

@@ -42,13 +42,11 @@ struct NewOrganizationForm {
     name: String,
 }
 
-/// Returns the heading of the organizations, with the action for a new one.
-pub(super) fn heading(app: &App, person: &SignedIn) -> Heading {
-    let heading = Heading::new("Your organizations");
-    if app.accounts().may_create_organization(person) {
-        return heading.action(Action::dialog("Create an organization", NEW));
-    }
-    heading
+/// Returns a heading with the action for a new organization, if the person may create one.
+pub(super) fn heading(app: &App, person: &SignedIn) -> Option<Heading> {
+    let action = Action::dialog("Create an organization", NEW);
+    let may_create = app.accounts().may_create_organization(person);
+    may_create.then(|| Heading::new("Where you work").action(action))
 }
 
 /// Returns the organizations of a person.
