@@ -186,7 +186,7 @@ async fn subscription(context: PageContext, StrictPath(id): StrictPath<String>) 
 async fn events(context: PageContext, StrictQuery(query): StrictQuery<EventQuery>) -> PageReply {
     let (state, request) = (query.state()?, query.page()?);
     let found = context.services()?.billing.events(state, &request).await?;
-    let columns = ["Kind", "Note", "State", "Received", "Subscription", "Event"];
+    let columns = ["Event", "State", "Received", "Subscription", "Id"];
     let mut table = Table::new("Events", columns.map(Column::text).to_vec());
     for one in &found.items {
         table.row(event_row(one));
@@ -210,9 +210,12 @@ fn event_row(found: &BillingEvent) -> Vec<Cell> {
         BillingEventState::Ignored => (Tone::Neutral, "Ignored"),
     };
     let subscription = found.subscription.as_deref();
+    let (kind, note) = (&found.event.kind, found.note.as_deref());
     vec![
-        Cell::text(&found.event.kind),
-        Cell::optional(found.note.as_deref()),
+        note.map_or_else(
+            || Cell::text(kind),
+            |note| Cell::Lines(vec![Cell::text(kind), Cell::text(note)]),
+        ),
         Cell::badge(tone, state),
         Cell::time(Some(found.event.received_at)),
         subscription.map_or(Cell::Empty, |id| {

@@ -69,7 +69,7 @@ pub(super) fn short_provider_id(text: &str) -> String {
         .checked_sub(SHORT)
         .and_then(|start| rest.get(start..));
     match end {
-        Some(end) if rest.len() > 2 * SHORT => format!("{kind}…{end}"),
+        Some(end) if rest.len() > SHORT => format!("{kind}…{end}"),
         _ => text.to_owned(),
     }
 }
@@ -233,5 +233,18 @@ mod tests {
         assert_eq!(short_id("invitation.create"), "invitation.create");
         assert_eq!(short_id("console"), "console");
         assert_eq!(short_id(""), "");
+    }
+
+    #[test]
+    fn an_id_of_a_provider_keeps_its_kind_and_its_end() {
+        for (text, short) in [
+            ("evt_1NG8Du2eZvKYlo2CUI79vXWy", "evt_…UI79vXWy"),
+            ("check_01a22dd2_sub_Jqc7PY6JbUGg8S", "check_…6JbUGg8S"),
+            ("sub_1", "sub_1"),
+            ("sub_12345678", "sub_12345678"),
+            ("", ""),
+        ] {
+            assert_eq!(super::short_provider_id(text), short, "{text}");
+        }
     }
 }
