@@ -296,7 +296,7 @@ async fn a_license_is_changed_by_forms_with_a_preview() {
     let page = page.expect(200);
     page.shows("Renewals and upgrades");
     page.shows("The license starts on");
-    page.shows("Renewed, valid through");
+    page.shows("Replaced, valid through");
 
     // A preview shows a loss, and the order is refused until the person accepts it.
     let path = format!("/licenses/{fourth}/upgrade");
