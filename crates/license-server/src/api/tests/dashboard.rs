@@ -1,6 +1,7 @@
 //! Pages: sign in with a form, forms and their tokens, errors, and who may open what.
 
 mod billing;
+mod forms;
 mod licenses;
 mod metering;
 mod people;
