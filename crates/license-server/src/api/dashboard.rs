@@ -69,6 +69,12 @@ pub(super) fn router(app: &App) -> Router<App> {
         .layer(from_fn_with_state(app.clone(), form::receive))
 }
 
+/// Returns the paths of all pages, with the names of their parameters in braces.
+#[cfg(test)]
+pub(super) fn paths(app: &App) -> Vec<String> {
+    pages(app).paths()
+}
+
 /// Returns the pages of all subjects.
 fn pages(app: &App) -> Pages {
     let pages = Pages::new(app);

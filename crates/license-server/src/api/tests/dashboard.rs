@@ -2,6 +2,7 @@
 
 mod billing;
 mod forms;
+mod isolation;
 mod licenses;
 mod metering;
 mod people;
