@@ -2,14 +2,17 @@
 //!
 //!     cargo bench -p license-benches --bench dashboard
 //!
-//! The pages are those that an owner reaches by links from the first page: one of each kind. Each
-//! is requested 100 times, one request after the other.
+//! The pages are those that an owner reaches by links from the first page, one of each kind, the
+//! pages of the pool with the seats, and searches, filters and orders of the long lists. Each is
+//! requested 100 times, one request after the other.
 //!
 //! - `-- WORD` measures only the pages whose paths contain the word.
+//! - `-- --vendor` measures the server of a vendor, with trials and invoices and without seats.
 //! - `-- --licenses 1000 --seats 100` creates fewer licenses and seats.
 #![allow(missing_docs, reason = "a benchmark is not a library")]
 #![allow(
     clippy::indexing_slicing,
+    clippy::panic,
     clippy::print_stdout,
     clippy::unwrap_used,
     reason = "a benchmark prints, and panics if its setup fails"
@@ -20,7 +23,7 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use license_benches::SampleVendor;
-use license_benches::load::{Caller, Generator, Leases, LoadSite, SessionCaller};
+use license_benches::load::{Caller, Generator, Leases, LoadSite, LoadVendor, SessionCaller};
 use license_core::issue::KeyBits;
 use license_tests::server::{Response, Server};
 use serde_json::json;
@@ -30,6 +33,46 @@ const GOAL: Duration = Duration::from_millis(50);
 
 /// The number of pages that are opened to find links.
 const MAX_PAGES: usize = 200;
+
+/// Searches, filters and orders of long lists, which links do not lead to with a value. `{number}`
+/// is that of a customer in the middle.
+const SEARCHES: [&str; 21] = [
+    "/licenses?text=ACME",
+    "/licenses?text={number}",
+    "/licenses?text=absent",
+    "/licenses?state=active",
+    "/licenses?state=ending",
+    "/licenses?state=expired",
+    "/licenses?state=revoked",
+    "/licenses?state=superseded",
+    "/licenses?state=active&text=ACME",
+    "/licenses?tier=TEAM",
+    "/licenses?tier=FREE",
+    "/licenses?sort=customer",
+    "/licenses?sort=customer&order=desc",
+    "/licenses?sort=expires",
+    "/licenses?sort=expires&order=desc",
+    "/licenses?sort=customer&text=ACME",
+    "/machines?machine=mach",
+    "/people?text=ann",
+    "/people?sort=email&order=desc",
+    "/audit?action=license.*",
+    "/audit?since=2026-01-01",
+];
+
+/// Pages of a vendor's server that the search for links can miss.
+const OF_VENDOR: [&str; 7] = [
+    "/ledger",
+    "/licenses/issue",
+    "/trials?state=started",
+    "/trials/new",
+    "/invoices",
+    "/invoices/new",
+    "/metering",
+];
+
+/// The number of trials and of invoices.
+const SALES: u32 = 100;
 
 /// The number of connections that take seats.
 const CONNECTIONS: usize = 8;
@@ -45,6 +88,9 @@ struct Options {
     /// The number of live seats of the first license.
     #[arg(long, default_value_t = 10_000)]
     seats: u32,
+    /// Measure the server of a vendor.
+    #[arg(long)]
+    vendor: bool,
     /// The number of requests of each page.
     #[arg(long, default_value_t = 100)]
     rounds: usize,
@@ -81,6 +127,33 @@ impl<'s> Owner<'s> {
     fn open(&self, path: &str) -> Response {
         let headers = [("cookie", self.cookie.as_str()), ("accept", "text/html")];
         self.server.send("GET", path, &headers, "")
+    }
+
+    /// Returns the path of the first link of a page that begins with a text and has an id.
+    fn first_link(&self, path: &str, start: &str) -> String {
+        let page = self.open(path);
+        assert_eq!(page.status, 200, "{path}");
+        let mut links = links(&page.body);
+        let is_id = |link: &String| link.starts_with(start) && kind(link) != *link;
+        links
+            .find(is_id)
+            .unwrap_or_else(|| panic!("no link to {start} on {path}"))
+    }
+
+    /// Returns the path of the pool with live seats.
+    fn pool(&self, licenses: u32) -> String {
+        let headers = [("cookie", self.cookie.as_str())];
+        let mut cursor = String::new();
+        for _ in 0..=licenses / 500 {
+            let path = format!("/api/v1/pools?limit=500{cursor}");
+            let page = self.server.send("GET", &path, &headers, "").json();
+            let items = page["items"].as_array().unwrap();
+            if let Some(pool) = items.iter().find(|pool| pool["held"].as_u64() > Some(0)) {
+                return format!("/seats/{}", pool["pool"].as_str().unwrap());
+            }
+            cursor = format!("&cursor={}", page["next"].as_str().unwrap_or_default());
+        }
+        panic!("no pool has live seats")
     }
 
     /// Returns the paths of pages, one of each kind.
@@ -158,44 +231,117 @@ fn milliseconds(time: Duration) -> String {
     format!("{:.2} ms", time.as_secs_f64() * 1000.0)
 }
 
-fn main() {
-    let options = Options::parse();
-    let vendor = SampleVendor::new(KeyBits::B2048);
-    let site = LoadSite::new(&vendor, options.licenses, options.seats);
-    let server = site.start();
-    let leases = Leases::default();
-    let take = || -> Box<dyn Caller> { Box::new(SessionCaller::new(&site.credentials, &leases)) };
-    let callers = (0..CONNECTIONS).map(|_| take()).collect();
-    let report = Generator::connect(server.address(), callers).saturate(options.seats.into());
-    assert_eq!(report.errors, 0, "a seat was refused");
-    let owner = Owner::new(&server);
-    println!(
-        "{} licenses, {} live seats\n",
-        options.licenses,
-        leases.all().len()
-    );
+/// Returns the paths to measure: those that links lead to, and those that are stated.
+fn paths(owner: &Owner<'_>, options: &Options, stated: &[String]) -> Vec<String> {
+    let number = (options.licenses / 2).to_string();
+    let searches = SEARCHES.map(|path| path.replace("{number}", &number));
+    let mut paths = owner.pages();
+    for path in searches.iter().chain(stated) {
+        if !paths.contains(path) {
+            paths.push(path.clone());
+        }
+    }
+    let has_words = |path: &String| {
+        let mut words = options.words.iter();
+        words.all(|word| path.contains(word.as_str()))
+    };
+    paths.retain(has_words);
+    paths
+}
+
+/// Returns a path for the table: with the values that are stated, and without ids.
+fn shown(path: &str) -> String {
+    let (place, query) = path.split_once('?').unwrap_or((path, ""));
+    let place = kind(place);
+    let is_stated = SEARCHES.iter().chain(&OF_VENDOR).any(|stated| {
+        let (stated, _) = stated.split_once('?').unwrap_or((stated, ""));
+        stated == place
+    });
+    if query.is_empty() || (is_stated && !query.contains("cursor=")) {
+        path.split_once('?')
+            .map_or(place.clone(), |(_, query)| format!("{place}?{query}"))
+    } else {
+        kind(path)
+    }
+}
+
+fn measure(owner: &Owner<'_>, options: &Options, paths: &[String]) {
     println!(
         "| page | median | p99 | HTML | under {} ms |",
         GOAL.as_millis()
     );
     println!("|---|---|---|---|---|");
-    for path in owner.pages() {
-        if !options
-            .words
-            .iter()
-            .all(|word| path.contains(word.as_str()))
-        {
-            continue;
-        }
-        let times = Times::measure(&owner, &path, options.rounds);
+    for path in paths {
+        let status = owner.open(path).status;
+        assert_eq!(status, 200, "{path}");
+        let times = Times::measure(owner, path, options.rounds);
         let (median, p99) = (times.percentile(50), times.percentile(99));
         let reached = if p99 < GOAL { "yes" } else { "no" };
         let kibibytes = times.bytes.div_ceil(1024);
         println!(
             "| `{}` | {} | {} | {kibibytes} KiB | {reached} |",
-            kind(&path),
+            shown(path),
             milliseconds(median),
             milliseconds(p99),
         );
+    }
+}
+
+fn measure_site(options: &Options) {
+    let vendor = SampleVendor::new(KeyBits::B2048);
+    let site = LoadSite::new(&vendor, options.licenses, options.seats);
+    let server = site.start();
+    let leases = Leases::default();
+    // All seats are in one pool.
+    let first = site.credentials.first(1);
+    let take = || -> Box<dyn Caller> { Box::new(SessionCaller::new(&first, &leases)) };
+    let callers = (0..CONNECTIONS).map(|_| take()).collect();
+    let report = Generator::connect(server.address(), callers).saturate(options.seats.into());
+    assert_eq!(report.errors, 0, "a seat was refused");
+    let owner = Owner::new(&server);
+    println!(
+        "{} licenses, {} live seats of one pool\n",
+        options.licenses,
+        leases.all().len()
+    );
+    let pool = owner.pool(options.licenses);
+    let stated = [
+        pool.clone(),
+        format!("{pool}?text=user"),
+        format!("{pool}/policy"),
+    ];
+    measure(&owner, options, &paths(&owner, options, &stated));
+}
+
+fn measure_vendor(options: &Options) {
+    let vendor = LoadVendor::new(options.licenses);
+    let server = vendor.start();
+    let owner = Owner::new(&server);
+    let administrator = server.administrator();
+    vendor.sell(&administrator, SALES);
+    println!(
+        "{} licenses in the ledger, {SALES} trials, {SALES} invoices\n",
+        options.licenses
+    );
+    let license = owner.first_link("/licenses?sort=expires&order=desc", "/licenses/");
+    let trial = owner.first_link("/trials", "/trials/trl_");
+    let invoice = owner.first_link("/invoices", "/invoices/ivc_");
+    let mut stated = OF_VENDOR.map(str::to_owned).to_vec();
+    for name in ["", "/renew", "/upgrade", "/revoke"] {
+        stated.push(format!("{license}{name}"));
+    }
+    for name in ["", "/extend", "/convert"] {
+        stated.push(format!("{trial}{name}"));
+    }
+    stated.push(invoice);
+    measure(&owner, options, &paths(&owner, options, &stated));
+}
+
+fn main() {
+    let options = Options::parse();
+    if options.vendor {
+        measure_vendor(&options);
+    } else {
+        measure_site(&options);
     }
 }

@@ -9,6 +9,7 @@ mod connection;
 mod generator;
 mod relay;
 mod site;
+mod vendor;
 
 pub use callers::{
     AlternatingCaller, Caller, EmptyCaller, HeartbeatCaller, Lease, Leases, SeatCaller,
@@ -17,6 +18,7 @@ pub use callers::{
 pub use generator::{Generator, LoadReport, Schedule};
 pub use relay::RelayCaller;
 pub use site::{Credentials, LoadSite};
+pub use vendor::LoadVendor;
 
 #[cfg(test)]
 mod tests;

@@ -16,7 +16,7 @@ const LICENSES_PER_FILE: usize = 100;
 
 /// The options of the server that differ from the defaults. A measurement sends more requests than
 /// the rate limits allow for one address.
-const OPTIONS: [&str; 4] = ["--peer-rate", "off", "--license-rate", "off"];
+pub(super) const OPTIONS: [&str; 4] = ["--peer-rate", "off", "--license-rate", "off"];
 
 /// The license keys of a server.
 #[derive(Clone, Debug)]
@@ -146,7 +146,8 @@ fn draft(number: u32, server: &Confirmation, seats: u32) -> LicenseDraft {
     crate::vendor::random(&mut random).expect("random bytes");
     let at = now();
     let id = LicenseId::from_random(at, &random);
-    let mut draft = LicenseDraft::for_tier(matrix, tier, id, "ACME Ltd".to_owned(), at);
+    let customer = format!("ACME {number} Ltd");
+    let mut draft = LicenseDraft::for_tier(matrix, tier, id, customer, at);
     draft.serial = Some(u64::from(number).saturating_add(1));
     draft.check_in = None;
     draft.confirmation = Some(server.clone());

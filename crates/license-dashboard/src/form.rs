@@ -272,6 +272,22 @@ impl Form {
             .is_some()
     }
 
+    /// Returns the label of a field. `None`: the form has no such field.
+    pub fn label(&self, name: &str) -> Option<&str> {
+        let field = self.fields.iter().find(|field| field.name == name);
+        field.map(|field| field.label.as_str())
+    }
+
+    /// Returns whether a field needs a value, and has none or spaces only. The values of passwords
+    /// are not known.
+    pub fn lacks_value(&self, name: &str) -> bool {
+        let field = self.fields.iter().find(|field| field.name == name);
+        field.is_some_and(|field| {
+            let is_text = !matches!(field.kind, Kind::Password | Kind::Choices(_) | Kind::Check);
+            is_text && field.is_required && field.value.trim().is_empty()
+        })
+    }
+
     pub(crate) fn render(&self, context: &Context<'_>) -> String {
         let cancel = self
             .cancel

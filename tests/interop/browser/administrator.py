@@ -11,6 +11,10 @@ EMAIL = "ann@acme.example"
 
 def create_account(person, link):
     person.open(link)
+    if person.javascript:
+        person.check_accessible()
+        person.check_keyboard()
+    person.check_layout()
     person.submit("Create the account", name="Ann", email=EMAIL, password=PASSWORD)
     person.sees("Sign in now")
     person.submit("Sign in", email=EMAIL, password=PASSWORD)

@@ -21,6 +21,28 @@ COLORS = {"runOnly": ["color-contrast", "link-in-text-block"]}
 
 WIDTHS = (1440, 1024, 390)
 
+# Starts to record which elements of the page get the focus, and returns the number of those that
+# the Tab key must reach. `data-walked` marks an element whose focus can be seen.
+RECORD_FOCUS = """(place) => {
+    const root = document.querySelector(place);
+    const isShown = (e) => e.checkVisibility({visibilityProperty: true}) && !e.disabled && e.tabIndex >= 0;
+    const all = [...root.querySelectorAll('a[href], button, input, select, textarea, summary')];
+    const expected = all.filter(isShown).slice(0, 150);
+    expected.forEach((e) => e.setAttribute('data-walk', ''));
+    root.addEventListener('focusin', (event) => {
+        const style = getComputedStyle(event.target);
+        const isVisible = style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2;
+        event.target.setAttribute('data-walked', isVisible ? 'seen' : 'unseen');
+    });
+    root.tabIndex = -1;
+    root.focus();
+    return expected.length;
+}"""
+
+# The elements that the Tab key has not reached, or whose focus cannot be seen.
+MISSED = """() => [...document.querySelectorAll('[data-walk]:not([data-walked=seen])')].map((e) =>
+    `${e.outerHTML.slice(0, 120)} ${e.dataset.walked ?? 'is not reached'}`)"""
+
 # After this time, a script ends with a failure.
 MOST_SECONDS = 240
 
@@ -234,6 +256,19 @@ class Person:
         if found["tag"] not in ("BODY", "MAIN"):
             self.check(found["isVisible"], f"the focus on {found} cannot be seen")
         return found["name"]
+
+    def check_keyboard(self, place="main"):
+        """Checks that the Tab key reaches each link, button and field of a part of the page, and that
+        its focus can be seen."""
+        count = self.page.evaluate(RECORD_FOCUS, place)
+        for _ in range(count):
+            self.page.keyboard.press("Tab")
+        missed = self.page.evaluate(MISSED)
+        for _ in range(20 if missed else 0):
+            # Areas that scroll get the focus too.
+            self.page.keyboard.press("Tab")
+        missed = missed and self.page.evaluate(MISSED)
+        self.check(not missed, "the Tab key:\n" + "\n".join(missed))
 
     def tab_to(self, *names):
         """Presses the Tab key until the focus is on an element whose name begins with one of these."""

@@ -85,7 +85,10 @@ def convert_trial(person, customer, email):
     person.check_accessible()
     person.submit("Issue the license", tier="TEAM", days="0")
     person.check(person.path() == f"{trial}/convert", "a license without a day is refused")
-    person.submit("Issue the license", tier="TEAM", days="365", seats="5")
+    person.submit("Preview", tier="TEAM", days="365", seats="5")
+    person.sees("Preview: nothing has been issued yet")
+    person.check_accessible()
+    person.submit("Issue the license")
     person.check(person.path() == trial, "the page of the trial follows")
     person.sees("converted")
     more = person.page.get_by_role("link", name="Extend", exact=True).count()
@@ -93,7 +96,7 @@ def convert_trial(person, customer, email):
     paid = license_of(person, "Paid license")
     for license in (first, extended):
         person.open(license)
-        person.sees("renewed")
+        person.sees("replaces it")
     end = last_day(person)
     person.open(paid)
     person.sees("The license is active")
@@ -137,7 +140,7 @@ def script(suite):
         person.check(upgraded != license, "an upgrade is a license of its own")
         change(person, "Renew", ["Globex Corporation"], days="365")
         person.open(license)
-        person.sees("renewed")
+        person.sees("replaces it")
         find(person, "Globex", "superseded", 1)
         paid = convert_trial(person, "Umbrella Trading", "tess@umbrella.example")
         person.open(paid)
@@ -148,7 +151,7 @@ def script(suite):
         person.open(other)
         reinstate(person, "paid late")
         person.navigate("Audit trail")
-        for action in ("license.issue", "license.revoke", "license.reinstate", "trial.convert", "session.create"):
+        for action in ("license.issue", "license.upgrade", "license.renew", "license.revoke", "license.reinstate", "trial.convert", "session.create"):
             person.sees(action, within="main tbody")
         person.navigate("Ledger")
         person.check_accessible()

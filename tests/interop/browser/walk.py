@@ -3,9 +3,10 @@
 Settings: `url` of the server, the `people` as pairs of a role and an e-mail address, and optionally `pictures`, the
 directory for pictures of all pages.
 
-Checks of each kind of page: no barrier for axe in light and dark, no page that scrolls sideways, and
-nothing that the browser reports, such as a violation of the content security policy or a dialog that
-a name with markup opened.
+Checks of each kind of page: no barrier for axe in light and dark, no page that scrolls sideways, no
+link, button or field that the Tab key does not reach with a visible focus, and nothing that the browser
+reports, such as a violation of the content security policy or a dialog that a name with markup opened.
+The pages of visitors and of errors have the same checks.
 """
 
 import html
@@ -23,6 +24,24 @@ MOST = 2
 # Roles whose pages have the structure of those of an owner. Their pages are requested and followed, and
 # not drawn.
 NOT_DRAWN = ("administrator", "license_manager", "billing")
+
+# Pages of visitors, with their statuses. Those with a code take it from the link of a mail.
+FOR_VISITORS = [
+    ("/sign-in", (200,)),
+    ("/registration", (200,)),
+    ("/registration/request", (200, 403)),
+    ("/password-reset", (200,)),
+    ("/password-reset/request", (200, 409)),
+    ("/invitation", (200,)),
+    ("/email-change", (200,)),
+    ("/trial", (200, 409)),
+    ("/trial-reminders", (200, 409)),
+    ("/setup/a-link-that-was-used", (403,)),
+    ("/no-such-page", (404,)),
+]
+
+# Pages that a member may not open, and that do not exist.
+OF_ERRORS = [("/people", (403,)), ("/no-such-page", (404,)), ("/licenses/no-license", (403, 404))]
 
 # The addresses of links, and whether the browser stores what they lead to.
 LINKS = """() => [...document.querySelectorAll('a[href]')].map((link) =>
@@ -103,11 +122,24 @@ class Walk:
         checked.add(structure)
         if pictures := self.suite.settings.get("pictures"):
             take_pictures(self.person, os.path.join(pictures, self.role), kind(self.person.page.url))
-        for check in (self.person.check_accessible, self.person.check_layout, self.dialogs):
+        checks = (self.person.check_accessible, self.person.check_layout, self.dialogs, self.person.check_keyboard)
+        for check in checks:
             try:
                 check()
             except (Failed, Error) as failure:
                 self.fail(failure)
+
+    def look_at(self, pages):
+        """Opens pages of visitors or of errors, and checks each of them."""
+        for path, statuses in pages:
+            try:
+                response = self.person.page.goto(urljoin(self.person.url, path))
+                found = response.status
+                self.person.check(found in statuses, f"{path} has the status {found}")
+                self.look(set())
+                self.person.check_quiet()
+            except (Failed, Error) as failure:
+                self.fail(f"{path}: {failure}")
 
     def dialogs(self):
         """Opens the forms of the page that open in dialogs, one of each kind."""
@@ -154,12 +186,22 @@ def visit_all(person, role, urls):
 
 def script(suite):
     checked, everything, failures = set(), set(), []
+    with suite.person(suite.settings["url"]) as person:
+        walk = Walk(suite, person, "visitor")
+        walk.look_at(FOR_VISITORS)
+        failures += walk.failures
     for role, email in suite.settings["people"]:
         start = time.monotonic()
         with suite.person(suite.settings["url"]) as person:
             person.sign_in(email)
             walk = Walk(suite, person, role)
             walk.run(checked)
+            if role == "owner":
+                # The navigation is the same on all pages.
+                person.open("/")
+                person.check_keyboard("body")
+            if role == "member":
+                walk.look_at(OF_ERRORS)
             visit_all(person, role, everything - walk.seen)
             everything |= walk.seen
             failures += walk.failures

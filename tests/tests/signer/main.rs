@@ -14,6 +14,7 @@ mod gcp_kms_refusals;
 mod google_kms;
 mod kms;
 mod kms_refusals;
+mod kms_server;
 mod moto;
 mod pkcs11;
 mod pkcs11_refusals;

@@ -12,7 +12,9 @@ mod context;
 mod errors;
 mod events;
 mod form;
+mod form_errors;
 mod form_number;
+mod form_values;
 mod groups;
 mod identity_providers;
 mod invoices;
@@ -57,6 +59,24 @@ use pages::Pages;
 
 /// Returns the pages and their assets. Requests for another path get the page of an error.
 pub(super) fn router(app: &App) -> Router<App> {
+    pages(app)
+        .finish()
+        .merge(assets())
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn(errors::as_pages))
+        .layer(from_fn(no_store))
+        .layer(from_fn_with_state(app.clone(), form::receive))
+}
+
+/// Returns the paths of all pages, with the names of their parameters in braces.
+#[cfg(test)]
+pub(super) fn paths(app: &App) -> Vec<String> {
+    pages(app).paths()
+}
+
+/// Returns the pages of all subjects.
+fn pages(app: &App) -> Pages {
     let pages = Pages::new(app);
     let pages = overview::pages(pages);
     let pages = licenses::pages(pages);
@@ -78,15 +98,7 @@ pub(super) fn router(app: &App) -> Router<App> {
     let pages = webhooks::pages(tokens::pages(pages));
     let pages = settings::pages(identity_providers::pages(pages));
     let pages = trials::pages(pages);
-    let pages = invoices::pages(pages);
-    pages
-        .finish()
-        .merge(assets())
-        .fallback(not_found)
-        .method_not_allowed_fallback(method_not_allowed)
-        .layer(from_fn(errors::as_pages))
-        .layer(from_fn(no_store))
-        .layer(from_fn_with_state(app.clone(), form::receive))
+    invoices::pages(pages)
 }
 
 /// Returns the routes of the assets. Their paths change with their content.

@@ -188,6 +188,7 @@ pub(super) fn email(text: &str) -> Result<EmailAddress, Refusal> {
     EmailAddress::parse(text).ok_or_else(|| {
         let detail = "the e-mail address is not accepted";
         Refusal::new(RefusalKind::BadRequest, ServerCode::BadRequest, detail)
+            .about("email")
             .values(EmailAddress::EXPECTED, format!("{} bytes", text.len()))
             .hint("write an internationalized domain in its ASCII form, which starts with xn--")
     })

@@ -381,7 +381,9 @@ pub(super) fn end_mode(text: &str) -> Result<EndMode, Problem> {
         "hard" => Ok(EndMode::Hard),
         _ => {
             let found: String = text.chars().take(60).collect();
-            Err(Problem::malformed("the mode is unknown").values("soft or hard", found))
+            Err(Problem::malformed("the mode is unknown")
+                .about("mode")
+                .values("soft or hard", found))
         }
     }
 }
@@ -397,6 +399,7 @@ pub(super) fn reason(text: &str) -> Result<String, Problem> {
             let refusal = Refusal::with_code(RefusalKind::BadRequest, "INVALID_REASON", detail);
             let found = format!("{} characters", text.chars().count());
             Err(refusal
+                .about("reason")
                 .values("1 to 200 characters without control characters", found)
                 .hint("state the reason in the member `reason`")
                 .into())

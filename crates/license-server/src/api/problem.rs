@@ -83,6 +83,12 @@ impl Problem {
         self
     }
 
+    /// Names the member of the request with the value that is not accepted.
+    pub(super) fn about(mut self, member: &'static str) -> Self {
+        self.refusal.member = Some(member);
+        self
+    }
+
     /// Adds the time after which the caller may repeat the request.
     pub(super) fn retry_after(mut self, after: Duration) -> Self {
         self.refusal.retry_after = Some(after);

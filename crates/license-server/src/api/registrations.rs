@@ -159,6 +159,7 @@ pub(super) async fn confirm_reset(
 pub(super) fn email(text: &str) -> Result<EmailAddress, Problem> {
     EmailAddress::parse(text).ok_or_else(|| {
         Problem::malformed("the e-mail address is not accepted")
+            .about("email")
             .values(
                 "one address in ASCII, such as ann@example.com",
                 "another text",

@@ -150,7 +150,7 @@ pub(super) fn end_after(
 ) -> Result<Option<DateTime<Utc>>, Problem> {
     if days.is_some_and(|days| !(1..=3650).contains(&days)) {
         let problem = Problem::malformed("days: the number is out of range");
-        return Err(problem.values("1 to 3650 days", "another number"));
+        return Err(problem.values("a number from 1 to 3650", "another number"));
     }
     Ok(days.map(|days| now + TimeDelta::days(days.into())))
 }
@@ -158,12 +158,13 @@ pub(super) fn end_after(
 /// Parses names of roles and permissions.
 pub(super) fn scopes(names: &[String]) -> Result<Scopes, Problem> {
     if !(1..=MAX_SCOPES).contains(&names.len()) {
-        let problem = Problem::malformed("the number of scopes is out of range");
+        let problem = Problem::malformed("the number of scopes is out of range").about("role");
         return Err(problem.values(format!("1 to {MAX_SCOPES} scopes"), names.len()));
     }
     let scopes: Option<Scopes> = names.iter().map(|name| Scope::parse(name)).collect();
     scopes.ok_or_else(|| {
         Problem::malformed("a scope is unknown")
+            .about("role")
             .values("names of roles and permissions", "another text")
             .hint("the guide of the server lists the roles and permissions")
     })
@@ -174,9 +175,11 @@ pub(super) fn token_name(text: &str) -> Result<String, Problem> {
     let text = text.trim();
     match text.chars().count() {
         1..=100 if !text.chars().any(char::is_control) => Ok(text.to_owned()),
-        _ => Err(Problem::malformed("the name is not acceptable").values(
-            "1 to 100 characters without control characters",
-            "another text",
-        )),
+        _ => Err(Problem::malformed("the name is not acceptable")
+            .about("name")
+            .values(
+                "1 to 100 characters without control characters",
+                "another text",
+            )),
     }
 }

@@ -2,6 +2,8 @@
 
 mod bodies;
 
+use std::collections::HashMap;
+
 use axum::Json;
 use axum::extract::{Extension, State};
 use axum::http::StatusCode;
@@ -17,8 +19,8 @@ use super::peer::Peer;
 use super::person::{Person, Visitor};
 use super::problem::Problem;
 use super::registrations::{LinkBody, SENT, email};
-use crate::domain::{TrialId, TrialState};
-use crate::services::{IssueOrder, NewTrial, RequestId};
+use crate::domain::{RefusalKind, Trial, TrialId, TrialState};
+use crate::services::{InstalledLicense, IssueOrder, LicenseState, NewTrial, RequestId, Services};
 
 pub(super) use bodies::TrialBody;
 use bodies::{
@@ -140,8 +142,17 @@ pub(super) async fn list(
 ) -> JsonReply<PageBody<TrialBody>> {
     let state = query.state.as_deref().map(state).transpose()?;
     let page = PageQuery::new(query.cursor, query.limit).request()?;
-    let found = caller.services().trials.list(state, &page).await?;
-    Ok(Json(PageBody::new(found, TrialBody::from)))
+    let services = caller.services();
+    let found = services.trials.list(state, &page).await?;
+    let mut codes = HashMap::new();
+    for trial in &found.items {
+        codes.insert(trial.id.to_string(), license_code(services, trial).await?);
+    }
+    let code = |trial: &Trial| codes.get(trial.id.as_str()).copied().flatten();
+    Ok(Json(PageBody::new(found, |trial| {
+        let code = code(&trial);
+        TrialBody::new(trial, code)
+    })))
 }
 
 /// Starts a trial for a customer. Only a vendor's server does.
@@ -180,8 +191,10 @@ pub(super) async fn get(
     caller: Caller,
     StrictPath(path): StrictPath<String>,
 ) -> JsonReply<TrialBody> {
-    let trial = caller.services().trials.get(&trial(&path)?).await?;
-    Ok(Json(trial.into()))
+    let services = caller.services();
+    let trial = services.trials.get(&trial(&path)?).await?;
+    let code = license_code(services, &trial).await?;
+    Ok(Json(TrialBody::new(trial, code)))
 }
 
 /// Extends a trial. The user gets another license by mail.
@@ -201,9 +214,15 @@ pub(super) async fn extend(
     StrictJson(body): StrictJson<ExtensionBody>,
 ) -> JsonReply<ChangedTrialBody> {
     let request = request.map(|Extension(id)| id);
-    let (trials, id) = (&caller.services().trials, trial(&path)?);
-    let extended = trials.extend(caller.actor(), &id, body.days, &body.reason, request);
-    Ok(Json(extended.await?.into()))
+    let (services, actor, id) = (caller.services(), caller.actor(), trial(&path)?);
+    let (trials, days, reason) = (&services.trials, body.days, body.reason.as_str());
+    let extended = if body.dry_run {
+        trials.preview_extension(actor, &id, days, reason).await?
+    } else {
+        trials.extend(actor, &id, days, reason, request).await?
+    };
+    let code = license_code(services, &extended.trial).await?;
+    Ok(Json(ChangedTrialBody::new(extended, code)))
 }
 
 /// Converts a trial to a paid license, whose days count from the end of the trial. The order needs
@@ -224,9 +243,39 @@ pub(super) async fn convert(
     StrictJson(order): StrictJson<IssueOrder>,
 ) -> JsonReply<ChangedTrialBody> {
     let request = request.map(|Extension(id)| id);
-    let (trials, id) = (&caller.services().trials, trial(&path)?);
-    let converted = trials.convert(caller.actor(), &id, order, request).await?;
-    Ok(Json(converted.into()))
+    let (services, id) = (caller.services(), trial(&path)?);
+    let converted = services.trials.convert(caller.actor(), &id, order, request);
+    let converted = converted.await?;
+    let code = license_code(services, &converted.trial).await?;
+    Ok(Json(ChangedTrialBody::new(converted, code)))
+}
+
+/// Returns the newest license of a trial with its state. `None`: the server has no license yet.
+pub(super) async fn newest_license(
+    services: &Services,
+    trial: &Trial,
+) -> Result<Option<(InstalledLicense, LicenseState)>, Problem> {
+    let Some(id) = trial.paid.as_ref().or(trial.license.as_ref()) else {
+        return Ok(None);
+    };
+    match services.licenses.get(id).await {
+        Ok(installed) => {
+            let state = services.licenses.state(&installed.license);
+            Ok(Some((installed, state)))
+        }
+        // The copy of the ledger follows.
+        Err(refusal) if refusal.kind == RefusalKind::NotFound => Ok(None),
+        Err(refusal) => Err(refusal.into()),
+    }
+}
+
+/// Returns the reason code of the state of the newest license of a trial.
+pub(super) async fn license_code(
+    services: &Services,
+    trial: &Trial,
+) -> Result<Option<&'static str>, Problem> {
+    let newest = newest_license(services, trial).await?;
+    Ok(newest.map(|(_, state)| state.code))
 }
 
 /// Parses a state of the query.

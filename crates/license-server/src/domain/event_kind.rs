@@ -54,9 +54,12 @@ pub const EVENT_KINDS: &[&str] = &[
     "ledger.import",
     "license.install",
     "license.issue",
+    "license.reassign",
     "license.reinstate",
     "license.remove",
+    "license.renew",
     "license.revoke",
+    "license.upgrade",
     "member.change",
     "member.departments",
     "member.join",
@@ -123,6 +126,9 @@ mod tests {
     /// The ends of texts with a dot that are names of files and of file systems.
     const FILES: [&str; 7] = ["db", "key", "lock", "lua", "pem", "sshfs", "ping"];
 
+    /// The beginnings of texts with a dot that are members of requests.
+    const MEMBERS: [&str; 1] = ["buyer"];
+
     fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
         for entry in std::fs::read_dir(directory).unwrap() {
             let path = entry.unwrap().path();
@@ -145,7 +151,8 @@ mod tests {
         texts.filter(move |text| {
             let parts = text.split_once('.');
             parts.is_some_and(|(first, last)| {
-                is_name(first) && is_name(last) && !FILES.contains(&last)
+                let is_other = FILES.contains(&last) || MEMBERS.contains(&first);
+                is_name(first) && is_name(last) && !is_other
             })
         })
     }

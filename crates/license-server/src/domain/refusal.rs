@@ -135,6 +135,9 @@ pub struct Refusal {
     pub retry_after: Option<Duration>,
     /// Further facts, such as the holders of the seats.
     pub facts: Option<serde_json::Value>,
+    /// The member of the request with the value that is not accepted. Forms show the refusal at its
+    /// field.
+    pub member: Option<&'static str>,
 }
 
 impl Refusal {
@@ -159,6 +162,7 @@ impl Refusal {
             actual: None,
             retry_after: None,
             facts: None,
+            member: None,
         }
     }
 
@@ -186,6 +190,15 @@ impl Refusal {
     pub fn retry_after(self, after: Duration) -> Self {
         Self {
             retry_after: Some(after),
+            ..self
+        }
+    }
+
+    /// Names the member of the request with the value that is not accepted.
+    #[must_use]
+    pub fn about(self, member: &'static str) -> Self {
+        Self {
+            member: Some(member),
             ..self
         }
     }

@@ -264,6 +264,7 @@ impl GroupService {
         if let Some(at_most) = share.at_most.filter(|at_most| *at_most < share.reserved) {
             let detail = "the group would have more reserved seats than it may hold";
             return Err(bad_request(detail)
+                .about("reserved")
                 .values(format!("at most {at_most} reserved seats"), share.reserved));
         }
         let capacity = self.seats.current(pool).await?.terms.capacity;
@@ -279,6 +280,7 @@ impl GroupService {
             GroupOutcome::TooManyReserved { reserved } => {
                 let detail = "the policy would reserve more seats than the license has";
                 Err(bad_request(detail)
+                    .about("reserved")
                     .values(format!("at most {capacity} reserved seats"), reserved)
                     .hint("reserve fewer seats, or ask the vendor for more"))
             }
@@ -299,7 +301,7 @@ impl GroupService {
             GroupOutcome::NameTaken => {
                 let detail = "another group has this name";
                 let refusal = Refusal::new(RefusalKind::Conflict, ServerCode::NameTaken, detail);
-                Err(refusal.hint("choose another name"))
+                Err(refusal.about("name").hint("choose another name"))
             }
         }
     }
@@ -309,6 +311,7 @@ fn accepted_name(text: &str) -> Result<String, Refusal> {
     Group::accepted_name(text).ok_or_else(|| {
         let found = format!("{} characters", text.chars().count());
         bad_request("the name of the group is not accepted")
+            .about("name")
             .values("1 to 100 characters without control characters", found)
     })
 }

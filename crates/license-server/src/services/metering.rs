@@ -191,11 +191,13 @@ impl MeteringService {
         let oldest = oldest.max(self.site.metering_start().await?);
         if !(oldest..=today).contains(&order.day) {
             let expected = format!("a day from {oldest} to {today}");
-            return Err(bad_request("the day cannot be adjusted").values(expected, order.day));
+            let refusal = bad_request("the day cannot be adjusted").about("day");
+            return Err(refusal.values(expected, order.day));
         }
         if order.quantity == 0 || order.quantity.unsigned_abs() > MAX_AMOUNT.unsigned_abs() {
             let expected = format!("a whole number from -{MAX_AMOUNT} to {MAX_AMOUNT}, without 0");
-            return Err(bad_request("the amount is not accepted").values(expected, order.quantity));
+            let refusal = bad_request("the amount is not accepted").about("quantity");
+            return Err(refusal.values(expected, order.quantity));
         }
         let reason = checked_reason(&order.reason)?;
         let bytes = match request {
@@ -323,6 +325,7 @@ impl MeteringService {
                 .map(|meter| meter.name.as_str())
                 .collect();
             bad_request("the product has no such meter")
+                .about("meter")
                 .values(names.join(", "), "another name")
                 .hint("GET /api/v1/meters lists the meters")
         })
@@ -359,10 +362,12 @@ pub(super) fn checked_reason(text: &str) -> Result<String, Refusal> {
     let is_accepted = (1..=MAX_REASON).contains(&text.chars().count())
         && !text.chars().any(crate::domain::is_unsafe);
     is_accepted.then(|| text.to_owned()).ok_or_else(|| {
-        bad_request("the reason is not acceptable").values(
-            format!("1 to {MAX_REASON} characters without control characters"),
-            "another text",
-        )
+        bad_request("the reason is not acceptable")
+            .about("reason")
+            .values(
+                format!("1 to {MAX_REASON} characters without control characters"),
+                "another text",
+            )
     })
 }
 

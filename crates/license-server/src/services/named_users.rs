@@ -138,12 +138,7 @@ impl NamedUserService {
         let pool = &installed.record.pool;
         let key = match only {
             None => key,
-            Some(_) => {
-                let users = self.site.store.named_users(&self.site.tenant, pool).await?;
-                let mut users = users.into_iter();
-                let found = users.find(|user| key.names(user) && is_among(user, only));
-                NamedUserKey::Email(found.ok_or_else(unknown)?.email)
-            }
+            Some(_) => NamedUserKey::Email(self.get(license, &key, only).await?.email),
         };
         let audit = self
             .site
@@ -153,6 +148,34 @@ impl NamedUserService {
         let removed = removed.ok_or_else(unknown)?;
         self.site.reload().await?;
         Ok(removed)
+    }
+
+    /// Verifies that the server has a license, and assigns its users.
+    ///
+    /// # Errors
+    ///
+    /// Returns the refusals of [`unassign`](Self::unassign) about the license.
+    pub async fn check(&self, license: &LicenseId) -> Result<(), Refusal> {
+        self.find(license).await.map(|_| ())
+    }
+
+    /// Returns a user who is assigned to a license. With `only`, the others are unknown.
+    ///
+    /// # Errors
+    ///
+    /// Returns the refusals of [`unassign`](Self::unassign).
+    pub async fn get(
+        &self,
+        license: &LicenseId,
+        key: &NamedUserKey,
+        only: Option<&BTreeSet<EmailAddress>>,
+    ) -> Result<NamedUser, Refusal> {
+        let (installed, _) = self.find(license).await?;
+        let (store, tenant) = (&self.site.store, &self.site.tenant);
+        let users = store.named_users(tenant, &installed.record.pool).await?;
+        let mut users = users.into_iter().filter(NamedUser::is_assigned);
+        let found = users.find(|user| key.names(user) && is_among(user, only));
+        found.ok_or_else(unknown)
     }
 
     /// Returns the users of a license in the order of their ids, with removed users whose place is

@@ -232,7 +232,13 @@ pub(super) fn checked_name(kind: &str, text: &str) -> Result<String, Refusal> {
         return Ok(text.to_owned());
     }
     let detail = format!("the name of the {kind} is not accepted");
-    Err(bad_request(detail).values(
+    let member = match kind {
+        "organization" => "organization",
+        "customer" => "customer",
+        "payment" => "reference",
+        _ => "name",
+    };
+    Err(bad_request(detail).about(member).values(
         format!("1 to {MAX_NAME} characters without control characters and URLs"),
         "another text",
     ))

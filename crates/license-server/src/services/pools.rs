@@ -326,6 +326,7 @@ fn check_reservations(policy: &SeatPolicy, capacity: u32) -> Result<(), Refusal>
     let detail = "the policy reserves more seats than the license has";
     Err(
         Refusal::new(RefusalKind::BadRequest, ServerCode::BadRequest, detail)
+            .about("reservations")
             .values(format!("at most {capacity} reserved seats"), reserved)
             .hint("reserve fewer seats, or ask the vendor for more"),
     )

@@ -254,6 +254,7 @@ impl TenantServices {
         if named != tenant.as_str() && Some(named) != name.as_deref() {
             return Err(
                 people::bad_request("the text does not name the organization")
+                    .about("organization")
                     .values("the name or the id of the organization", "another text")
                     .hint("GET /api/v1/account lists both for a member"),
             );

@@ -61,7 +61,7 @@ pub(crate) fn vendor() -> VerifyingSigner {
     key(0)
 }
 
-fn trust() -> TrustSet {
+pub(crate) fn trust() -> TrustSet {
     TrustSet::parse(&vendor().public().to_jwk().to_string()).unwrap()
 }
 

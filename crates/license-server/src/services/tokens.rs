@@ -70,14 +70,17 @@ impl TokenService {
             let now = license_core::time::rfc3339(now);
             let end = license_core::time::rfc3339(end);
             return Err(bad_request("the token would have expired")
+                .about("days")
                 .values(format!("an instant after {now}"), end));
         }
         let wanted = scopes.permissions();
         if wanted.is_empty() {
-            return Err(bad_request("the token would have no permission").values(
-                "at least one permission, or a role other than member",
-                &scopes,
-            ));
+            return Err(bad_request("the token would have no permission")
+                .about("role")
+                .values(
+                    "at least one permission, or a role other than member",
+                    &scopes,
+                ));
         }
         if !wanted.without(caller.permissions).is_empty() {
             let detail = "the token would have permissions that the caller does not have";
@@ -202,10 +205,12 @@ pub(super) fn new_token(
 ) -> Result<NewToken, Refusal> {
     let name = name.trim();
     if name.is_empty() || name.len() > MAX_NAME || name.chars().any(is_unsafe) {
-        return Err(bad_request("the name of the token is not accepted").values(
-            format!("1 to {MAX_NAME} bytes without control characters"),
-            format!("{} bytes", name.len()),
-        ));
+        return Err(bad_request("the name of the token is not accepted")
+            .about("name")
+            .values(
+                format!("1 to {MAX_NAME} bytes without control characters"),
+                format!("{} bytes", name.len()),
+            ));
     }
     let secret = new_secret()?;
     let token = ApiToken {

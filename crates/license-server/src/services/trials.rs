@@ -179,6 +179,26 @@ impl TrialService {
         self.reserve(&new, is_exception, actor).await
     }
 
+    /// Describes the license of a trial that [`start`](Self::start) would issue.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`start`](Self::start).
+    pub async fn preview_start(
+        &self,
+        actor: &Actor,
+        new: &NewTrial,
+        is_exception: bool,
+    ) -> Result<IssuedLicense, Refusal> {
+        vendor::ledger(&self.site)?;
+        let trial = self.new_trial(new, TrialState::Issuing, actor.to_string())?;
+        let (store, tenant) = (&self.site.store, &self.site.tenant);
+        if !is_exception && store.is_trial_used(tenant, trial.user.keys()).await? {
+            return Err(vendor::trial_used());
+        }
+        vendor::issue_trial(&self.site, actor, &trial.user, is_exception, None).await
+    }
+
     async fn reserve(
         &self,
         new: &NewTrial,
@@ -241,7 +261,7 @@ impl TrialService {
         }
         let request = RequestId(Sha256::digest(format!("trial {}", trial.id)).into());
         let (user, is_exception) = (&trial.user, trial.is_exception);
-        let issued = vendor::issue_trial(site, actor, user, is_exception, request).await;
+        let issued = vendor::issue_trial(site, actor, user, is_exception, Some(request)).await;
         let issued = match issued {
             Ok(issued) => issued,
             Err(refusal) => {
@@ -361,10 +381,12 @@ pub(super) fn checked_reason(text: &str) -> Result<String, Refusal> {
     if is_accepted {
         return Ok(text.to_owned());
     }
-    Err(bad_request("the reason is not accepted").values(
-        format!("1 to {MAX_REASON} characters without control characters"),
-        "another text",
-    ))
+    Err(bad_request("the reason is not accepted")
+        .about("reason")
+        .values(
+            format!("1 to {MAX_REASON} characters without control characters"),
+            "another text",
+        ))
 }
 
 /// Returns the end of a license that was issued.

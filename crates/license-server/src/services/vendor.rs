@@ -9,6 +9,7 @@ mod changes;
 mod copy;
 mod files;
 mod issue;
+mod kinds;
 mod ledger;
 mod ledger_files;
 mod lists;

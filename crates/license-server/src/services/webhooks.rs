@@ -224,6 +224,7 @@ impl WebhookService {
         let url = url.filter(|url| url.is_https() || self.policy.allows_http);
         let url = url.ok_or_else(|| {
             bad_request("the URL is not acceptable")
+                .about("url")
                 .values(expected, "another text")
                 .hint("`webhook_http` permits http to the networks of `webhook_networks`")
         })?;
@@ -252,6 +253,7 @@ fn check_reader(caller: &Principal) -> Result<(), Refusal> {
 fn refused_address() -> Refusal {
     let detail = "the server sends nothing to this address";
     Refusal::new(RefusalKind::BadRequest, ServerCode::WebhookAddress, detail)
+        .about("url")
         .values("a public address", "another address")
         .hint("`webhook_networks` of the server permits other networks to its own organization")
 }
@@ -259,6 +261,7 @@ fn refused_address() -> Refusal {
 fn filter(patterns: &[String]) -> Result<EventFilter, Refusal> {
     let refused = |found: &str| {
         bad_request("the kinds of events are not acceptable")
+            .about("events")
             .values(
                 format!(
                     "1 to {} kinds such as license.revoke, license.* or *",
@@ -281,10 +284,12 @@ fn description(text: &str) -> Result<String, Refusal> {
     let text = text.trim();
     let is_accepted = text.chars().count() <= MAX_DESCRIPTION && !text.chars().any(is_unsafe);
     is_accepted.then(|| text.to_owned()).ok_or_else(|| {
-        bad_request("the description is not acceptable").values(
-            format!("up to {MAX_DESCRIPTION} characters without control characters"),
-            "another text",
-        )
+        bad_request("the description is not acceptable")
+            .about("description")
+            .values(
+                format!("up to {MAX_DESCRIPTION} characters without control characters"),
+                "another text",
+            )
     })
 }
 

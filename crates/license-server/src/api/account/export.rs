@@ -17,7 +17,7 @@ use crate::api::person::Person;
 use crate::api::problem::Problem;
 use crate::api::sessions::SessionBody;
 use crate::api::tokens::TokenBody;
-use crate::api::trials::TrialBody;
+use crate::api::trials::{TrialBody, license_code};
 use crate::domain::{GroupMembership, NamedUser, PoolId, Webhook};
 use crate::services::{GroupLease, LicenseUse};
 use crate::store::{AccountIdentity, AccountTrail};
@@ -191,11 +191,16 @@ pub(in crate::api) async fn export(
         let seats = seats(&app, &found).await?;
         organizations.push(TrailBody::new(found, seats));
     }
+    let mut trials = Vec::new();
+    for trial in export.trials {
+        let code = license_code(app.services(), &trial).await?;
+        trials.push(TrialBody::new(trial, code));
+    }
     let sessions = export.sessions.into_iter();
     Ok(Json(ExportBody {
         account: export.view.into(),
         sessions: sessions.map(|one| SessionBody::new(one, current)).collect(),
-        trials: bodies(export.trials),
+        trials,
         organizations,
     }))
 }

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::response::{IntoResponse, Response};
-use license_dashboard::{Form, Frame, Notice, Page, Viewer};
+use axum::response::Response;
+use license_dashboard::{Form, Frame, Page, Viewer};
 
+use super::form_errors::refused;
 use super::names::organization_label;
 use super::navigation::{NavigationReach, navigation};
-use super::reply::{html, toast};
+use super::reply::toast;
 use crate::api::App;
 use crate::api::credentials::Caller;
 use crate::api::person::Person;
@@ -175,63 +176,11 @@ impl PageContext {
     }
 }
 
-/// Returns the name of the field that a message is about, and the message for it. Such a message
-/// has the form `name: …`, or it begins with the name between backticks.
-fn field_of(detail: &str) -> Option<(&str, String)> {
-    let marked = detail
-        .strip_prefix('`')
-        .and_then(|rest| rest.split_once("` "));
-    let marked = marked.map(|(name, rest)| (name, format!("the value {rest}")));
-    let named = || detail.split_once(": ");
-    marked.or_else(|| named().map(|(name, rest)| (name, rest.to_owned())))
-}
-
-/// Returns the page of a form that was refused.
-pub(super) fn refused(page: Page, mut form: Form, problem: &Problem) -> Response {
-    let refusal = problem.refusal();
-    let named = field_of(&refusal.detail);
-    let is_beside = named.is_some_and(|(name, detail)| form.set_error(name, &detail));
-    let notice = Notice::danger(if is_beside {
-        "The form has an error"
-    } else {
-        &refusal.detail
-    });
-    // Hints about the interface are for programs.
-    let hint = refusal.hint.as_deref();
-    let hint = hint.filter(|hint| !hint.contains("/api/"));
-    let notice = notice.code(refusal.code).hint(hint);
-    let notice = match (&refusal.expected, &refusal.actual) {
-        (Some(expected), Some(actual)) => {
-            notice.text(format!("Expected: {expected}. Found: {actual}."))
-        }
-        _ => notice,
-    };
-    (problem.status(), html(&page.with(notice).with(form))).into_response()
-}
-
 impl<S: Send + Sync> FromRequestParts<S> for PageContext {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let found = parts.extensions.get::<Self>().cloned();
         Ok(found.ok_or_else(no_session)?)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::field_of;
-
-    #[test]
-    fn a_message_names_its_field() {
-        let found = field_of("days: enter a whole number");
-        assert_eq!(found, Some(("days", "enter a whole number".to_owned())));
-        let found = field_of("`success_url` is not accepted");
-        assert_eq!(
-            found,
-            Some(("success_url", "the value is not accepted".to_owned()))
-        );
-        assert_eq!(field_of("the order has no end"), None);
-        assert_eq!(field_of("`"), None);
     }
 }

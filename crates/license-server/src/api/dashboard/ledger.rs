@@ -31,6 +31,8 @@ const LEDGER: (&str, &str) = ("Ledger", "/ledger");
 async fn show(context: PageContext) -> PageReply {
     let state = context.services()?.vendor.ledger_state().await?;
     let facts = facts(state.entries, state.head, state.pending);
+    let files = "`keygen ledger verify` checks the copy of the file. The export has the entries as JSON \
+                 Lines, for `keygen ledger import` into another ledger and for other programs.";
     let keep = "Store the hash outside the server: `keygen ledger verify --head HASH` then detects a \
                 ledger that was rewritten.";
     let mut page = context
@@ -42,7 +44,7 @@ async fn show(context: PageContext) -> PageReply {
     if context.may(Permission::ManageLedger) {
         page = page.action(Action::link("Import", "/ledger/import").primary());
     }
-    Ok(html(&page.with(facts).with(keep)))
+    Ok(html(&page.with(facts).with(files).with(keep)))
 }
 
 fn facts(entries: i64, head: String, pending: usize) -> Facts {

@@ -13,8 +13,9 @@ mod subscription;
 
 use license_dashboard::{Field, Kind};
 
-pub(super) use self::badges::last_day;
+pub(super) use self::badges::{badge as license_badge, last_day};
 pub(super) use self::install::request_action;
+pub(super) use self::preview::blocks as preview_blocks;
 use super::context::PageContext;
 use super::pages::Pages;
 use crate::api::problem::Problem;

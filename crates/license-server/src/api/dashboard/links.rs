@@ -14,8 +14,8 @@ use axum::routing::get;
 use license_dashboard::{Action, Field, Form, Frame, Kind, Notice, Page, Tone};
 use serde::Deserialize;
 
-use super::context::refused;
 use super::form::PageForm;
+use super::form_errors::refused;
 use super::pages::Pages;
 use super::reply::{PageReply, done, html};
 use crate::api::App;

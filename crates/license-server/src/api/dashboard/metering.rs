@@ -12,6 +12,7 @@ use serde::Deserialize;
 use super::context::PageContext;
 use super::form::PageForm;
 use super::form_number;
+use super::form_values::expected;
 use super::list::given;
 use super::names::short_id;
 use super::pages::Pages;
@@ -379,16 +380,13 @@ async fn adjust(
 }
 
 fn order(customer: String, fields: &AdjustmentFields) -> Result<UsageAdjustment, Problem> {
-    let wrong = |name: &str, expected: &str| {
-        Problem::malformed(format!("{name}: expected {expected}, found another text"))
-    };
     let day = fields.day.trim().parse();
     let quantity = fields.quantity.trim().parse();
     Ok(UsageAdjustment {
         customer,
         meter: fields.meter.clone(),
-        day: day.map_err(|_| wrong("day", "a date such as 2027-01-31"))?,
-        quantity: quantity.map_err(|_| wrong("quantity", "a whole number"))?,
+        day: day.map_err(|_| expected("day", "a date such as 2027-01-31"))?,
+        quantity: quantity.map_err(|_| expected("quantity", "a whole number"))?,
         reason: fields.reason.clone(),
     })
 }

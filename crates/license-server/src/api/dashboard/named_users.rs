@@ -153,6 +153,7 @@ fn below(context: &PageContext, license: &LicenseId, title: &str) -> Page {
 
 async fn show_assign(context: PageContext, StrictPath(id): StrictPath<String>) -> PageReply {
     let license = license(&id)?;
+    context.services()?.named_users.check(&license).await?;
     let form = assign_form(&license, "");
     Ok(html(&below(&context, &license, "Assign users").with(form)))
 }
@@ -190,7 +191,7 @@ async fn assign(
     }
     let message = match (addresses.len(), new) {
         (0, _) => {
-            let problem = Problem::malformed("email: an address is expected");
+            let problem = Problem::malformed("email: enter one address or more");
             let page = below(&context, &license, "Assign users");
             return Ok(context.refused(page, assign_form(&license, ""), &problem));
         }
@@ -222,8 +223,12 @@ async fn show_remove(
     context: PageContext,
     StrictPath((id, user)): StrictPath<(String, String)>,
 ) -> PageReply {
-    let (license, key) = (license(&id)?, key(&user)?);
-    let page = below(&context, &license, "Remove the user").with(
+    let (license, key, caller) = (license(&id)?, key(&user)?, context.caller()?);
+    let only = users_of(caller).await?;
+    let users = &caller.services().named_users;
+    let user = users.get(&license, &key, only.as_ref()).await?;
+    let title = format!("Remove {}", user.email);
+    let page = below(&context, &license, &title).with(
         "Seats of the user end with their next renewal. The place can go to another user only after \
          the time that the list shows.",
     );

@@ -32,6 +32,9 @@ enum PageAccess {
 pub(super) struct Pages {
     app: App,
     router: Router<App>,
+    /// The paths, with the names of their parameters in braces.
+    #[cfg(test)]
+    paths: Vec<String>,
 }
 
 impl Pages {
@@ -39,6 +42,8 @@ impl Pages {
         Self {
             app: app.clone(),
             router: Router::new(),
+            #[cfg(test)]
+            paths: Vec::new(),
         }
     }
 
@@ -69,7 +74,7 @@ impl Pages {
     /// Adds a page for everyone. Its forms must come from a page of this server.
     pub(super) fn open(mut self, path: &str, methods: Methods) -> Self {
         let methods = methods.layer(axum::middleware::from_fn(form::require_own_page));
-        self.router = self.router.route(path, methods);
+        self.add(path, methods);
         self
     }
 
@@ -81,8 +86,20 @@ impl Pages {
     fn guarded(mut self, path: &str, access: PageAccess, methods: Methods) -> Self {
         let state = (self.app.clone(), access);
         let methods = methods.layer(from_fn_with_state(state, require));
-        self.router = self.router.route(path, methods);
+        self.add(path, methods);
         self
+    }
+
+    fn add(&mut self, path: &str, methods: Methods) {
+        self.router = std::mem::take(&mut self.router).route(path, methods);
+        #[cfg(test)]
+        self.paths.push(path.to_owned());
+    }
+
+    /// Returns the paths, with the names of their parameters in braces.
+    #[cfg(test)]
+    pub(super) fn paths(self) -> Vec<String> {
+        self.paths
     }
 }
 

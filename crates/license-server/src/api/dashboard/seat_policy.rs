@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::context::PageContext;
 use super::form::PageForm;
+use super::form_values::{number, required_number};
 use super::pages::Pages;
 use super::reply::{PageReply, done, html};
 use super::seats::{PoolTab, path_of, tabs};
@@ -140,7 +141,7 @@ impl PolicyForm {
     ///
     /// Returns `BAD_REQUEST` with the name of the first field whose value is not acceptable.
     fn policy(&self) -> Result<SeatPolicy, Problem> {
-        let overage_number = || required("overage_number", &self.overage_number);
+        let overage_number = || required_number("overage_number", &self.overage_number, 0);
         let overage = match self.overage.as_str() {
             "none" => Overage::None,
             "seats" => Overage::Seats(overage_number()?),
@@ -151,13 +152,14 @@ impl PolicyForm {
         let lines = self.reservations.lines().map(str::trim);
         let lines = lines.filter(|line| !line.is_empty());
         Ok(SeatPolicy {
-            lifetime_seconds: required("lifetime_seconds", &self.lifetime_seconds)?.into(),
-            renew_seconds: required("renew_seconds", &self.renew_seconds)?.into(),
-            max_queue: required("max_queue", &self.max_queue)?,
+            lifetime_seconds: required_number("lifetime_seconds", &self.lifetime_seconds, 0)?
+                .into(),
+            renew_seconds: required_number("renew_seconds", &self.renew_seconds, 0)?.into(),
+            max_queue: required_number("max_queue", &self.max_queue, 0)?,
             overage,
-            max_borrowed: number("max_borrowed", &self.max_borrowed)?,
-            max_borrow_days: number("max_borrow_days", &self.max_borrow_days)?,
-            borrow_low_water: required("borrow_low_water", &self.borrow_low_water)?,
+            max_borrowed: number("max_borrowed", &self.max_borrowed, 0)?,
+            max_borrow_days: number("max_borrow_days", &self.max_borrow_days, 0)?,
+            borrow_low_water: required_number("borrow_low_water", &self.borrow_low_water, 0)?,
             reservations: lines.map(reservation).collect::<Result<_, _>>()?,
             holders: holders
                 .map(|(_, display, _)| *display)
@@ -169,20 +171,6 @@ impl PolicyForm {
 /// Returns the problem of a field.
 fn bad(field: &str, detail: &str) -> Problem {
     Problem::malformed(format!("{field}: {detail}"))
-}
-
-fn number(field: &str, text: &str) -> Result<Option<u32>, Problem> {
-    match text.trim() {
-        "" => Ok(None),
-        text => match text.parse() {
-            Ok(number) => Ok(Some(number)),
-            Err(_) => Err(bad(field, "write a whole number from 0 to 4294967295")),
-        },
-    }
-}
-
-fn required(field: &str, text: &str) -> Result<u32, Problem> {
-    number(field, text)?.ok_or_else(|| bad(field, "write a whole number"))
 }
 
 /// Returns the line of a reservation.

@@ -8,8 +8,8 @@ use axum::routing::get;
 use license_dashboard::{Action, CodeBlock, Field, Form, Frame, Kind, Page};
 use serde::Deserialize;
 
-use super::context::refused;
 use super::form::PageForm;
+use super::form_errors::refused;
 use super::links::{name_field, new_password};
 use super::pages::Pages;
 use super::reply::{PageReply, done, html};

@@ -7,8 +7,9 @@ use axum::routing::{get, post};
 use license_dashboard::{Action, Field, Form, Frame, Kind, Notice, Page, Tone};
 use serde::Deserialize;
 
-use super::context::{PageContext, refused};
+use super::context::PageContext;
 use super::form::PageForm;
+use super::form_errors::refused;
 use super::links::signed_in;
 use super::list::with_query;
 use super::pages::Pages;

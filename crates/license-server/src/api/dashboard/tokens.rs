@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use super::context::PageContext;
 use super::form::{NoFields, PageForm};
+use super::form_values::required_number;
 use super::list::{given, role_field, role_label, with_query, words};
 use super::names::Names;
 use super::pages::Pages;
@@ -199,14 +200,13 @@ async fn create_token(context: &PageContext, sent: &TokenForm) -> Result<NewToke
     let role = given(&sent.role).map(str::to_owned);
     let mut names = words(sent.permissions.as_deref().unwrap_or_default());
     names.extend(role);
+    if names.is_empty() {
+        return Err(Problem::malformed("role: choose a role or a permission"));
+    }
     let scopes = scopes(&names)?;
-    let days = if sent.never.as_deref() == Some("true") {
-        None
-    } else {
-        let days = given(&sent.days).and_then(|text| text.parse::<u32>().ok());
-        let missing = || Problem::malformed("days: a number from 1 to 3650 is expected");
-        Some(days.ok_or_else(missing)?)
-    };
+    let is_endless = sent.never.as_deref() == Some("true");
+    let days = (!is_endless).then(|| required_number("days", &sent.days, 1));
+    let days = days.transpose()?;
     let end = end_after(days, caller.services().now())?;
     let tokens = &caller.services().tokens;
     Ok(tokens

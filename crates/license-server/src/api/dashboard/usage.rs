@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use super::context::PageContext;
 use super::form::PageForm;
+use super::form_values::expected;
 use super::list::{counted, with_query};
 use super::pages::Pages;
 use super::reply::{PageReply, done, html};
@@ -287,10 +288,11 @@ async fn confirm(context: PageContext) -> PageReply {
 }
 
 async fn submit(context: PageContext, PageForm(sent): PageForm<DeleteReportsForm>) -> PageReply {
-    let through = sent.through.trim().parse::<u64>().map_err(|_| {
-        let detail = "through: write the number of the last report to delete";
-        Problem::malformed(detail)
-    });
+    let through = sent
+        .through
+        .trim()
+        .parse::<u64>()
+        .map_err(|_| expected("through", "the number of the last report to delete"));
     let deleted = match through {
         Ok(through) => {
             let (usage, actor) = (&context.services()?.usage, context.actor()?);

@@ -1,6 +1,8 @@
 //! Pages: sign in with a form, forms and their tokens, errors, and who may open what.
 
 mod billing;
+mod forms;
+mod isolation;
 mod licenses;
 mod metering;
 mod people;

@@ -1,5 +1,8 @@
 //! The isolation of tenants, on both databases and in both roles of a server.
 
+mod conditions;
+
+use std::path::Path;
 use std::sync::Arc;
 
 use license_core::ids::Nonce;
@@ -29,7 +32,7 @@ use crate::services::{
 use crate::store::postgres::{PostgresConfig, PostgresStore};
 
 /// Gives the site licenses, seats, a queue, an activation request, reports and a revocation list.
-async fn use_site(api: &TestApi) -> Resources {
+pub(super) async fn use_site(api: &TestApi) -> Resources {
     let services = api.tenants.own();
     let license = token(1, |draft| {
         draft.set_quota(NAMED_USERS, Quota::Limit(20)).unwrap();
@@ -225,6 +228,7 @@ async fn a_second_tenant_neither_sees_nor_changes_a_site_in_postgresql() {
     let store = Arc::new(store.await.unwrap());
     let api = TestApi::start(store, &clock, ServerRole::Site).await;
     let resources = use_site(&api).await;
+    conditions::check(&database, &TenantId::site());
     let second = api.walk(&resources).await;
     assert_rows_are_hidden(&database, &TenantId::site(), &second);
 }
@@ -289,16 +293,8 @@ async fn start_trial(services: &Services) -> String {
     started.unwrap().trial.id.to_string()
 }
 
-#[tokio::test]
-async fn a_second_tenant_neither_sees_nor_changes_the_ledger_of_a_vendor() {
-    let (directory, clock) = (tempfile::tempdir().unwrap(), clock());
-    let ledger = directory.path().join("ledger.db");
-    LedgerFile::new(&ledger).prepare().unwrap();
-    let key = vendor();
-    let role = ServerRole::Vendor(Box::new(VendorConfig { ledger, key }));
-    let stripe = TestStripe::start();
-    let store = sqlite(&directory, &clock);
-    let api = TestApi::start_selling(store, &clock, role, stripe.setup()).await;
+/// Gives the vendor a license, seats, a subscription, a trial and an invoice.
+pub(super) async fn use_vendor(api: &TestApi, stripe: &TestStripe) -> Resources {
     stripe.sell(api.tenants.own()).await;
     let first = api.tenants.own().tenant().clone();
     let issuer = api.token(&first, "license_manager").await;
@@ -314,12 +310,12 @@ async fn a_second_tenant_neither_sees_nor_changes_the_ledger_of_a_vendor() {
         .acquire(acquire_request(key, 1, false));
     acquired.await.unwrap();
     let token = format!("tok_license_manager_{first}");
-    let provider = create_provider(&api, &first).await;
+    let provider = create_provider(api, &first).await;
     let [webhook, delivery] = use_webhook(api.tenants.own()).await;
     let trial = start_trial(api.tenants.own()).await;
-    let drafted = draft_invoice(&api, &first).await;
+    let drafted = draft_invoice(api, &first).await;
     let invoice = drafted["id"].as_str().unwrap().to_owned();
-    let resources = Resources {
+    Resources {
         texts: vec![
             license.clone(),
             token.clone(),
@@ -355,6 +351,24 @@ async fn a_second_tenant_neither_sees_nor_changes_the_ledger_of_a_vendor() {
             ("anomaly", None),
             ("sending", None),
         ],
-    };
+    }
+}
+
+/// Returns the role of a vendor with an empty ledger in a directory.
+pub(super) fn vendor_role(directory: &Path) -> ServerRole {
+    let ledger = directory.join("ledger.db");
+    LedgerFile::new(&ledger).prepare().unwrap();
+    let key = vendor();
+    ServerRole::Vendor(Box::new(VendorConfig { ledger, key }))
+}
+
+#[tokio::test]
+async fn a_second_tenant_neither_sees_nor_changes_the_ledger_of_a_vendor() {
+    let (directory, clock) = (tempfile::tempdir().unwrap(), clock());
+    let role = vendor_role(directory.path());
+    let stripe = TestStripe::start();
+    let store = sqlite(&directory, &clock);
+    let api = TestApi::start_selling(store, &clock, role, stripe.setup()).await;
+    let resources = use_vendor(&api, &stripe).await;
     api.walk(&resources).await;
 }

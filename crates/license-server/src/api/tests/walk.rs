@@ -1,5 +1,7 @@
 //! A walk over all routes with the credentials of two tenants.
 
+mod others;
+
 use std::cmp::Reverse;
 
 use license_core::ids::Nonce;
@@ -254,6 +256,7 @@ impl TestApi {
         let second = second();
         let owner = self.token(&first, "owner").await;
         let stranger = self.token(&second, "owner").await;
+        let people = self.people().await;
         // The first request records the day of the use.
         self.send("GET", "/api/v1/tokens", &owner, None).await;
         let before = self.everything(resources, &owner).await;
@@ -261,6 +264,7 @@ impl TestApi {
             let is_shown = before.iter().any(|(_, answer)| answer.contains(text));
             assert!(is_shown, "no answer to the first tenant has {text}");
         }
+        self.walk_others(resources, &people, &before).await;
         let operations = self.operations().await;
         let (named, unnamed): (Vec<_>, Vec<_>) = operations
             .iter()

@@ -87,6 +87,9 @@ pub(in crate::api) struct ExtensionBody {
     /// The reason, which the audit trail keeps.
     #[schema(min_length = 1, max_length = 1000)]
     pub(super) reason: String,
+    /// Whether the extension is only checked.
+    #[serde(default)]
+    pub(super) dry_run: bool,
 }
 
 /// A trial whose license was issued.
@@ -137,6 +140,9 @@ pub(in crate::api) struct TrialBody {
     ends_at: Option<DateTime<Utc>>,
     /// The id of the license. An extension has another one.
     license: Option<String>,
+    /// The reason code of the state of the newest license now, such as `VALID` or `REVOKED`, or
+    /// null while there is none.
+    license_code: Option<&'static str>,
     /// The number of days before the end for which the last reminder was sent.
     reminded_days: Option<u32>,
     /// Whether the user gets reminders.
@@ -147,8 +153,8 @@ pub(in crate::api) struct TrialBody {
     closed_at: Option<DateTime<Utc>>,
 }
 
-impl From<Trial> for TrialBody {
-    fn from(trial: Trial) -> Self {
+impl TrialBody {
+    pub(in crate::api) fn new(trial: Trial, license_code: Option<&'static str>) -> Self {
         let issued_by = if trial.is_from_ledger() {
             "keygen"
         } else {
@@ -168,6 +174,7 @@ impl From<Trial> for TrialBody {
             started_at: trial.started_at,
             ends_at: trial.ends_at,
             license: trial.license.as_ref().map(LicenseId::to_string),
+            license_code,
             reminded_days: trial.reminded,
             has_reminders: trial.stopped_at.is_none(),
             paid_license: trial.paid.as_ref().map(LicenseId::to_string),
@@ -184,10 +191,10 @@ pub(in crate::api) struct ChangedTrialBody {
     license: IssuedBody,
 }
 
-impl From<ChangedTrial> for ChangedTrialBody {
-    fn from(changed: ChangedTrial) -> Self {
+impl ChangedTrialBody {
+    pub(super) fn new(changed: ChangedTrial, license_code: Option<&'static str>) -> Self {
         Self {
-            trial: changed.trial.into(),
+            trial: TrialBody::new(changed.trial, license_code),
             license: changed.license.into(),
         }
     }

@@ -229,15 +229,15 @@ impl InvoiceContent {
 
 impl InvoiceBuyer {
     fn check(&self) -> Result<(), InvoiceFault> {
-        check_text("buyer", &self.name, MAX_TEXT)?;
-        check_address("buyer", &self.address)?;
+        check_text("buyer.name", &self.name, MAX_TEXT)?;
+        check_address("buyer.address", &self.address)?;
         if let Some(id) = &self.tax_id {
-            check_text("buyer", id, MAX_TEXT)?;
+            check_text("buyer.tax_id", id, MAX_TEXT)?;
         }
         if let Some(email) = &self.email
             && EmailAddress::parse(email).is_none()
         {
-            return Err(InvoiceFault::new("buyer", EmailAddress::EXPECTED));
+            return Err(InvoiceFault::new("buyer.email", EmailAddress::EXPECTED));
         }
         Ok(())
     }

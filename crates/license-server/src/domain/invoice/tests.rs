@@ -143,15 +143,15 @@ fn each_value_has_bounds() {
     type Change = (&'static str, fn(&mut InvoiceContent));
     let changes: [Change; 16] = [
         ("currency", |content| content.currency = "EURO".to_owned()),
-        ("buyer", |content| content.buyer.name.clear()),
-        ("buyer", |content| content.buyer.address.clear()),
-        ("buyer", |content| {
+        ("buyer.name", |content| content.buyer.name.clear()),
+        ("buyer.address", |content| content.buyer.address.clear()),
+        ("buyer.address", |content| {
             content.buyer.address = vec!["x".to_owned(); 7]
         }),
-        ("buyer", |content| {
+        ("buyer.email", |content| {
             content.buyer.email = Some("x".to_owned())
         }),
-        ("buyer", |content| {
+        ("buyer.tax_id", |content| {
             content.buyer.tax_id = Some("a\nb".to_owned())
         }),
         ("lines", |content| content.lines.clear()),

@@ -93,6 +93,7 @@ impl BillingService {
         let plans = self.plans().await?;
         if !plans.iter().any(|plan| plan.price == request.price) {
             return Err(bad_request("the price has no plan")
+                .about("price")
                 .values("a price with a plan", &request.price)
                 .hint("store the plan first: PUT /api/v1/billing/plans/{price}"));
         }

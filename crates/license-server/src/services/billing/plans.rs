@@ -52,9 +52,9 @@ impl BillingService {
         let tier = order.tier.as_deref();
         let tier = check_terms(tier, &order.features, &self.site.matrix)?;
         if tier.is_none() && order.seats == 0 && order.features.is_empty() {
-            return Err(
-                bad_request("the plan has no content").values("a tier, seats or features", "none")
-            );
+            return Err(bad_request("the plan has no content")
+                .about("tier")
+                .values("a tier, seats or features", "none"));
         }
         let plan = BillingPlan {
             price: price.to_owned(),

@@ -159,23 +159,29 @@ fn check_domains(domains: &[String]) -> Result<(), Refusal> {
 }
 
 /// Checks a line that people read.
-fn check_line(member: &str, text: &str, most: usize) -> Result<(), Refusal> {
+fn check_line(member: &'static str, text: &str, most: usize) -> Result<(), Refusal> {
     let length = text.chars().count();
     let is_line = (1..=most).contains(&length) && !text.chars().any(is_unsafe);
     let expected = format!("1 to {most} characters without control and invisible characters");
     require(is_line, member, &expected, &format!("{length} characters"))
 }
 
-fn require(is_right: bool, member: &str, expected: &str, found: &str) -> Result<(), Refusal> {
+fn require(
+    is_right: bool,
+    member: &'static str,
+    expected: &str,
+    found: &str,
+) -> Result<(), Refusal> {
     if is_right {
         return Ok(());
     }
     Err(bad(member, expected, found))
 }
 
-fn bad(member: &str, expected: &str, found: &str) -> Refusal {
+fn bad(member: &'static str, expected: &str, found: &str) -> Refusal {
     let detail = format!("the member `{member}` of the identity provider is not accepted");
     Refusal::new(RefusalKind::BadRequest, ServerCode::BadRequest, detail)
+        .about(member)
         .values(expected, found)
         .hint("correct the member, and repeat the request")
 }

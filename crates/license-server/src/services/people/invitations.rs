@@ -114,6 +114,7 @@ impl MemberService {
             ServerCode::AddressTaken,
             "a member of the organization has this address",
         )
+        .about("email")
         .hint("change the role of the member; an invitation is for other people"))
     }
 

@@ -170,6 +170,7 @@ fn check(password: &str, email: Option<&EmailAddress>) -> Result<(), Refusal> {
         ServerCode::WeakPassword,
         "the password is not accepted",
     )
+    .about("password")
     .values(
         format!("at least {MIN_CHARACTERS} characters and at most {MAX_BYTES} bytes"),
         found,

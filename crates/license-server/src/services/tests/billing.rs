@@ -394,7 +394,7 @@ async fn a_license_follows_its_subscription_from_the_first_payment_to_the_end() 
     let reasons: Vec<_> = reasons.collect();
     for expected in [
         ("license.issue", "stripe sub_1: paid"),
-        ("license.issue", "stripe sub_1: past_due"),
+        ("license.renew", "stripe sub_1: past_due"),
         ("license.revoke", "subscription disputed"),
         ("license.reinstate", "subscription paid"),
         ("license.revoke", "subscription refunded"),

@@ -1,6 +1,7 @@
 //! Extensions and conversions of trials.
 
 use license_core::LicenseId;
+use license_issuer::services::issue::Mode;
 use serde_json::{Value, json};
 
 use super::{TrialService, checked_reason, end_of, mails};
@@ -38,13 +39,11 @@ impl TrialService {
         request: Option<RequestId>,
     ) -> Result<ChangedTrial, Refusal> {
         let reason = checked_reason(reason)?;
-        if !(1..=MAX_EXTENSION).contains(&days) {
-            let expected = format!("a number from 1 to {MAX_EXTENSION}");
-            return Err(bad_request("`days` is out of range").values(expected, days));
-        }
+        check_days(days)?;
         let (site, trial) = (&self.site, self.get(id).await?);
         let license = issued_license(&trial)?;
-        let extended = vendor::extend_trial(site, actor, license, days, request).await?;
+        let commit = (Mode::Commit, request);
+        let extended = vendor::extend_trial(site, actor, license, days, commit).await?;
         let change = TrialChange::Extend {
             license: extended.id.clone(),
             ends_at: end_of(&extended),
@@ -58,6 +57,27 @@ impl TrialService {
             trial,
             license: extended,
         })
+    }
+
+    /// Describes the license that [`extend`](Self::extend) would issue.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`extend`](Self::extend).
+    pub async fn preview_extension(
+        &self,
+        actor: &Actor,
+        id: &TrialId,
+        days: u32,
+        reason: &str,
+    ) -> Result<ChangedTrial, Refusal> {
+        checked_reason(reason)?;
+        check_days(days)?;
+        let trial = self.get(id).await?;
+        let license = issued_license(&trial)?;
+        let dry_run = (Mode::DryRun, None);
+        let license = vendor::extend_trial(&self.site, actor, license, days, dry_run).await?;
+        Ok(ChangedTrial { trial, license })
     }
 
     /// Converts a trial to a paid license, whose days count from the end of the trial.
@@ -105,6 +125,14 @@ impl TrialService {
             None => self.get(id).await,
         }
     }
+}
+
+fn check_days(days: u32) -> Result<(), Refusal> {
+    if (1..=MAX_EXTENSION).contains(&days) {
+        return Ok(());
+    }
+    let expected = format!("a number from 1 to {MAX_EXTENSION}");
+    Err(bad_request("`days` is out of range").values(expected, days))
 }
 
 /// Returns the license of a trial, unless it is still being issued or another license replaces it.

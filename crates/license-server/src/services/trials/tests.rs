@@ -196,7 +196,7 @@ async fn a_second_trial_is_refused_and_an_exception_is_not() {
         machine: None,
     };
     let site = &vendor.services.trials.site;
-    let issued = vendor::issue_trial(site, &Actor::Console, &user, false, request);
+    let issued = vendor::issue_trial(site, &Actor::Console, &user, false, Some(request));
     issued.await.unwrap();
     let refused = trials
         .start(&Actor::Console, new("KEYGEN LTD"), false)
@@ -452,7 +452,7 @@ async fn an_interrupted_start_is_completed_with_the_same_license() {
         let recorded = if is_recorded {
             let request = RequestId(Sha256::digest(format!("trial {}", trial.id)).into());
             let (actor, user) = (Actor::Server, &trial.user);
-            let issued = vendor::issue_trial(site, &actor, user, false, request);
+            let issued = vendor::issue_trial(site, &actor, user, false, Some(request));
             Some(issued.await.unwrap().id)
         } else {
             None

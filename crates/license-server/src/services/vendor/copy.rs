@@ -4,16 +4,19 @@
 //! other programs, and when a client names an unknown license. The position of the copy is stored
 //! together with its content, so an interrupted copy continues where it stopped.
 
+use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 
+use chrono::{DateTime, Utc};
 use license_core::claims::Status;
 use license_core::usage::{UsageEntry, UsageHash};
-use license_core::{LicenseId, Unverified, with_causes};
+use license_core::{License, LicenseId, Unverified, with_causes};
 use license_issuer::ledger::sqlite::SqliteLedger;
 use license_issuer::ledger::{LedgerEntry, LedgerEntryKind, LedgerReader};
 use license_issuer::records::{ISSUED_BY, ISSUED_FROM};
 use serde_json::{Value, json};
 
+use super::kinds;
 use super::ledger::{LedgerVersion, VendorLedger};
 use super::lists;
 use super::refusals::ledger_refused;
@@ -42,6 +45,9 @@ struct Chunk {
     /// ledger was replaced.
     copied: i64,
     has_keys: bool,
+    /// The tokens of licenses that the licenses of the entries replace, by their ids, if the audit
+    /// trail gets entries.
+    previous: HashMap<String, String>,
 }
 
 /// Copies what is new in the ledger, and signs a revocation list if one is due. Returns whether the
@@ -112,9 +118,15 @@ async fn copy(site: &Site, vendor: &Arc<VendorLedger>, state: &CopyState) -> Res
     // A server that starts with an existing ledger did not see the changes before.
     let is_audited = position.is_some() || state.version.is_some();
     loop {
-        let from = position.clone();
+        let (from, now) = (position.clone(), site.wall());
         let chunk = vendor
-            .read(move |ledger| read_chunk(ledger, from.as_ref()))
+            .read(move |ledger| {
+                let mut chunk = read_chunk(ledger, from.as_ref())?;
+                if is_audited {
+                    chunk.previous = previous(ledger, &chunk.entries, now)?;
+                }
+                Ok(chunk)
+            })
             .await?;
         let Some(last) = chunk.entries.last() else {
             return Ok(has_changed);
@@ -160,7 +172,30 @@ fn read_chunk(ledger: &SqliteLedger, from: Option<&LedgerPosition>) -> Result<Ch
         has_keys: entries.iter().any(is_key),
         entries,
         copied,
+        previous: HashMap::new(),
     })
+}
+
+/// Reads the licenses that the licenses of entries replace.
+fn previous(
+    ledger: &SqliteLedger,
+    entries: &[LedgerEntry],
+    now: DateTime<Utc>,
+) -> Result<HashMap<String, String>, Refusal> {
+    let mut found = HashMap::new();
+    for id in entries.iter().filter_map(replaced_by) {
+        if let Some(row) = ledger.license(&id, now).map_err(ledger_refused)? {
+            found.insert(id, row.entry.artifact);
+        }
+    }
+    Ok(found)
+}
+
+/// Returns the license that the license of an entry replaces.
+fn replaced_by(entry: &LedgerEntry) -> Option<String> {
+    let is_license = LedgerEntryKind::parse(&entry.kind) == Some(LedgerEntryKind::License);
+    let mut replaced = is_license.then(|| entry.strings("supersedes"))?;
+    replaced.pop()
 }
 
 /// Adds the reason of a license, if the ledger has one.
@@ -205,7 +240,7 @@ impl Copier<'_> {
             }
             let (action, is_revoked) = match LedgerEntryKind::parse(&entry.kind) {
                 Some(LedgerEntryKind::License) => {
-                    if let Some(found) = self.license(entry).await? {
+                    if let Some(found) = self.license(entry, &chunk.previous).await? {
                         copy.licenses.push((found.record, found.audit));
                         copy.trials.extend(found.trial);
                     }
@@ -269,15 +304,12 @@ impl Copier<'_> {
 
     /// Returns the record of a recorded license, unless it is for another product or does not
     /// verify.
-    async fn license(&self, entry: &LedgerEntry) -> Result<Option<CopiedLicense>, Refusal> {
-        let content = self.site.content();
-        let verified = Unverified::parse(&entry.artifact)
-            .map_err(|error| with_causes(&error).to_string())
-            .and_then(|token| {
-                let verified = token.verify(content.keys());
-                verified.map_err(|error| with_causes(&error).to_string())
-            });
-        let license = match verified {
+    async fn license(
+        &self,
+        entry: &LedgerEntry,
+        previous: &HashMap<String, String>,
+    ) -> Result<Option<CopiedLicense>, Refusal> {
+        let license = match self.verified(&entry.artifact) {
             Ok(license) if license.product() == self.site.matrix.product() => license,
             Ok(_) => return Ok(None),
             Err(error) => {
@@ -299,13 +331,27 @@ impl Copier<'_> {
             "supersedes": license.supersedes().last().map(|id| id.as_str()),
         });
         let details = with_reason(details, entry);
-        let audit = self.audit("license.issue", entry, details);
+        let previous = replaced_by(entry).and_then(|id| previous.get(&id));
+        let previous = previous.and_then(|artifact| self.verified(artifact).ok());
+        let action = kinds::action(&license, previous.as_ref());
+        let audit = self.audit(action, entry, details);
         let trial = trials::recorded(&license, entry, self.site.wall());
         Ok(Some(CopiedLicense {
             record,
             audit,
             trial,
         }))
+    }
+
+    /// Verifies a license of the ledger, or returns why it does not verify.
+    fn verified(&self, artifact: &str) -> Result<License, String> {
+        let content = self.site.content();
+        Unverified::parse(artifact)
+            .map_err(|error| with_causes(&error).to_string())
+            .and_then(|token| {
+                let verified = token.verify(content.keys());
+                verified.map_err(|error| with_causes(&error).to_string())
+            })
     }
 
     /// Stores a trust statement, so that clients get it. The ledger has the keys already.

@@ -229,6 +229,7 @@ fn renew_term(
         return match order.maintenance_until {
             Some(_) => Ok(()),
             None => Err(bad_request("the license never ends")
+                .about("maintenance_until")
                 .hint("extend its maintenance with `maintenance_until`")),
         };
     };
@@ -248,6 +249,7 @@ fn renew_term(
         None if order.maintenance_until.is_some() => Ok(()),
         None => Err(
             bad_request("the order does not state the end of the renewal")
+                .about("until")
                 .values("one of `until`, `days` and `perpetual`", "none"),
         ),
     }
@@ -263,10 +265,16 @@ fn renew_maintenance(
     };
     match license.maintenance_until() {
         None => Err(bad_request("`maintenance_until` restricts the license")
-            .values("no limit, as in the license", rfc3339(after))
+            .values(
+                "no date, because the license covers every build date",
+                after.date_naive(),
+            )
             .hint("omit `maintenance_until`")),
         Some(before) if after < before => Err(bad_request("`maintenance_until` is out of range")
-            .values(format!("{} or later", rfc3339(before)), rfc3339(after))),
+            .values(
+                format!("{} or later", before.date_naive()),
+                after.date_naive(),
+            )),
         Some(_) => {
             draft.maintenance_until = Some(after);
             Ok(())

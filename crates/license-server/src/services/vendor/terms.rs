@@ -8,7 +8,7 @@ use license_core::issue::LicenseDraft;
 use license_core::machine::Machine;
 use license_core::matrix::TierPolicy;
 use license_core::policy::{CheckIn, Quota, UsageType};
-use license_core::time::{self, rfc3339};
+use license_core::time;
 use license_core::{FeatureMatrix, Tier, VersionReq};
 use license_issuer::clock::SystemClock;
 use license_issuer::random;
@@ -39,6 +39,11 @@ pub(super) fn draft_counted_from(
 ) -> Result<LicenseDraft, Refusal> {
     let tier = find_tier(&order.tier, matrix)?;
     let customer = order.customer.trim().to_owned();
+    if customer.is_empty() {
+        return Err(
+            bad_request("`customer` is empty").values("the name of the customer", "an empty text")
+        );
+    }
     check_shown("customer", &customer)?;
     order
         .users
@@ -58,6 +63,7 @@ pub(super) fn draft_counted_from(
         .end(counted_from.unwrap_or(start), start)?
         .ok_or_else(|| {
             bad_request("the order does not state the end of the license")
+                .about("expires")
                 .values("one of `expires`, `days` and `perpetual`", "none")
         })?;
     draft.check_in = check_in(order, tier)?;
@@ -163,20 +169,29 @@ impl Term<'_> {
             _ => {
                 let names = format!("one of `{}`, `days` and `perpetual`", self.name);
                 return Err(bad_request("the order states more than one end")
+                    .about(self.name)
                     .values(names, "more than one"));
             }
         };
-        if end <= after || end == time::MAX {
-            return Err(
-                bad_request(format!("`{}` or `days` is out of range", self.name)).values(
-                    format!("an end after {} and before 9999-12-31", rfc3339(after)),
-                    rfc3339(end),
-                ),
-            );
+        if end > after && end < time::MAX {
+            return Ok(Some(Some(end)));
         }
-        Ok(Some(Some(end)))
+        let first = after.date_naive();
+        Err(match self.days {
+            None => bad_request(format!("`{}` is out of range", self.name)).values(
+                format!("a day from {first} to {LAST_DAY}"),
+                self.until.map(shown).unwrap_or_default(),
+            ),
+            Some(days) => bad_request("`days` is out of range").values(
+                format!("a number of days whose last one is from {first} to {LAST_DAY}"),
+                days,
+            ),
+        })
     }
 }
+
+/// The last day on which a license can end.
+const LAST_DAY: &str = "9999-12-30";
 
 /// Returns the last covered second of a maintenance period.
 pub(super) fn maintenance(text: Option<&str>) -> Result<Option<DateTime<Utc>>, Refusal> {
@@ -246,10 +261,12 @@ pub(in crate::services) fn machine(name: &str, matrix: &FeatureMatrix) -> Result
     let machine = Machine::parse(text)
         .filter(|machine| !matches!(machine, Machine::Other(_)) && machine.matches(machine));
     machine.filter(|_| product.is_none()).ok_or_else(|| {
-        bad_request("the text is not a machine of this product").values(
-            "a fingerprint or digest, as `license machine` prints it",
-            shown(name),
-        )
+        bad_request("the text is not a machine of this product")
+            .about("machines")
+            .values(
+                "a fingerprint or digest, as `license machine` prints it",
+                shown(name),
+            )
     })
 }
 
@@ -300,6 +317,7 @@ impl OrderContent<'_> {
     fn apply(&self, draft: &mut LicenseDraft, matrix: &FeatureMatrix) -> Result<(), Refusal> {
         if let Some(feature) = self.add.iter().find(|name| self.remove.contains(name)) {
             return Err(bad_request("a feature is added and removed")
+                .about("remove_features")
                 .values("different features", shown(feature)));
         }
         for feature in self.add {

@@ -23,17 +23,19 @@ use crate::domain::{
 };
 use crate::services::site::Site;
 
-/// Issues the license of a trial. A repetition of the request gets the same license.
+/// Issues the license of a trial. A repetition of the request gets the same license. Without a
+/// request, the license is only described.
 pub(in crate::services) async fn issue_trial(
     site: &Site,
     actor: &Actor,
     user: &TrialUser,
     is_exception: bool,
-    request: RequestId,
+    request: Option<RequestId>,
 ) -> Result<IssuedLicense, Refusal> {
+    let mode = Mode::new(request.is_none());
     let certificate = CertifiedKey::new(site, None)?;
     let user = user.clone();
-    issue_order(site, actor, Some(request), Mode::Commit, move |context| {
+    issue_order(site, actor, request, mode, move |context| {
         let (matrix, now) = (context.matrix, context.now);
         if let Some(ledger) = context.ledger.filter(|_| !is_exception) {
             let refused = refuse_second_trial(&user.customer, matrix.product(), ledger);
@@ -106,11 +108,11 @@ pub(in crate::services) async fn extend_trial(
     actor: &Actor,
     license: &LicenseId,
     days: u32,
-    request: Option<RequestId>,
+    (mode, request): (Mode, Option<RequestId>),
 ) -> Result<IssuedLicense, Refusal> {
     let certificate = CertifiedKey::new(site, None)?;
     let id = license.clone();
-    issue_order(site, actor, request, Mode::Commit, move |context| {
+    issue_order(site, actor, request, mode, move |context| {
         let previous = Previous::find(&id, context)?;
         if !previous.license.is_trial() {
             let license = id.to_string();

@@ -7,12 +7,13 @@ use super::{CustomerQuery, PriceQuery, Tab, link_block, page};
 use crate::api::dashboard::context::PageContext;
 use crate::api::dashboard::form::{NoFields, PageForm};
 use crate::api::dashboard::form_number;
+use crate::api::dashboard::form_values::number;
 use crate::api::dashboard::licenses::tier_choice;
 use crate::api::dashboard::list::counted;
 use crate::api::dashboard::reply::{PageReply, done, html};
 use crate::api::pages::StrictQuery;
 use crate::api::problem::Problem;
-use crate::domain::{BillingPlan, Permission as P, Refusal, RefusalKind, ServerCode};
+use crate::domain::{BillingPlan, Permission as P};
 use crate::services::{CheckoutRequest, PlanOrder, PortalRequest};
 
 const PLANS: &str = "/billing/plans";
@@ -119,27 +120,13 @@ async fn store(context: &PageContext, sent: &PlanForm) -> Result<(), Problem> {
     let tier = Some(sent.tier.trim()).filter(|tier| !tier.is_empty());
     let order = PlanOrder {
         tier: tier.map(str::to_owned),
-        seats: number("seats", &sent.seats)?.unwrap_or_default(),
+        seats: number("seats", &sent.seats, 0)?.unwrap_or_default(),
         features: features.map(str::to_owned).collect(),
     };
     let billing = &context.services()?.billing;
     let stored = billing.put_plan(context.actor()?, sent.price.trim(), order);
     stored.await?;
     Ok(())
-}
-
-/// Parses a number that may be missing.
-fn number(name: &str, text: &str) -> Result<Option<u32>, Problem> {
-    let text = text.trim();
-    if text.is_empty() {
-        return Ok(None);
-    }
-    let number = text.parse().map_err(|_| {
-        let detail = format!("{name}: the value is not a number");
-        Refusal::new(RefusalKind::BadRequest, ServerCode::BadRequest, detail)
-            .values("a whole number", "another text")
-    })?;
-    Ok(Some(number))
 }
 
 pub(super) async fn ask_deletion(
@@ -308,10 +295,10 @@ async fn create_checkout(
     let email = Some(sent.email.trim()).filter(|email| !email.is_empty());
     let request = CheckoutRequest {
         price: sent.price.trim().to_owned(),
-        quantity: number("quantity", &sent.quantity)?.unwrap_or(1),
+        quantity: number("quantity", &sent.quantity, 1)?.unwrap_or(1),
         customer: None,
         email: email.map(str::to_owned),
-        trial_days: number("trial_days", &sent.trial_days)?,
+        trial_days: number("trial_days", &sent.trial_days, 1)?,
         trial: Some(sent.trial.clone()).filter(|trial| !trial.is_empty()),
         success_url: sent.success_url.trim().to_owned(),
         cancel_url: sent.cancel_url.trim().to_owned(),

@@ -7,7 +7,8 @@ use serde::Deserialize;
 use super::{below, find, is_group_administrator, path};
 use crate::api::dashboard::context::PageContext;
 use crate::api::dashboard::form::PageForm;
-use crate::api::dashboard::list::{given, with_query};
+use crate::api::dashboard::form_values::{number, required_number};
+use crate::api::dashboard::list::with_query;
 use crate::api::dashboard::pages::Pages;
 use crate::api::dashboard::reply::{PageReply, done, html};
 use crate::api::dashboard::seats::pool_label;
@@ -227,10 +228,8 @@ async fn set_share(
     let group = find(&context, &id).await?;
     let changed = async {
         let share = GroupShare {
-            reserved: number("reserved", &sent.reserved)?,
-            at_most: given(&sent.at_most)
-                .map(|text| number("at_most", text))
-                .transpose()?,
+            reserved: required_number("reserved", &sent.reserved, 0)?,
+            at_most: number("at_most", &sent.at_most, 0)?,
         };
         let groups = &context.services()?.groups;
         let pool = pool(sent.pool.trim())?;
@@ -252,11 +251,6 @@ async fn set_share(
             Ok(context.refused(page, form, &problem))
         }
     }
-}
-
-fn number(name: &str, text: &str) -> Result<u32, Problem> {
-    let number = text.trim().parse();
-    number.map_err(|_| Problem::malformed(format!("{name}: a number from 0 is expected")))
 }
 
 async fn show_end(

@@ -1,13 +1,13 @@
 //! The forms that issue, settle and cancel invoices.
 
 use axum::response::Response;
-use chrono::NaiveDate;
 use license_dashboard::{Field, Form, Kind, Page};
 use serde::Deserialize;
 
 use super::name;
 use crate::api::dashboard::context::PageContext;
 use crate::api::dashboard::form::{NoFields, PageForm};
+use crate::api::dashboard::form_values::{day, expected};
 use crate::api::dashboard::reply::{PageReply, done, html};
 use crate::api::invoices::invoice;
 use crate::api::paths::StrictPath;
@@ -192,7 +192,7 @@ impl PaymentForm {
     /// Parses the values.
     fn payment(&self, invoice: &Invoice) -> Result<NewPayment, Problem> {
         Ok(NewPayment {
-            on: date(&self.paid_on)?,
+            on: day("paid_on", &self.paid_on)?,
             reference: self.reference.clone(),
             amount: Some(amount(&self.amount, invoice)?),
         })
@@ -203,10 +203,9 @@ impl PaymentForm {
 fn amount(text: &str, invoice: &Invoice) -> Result<i64, Problem> {
     let currency = Currency::parse(&invoice.content.currency);
     let money = currency.and_then(|currency| Money::parse_decimal(text.trim(), currency));
-    money.map(Money::minor).ok_or_else(|| {
-        Problem::malformed("amount: enter an amount of money")
-            .values("an amount such as 12.50", "another text")
-    })
+    money
+        .map(Money::minor)
+        .ok_or_else(|| expected("amount", "an amount such as 12.50"))
 }
 
 fn payment_form(invoice: &Invoice, sent: &PaymentForm) -> Form {
@@ -253,17 +252,6 @@ pub(super) async fn pay(
     };
     let form = payment_form(&invoice, &sent);
     Ok(PAYMENT.answer(&context, &invoice, form, paid.await))
-}
-
-fn date(text: &str) -> Result<Option<NaiveDate>, Problem> {
-    let text = text.trim();
-    if text.is_empty() {
-        return Ok(None);
-    }
-    text.parse().map(Some).map_err(|_| {
-        Problem::malformed("paid_on: enter a date")
-            .values("a date such as 2027-12-31", "another text")
-    })
 }
 
 pub(super) async fn sending(context: PageContext, StrictPath(path): Path) -> PageReply {

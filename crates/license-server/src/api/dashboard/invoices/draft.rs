@@ -6,9 +6,9 @@ use serde::Deserialize;
 use super::{INVOICES, name};
 use crate::api::dashboard::context::PageContext;
 use crate::api::dashboard::form::PageForm;
+use crate::api::dashboard::form_values::{expected, number, required_number};
 use crate::api::dashboard::licenses::tier_choice;
 use crate::api::dashboard::reply::{PageReply, done, html};
-use crate::api::dashboard::trials::number;
 use crate::api::invoices::{checked, invoice};
 use crate::api::paths::StrictPath;
 use crate::api::problem::Problem;
@@ -81,10 +81,7 @@ impl DraftForm {
 
     fn draft(&self) -> Result<NewInvoice, Problem> {
         let currency = Currency::parse(self.currency.trim());
-        let currency = currency.ok_or_else(|| {
-            Problem::malformed("currency: enter the code of a currency")
-                .values(Currency::EXPECTED, "another text")
-        })?;
+        let currency = currency.ok_or_else(|| expected("currency", Currency::EXPECTED))?;
         let lines = rows(&self.lines).map(|row| line(row, currency));
         let taxes = rows(&self.taxes).map(|row| tax(row, currency));
         Ok(NewInvoice {
@@ -100,7 +97,7 @@ impl DraftForm {
                 lines: lines.collect::<Result<_, _>>()?,
                 taxes: taxes.collect::<Result<_, _>>()?,
                 purchase_order: filled(&self.purchase_order),
-                net_days: number("net_days", &self.net_days)?,
+                net_days: required_number("net_days", &self.net_days, 0)?,
                 note: filled(&self.note),
             },
             order: self.order()?,
@@ -111,14 +108,13 @@ impl DraftForm {
         let Some(tier) = self.tier.as_deref().and_then(filled) else {
             return Ok(None);
         };
-        let seats = self.seats.as_deref().and_then(filled);
-        let seats = seats.map(|seats| number("seats", &seats)).transpose()?;
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
         Ok(Some(InvoiceOrder::Issue {
             order: IssueOrder {
                 customer: self.buyer.trim().to_owned(),
                 tier,
-                days: Some(number("days", self.days.as_deref().unwrap_or_default())?),
-                seats,
+                days: Some(required_number("days", &text(&self.days), 1)?),
+                seats: number("seats", &text(&self.seats), 1)?,
                 ..IssueOrder::default()
             },
         }))
@@ -146,7 +142,8 @@ fn line(row: &str, currency: Currency) -> Result<InvoiceLine, Problem> {
         })
     };
     parsed().ok_or_else(|| {
-        Problem::malformed("lines: a line cannot be read").values("25 x 120.00 DESCRIPTION", row)
+        let text = "lines: each line has a quantity, a price and a text";
+        Problem::malformed(text).values("a line such as 25 x 120.00 TEAM license", row)
     })
 }
 
@@ -160,7 +157,8 @@ fn tax(row: &str, currency: Currency) -> Result<InvoiceTax, Problem> {
         })
     };
     parsed().ok_or_else(|| {
-        Problem::malformed("taxes: a tax cannot be read").values("551.00 VAT 19 %", row)
+        let text = "taxes: each line has an amount and a text";
+        Problem::malformed(text).values("a line such as 551.00 VAT 19 %", row)
     })
 }
 

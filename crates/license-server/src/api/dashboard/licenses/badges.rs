@@ -10,7 +10,7 @@ use crate::services::LicenseState;
 const SOON: TimeDelta = TimeDelta::days(30);
 
 /// Returns the state of a license in few words.
-pub(super) fn badge(
+pub(in crate::api::dashboard) fn badge(
     license: &License,
     state: LicenseState,
     is_superseded: bool,
@@ -41,8 +41,8 @@ fn words(
     }
     if is_superseded {
         let text = last(license.expires_at()).map_or_else(
-            || "Renewed, valid".to_owned(),
-            |day| format!("Renewed, valid through {day}"),
+            || "Replaced, valid".to_owned(),
+            |day| format!("Replaced, valid through {day}"),
         );
         return (Tone::Neutral, text);
     }

@@ -95,9 +95,9 @@ fn state(services: &Services, found: &LicenseExplanation) -> Notice {
     let (license, state) = (&found.license.license, found.state);
     let day = last(license.expires_at());
     if state.is_valid && !state.is_grace {
-        let is_renewed = found.license.record.is_superseded;
-        let title = if is_renewed {
-            "The license is active, and renewed"
+        let is_replaced = found.license.record.is_superseded;
+        let title = if is_replaced {
+            "The license is active, and another one replaces it"
         } else {
             "The license is active"
         };

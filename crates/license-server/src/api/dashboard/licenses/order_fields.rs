@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use license_core::FeatureMatrix;
+use license_core::{FeatureMatrix, Tier};
 use license_dashboard::{Field, Form, Kind};
 
+use crate::api::dashboard::form_values::expected;
 use crate::api::dashboard::list::given;
 use crate::api::problem::Problem;
 
@@ -23,6 +24,28 @@ pub(super) fn end(
     form.field(until.help("State exactly one end."))
         .field(days)
         .field(perpetual)
+}
+
+/// Refuses more than one end, at the field of the first one that is stated.
+pub(super) fn check_end(
+    name: &'static str,
+    until: &str,
+    days: &str,
+    perpetual: bool,
+) -> Result<(), Problem> {
+    let stated = [
+        (name, given(until).is_some()),
+        ("days", given(days).is_some()),
+        ("perpetual", perpetual),
+    ];
+    let mut stated = stated.iter().filter(|(_, is_stated)| *is_stated);
+    match (stated.next(), stated.next()) {
+        (Some((first, _)), Some(_)) => Err(Problem::malformed(
+            "state one end only: the last day, the length, or that the license never ends",
+        )
+        .about(first)),
+        _ => Ok(()),
+    }
 }
 
 pub(super) fn counts(form: Form, seats: &str, machines: &str) -> Form {
@@ -52,9 +75,9 @@ pub(super) fn content(
         });
         Kind::Choices(features.collect())
     };
-    let added = Field::new(chosen(add), "add_features", "Additional features")
+    let added = Field::new(chosen(add), "add_features[]", "Additional features")
         .help("The tier in parentheses is the lowest one that has the feature.");
-    let removed = Field::new(chosen(remove), "remove_features", "Features to leave out");
+    let removed = Field::new(chosen(remove), "remove_features[]", "Features to leave out");
     form.group("Quotas")
         .field(limits.value(quotas))
         .group("Features")
@@ -74,13 +97,20 @@ pub(super) fn accept_loss(is_accepted: bool) -> Field {
     Field::new(Kind::Check, "accept_loss", label).value(checked(is_accepted))
 }
 
-pub(super) fn tiers(matrix: &FeatureMatrix, may_stay: bool) -> Vec<(String, String)> {
-    let stay = may_stay.then(|| (String::new(), "As it is".to_owned()));
-    let tiers = matrix.tiers().iter().map(|tier| {
+/// Returns the tiers from the lowest one that a license can have, with a choice of none.
+pub(super) fn tiers(
+    matrix: &FeatureMatrix,
+    none: &str,
+    lowest: Option<Tier>,
+) -> Vec<(String, String)> {
+    let tiers = matrix.tiers();
+    let first = tiers.iter().position(|tier| Some(tier.name()) == lowest);
+    let tiers = tiers.iter().skip(first.unwrap_or(0)).map(|tier| {
         let name = tier.name().to_string();
         (name.clone(), name)
     });
-    stay.into_iter().chain(tiers).collect()
+    let none = (String::new(), none.to_owned());
+    std::iter::once(none).chain(tiers).collect()
 }
 
 pub(super) const fn checked(is_checked: bool) -> &'static str {
@@ -99,31 +129,18 @@ pub(super) fn items(value: &str) -> Vec<String> {
     items.map(str::to_owned).collect()
 }
 
-/// Returns a number, unless the field is empty.
-pub(super) fn number(name: &str, value: &str) -> Result<Option<u32>, Problem> {
-    let Some(value) = text(value) else {
-        return Ok(None);
-    };
-    value.parse().map(Some).map_err(|_| {
-        Problem::malformed(format!(
-            "{name}: expected a whole number, found another text"
-        ))
-    })
-}
-
 /// Returns quotas: `name=number` or `name=unlimited` in each line.
 pub(super) fn quotas(value: &str) -> Result<BTreeMap<String, i64>, Problem> {
     let mut quotas = BTreeMap::new();
     for item in items(value) {
-        let refused =
-            || Problem::malformed("quotas: expected name=number or name=unlimited in each line");
+        let refused = || expected("quotas", "name=number or name=unlimited in each line");
         let (name, limit) = item.split_once('=').ok_or_else(refused)?;
         let limit = match limit.trim() {
             "unlimited" => -1,
             limit => limit.parse().map_err(|_| refused())?,
         };
         if quotas.insert(name.trim().to_owned(), limit).is_some() {
-            return Err(Problem::malformed("quotas: a name has two limits"));
+            return Err(Problem::malformed("quotas: state one limit for each name"));
         }
     }
     Ok(quotas)

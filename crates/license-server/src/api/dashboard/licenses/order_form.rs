@@ -1,12 +1,13 @@
 //! The fields of orders, and what they mean.
 
-use license_core::FeatureMatrix;
+use license_core::{FeatureMatrix, Tier};
 use license_dashboard::{Field, Form, Kind};
 use serde::{Deserialize, Serialize};
 
 use super::order_fields::{
-    accept_loss, checked, content, counts, end, items, maintenance, number, quotas, text, tiers,
+    accept_loss, check_end, checked, content, counts, end, items, maintenance, quotas, text, tiers,
 };
+use crate::api::dashboard::form_values::number;
 use crate::api::problem::Problem;
 use crate::services::{ContentChanges, IssueOrder, ReassignOrder, RenewOrder, UpgradeOrder};
 
@@ -63,6 +64,9 @@ pub(super) struct RenewForm {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct UpgradeForm {
     request: String,
+    /// The tier of the license. Lower ones are not offered.
+    #[serde(skip)]
+    lowest: Option<Tier>,
     tier: String,
     seats: String,
     devices: String,
@@ -131,6 +135,9 @@ pub(super) trait OrderForm: Clone + Default + Serialize {
 
     /// Sets the number of the form.
     fn set_request(&mut self, request: String);
+
+    /// Sets the tier of the license that the form changes.
+    fn set_tier(&mut self, _: Tier) {}
 }
 
 macro_rules! request {
@@ -154,16 +161,22 @@ impl OrderForm for IssueForm {
     request!();
 
     fn order(&self, dry_run: bool) -> Result<IssueOrder, Problem> {
+        check_end(
+            "expires",
+            &self.expires,
+            &self.days,
+            self.perpetual.is_some(),
+        )?;
         Ok(IssueOrder {
             customer: self.customer.clone(),
             tier: self.tier.clone(),
             expires: text(&self.expires),
-            days: number("days", &self.days)?,
+            days: number("days", &self.days, 1)?,
             perpetual: self.perpetual.is_some(),
             not_before: text(&self.not_before),
             company: text(&self.company),
-            seats: number("seats", &self.seats)?,
-            devices: number("devices", &self.devices)?,
+            seats: number("seats", &self.seats, 1)?,
+            devices: number("devices", &self.devices, 1)?,
             quotas: quotas(&self.quotas)?,
             add_features: items(&self.add_features),
             remove_features: items(&self.remove_features),
@@ -181,7 +194,11 @@ impl OrderForm for IssueForm {
 
     fn fields(&self, form: Form, matrix: &FeatureMatrix) -> Form {
         let customer = Field::text("customer", "Customer").value(&self.customer);
-        let tier = Field::new(Kind::Choice(tiers(matrix, false)), "tier", "Tier");
+        let tier = Field::new(
+            Kind::Choice(tiers(matrix, "Choose a tier", None)),
+            "tier",
+            "Tier",
+        );
         let form = form
             .field(customer.required().max_length(200))
             .field(tier.value(&self.tier).required());
@@ -243,9 +260,10 @@ impl OrderForm for RenewForm {
     request!();
 
     fn order(&self, dry_run: bool) -> Result<RenewOrder, Problem> {
+        check_end("until", &self.until, &self.days, self.perpetual.is_some())?;
         Ok(RenewOrder {
             until: text(&self.until),
-            days: number("days", &self.days)?,
+            days: number("days", &self.days, 1)?,
             perpetual: self.perpetual.is_some(),
             maintenance_until: text(&self.maintenance_until),
             changes: change_fields!(self).changes()?,
@@ -279,6 +297,10 @@ impl OrderForm for UpgradeForm {
 
     request!();
 
+    fn set_tier(&mut self, tier: Tier) {
+        self.lowest = Some(tier);
+    }
+
     fn order(&self, dry_run: bool) -> Result<UpgradeOrder, Problem> {
         Ok(UpgradeOrder {
             tier: text(&self.tier),
@@ -292,7 +314,11 @@ impl OrderForm for UpgradeForm {
     }
 
     fn fields(&self, form: Form, matrix: &FeatureMatrix) -> Form {
-        let tier = Field::new(Kind::Choice(tiers(matrix, true)), "tier", "Tier");
+        let tier = Field::new(
+            Kind::Choice(tiers(matrix, "As it is", self.lowest)),
+            "tier",
+            "Tier",
+        );
         let reissue = Field::new(Kind::Check, "reissue", "Issue again without changes")
             .help("Such as with the current key of this server.");
         let form = form
@@ -334,8 +360,8 @@ impl OrderForm for ReassignForm {
 impl ChangeFields<'_> {
     fn changes(&self) -> Result<ContentChanges, Problem> {
         Ok(ContentChanges {
-            seats: number("seats", self.seats)?,
-            devices: number("devices", self.devices)?,
+            seats: number("seats", self.seats, 1)?,
+            devices: number("devices", self.devices, 1)?,
             quotas: quotas(self.quotas)?,
             add_features: items(self.add_features),
             remove_features: items(self.remove_features),

@@ -235,10 +235,11 @@ fn ordered<F: OrderForm>(
     }
 }
 
-/// Returns the page of a form that changes a license, with the license.
+/// Returns the page of a form that changes a license, with the license. The form gets its tier.
 async fn change_page<F: SuccessorForm>(
     context: &PageContext,
     id: &LicenseId,
+    form: &mut F,
 ) -> Result<Page, Problem> {
     require_vendor(context)?;
     let found = context.services()?.licenses.get(id).await?;
@@ -250,6 +251,7 @@ async fn change_page<F: SuccessorForm>(
         format!("has its last day on {}", last.date_naive())
     });
     let tier = found.license.tier();
+    form.set_tier(tier);
     let mut about = format!("The {tier} license of {} {end}.", found.record.customer);
     if let Some(users) = found.license.users() {
         let names: Vec<_> = users.collect();
@@ -272,8 +274,8 @@ async fn show<F: SuccessorForm>(
     StrictPath(path): StrictPath<String>,
 ) -> PageReply {
     let id = license(&path)?;
-    let page = change_page::<F>(&context, &id).await?;
     let mut form = F::default();
+    let page = change_page(&context, &id, &mut form).await?;
     form.set_request(form_number::new()?);
     let path = format!("/licenses/{id}/{}", F::NAME);
     Ok(html(&page.with(form_of(&form, &context, &path)?)))
@@ -282,10 +284,10 @@ async fn show<F: SuccessorForm>(
 async fn show_preview<F: SuccessorForm>(
     context: PageContext,
     StrictPath(path): StrictPath<String>,
-    PageForm(sent): PageForm<F>,
+    PageForm(mut sent): PageForm<F>,
 ) -> PageReply {
     let id = license(&path)?;
-    let page = change_page::<F>(&context, &id).await?;
+    let page = change_page(&context, &id, &mut sent).await?;
     let path = format!("/licenses/{id}/{}", F::NAME);
     let vendor = &context.services()?.vendor;
     let result = sent.send(vendor, context.actor()?, &id, None).await;
@@ -295,10 +297,10 @@ async fn show_preview<F: SuccessorForm>(
 async fn order<F: SuccessorForm>(
     context: PageContext,
     StrictPath(path): StrictPath<String>,
-    PageForm(sent): PageForm<F>,
+    PageForm(mut sent): PageForm<F>,
 ) -> PageReply {
     let id = license(&path)?;
-    let page = change_page::<F>(&context, &id).await?;
+    let page = change_page(&context, &id, &mut sent).await?;
     let path = format!("/licenses/{id}/{}", F::NAME);
     let request = request_of(&sent, &context, &path)?;
     let vendor = &context.services()?.vendor;

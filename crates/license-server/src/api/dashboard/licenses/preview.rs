@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::services::IssuedLicense;
 
 /// Returns what an order would do.
-pub(super) fn blocks(issued: &IssuedLicense) -> Vec<Block> {
+pub(in crate::api::dashboard) fn blocks(issued: &IssuedLicense) -> Vec<Block> {
     let mut blocks: Vec<Block> = Vec::new();
     let title = "Preview: nothing has been issued yet";
     blocks.push(Notice::new(Tone::Neutral, title).into());

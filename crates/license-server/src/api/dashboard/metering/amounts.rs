@@ -158,7 +158,7 @@ async fn decide(
         "waiting" => SendingState::Waiting,
         "dropped" => SendingState::Dropped,
         _ => {
-            let problem = Problem::malformed("state: expected one of the three decisions");
+            let problem = Problem::malformed("state: choose one of the decisions");
             return Ok(context.refused(page, form, &problem));
         }
     };

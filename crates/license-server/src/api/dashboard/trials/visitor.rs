@@ -7,8 +7,8 @@ use license_dashboard::{Action, CodeBlock, Field, Form, Frame, Notice, Page};
 use serde::Deserialize;
 
 use crate::api::App;
-use crate::api::dashboard::context::refused;
 use crate::api::dashboard::form::PageForm;
+use crate::api::dashboard::form_errors::refused;
 use crate::api::dashboard::pages::Pages;
 use crate::api::dashboard::reply::{PageReply, html};
 use crate::api::peer::Peer;

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::{below, path};
 use crate::api::dashboard::context::PageContext;
 use crate::api::dashboard::form::{NoFields, PageForm};
+use crate::api::dashboard::form_values::{day, expected};
 use crate::api::dashboard::list::{given, next, with_query};
 use crate::api::dashboard::pages::Pages;
 use crate::api::dashboard::reply::{PageReply, done, html};
@@ -14,7 +15,7 @@ use crate::api::pages::PageQuery;
 use crate::api::paths::StrictPath;
 use crate::api::problem::Problem;
 use crate::domain::{Permission as P, Webhook, WebhookDelivery, WebhookDeliveryState};
-use license_core::chrono::{NaiveDate, NaiveTime};
+use license_core::chrono::NaiveTime;
 
 /// Adds the pages of this module.
 pub(super) fn pages(pages: Pages) -> Pages {
@@ -176,8 +177,8 @@ async fn replay_failed(
     let webhooks = &context.services()?.webhooks;
     let webhook = webhooks.get(&id).await?;
     let repeated = async {
-        let day = sent.since.trim().parse::<NaiveDate>();
-        let day = day.map_err(|_| Problem::malformed("since: a date is expected"))?;
+        let found = day("since", &sent.since)?;
+        let day = found.ok_or_else(|| expected("since", "a date such as 2027-12-31"))?;
         let since = day.and_time(NaiveTime::MIN).and_utc();
         let repeated = webhooks.replay_failed(context.actor()?, &id, since);
         Ok::<_, Problem>(repeated.await?)

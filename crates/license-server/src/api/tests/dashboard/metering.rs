@@ -99,11 +99,11 @@ async fn an_adjustment_is_checked_and_changes_the_amount() {
         dashboard.submit(&browser, &path, &fields).await
     };
     for (day, quantity, reason, text) in [
-        ("yesterday", "1", "x", "expected a date"),
-        ("2027-01-15", "many", "x", "expected a whole number"),
-        ("2027-01-15", "0", "x", "the amount is not accepted"),
-        ("2028-01-15", "1", "x", "the day cannot be adjusted"),
-        ("2027-01-15", "1", "", "the reason is not acceptable"),
+        ("yesterday", "1", "x", "Enter a date"),
+        ("2027-01-15", "many", "x", "Enter a whole number"),
+        ("2027-01-15", "0", "x", "Enter a whole number from -"),
+        ("2028-01-15", "1", "x", "The day cannot be adjusted"),
+        ("2027-01-15", "1", "", "id=\"reason-error\""),
     ] {
         let page = send(day, quantity, reason).await.expect(400);
         page.shows(text);
@@ -127,7 +127,7 @@ async fn an_anomaly_is_dismissed_with_a_reason() {
     list.shows("Usage reports that contradict each other");
     let path = format!("/anomalies/{anomaly}/dismiss");
     let empty = dashboard.submit(&browser, &path, &[("note", " ")]).await;
-    empty.expect(400).shows("the reason is not acceptable");
+    empty.expect(400).shows("id=\"note-error\"");
     let fields = [("note", "<script>a rollout</script>")];
     let done = dashboard.submit(&browser, &path, &fields).await;
     assert_eq!(done.expect_redirect(), "/anomalies");

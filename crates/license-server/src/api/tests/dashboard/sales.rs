@@ -4,20 +4,20 @@ use license_issuer::ledger::Ledger;
 use license_issuer::ledger::sqlite::LedgerFile;
 
 use super::{Dashboard, PageBrowser};
-use crate::domain::{Actor, EmailAddress, InvoiceState, PageRequest, Role, TrialState};
+use crate::domain::{Actor, EmailAddress, InvoiceState, PageRequest, Role, TenantId, TrialState};
 use crate::services::tests::vendor;
 use crate::services::{NewTrial, ServerRole, Services, VendorConfig};
 
 const HOSTILE: &str = "<script>alert(1)</script> & Co";
 
 /// A vendor's server with pages.
-struct Vendor {
-    pages: Dashboard,
+pub(super) struct Vendor {
+    pub(super) pages: Dashboard,
     _ledger: tempfile::TempDir,
 }
 
 impl Vendor {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let ledger = directory.path().join("ledger.db");
         LedgerFile::new(&ledger).prepare().unwrap();
@@ -34,7 +34,7 @@ impl Vendor {
     }
 
     /// Starts a trial, and returns the path of its page.
-    async fn trial(&self, customer: &str) -> String {
+    pub(super) async fn trial(&self, customer: &str) -> String {
         let new = NewTrial {
             email: EmailAddress::parse("tess@trial.example").unwrap(),
             customer: customer.to_owned(),
@@ -58,7 +58,7 @@ impl Vendor {
 }
 
 /// The fields of a draft with a license.
-fn fields() -> Vec<(&'static str, &'static str)> {
+pub(super) fn fields() -> Vec<(&'static str, &'static str)> {
     vec![
         ("entity", "DE"),
         ("buyer", HOSTILE),
@@ -99,10 +99,18 @@ async fn a_trial_is_started_extended_and_converted_with_forms() {
     let refused = pages.submit(&manager, "/trials/new", &start("none")).await;
     refused.expect(400).shows("&#60;script&#62;");
     let tess = start("tess@trial.example");
+    let preview = pages.submit(&manager, "/trials/new/preview", &tess).await;
+    let preview = preview.expect(200);
+    preview.shows("nothing has been issued yet");
+    preview.shows("value=\"tess@trial.example\"");
+    let none = pages.open(&manager, "/trials").await.expect(200);
+    none.shows("No trials");
     let started = pages.submit(&manager, "/trials/new", &tess).await;
     let path = started.expect_redirect().to_owned();
-    let again = pages.submit(&manager, "/trials/new", &tess).await;
-    again.expect(409).shows("TRIAL_USED");
+    for path in ["/trials/new", "/trials/new/preview"] {
+        let again = pages.submit(&manager, path, &tess).await;
+        again.expect(409).shows("TRIAL_USED");
+    }
     let page = pages.open(&manager, &path).await.expect(200);
     page.shows("Started");
     assert!(!page.html.contains("<script>alert"), "{}", page.html);
@@ -130,6 +138,12 @@ async fn a_trial_is_started_extended_and_converted_with_forms() {
     }
     let unnumbered = pages.submit(&manager, &extend, &fields[1..]).await;
     assert_eq!(unnumbered.status, 400);
+    let preview = format!("{extend}/preview");
+    let shown = pages.submit(&manager, &preview, &fields).await.expect(200);
+    shown.shows("nothing has been issued yet");
+    shown.shows("action=\"/trials/");
+    assert_eq!(shown.hidden("request"), number);
+    assert_eq!(licenses().await, 2);
     let convert = format!("{path}/convert");
     let order = |tier| {
         [
@@ -145,6 +159,14 @@ async fn a_trial_is_started_extended_and_converted_with_forms() {
         .await
         .expect(400)
         .shows("none");
+    let preview = format!("{convert}/preview");
+    let shown = pages.submit(&manager, &preview, &order("team")).await;
+    let shown = shown.expect(200);
+    shown.shows("nothing has been issued yet");
+    shown.shows("TEAM");
+    let refused = pages.submit(&manager, &preview, &order("none")).await;
+    refused.expect(400).shows("id=\"tier-error\"");
+    assert_eq!(licenses().await, 2);
     for _ in 0..2 {
         let converted = pages.submit(&manager, &convert, &order("team")).await;
         assert_eq!(converted.expect_redirect(), path);
@@ -164,6 +186,36 @@ async fn a_trial_is_started_extended_and_converted_with_forms() {
         .expect(200);
     assert!(!list.html.contains(&path));
     pages.open(&manager, "/trials?state=none").await.expect(400);
+}
+
+#[tokio::test]
+async fn a_trial_whose_license_is_revoked_offers_no_change() {
+    let vendor = Vendor::start().await;
+    let manager = vendor.pages.sign_in(Role::LicenseManager).await;
+    let pages = &vendor.pages;
+    let path = vendor.trial("Trial Ltd").await;
+    let page = pages.open(&manager, &path).await.expect(200);
+    page.shows("/extend");
+    let licenses = vendor.services().licenses.list(&PageRequest::first()).await;
+    let license = licenses.unwrap().items[0].record.id.clone();
+    let revoke = format!("/licenses/{license}/revoke");
+    let reason = [("reason", "misused")];
+    pages.submit(&manager, &revoke, &reason).await.expect(303);
+    let page = pages.open(&manager, &path).await.expect(200);
+    page.shows("The license is revoked");
+    page.shows(">Revoked<");
+    for action in ["/extend", "/convert"] {
+        assert!(!page.html.contains(action), "{action} in {}", page.html);
+    }
+    let list = pages.open(&manager, "/trials").await.expect(200);
+    list.shows(">Revoked<");
+    let token = pages.api.token(&TenantId::site(), "auditor").await;
+    let path = format!("/api/v1{path}");
+    let trial = pages.api.send("GET", &path, &token, None).await;
+    assert_eq!(trial.body["license_code"], "REVOKED", "{trial:?}");
+    let trials = pages.api.send("GET", "/api/v1/trials", &token, None).await;
+    let code = &trials.body["items"][0]["license_code"];
+    assert_eq!(code, "REVOKED", "{trials:?}");
 }
 
 #[tokio::test]

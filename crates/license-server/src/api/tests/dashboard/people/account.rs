@@ -162,7 +162,7 @@ async fn one_time_codes_are_turned_on_and_off() {
     let refused = dashboard.submit(&ann, &format!("{own}/codes"), &[]).await;
     refused
         .expect(403)
-        .shows("the one-time codes of the own account");
+        .shows("The one-time codes of the own account");
     let administrator = dashboard.sign_in(Role::Administrator).await;
     let refused = dashboard
         .submit(&administrator, &format!("{own}/codes"), &[])

@@ -53,7 +53,7 @@ async fn a_form_that_is_refused_shows_its_values_and_the_reason() {
             "a@example.com",
         ),
         ("/groups/new", vec![("name", long.as_str())], "BAD_REQUEST"),
-        ("/tokens/new", token("role", ""), "scopes"),
+        ("/tokens/new", token("role", ""), "role-error"),
         ("/tokens/new", token("days", ""), "days-error"),
         ("/tokens/new", token("days", "0"), "days-error"),
         ("/tokens/new", token("days", "many"), "days-error"),
