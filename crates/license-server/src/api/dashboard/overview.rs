@@ -244,7 +244,7 @@ fn pools(seats: &SeatOverview) -> Table {
             Cell::link(path_of(&status.pool), status.customer.clone()),
             seats::held(status),
             Cell::Number(status.usage.waiting.into()),
-            Cell::text(license_label(status)),
+            Cell::code(license_label(status)),
         ]);
     }
     table.empty = EmptyState::new("No license with seats");

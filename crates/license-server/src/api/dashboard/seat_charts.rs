@@ -207,7 +207,7 @@ pub(super) fn matches(path: &str, found: &[PoolStatus]) -> Table {
         let target = with_query(path, &[("pool", Some(status.pool.as_str()))]);
         table.row(vec![
             Cell::link(target, status.customer.clone()),
-            Cell::text(license_label(status)),
+            Cell::code(license_label(status)),
             seats::held(status),
         ]);
     }

@@ -190,9 +190,9 @@ fn around(plan: &SeatPlan) -> BTreeSet<u32> {
 fn table(plan: &SeatPlan) -> Table {
     let columns = vec![
         Column::number("Seats"),
+        Column::text("Remark"),
         Column::number("Requests without a free seat, at most"),
         Column::number("Share of all requests"),
-        Column::text("Remark"),
     ];
     let mut table = Table::new("With another number of seats", columns);
     let total = plan.requests().requests().max(1);
@@ -211,9 +211,9 @@ fn table(plan: &SeatPlan) -> Table {
         }
         table.row(vec![
             Cell::Number(seats.into()),
+            Cell::Lines(remarks),
             Cell::Number(i64::try_from(without).unwrap_or(i64::MAX)),
             Cell::text(format!("{}.{} %", tenths / 10, tenths % 10)),
-            Cell::Lines(remarks),
         ]);
     }
     table

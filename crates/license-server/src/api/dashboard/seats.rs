@@ -11,6 +11,7 @@ use license_dashboard::{Cell, Facts, Notice, Page as Html, Section, Tabs, Tile, 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
+pub(super) use self::end::holder;
 use self::lists::PoolLists;
 use super::context::PageContext;
 use super::licenses::last_day;

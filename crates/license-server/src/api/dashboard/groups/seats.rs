@@ -1,7 +1,7 @@
 //! The seats of a group.
 
 use axum::routing::get;
-use license_dashboard::{Action, Cell, Column, EmptyState, Field, Form, Kind, Table, Tone};
+use license_dashboard::{Action, Cell, Column, EmptyState, Field, Form, Kind, Page, Table, Tone};
 use serde::Deserialize;
 
 use super::{below, find, is_group_administrator, path};
@@ -11,13 +11,14 @@ use crate::api::dashboard::form_values::{number, required_number};
 use crate::api::dashboard::list::with_query;
 use crate::api::dashboard::pages::Pages;
 use crate::api::dashboard::reply::{PageReply, done, html};
-use crate::api::dashboard::seats::pool_label;
+use crate::api::dashboard::seat_charts::{ChosenPool, PoolChoices};
+use crate::api::dashboard::seats::holder;
 use crate::api::pages::StrictQuery;
 use crate::api::paths::StrictPath;
 use crate::api::pools::{end_mode, pool, reason};
 use crate::api::problem::Problem;
 use crate::api::seats::session;
-use crate::domain::{Group, GroupShare, PageRequest, Permission as P};
+use crate::domain::{Group, GroupShare, Permission as P, PoolId};
 use license_seats::Seq;
 
 /// Adds the pages of this module.
@@ -139,6 +140,7 @@ pub(super) async fn leases(context: &PageContext, group: &Group) -> Result<Optio
             (None, false) => (Tone::Good, "In use"),
         };
         let (session, seq) = (lease.session.to_string(), lease.seq.to_string());
+        let user = lease.user.clone();
         let mut cells = vec![
             Cell::text(lease.user),
             Cell::code(pool.clone()),
@@ -153,7 +155,8 @@ pub(super) async fn leases(context: &PageContext, group: &Group) -> Result<Optio
                 ("seq", Some(seq.as_str())),
             ];
             let target = with_query(&format!("{}/end", path(group)), &values);
-            cells.push(Cell::Actions(vec![Action::dialog("End", target).danger()]));
+            let end = Action::dialog("End", target).danger().about(user);
+            cells.push(Cell::Actions(vec![end]));
         }
         table.row(cells);
     }
@@ -178,7 +181,8 @@ async fn share_form(
     values: &ShareQuery,
 ) -> Result<Form, Problem> {
     let value = |text: &Option<String>| text.clone().unwrap_or_default();
-    let pool = pool_field(context, &value(&values.pool)).await?;
+    let pools = PoolChoices::read(context.services()?).await?;
+    let pool = pools.field(&value(&values.pool), None);
     let reserved = Field::new(
         Kind::Number,
         "reserved",
@@ -204,20 +208,15 @@ async fn share_form(
         .cancel(path(group)))
 }
 
-/// Returns a choice of the pools.
-async fn pool_field(context: &PageContext, chosen: &str) -> Result<Field, Problem> {
-    let page = PageRequest::new(None, Some(PageRequest::MAX_LIMIT));
-    let found = context.services()?.pools.shared_list(&page).await?;
-    if found.next.is_some() {
-        // A choice of more pools could not be used.
-        let field = Field::text("pool", "Pool").value(chosen);
-        return Ok(field.help("The id of the pool, as its page shows it."));
-    }
-    let choices = found.items.iter().map(|status| {
-        let label = format!("{} – {}", pool_label(status), status.customer);
-        (status.pool.to_string(), label)
-    });
-    Ok(Field::new(Kind::Choice(choices.collect()), "pool", "Pool").value(chosen))
+/// Finds the pool that a person has chosen.
+async fn chosen_pool(context: &PageContext, text: &str) -> Result<PoolId, Problem> {
+    let detail = match ChosenPool::find(context.services()?, Some(text)).await? {
+        ChosenPool::One(pool) => return Ok(pool),
+        ChosenPool::All => "pool: choose a pool",
+        ChosenPool::Matches(found) if found.is_empty() => "pool: no pool matches",
+        ChosenPool::Matches(_) => "pool: several pools match, so write more of the name, or the id",
+    };
+    Err(Problem::malformed(detail))
 }
 
 async fn set_share(
@@ -232,7 +231,7 @@ async fn set_share(
             at_most: number("at_most", &sent.at_most, 0)?,
         };
         let groups = &context.services()?.groups;
-        let pool = pool(sent.pool.trim())?;
+        let pool = chosen_pool(&context, &sent.pool).await?;
         groups
             .set_share(context.actor()?, &group.id, &pool, share)
             .await?;
@@ -260,7 +259,26 @@ async fn show_end(
 ) -> PageReply {
     let group = find(&context, &id).await?;
     let form = end_form(&group, &lease, "soft", "");
-    Ok(html(&below(&context, &group, "End a seat").with(form)))
+    Ok(html(&end_page(&context, &group, &lease).await?.with(form)))
+}
+
+/// Returns the page without its form. It says whose seat it is.
+async fn end_page(
+    context: &PageContext,
+    group: &Group,
+    wanted: &LeaseQuery,
+) -> Result<Page, Problem> {
+    let services = context.services()?;
+    let leases = services.groups.leases(&group.id).await?.into_iter();
+    let mut leases = leases.filter(|found| {
+        let lease = &found.lease;
+        (found.pool.as_str(), lease.seq) == (wanted.pool.as_str(), wanted.seq)
+            && lease.session.to_string() == wanted.session
+    });
+    let facts = leases
+        .next()
+        .map(|found| holder(found.lease, services.now()));
+    Ok(below(context, group, "End a seat").with_some(facts))
 }
 
 fn end_form(group: &Group, lease: &LeaseQuery, mode: &str, reason: &str) -> Form {
@@ -309,7 +327,7 @@ async fn end(
                 seq: sent.seq,
             };
             let form = end_form(&group, &lease, &sent.mode, &sent.reason);
-            let page = below(&context, &group, "End a seat");
+            let page = end_page(&context, &group, &lease).await?;
             Ok(context.refused(page, form, &problem))
         }
     }

@@ -1,6 +1,6 @@
 //! The end of a lease by an administrator.
 
-use license_core::chrono::TimeDelta;
+use license_core::chrono::{DateTime, TimeDelta, Utc};
 use license_core::session::SessionId;
 use license_core::time::{humanize, saturating_sub};
 use license_dashboard::{Cell, Facts, Field, Form, Kind, Notice, Page as Html};
@@ -17,7 +17,7 @@ use crate::api::pools::{end_mode, pool, reason};
 use crate::api::problem::Problem;
 use crate::api::seats::session;
 use crate::domain::PoolId;
-use crate::services::EndReply;
+use crate::services::{EndReply, LeaseView};
 
 /// The lease that an administrator saw.
 #[derive(Deserialize)]
@@ -124,13 +124,19 @@ async fn end_page(
     let Some(lease) = lease else {
         return Ok(page.with(Notice::warning("The session no longer holds this seat")));
     };
-    let since = saturating_sub(services.now(), lease.granted_ago);
-    let facts = Facts::new()
+    let facts = holder(lease, services.now());
+    Ok(page.with(facts.fact("Customer", Cell::text(status.customer))))
+}
+
+/// Returns who holds a seat, on which machine and since when.
+pub(in crate::api::dashboard) fn holder(lease: LeaseView, now: DateTime<Utc>) -> Facts {
+    Facts::new()
         .fact("User", Cell::text(lease.user))
         .fact("Machine", lease.machine.map_or(Cell::Empty, Cell::code))
-        .fact("Held since", Cell::Time(since))
-        .fact("Customer", Cell::text(status.customer));
-    Ok(page.with(facts))
+        .fact(
+            "Held since",
+            Cell::Time(saturating_sub(now, lease.granted_ago)),
+        )
 }
 
 fn end_form(pool: &PoolId, session: SessionId, seq: &str) -> Form {

@@ -109,8 +109,8 @@ fn table(query: &PoolListQuery) -> Table {
     let by_use = with_query(SEATS, &[("sort", Some(BY_USE).filter(|_| !is_by_use))]);
     let columns = vec![
         Column::text("Customer"),
-        Column::text("Seats held").sorted_by(by_use, is_by_use.then_some(false)),
         Column::text("State"),
+        Column::text("Seats held").sorted_by(by_use, is_by_use.then_some(false)),
         Column::number("Waiting"),
         Column::number("Late"),
         Column::number("Borrowed"),
@@ -131,12 +131,12 @@ fn table(query: &PoolListQuery) -> Table {
 fn row(status: &PoolStatus, now: DateTime<Utc>) -> Vec<Cell> {
     vec![
         Cell::link(path_of(&status.pool), status.customer.clone()),
-        held(status),
         state(status, now),
+        held(status),
         Cell::Number(status.usage.waiting.into()),
         Cell::Number(status.usage.late.into()),
         Cell::Number(status.usage.borrowed.into()),
-        Cell::text(license_label(status)),
+        Cell::code(license_label(status)),
         if status.is_in_effect(now) {
             last_day(status.expires_at)
         } else {

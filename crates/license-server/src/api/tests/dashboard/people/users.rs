@@ -95,6 +95,16 @@ async fn a_group_has_seats_and_its_administrator_ends_those_of_members() {
         (share("many", ""), 400, "reserved-error"),
         (share("3", "2"), 400, "BAD_REQUEST"),
         (share("1000000", ""), 400, "BAD_REQUEST"),
+        (
+            [("pool", "globex"), ("reserved", "1"), ("at_most", "")],
+            400,
+            "pool-error",
+        ),
+        (
+            [("pool", " "), ("reserved", "1"), ("at_most", "")],
+            400,
+            "pool-error",
+        ),
     ] {
         let refused = dashboard.submit(&owner, &seats, &fields).await;
         refused.expect(status).shows(shown);
@@ -123,6 +133,8 @@ async fn a_group_has_seats_and_its_administrator_ends_those_of_members() {
     let target = format!("{group}/end");
     let form = dashboard.open(&member, &format!("{target}?{query}")).await;
     let form = form.expect(200);
+    form.shows("Held since");
+    form.shows("<bdi>member@example.com</bdi>");
     let (session, seq) = (form.hidden("session"), form.hidden("seq"));
     let fields = |reason| {
         [
