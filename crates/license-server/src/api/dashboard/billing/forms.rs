@@ -262,7 +262,8 @@ pub(super) async fn ask_checkout(
         let email = found.user.email.as_ref();
         values.email = email.map(ToString::to_string).unwrap_or_default();
         page = page.with(format!(
-            "The subscription converts the trial of {}. The customer pays first when the trial ends.",
+            "The subscription converts the trial of {}. The customer pays when the trial ends, or at \
+             once if it has ended or ends within 49 hours.",
             found.user.customer
         ));
     }
