@@ -5,8 +5,8 @@
 //! - `POST /signature` signs 1,000 bytes with RSA-2048, and returns the signature.
 //! - `POST /row` stores a row. All waiting requests are committed together.
 //! - `POST /commit` stores a row in a transaction of its own.
-//! - `POST /grant` stores a row like `/row`, then signs. With a `/row` that follows, this is the work
-//!   of acquiring and releasing a seat.
+//! - `POST /grant` stores a row like `/row`, then signs. With a `/row` that follows, this is the
+//!   work of acquiring and releasing a seat.
 //!
 //! The rows are in a SQLite database in the directory, with the write-ahead log and
 //! `synchronous=FULL`, like those of the server. Prints its URL, and runs until it is killed.

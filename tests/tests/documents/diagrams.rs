@@ -25,8 +25,8 @@ const SECTIONS: [&str; 7] = [
     "References",
 ];
 
-/// The directory of the decisions, below the workspace, and the last decision about the product as a
-/// whole.
+/// The directory of the decisions, below the workspace, and the last decision about the product as
+/// a whole.
 const RECORDS: &str = "docs/architecture/adrs";
 const LAST_LONG_RECORD: u32 = 20;
 

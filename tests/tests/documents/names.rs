@@ -105,8 +105,8 @@ fn text_of(path: &Path) -> String {
     texts.collect()
 }
 
-/// Returns the names of a list item that none of its files has. A file without a directory is
-/// beside the first path of the item.
+/// Returns the names of a list item that are missing in its files. A file without a directory is in
+/// the directory of the first path of the item.
 fn names_that_are_elsewhere(item: &str) -> Vec<&str> {
     let quoted: Vec<_> = item.split('`').skip(1).step_by(2).collect();
     let root = programs::workspace();

@@ -123,7 +123,8 @@ fn routes<'t>(text: &'t str, prefix: &str) -> Vec<(&'t str, &'t str)> {
     pairs.collect()
 }
 
-/// Returns whether a path is that of an operation. A parameter of the operation matches any segment.
+/// Returns whether a path is that of an operation. A parameter of the operation matches any
+/// segment.
 fn is_of_operation(path: &str, operation: &str) -> bool {
     let (path, operation) = (path.split('/'), operation.split('/'));
     path.clone().count() == operation.clone().count()

@@ -136,8 +136,8 @@ impl From<DeletionBody> for OrganizationDeletion {
 }
 
 /// Deletes the organization for good, with its licenses, members, API tokens, webhooks and audit
-/// trail. Export the audit trail before. The audit trail of the server records the deletion with the
-/// number and the hash of the last deleted entry. Accounts stay.
+/// trail. Export the audit trail before. The audit trail of the server records the deletion with
+/// the number and the hash of the last deleted entry. Accounts stay.
 #[utoipa::path(
     delete,
     path = "/api/v1/organization",

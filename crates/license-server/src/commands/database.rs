@@ -221,8 +221,8 @@ pub(super) async fn create_tables(config: &Config) -> Result<(), Failure> {
 ///
 /// # Errors
 ///
-/// Returns `USAGE` if the servers use SQLite, or the role does not exist or owns the tables. Returns
-/// the errors of the database and its password.
+/// Returns `USAGE` if the servers use SQLite, or the role does not exist or owns the tables.
+/// Returns the errors of the database and its password.
 pub(super) async fn grant_tables(config: &Config, role: &str) -> Result<(), Failure> {
     let Some(service) = &config.database else {
         let message = "expected the setting database with --grant-to, found a server with SQLite";

@@ -180,8 +180,8 @@ impl Invoice {
         is_open && self.kind == InvoiceKind::Invoice
     }
 
-    /// Returns whether the invoice can become void: the customer has got and paid nothing. Otherwise,
-    /// only a credit note cancels it.
+    /// Returns whether the invoice can become void: the customer has got and paid nothing.
+    /// Otherwise, only a credit note cancels it.
     pub fn can_be_void(&self) -> bool {
         // A license that is being issued may be in the ledger already.
         let is_unused = self.license.is_none() && !self.is_activated && self.sent_at.is_none();

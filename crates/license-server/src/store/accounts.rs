@@ -152,9 +152,9 @@ pub trait AccountStore: Send + Sync {
     /// Returns the sessions of an account, the newest first.
     async fn sessions(&self, account: &AccountId) -> Result<Vec<SignInSession>, ServerStoreError>;
 
-    /// Changes the organization of a session, and records the time at the membership. Returns `false`, and changes nothing, if the account
-    /// of the session is not a member of the organization, or if the session does not exist. The
-    /// organization gets the audit entry.
+    /// Changes the organization of a session, and records the time at the membership. Returns
+    /// `false`, and changes nothing, if the account of the session is not a member of the
+    /// organization, or if the session does not exist. The organization gets the audit entry.
     async fn choose_organization(
         &self,
         session: &SignInSession,

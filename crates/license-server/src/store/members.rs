@@ -45,7 +45,7 @@ pub trait MemberStore: Send + Sync {
 
     /// Removes a member with the role `role`. Sessions, API tokens and invitations end as for
     /// [`change_role`](Self::change_role). An account without an address, a password and another
-    /// membership is deleted: nobody could sign in with it again.
+    /// membership is deleted: no one could sign in with it again.
     async fn remove_member(
         &self,
         tenant: &TenantId,

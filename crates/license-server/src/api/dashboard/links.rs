@@ -361,7 +361,8 @@ fn secret(text: &str) -> String {
     secret.trim().to_owned()
 }
 
-/// Returns the field for the link. A form that was refused keeps it, because the address has lost it.
+/// Returns the field for the link. A form that was refused keeps it, because the address has lost
+/// it.
 fn token_field(token: &str) -> Field {
     Field::text("token", "Link, or the text after # in it")
         .value(token)

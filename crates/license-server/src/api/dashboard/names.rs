@@ -93,8 +93,8 @@ pub(super) fn short_id(text: &str) -> String {
     }
 }
 
-/// Returns the name of an organization of a person, with its id if another organization of the person
-/// or the server has such a name. Members choose the names, so a name alone proves nothing.
+/// Returns the name of an organization of a person, with its id if another organization of the
+/// person or the server has such a name. Members choose the names, so a name alone proves nothing.
 pub(super) fn organization_label(one: &Membership, all: &[Membership]) -> String {
     let label = one.label();
     let has_name = |other: &Membership| is_alike(other.label(), label);

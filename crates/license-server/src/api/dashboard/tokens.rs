@@ -176,7 +176,7 @@ fn form(context: &PageContext, sent: &TokenForm) -> Form {
         .field(role)
         .field(permissions)
         .field(days.help("From 1 to 3650."))
-        .field(never.help("Only for a program that nobody can give another token in time."))
+        .field(never.help("Only for a program that no one can give another token in time."))
         .cancel("/tokens")
 }
 

@@ -57,7 +57,7 @@ impl AccountService {
         }
     }
 
-    /// Ends the membership of a person in an organization. The account is deleted if nobody could
+    /// Ends the membership of a person in an organization. The account is deleted if no one could
     /// sign in with it again. An identity provider reaches its own organization only.
     ///
     /// # Errors

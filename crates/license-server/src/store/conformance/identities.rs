@@ -211,7 +211,7 @@ async fn a_person_keeps_the_account(store: &dyn ServerStore) {
     // A removed member is unknown, and is created again if the provider creates people.
     let removed = store.remove_member(&tenant, &ann, Role::Auditor, audit("member.remove"));
     removed.await.unwrap();
-    // Nobody could sign in with the account again, so it is gone.
+    // No one could sign in with the account again, so it is gone.
     assert_eq!(store.account(&ann).await.unwrap(), None);
     let before = former_states(store, &tenant, "account.delete").await;
     assert_eq!(before, [serde_json::Value::Null]);

@@ -95,7 +95,7 @@ pub(super) async fn memberships(
     })
 }
 
-/// Creates an organization for an account. The new tenant is locked last: nobody else knows it.
+/// Creates an organization for an account. The new tenant is locked last: no one else knows it.
 pub(super) async fn create_organization(
     db: &mut Transaction,
     account: &AccountId,
@@ -120,9 +120,9 @@ pub(super) async fn create_organization(
     Ok(OrganizationCreation::Created)
 }
 
-/// Appends an audit entry to the trail of each tenant of an account, or to that of the server for an
-/// account without a tenant. The rows of the tenants stay locked until the end of the transaction.
-/// The transaction then sees the tables of accounts.
+/// Appends an audit entry to the trail of each tenant of an account, or to that of the server for
+/// an account without a tenant. The rows of the tenants stay locked until the end of the
+/// transaction. The transaction then sees the tables of accounts.
 ///
 /// All changes of accounts take the locks of tenants before those of accounts, and in the order of
 /// the tenants, so that two changes do not wait for each other in a circle.

@@ -55,7 +55,7 @@ pub(super) async fn name_tenant(db: &Transaction, name: &str) -> Result<(), Serv
 
 /// Changes the role of a member, or removes the member (`to` is `None`). Ends what the member
 /// could do with the former role. The account of a removed member is
-/// deleted if nobody could sign in with it again.
+/// deleted if no one could sign in with it again.
 pub(super) async fn change(
     db: &mut Transaction,
     tenant: &TenantId,

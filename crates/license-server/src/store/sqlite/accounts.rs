@@ -87,8 +87,8 @@ pub(super) fn memberships(
     })
 }
 
-/// Appends an audit entry to the trail of each tenant of an account, or to that of the server for an
-/// account without a tenant.
+/// Appends an audit entry to the trail of each tenant of an account, or to that of the server for
+/// an account without a tenant.
 pub(super) fn append_audit(
     db: &Connection,
     account: &AccountId,

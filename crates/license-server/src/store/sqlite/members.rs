@@ -61,7 +61,7 @@ pub(super) fn name_tenant(
 
 /// Changes the role of a member, or removes the member (`to` is `None`). Ends what the member
 /// could do with the former role. The account of a removed member is
-/// deleted if nobody could sign in with it again.
+/// deleted if no one could sign in with it again.
 pub(super) fn change(
     db: &Connection,
     tenant: &TenantId,

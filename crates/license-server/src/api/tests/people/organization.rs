@@ -287,7 +287,7 @@ async fn a_person_creates_and_names_organizations_but_none_like_the_server() {
         let refused = people.send(browser, "PATCH", PATH, body).await;
         refused.expect_problem(status, code);
     }
-    // The organization of the server gets a name, which nobody else can have then.
+    // The organization of the server gets a name, which no other one can have then.
     let renamed = people.send(&ann, "PATCH", PATH, name("Vendor GmbH")).await;
     assert_eq!(
         renamed.expect(200),
