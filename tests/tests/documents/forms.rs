@@ -108,7 +108,8 @@ fn is_status(status: &str) -> bool {
     known.iter().any(|known| status.starts_with(known))
 }
 
-fn is_date(date: &str) -> bool {
+/// Returns whether a text is a date, such as `2026-11-30`.
+pub(super) fn is_date(date: &str) -> bool {
     let mut parts = date
         .split('-')
         .map(|part| (part.len(), part.parse::<u32>()));

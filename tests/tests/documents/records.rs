@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use license_tests::programs;
 
+use super::forms::is_date;
 use super::{document, markdown};
 
 /// The command that writes the code of the files into the documents.
