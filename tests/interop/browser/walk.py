@@ -122,7 +122,11 @@ class Walk:
         checked.add(structure)
         if pictures := self.suite.settings.get("pictures"):
             take_pictures(self.person, os.path.join(pictures, self.role), kind(self.person.page.url))
-        checks = (self.person.check_accessible, self.person.check_layout, self.dialogs, self.person.check_keyboard)
+        checks = [self.person.check_accessible, self.person.check_layout, self.dialogs]
+        keyboard = "keyboard", kind(self.person.page.url)
+        if keyboard not in checked:
+            checked.add(keyboard)
+            checks.append(self.person.check_keyboard)
         for check in checks:
             try:
                 check()
