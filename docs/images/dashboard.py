@@ -19,14 +19,20 @@ import samples
 
 HERE = pathlib.Path(__file__).resolve().parent
 CHROMIUM = "/usr/bin/chromium"
-SIZE = {"width": 1200, "height": 800}
+WIDTH = 1200
 
-# The pages: the path, the name of the picture, and the link to follow from the page.
-PAGES = [
-    ("/", "overview", None),
-    ("/seats", "seats", "ACME Ltd"),
-    ("/seat-planning", "seat-planning", None),
-]
+# The pages of each site: the path, the name of the picture, the link to follow from the page, and
+# the height of the picture.
+PAGES = {
+    "site": [
+        ("/", "overview", None, 800),
+        ("/licenses", "license", "ACME Ltd", 800),
+        ("/seat-planning", "seat-planning", None, 800),
+    ],
+    "busy": [
+        ("/seats", "seats", "ACME Design", 980),
+    ],
+}
 
 
 def sign_in(page, url):
@@ -37,9 +43,10 @@ def sign_in(page, url):
     page.wait_for_url(url + "/")
 
 
-def take_pictures(page, server, directory):
+def take_pictures(page, server, pages, directory):
     sign_in(page, server.url)
-    for path, name, link in PAGES:
+    for path, name, link, height in pages:
+        page.set_viewport_size({"width": WIDTH, "height": height})
         page.goto(server.url + path)
         if link:
             page.locator("main").get_by_role("link", name=link, exact=True).first.click()
@@ -48,9 +55,10 @@ def take_pictures(page, server, directory):
             page.emulate_media(color_scheme=scheme)
             picture = directory / f"dashboard-{name}-{scheme}.png"
             page.screenshot(path=picture)
-            # The pages have few colors.
+            # The pages have few colors. This method keeps those of small things, such as a number.
             with Image.open(picture) as taken:
-                reduced = taken.convert("RGB").quantize(128)
+                colors = taken.convert("RGB")
+            reduced = colors.quantize(128, Image.Quantize.MAXCOVERAGE, kmeans=2)
             reduced.save(picture, optimize=True)
             print(picture)
 
@@ -60,9 +68,10 @@ def main():
     with sync_playwright() as playwright:
         options = ["--no-sandbox", "--hide-scrollbars"]
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
-        page = chromium.new_page(viewport=SIZE, reduced_motion="reduce")
-        with samples.running("site") as server:
-            take_pictures(page, server, directory)
+        page = chromium.new_page(reduced_motion="reduce")
+        for kind, pages in PAGES.items():
+            with samples.running(kind) as server:
+                take_pictures(page, server, pages, directory)
         chromium.close()
 
 

@@ -1,10 +1,11 @@
 """A site's and a vendor's license server with sample data, for pictures and for a look at the pages.
 
     cargo build -p license-server -p license-keygen -p license-cli
-    python3 docs/images/samples.py site        # or: vendor
+    python3 docs/images/samples.py site        # or: busy, vendor
 
 The script fills a server in a temporary directory, prints its URL, and runs it until the script is
-interrupted. The owner is `ann@acme.example` with the password that `PASSWORD` states.
+interrupted. `busy` is the same site with more licenses, too few seats and webhooks that fail. The
+owner is `ann@acme.example` with the password that `PASSWORD` states.
 
 All programs run with `faketime`, so that the dates are the same in each run: the server is set up in
 October, and looked at on the last day of November. The hours of seats between the two are written
@@ -14,6 +15,7 @@ localstripe.
 
 import atexit
 import contextlib
+import functools
 import hashlib
 import json
 import math
@@ -38,8 +40,9 @@ PASSWORD = "correct horse battery staple"
 OWNER = "ann@acme.example"
 
 SETUP = "@2027-10-20 07:50:00"
-BEFORE, EARLIER, NOW = "@2027-10-20 08:00:00", "@2027-11-15 09:30:00", "@2027-11-30 14:10:00"
+BEFORE, EARLIER, NOW = "@2027-10-20 08:00:00", "@2027-11-15 09:30:00", "@2027-11-30 14:10:20"
 HOUR_OF_NOW = 507662  # 2027-11-30 14:00 UTC, in hours since 1970
+PASSED = 1 / 6  # of the hour of now
 DAYS = 31
 
 PEOPLE = [
@@ -51,8 +54,8 @@ PEOPLE = [
     ("Grace Kim", "member"),
 ]
 USERS = (
-    "amelia ben.okafor carla.rossi dilan emma.lindqvist farid grace.kim hana ivan julia kofi lena"
-    " mateo noor oscar priya quentin rosa sven tomas uma victor wei xenia yara zoe"
+    "amelia ben carla dilan emma farid grace hana ivan julia kofi lena mateo noor oscar priya"
+    " quentin rosa sven tomas uma victor wei xenia yara zoe"
 ).split()
 
 
@@ -176,7 +179,7 @@ class Server:
         """Creates the owner, and a token for this script."""
         secret = report["setup_url"].rsplit("/", 1)[1]
         self.post("/setup", {"secret": secret, "name": "Ann Miller", "email": OWNER, "password": PASSWORD})
-        create = ["token", "create", "--name", "Nightly export", "--json"]
+        create = ["token", "create", "--name", "Nightly export", "--days", "never", "--json"]
         self.token = json.loads(self.programs.run(BEFORE, "license-server", *create))["secret"]
 
     def invite(self):
@@ -217,8 +220,8 @@ class Server:
         digest = hashlib.sha256(bytes.fromhex(f"{number:064x}")).hexdigest()
         body = {
             "session": f"sess_{number:032x}", "instance": f"inst_{number:032x}",
-            "machine_id": f"{user}-laptop", "user": user, "nonce": f"{number:032x}",
-            "commitment": digest, "wait": wait,
+            "machine_id": f"{user}-laptop", "user": f"{user}@acme.example",
+            "nonce": f"{number:032x}", "commitment": digest, "wait": wait,
         }
         return self.post("/seats", body, authorization=f"License {license['key']}")
 
@@ -250,18 +253,19 @@ class History:
         )
 
     def hour(self, pool, seats, hour):
-        """Writes an hour: office hours on workdays, and more demand in each week."""
+        """Writes an hour: office hours on workdays, and the highest demand in the middle of the days."""
         of_day, day = hour % 24, hour // 24
         busy = max(0.0, math.sin((of_day - 6) / 14 * math.pi)) if 6 <= of_day <= 20 else 0.0
-        growth = 0.78 + 0.34 * (hour - HOUR_OF_NOW + 24 * DAYS) / (24 * DAYS)
-        share = busy * growth if (day + 3) % 7 < 5 else busy * 0.15
+        rise = math.sin((hour - HOUR_OF_NOW + 24 * DAYS) / (24 * DAYS) * math.pi)
+        share = busy * (0.84 + 0.24 * rise) if (day + 3) % 7 < 5 else busy * 0.15
         wanted = max(0, round(share * seats + self.random.uniform(-0.04, 0.04) * seats))
         held, over = min(seats, wanted), max(0, wanted - seats)
         denied, queued = over // 2, over - over // 2
         granted = held + held // 3
+        length = 3_600_000 * (PASSED if hour == HOUR_OF_NOW else 1)
         sums = {
             "capacity_low": seats, "capacity_high": seats, "held_high": held,
-            "held_ms": int(held * 3_600_000 * 0.82), "full_ms": 540_000 * min(over, 5), "granted": granted,
+            "held_ms": int(held * length * 0.82), "full_ms": 540_000 * min(over, 5), "granted": granted,
             "overage": 0, "queued": queued, "waits": queued, "waited_ms": queued * 95_000,
             "longest_wait_ms": 260_000 if queued else 0, "abandoned": 0, "queue_high": queued,
         }
@@ -281,12 +285,12 @@ class History:
                 self.add("seat_demand", {"pool": of_pool, "day": day, "level": level}, numbers)
 
     def fill(self, pool, seats):
-        for hour in range(HOUR_OF_NOW - 24 * DAYS, HOUR_OF_NOW):
+        for hour in range(HOUR_OF_NOW - 24 * DAYS, HOUR_OF_NOW + 1):
             self.hour(pool, seats, hour)
         self.connection.commit()
 
 
-def fill_site(programs):
+def fill_site(programs, is_busy=False):
     """Fills the server of a site. Returns it while it runs."""
     programs.create_key()
     programs.run(SETUP, "license-server", "init")
@@ -310,19 +314,19 @@ def fill_site(programs):
         programs, "--webhook-networks", "127.0.0.0/8", "--webhook-http", "on", "--log", "error"
     )
     server.set_up(server.start(BEFORE))
-    for name in ("main", "design", "labs", "named"):
+    for name in ["main", "design", "named"] + ["labs"] * is_busy:
         server.post("/licenses", {"file": programs.read(f"{name}.lic")})
     server.invite()
     server.validate(licenses["main"], [f"{user}-laptop" for user in USERS[:9]])
     server.stop()
     server.start(EARLIER)
-    server.post("/licenses", {"file": programs.read("tokyo.lic")})
-    server.post("/licenses", {"file": programs.read("all.lic")})
+    for name in ["tokyo"] * is_busy + ["all"]:
+        server.post("/licenses", {"file": programs.read(f"{name}.lic")})
     server.add_tokens()
     server.validate(licenses["design"], [f"{user}-laptop" for user in USERS[9:12]])
     pools = {pool["customer"]: pool["pool"] for pool in server.get("/pools?limit=100")["items"]}
     server.create_groups(pools["ACME Ltd"], [
-        ("Engineering", 10, ["Ben Okafor", "Farid Haddad", "Grace Kim"]),
+        ("Engineering", 4, ["Ben Okafor", "Farid Haddad", "Grace Kim"]),
         ("Quality", 0, ["Carla Rossi"]),
     ])
     server.stop()
@@ -331,26 +335,35 @@ def fill_site(programs):
     history.fill(pools["ACME Design"], 5)
     history.connection.close()
     server.start(NOW)
-    dead = "http://127.0.0.1:9/licenses"
-    hook = server.post("/webhooks", {"url": dead, "events": ["license.*", "lease.end"], "description": "Chat"})
-    server.post(f"/webhooks/{hook['id']}/test")
-    server.post("/webhooks", {"url": "https://hooks.example.com/acme/seats", "events": ["*"]})
     server.add_provider()
     server.post("/invitations", {"email": "hiro@acme.example", "role": "member"})
-    for number, user in enumerate(USERS[:24], 1):
+    for number, user in enumerate(USERS[:18], 1):
         server.take_seat(licenses["main"], number, user)
-    for number, user in enumerate(USERS[:8], 101):
+    for number, user in enumerate(["sven", "tomas", "victor", "wei"], 101):
         server.take_seat(licenses["design"], number, user)
-    for number, user in enumerate(["carla", "grace"], 201):
+    for number, user in enumerate(["carla", "rosa"], 201):
         server.take_seat(licenses["all"], number, user)
-    end = f"/pools/{pools['ACME Design']}/leases/sess_{102:032x}/end"
-    server.post(end, {"mode": "hard", "reason": "left the company"})
     named = licenses["named"]["license_id"]
     for user in ("grace", "farid", "emma"):
         server.post(f"/licenses/{named}/users", {"email": f"{user}@acme.example"})
     server.validate(licenses["main"], [f"{user}-laptop" for user in USERS[:20]])
-    server.validate(licenses["main"], [f"runner-{number}" for number in range(40)])
+    if is_busy:
+        add_trouble(server, licenses, pools)
     return server
+
+
+def add_trouble(server, licenses, pools):
+    """Adds a queue, a seat that was ended, webhooks that fail, and a key on many machines."""
+    dead = "http://127.0.0.1:9/licenses"
+    events = ["license.*", "lease.end"]
+    hook = server.post("/webhooks", {"url": dead, "events": events, "description": "Chat"})
+    server.post(f"/webhooks/{hook['id']}/test")
+    server.post("/webhooks", {"url": "https://hooks.example.com/acme/seats", "events": ["*"]})
+    for number, user in enumerate(["uma", "zoe", "yara", "xenia"], 105):
+        server.take_seat(licenses["design"], number, user)
+    end = f"/pools/{pools['ACME Ltd']}/leases/sess_{1:032x}/end"
+    server.post(end, {"mode": "hard", "reason": "left the company"})
+    server.validate(licenses["main"], [f"runner-{number}" for number in range(40)])
 
 
 ENTITIES = """
@@ -551,11 +564,18 @@ def wait_for(condition):
     sys.exit("nothing happened in 30 seconds")
 
 
+FILLS = {
+    "site": fill_site,
+    "busy": functools.partial(fill_site, is_busy=True),
+    "vendor": fill_vendor,
+}
+
+
 @contextlib.contextmanager
 def running(kind):
     """Runs a filled server."""
     with tempfile.TemporaryDirectory() as directory:
-        server = {"site": fill_site, "vendor": fill_vendor}[kind](Programs(directory))
+        server = FILLS[kind](Programs(directory))
         yield server
         server.stop()
 

@@ -322,7 +322,9 @@ def draw(shop, pages):
             page.set_viewport_size({"width": WIDTH, "height": LEAST_HEIGHT})
             file = HERE / f"shop-{name}.png"
             with Image.open(io.BytesIO(picture)) as image:
-                image.convert("RGB").quantize(128, dither=Image.Dither.NONE).save(file, optimize=True)
+                colors = image.convert("RGB")
+            reduced = colors.quantize(128, Image.Quantize.MAXCOVERAGE, kmeans=2)
+            reduced.save(file, optimize=True)
             size = file.stat().st_size
             if size > MOST_BYTES:
                 sys.exit(f"{file.name} has {size} bytes, and at most {MOST_BYTES} are permitted")
