@@ -102,7 +102,7 @@ impl PoolLists {
 
     pub(super) fn queue(&self, queue: Page<TicketView>) -> Table {
         let columns = vec![
-            Column::text("Place"),
+            Column::number("Place"),
             Column::text("User"),
             Column::text("Waiting since"),
             Column::text("State"),
