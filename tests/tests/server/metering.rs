@@ -144,7 +144,7 @@ fn the_requests_of_the_guide_show_adjust_and_export_the_usage_of_a_license() {
     let mut requests = requests();
     // A site server bills nothing.
     requests.retain(|request| !request.contains("$SENDING"));
-    assert_eq!(requests.len(), 9, "{requests:#?}");
+    assert_eq!(requests.len(), 10, "{requests:#?}");
     let outputs: Vec<String> = requests.iter().map(|request| follow(request)).collect();
     let output = |part: &str| -> &str {
         let found = requests.iter().position(|request| request.contains(part));

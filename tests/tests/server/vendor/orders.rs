@@ -76,7 +76,7 @@ fn an_order_that_is_not_acceptable_says_what_was_expected() {
     let administrator = server.administrator();
     let changes = [
         ("tier", json!("gold"), "`tier`"),
-        ("customer", json!(""), "`sub`"),
+        ("customer", json!(""), "`customer` is empty"),
         ("expires", json!("2030-12-31"), "more than one end"),
         ("perpetual", json!(false), "does not state the end"),
         ("seats", json!(0), "`seats`"),

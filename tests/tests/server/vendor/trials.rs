@@ -107,7 +107,9 @@ fn a_trial_of_keygen_is_listed_and_converted_by_the_server() {
     let again = json!({"email": "ann@initech.example", "customer": " INITECH "});
     let refused = administrator.post("/api/v1/trials", &again).expect(409);
     assert_eq!(refused["code"], "TRIAL_USED");
-    let path = format!("/api/v1/trials/{}", found[0]["id"].as_str().unwrap());
+    let of_initech = found.iter().find(|trial| trial["customer"] == "Initech");
+    let id = of_initech.unwrap()["id"].as_str().unwrap();
+    let path = format!("/api/v1/trials/{id}");
     let order = json!({"tier": "team", "days": 365, "offline": true});
     let converted = administrator
         .post(&format!("{path}/convert"), &order)

@@ -42,9 +42,14 @@ impl MeteringService {
     ///
     /// # Errors
     ///
-    /// Returns `BAD_REQUEST` for a day after today or more than 400 days ago, and for more than 100
-    /// pools.
+    /// Returns `BAD_REQUEST` for an empty name, for a day after today or more than 400 days ago, and
+    /// for more than 100 pools.
     pub async fn totals(&self, name: &str, day: Option<NaiveDate>) -> Result<UsageTotals, Refusal> {
+        if name.is_empty() {
+            return Err(bad_request(
+                "expected the name of a customer, found an empty text",
+            ));
+        }
         let mut pools = Vec::new();
         for pool in self.pools_of(name).await? {
             pools.push(self.summary(pool.as_str(), day).await?);
