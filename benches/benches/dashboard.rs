@@ -178,11 +178,20 @@ impl<'s> Owner<'s> {
     }
 }
 
-/// Returns the paths that a page links to.
+/// Returns the paths of the pages that a page links to.
 fn links(html: &str) -> impl Iterator<Item = String> {
     let values = html.split("href=\"").skip(1);
+    let is_file = |rest: &str| {
+        rest.split('>')
+            .next()
+            .is_some_and(|link| link.contains(" download"))
+    };
+    let values = values.filter(move |rest| !is_file(rest));
     let values = values.filter_map(|rest| rest.split('"').next());
-    let own = values.filter(|value| value.starts_with('/') && !value.starts_with("/assets/"));
+    let is_page = |path: &str| {
+        path.starts_with('/') && !path.starts_with("/assets/") && !path.ends_with("/pdf")
+    };
+    let own = values.filter(move |value| is_page(value));
     own.map(|value| value.replace("&amp;", "&").replace("&#38;", "&"))
 }
 
@@ -317,8 +326,7 @@ fn measure_vendor(options: &Options) {
     let vendor = LoadVendor::new(options.licenses);
     let server = vendor.start();
     let owner = Owner::new(&server);
-    let administrator = server.administrator();
-    vendor.sell(&administrator, SALES);
+    vendor.sell(&server, SALES);
     println!(
         "{} licenses in the ledger, {SALES} trials, {SALES} invoices\n",
         options.licenses

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use license_tests::server::{Administrator, Server, license_server};
+use license_tests::server::{Server, license_server};
 use license_tests::{Run, Scratch, Vendor};
 use serde_json::json;
 
@@ -63,7 +63,12 @@ impl LoadVendor {
     /// # Panics
     ///
     /// Panics if the server refuses one.
-    pub fn sell(&self, administrator: &Administrator<'_>, count: u32) {
+    pub fn sell(&self, server: &Server, count: u32) {
+        let token = ["token", "create", "--name", "bench", "--json"];
+        let created = license_server(&self.scratch).args(token).run();
+        let created = created.expect_code(0).json();
+        let secret = created["secret"].as_str().expect("the token has a secret");
+        let administrator = server.as_administrator(&format!("Bearer {secret}"));
         for number in 0..count {
             let trial = json!({
                 "email": format!("user{number}@trial.example"), "customer": format!("Trial {number}"),
