@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use license_tests::server::{Server, license_server};
 use license_tests::{Run, Scratch, Vendor};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::site::OPTIONS;
 
@@ -67,7 +67,8 @@ impl LoadVendor {
         let token = ["token", "create", "--name", "bench", "--json"];
         let created = license_server(&self.scratch).args(token).run();
         let created = created.expect_code(0).json();
-        let secret = created["secret"].as_str().expect("the token has a secret");
+        let secret = created.get("secret").and_then(Value::as_str);
+        let secret = secret.expect("the token has a secret");
         let administrator = server.as_administrator(&format!("Bearer {secret}"));
         for number in 0..count {
             let trial = json!({
