@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
+use license_test_services::TestDatabase;
 use license_tests::server::{Server, license_server};
 use license_tests::{Scratch, Vendor, words};
 use rusqlite::Connection;
@@ -161,6 +162,38 @@ fn init_writes_a_request_and_keeps_an_existing_key() {
         request.contains("BEGIN LICENSE SERVER REQUEST"),
         "{request}"
     );
+}
+
+#[test]
+fn init_lets_a_role_use_the_tables_of_another_one() {
+    let scratch = Scratch::new();
+    let init = |role: &str| license_server(&scratch).args(["init", "--grant-to", role]);
+    let refused = init("servers").run().expect_failure(2);
+    assert!(refused.message.contains("SQLite"), "{refused:?}");
+    assert!(!scratch.file("data").exists());
+    let Some(database) = TestDatabase::create() else {
+        return;
+    };
+    let owner = database.name();
+    let role = format!("{owner}_servers");
+    database.superuser_sql(&format!("CREATE ROLE {role} LOGIN PASSWORD 'guess_me'"));
+    let grant = |role: &str| {
+        let run = init(role).env("LICENSE_SERVER_DATABASE", database.url());
+        run.run()
+    };
+    for wrong in ["unknown", owner, "a\"; DROP TABLE licenses; --"] {
+        let refused = grant(wrong).expect_failure(2);
+        assert_eq!(refused.code, "DATABASE_SETTING");
+        assert!(!format!("{refused:?}").contains("guess_me"), "{refused:?}");
+    }
+    grant(&role).expect_code(0);
+    let (_, address) = database.url().split_once('@').unwrap();
+    let url = format!("postgres://{role}:guess_me@{address}");
+    let run = license_server(&scratch).env("LICENSE_SERVER_DATABASE", &url);
+    let server = Server::start_with(run, &scratch, &[]);
+    server.administrator().get("/api/v1/licenses").expect(200);
+    assert!(server.stop().success());
+    database.superuser_sql(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
 }
 
 #[test]

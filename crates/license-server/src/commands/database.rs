@@ -221,14 +221,13 @@ pub(super) async fn create_tables(config: &Config) -> Result<(), Failure> {
 ///
 /// # Errors
 ///
-/// Returns `USAGE` if the servers use SQLite, or the role does not exist or owns the tables.
-/// Returns the errors of the database and its password.
-pub(super) async fn grant_tables(config: &Config, role: &str) -> Result<(), Failure> {
-    let Some(service) = &config.database else {
-        let message = "expected the setting database with --grant-to, found a server with SQLite";
-        let hint = "name the URL of the owner of the tables with --database";
-        return Err(Failure::usage(message).hint(hint));
-    };
+/// Returns `DATABASE_SETTING` if the role does not exist or owns the tables, and the errors of the
+/// database and its password.
+pub(super) async fn grant_tables(
+    config: &Config,
+    service: &ServiceConfig,
+    role: &str,
+) -> Result<(), Failure> {
     let granted = PostgresStore::grant(&postgres(service)?, role).await;
     granted.map_err(|error| not_opened(config, &error))
 }

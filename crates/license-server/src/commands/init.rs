@@ -37,6 +37,15 @@ pub(super) fn run(arguments: &Init, config: &Config, terminal: &Terminal) -> Res
         return Err(Failure::usage(message)
             .hint("create a key in the HSM, and name it with the setting key"));
     }
+    let grant = match (&arguments.grant_to, &config.database) {
+        (Some(_), None) => {
+            let message =
+                "expected the setting database with --grant-to, found a server with SQLite";
+            let hint = "name the URL of the owner of the tables with --database";
+            return Err(Failure::usage(message).hint(hint));
+        }
+        (role, service) => role.as_deref().zip(service.as_ref()),
+    };
     if arguments.new_key {
         replace_key(config, bits)?;
     }
@@ -45,8 +54,8 @@ pub(super) fn run(arguments: &Init, config: &Config, terminal: &Terminal) -> Res
         None => false,
     };
     let prepared = prepare(config, bits)?;
-    if let Some(role) = &arguments.grant_to {
-        runtime()?.block_on(grant_tables(config, role))?;
+    if let Some((role, service)) = grant {
+        runtime()?.block_on(grant_tables(config, service, role))?;
     }
     let directory = &prepared.directory;
     let request = match &arguments.out {
