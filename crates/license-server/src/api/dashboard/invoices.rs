@@ -7,10 +7,9 @@ use axum::routing::{get, post};
 use license_core::LicenseId;
 use license_core::chrono::NaiveDate;
 use license_dashboard::{Action, Cell, Column, EmptyState, Facts, Form, Notice, Table, Tone};
-use serde::Deserialize;
 
 use super::context::PageContext;
-use super::list::{counted, state_field, state_label};
+use super::list::{StateQuery, counted, state_field, state_label};
 use super::pages::Pages;
 use super::reply::{PageReply, html};
 use crate::api::invoices::{document, invoice, state};
@@ -70,17 +69,7 @@ pub(super) fn pages(pages: Pages) -> Pages {
         )
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct InvoiceListQuery {
-    state: Option<String>,
-    cursor: Option<String>,
-}
-
-async fn list(
-    context: PageContext,
-    StrictQuery(query): StrictQuery<InvoiceListQuery>,
-) -> PageReply {
+async fn list(context: PageContext, StrictQuery(query): StrictQuery<StateQuery>) -> PageReply {
     let chosen = query.state.filter(|state| !state.is_empty());
     let state = chosen.as_deref().map(state).transpose()?;
     let page = PageQuery::new(query.cursor.clone(), None).request()?;

@@ -2,9 +2,18 @@
 
 use license_dashboard::{Cell, Field, Kind, Tone};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
 
 use super::context::PageContext;
 use crate::domain::{Cursor, Permissions, Role};
+
+/// The state and the position of a list.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StateQuery {
+    pub(super) state: Option<String>,
+    pub(super) cursor: Option<String>,
+}
 
 /// Returns a path with a query. Values that are absent or empty are left out.
 pub(super) fn with_query(path: &str, values: &[(&str, Option<&str>)]) -> String {

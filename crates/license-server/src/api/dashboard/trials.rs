@@ -6,11 +6,10 @@ mod visitor;
 use axum::routing::get;
 use license_core::{Code, LicenseId};
 use license_dashboard::{Action, Cell, Column, EmptyState, Facts, Form, Notice, Table, Tone};
-use serde::Deserialize;
 
 use super::context::PageContext;
 use super::licenses::{last_day, license_badge};
-use super::list::{state_field, state_label};
+use super::list::{StateQuery, state_field, state_label};
 use super::names::Names;
 use super::pages::Pages;
 use super::reply::{PageReply, html};
@@ -31,14 +30,7 @@ pub(super) fn pages(pages: Pages) -> Pages {
         .page("/trials/{trial}", read, get(show))
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct TrialListQuery {
-    state: Option<String>,
-    cursor: Option<String>,
-}
-
-async fn list(context: PageContext, StrictQuery(query): StrictQuery<TrialListQuery>) -> PageReply {
+async fn list(context: PageContext, StrictQuery(query): StrictQuery<StateQuery>) -> PageReply {
     let chosen = query.state.filter(|state| !state.is_empty());
     let state = chosen.as_deref().map(state).transpose()?;
     let page = PageQuery::new(query.cursor.clone(), None).request()?;

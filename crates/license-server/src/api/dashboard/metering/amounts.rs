@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::api::dashboard::context::PageContext;
 use crate::api::dashboard::form::PageForm;
-use crate::api::dashboard::list::{state_field, state_label};
+use crate::api::dashboard::list::{StateQuery, state_field, state_label};
 use crate::api::dashboard::names::Names;
 use crate::api::dashboard::pages::Pages;
 use crate::api::dashboard::reply::{PageReply, done, html};
@@ -28,15 +28,7 @@ pub(super) fn pages(pages: Pages) -> Pages {
         )
 }
 
-/// The state and the position of a list of amounts.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct AmountQuery {
-    state: Option<String>,
-    cursor: Option<String>,
-}
-
-async fn amounts(context: PageContext, StrictQuery(query): StrictQuery<AmountQuery>) -> PageReply {
+async fn amounts(context: PageContext, StrictQuery(query): StrictQuery<StateQuery>) -> PageReply {
     let page_request = PageQuery::new(query.cursor, None).request()?;
     let state = query.state.as_deref().filter(|text| !text.is_empty());
     let state = state.map(|text| {
