@@ -219,7 +219,7 @@ if (path) {
     lastUpdate = new Date();
     failures = 0;
     showState();
-    // A browser gives the events up after a response with an error status.
+    // A browser does not reconnect after a response with an error status.
     if (events?.readyState === EventSource.CLOSED) watch();
   };
   const refresh = async () => {

@@ -126,8 +126,8 @@ pub(super) async fn organization_name(
     let mut reserved = reserved.into_iter().flatten();
     if reserved.any(|reserved| is_alike(reserved, &name)) {
         return Err(
-            bad_request("the name of the organization is one of the server")
-                .values("a name that the server does not have", "such a name"),
+            bad_request("the name of the organization is a name of the server")
+                .values("another name", "a name of the server"),
         );
     }
     Ok(name)

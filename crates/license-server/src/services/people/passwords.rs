@@ -1,6 +1,6 @@
 //! Passwords, hashed with Argon2id (RFC 9106).
 
-mod common;
+mod weak;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -160,7 +160,7 @@ fn check(password: &str, email: Option<&EmailAddress>) -> Result<(), Refusal> {
         (true, _) => "fewer characters",
         (_, true) => "more bytes",
         _ if is_email => "the e-mail address",
-        _ => match common::weakness(password) {
+        _ => match weak::weakness(password) {
             Some(found) => found,
             None => return Ok(()),
         },

@@ -137,7 +137,7 @@ async fn start(context: PageContext, PageForm(sent): PageForm<StartForm>) -> Pag
         Ok(started) => {
             let path = format!("/trials/{}", started.trial.id);
             let trials = &context.services()?.trials;
-            let message = is_mailed(trials, &started.trial, "The trial has started");
+            let message = done_message(trials, &started.trial, "The trial has started");
             Ok(done(&path, &message))
         }
         Err(problem) => {
@@ -227,7 +227,7 @@ async fn extend(
     match extended.await {
         Ok(_) => {
             let path = format!("/trials/{}", found.id);
-            let message = is_mailed(trials, &found, "The trial is extended");
+            let message = done_message(trials, &found, "The trial is extended");
             Ok(done(&path, &message))
         }
         Err(problem) => {
@@ -337,7 +337,7 @@ async fn convert(
     match converted.await {
         Ok(_) => {
             let path = format!("/trials/{}", found.id);
-            let message = is_mailed(trials, &found, "The license is issued");
+            let message = done_message(trials, &found, "The license is issued");
             Ok(done(&path, &message))
         }
         Err(problem) => {
@@ -348,7 +348,7 @@ async fn convert(
 }
 
 /// Returns the message of a change, and how the user gets the license.
-fn is_mailed(trials: &TrialService, trial: &Trial, done: &str) -> String {
+fn done_message(trials: &TrialService, trial: &Trial, done: &str) -> String {
     if trials.can_mail(trial) {
         format!("{done}, and the user gets the license by mail")
     } else {

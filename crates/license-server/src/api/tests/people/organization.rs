@@ -185,7 +185,7 @@ async fn refuse_name(people: &mut PeopleApi, browser: &Browser, name: &str) {
     let refused = refused.expect_problem(400, "BAD_REQUEST");
     assert_eq!(
         refused["detail"],
-        "the name of the organization is one of the server"
+        "the name of the organization is a name of the server"
     );
 }
 
