@@ -18,6 +18,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, header};
+use license_test_services::TestDatabase;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -34,6 +35,7 @@ use crate::services::tests::metering::meters;
 use crate::services::tests::{at, config, people};
 use crate::services::{BillingSetup, MeteringSettings, PeopleTools, ServerRole, TenantServices};
 use crate::store::ServerStore;
+use crate::store::postgres::{PostgresConfig, PostgresStore};
 use crate::store::sqlite::SqliteStore;
 
 /// A server whose requests need no network.
@@ -75,6 +77,14 @@ fn clock() -> Arc<ManualClock> {
 fn sqlite(directory: &TempDir, clock: &Arc<ManualClock>) -> Arc<dyn ServerStore> {
     let clock: Arc<ManualClock> = Arc::clone(clock);
     Arc::new(SqliteStore::open(directory.path(), clock).unwrap())
+}
+
+/// Opens a store in PostgreSQL.
+async fn postgres(database: &TestDatabase, clock: &Arc<ManualClock>) -> Arc<dyn ServerStore> {
+    let config = PostgresConfig::parse(database.url(), None).unwrap();
+    let clock: Arc<ManualClock> = Arc::clone(clock);
+    let store = PostgresStore::open(&config, None, clock, Arc::new(()));
+    Arc::new(store.await.unwrap())
 }
 
 impl TestApi {

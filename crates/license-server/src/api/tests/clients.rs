@@ -10,8 +10,7 @@ use license_test_services::TestDatabase;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use super::{Answer, TestApi, clock, sqlite};
-use crate::clock::ManualClock;
+use super::{Answer, TestApi, clock, postgres, sqlite};
 use crate::domain::{PageRequest, TenantId};
 use crate::services::ServerRole;
 use crate::services::tests::administration::report;
@@ -19,7 +18,6 @@ use crate::services::tests::floating::session;
 use crate::services::tests::installation::list;
 use crate::services::tests::{activations, id, token};
 use crate::store::ServerStore;
-use crate::store::postgres::{PostgresConfig, PostgresStore};
 
 /// An organization with a license.
 struct Organization {
@@ -34,17 +32,19 @@ impl Organization {
     /// Returns the site, and two other organizations.
     async fn all(api: &TestApi) -> [Self; 3] {
         let other = |number| TenantId::new(uuid::Uuid::from_u128(number));
-        let tenants = [TenantId::site(), other(2), other(3)];
-        let mut all = Vec::new();
-        for (tenant, number) in tenants.into_iter().zip(1..) {
-            let owner = api.token(&tenant, "owner").await;
-            all.push(Self {
-                tenant,
-                owner,
-                number,
-            });
+        [
+            Self::new(api, TenantId::site(), 1).await,
+            Self::new(api, other(2), 2).await,
+            Self::new(api, other(3), 3).await,
+        ]
+    }
+
+    async fn new(api: &TestApi, tenant: TenantId, number: u8) -> Self {
+        Self {
+            owner: api.token(&tenant, "owner").await,
+            tenant,
+            number,
         }
-        all.try_into().unwrap_or_else(|_| unreachable!())
     }
 
     fn license(&self) -> String {
@@ -270,10 +270,7 @@ async fn a_client_is_served_by_the_organization_of_its_license_in_postgresql() {
         return;
     };
     let clock = clock();
-    let config = PostgresConfig::parse(database.url(), None).unwrap();
-    let node_clock: Arc<ManualClock> = Arc::clone(&clock);
-    let store = PostgresStore::open(&config, None, node_clock, Arc::new(()));
-    let store: Arc<dyn ServerStore> = Arc::new(store.await.unwrap());
+    let store = postgres(&database, &clock).await;
     let api = TestApi::start(Arc::clone(&store), &clock, ServerRole::Site).await;
     clients_use_their_organizations(&api, &*store).await;
 }

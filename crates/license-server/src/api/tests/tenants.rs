@@ -3,7 +3,6 @@
 mod conditions;
 
 use std::path::Path;
-use std::sync::Arc;
 
 use license_core::ids::Nonce;
 use license_core::policy::{NAMED_USERS, Quota};
@@ -13,8 +12,7 @@ use license_issuer::ledger::sqlite::LedgerFile;
 use license_test_services::TestDatabase;
 
 use super::walk::{Resources, identity_provider, invoice, issue_order, use_webhook};
-use super::{TestApi, clock, sqlite};
-use crate::clock::ManualClock;
+use super::{TestApi, clock, postgres, sqlite};
 use crate::domain::{
     Account, AccountId, Actor, EmailAddress, Membership, NewAuditEntry, PageRequest, Principal,
     Role, TenantId,
@@ -29,7 +27,6 @@ use crate::services::tests::{activations, id, token, validation, vendor};
 use crate::services::{
     AcquireRequest, NewTrial, ServerRole, Services, UsageAdjustment, ValidateRequest, VendorConfig,
 };
-use crate::store::postgres::{PostgresConfig, PostgresStore};
 
 /// Gives the site licenses, seats, a queue, an activation request, reports and a revocation list.
 pub(super) async fn use_site(api: &TestApi) -> Resources {
@@ -222,10 +219,7 @@ async fn a_second_tenant_neither_sees_nor_changes_a_site_in_postgresql() {
         return;
     };
     let clock = clock();
-    let config = PostgresConfig::parse(database.url(), None).unwrap();
-    let node_clock: Arc<ManualClock> = Arc::clone(&clock);
-    let store = PostgresStore::open(&config, None, node_clock, Arc::new(()));
-    let store = Arc::new(store.await.unwrap());
+    let store = postgres(&database, &clock).await;
     let api = TestApi::start(store, &clock, ServerRole::Site).await;
     let resources = use_site(&api).await;
     conditions::check(&database, &TenantId::site());

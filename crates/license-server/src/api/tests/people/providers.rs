@@ -4,6 +4,24 @@ use super::*;
 use crate::domain::SecondFactor;
 use crate::services::{ClientInfo, csrf_token};
 
+/// Signs a person in, as the identity provider of an organization does.
+async fn signed_in(people: &PeopleApi, account: &Account, organization: TenantId) -> Browser {
+    let client = ClientInfo::default();
+    let new = people.api.tenants.accounts().create_session(
+        account,
+        Some(organization),
+        Some("provider".to_owned()),
+        SecondFactor::NotNeeded,
+        &client,
+    );
+    let new = new.await.unwrap();
+    Browser {
+        csrf: Some(csrf_token(&new.secret)),
+        session: Some(new.secret.to_string()),
+        device: None,
+    }
+}
+
 #[tokio::test]
 async fn a_person_of_an_identity_provider_stays_in_its_organization() {
     let people = PeopleApi::start().await;
@@ -12,20 +30,7 @@ async fn a_person_of_an_identity_provider_stays_in_its_organization() {
     let own = people.browser("ann@example.com").await;
     let account = people.api.store.account(&id).await.unwrap().unwrap();
     people.join(&other, &account).await;
-    let client = ClientInfo::default();
-    let new = people.api.tenants.accounts().create_session(
-        &account,
-        Some(other),
-        Some("provider".to_owned()),
-        SecondFactor::NotNeeded,
-        &client,
-    );
-    let new = new.await.unwrap();
-    let bound = Browser {
-        csrf: Some(csrf_token(&new.secret)),
-        session: Some(new.secret.to_string()),
-        device: None,
-    };
+    let bound = signed_in(&people, &account, other).await;
     let count = async |browser: &Browser, path: &str, list: &str| {
         let found = people.send(browser, "GET", path, Value::Null).await;
         found.expect(200)[list].as_array().unwrap().len()
@@ -103,20 +108,7 @@ async fn the_account_of_an_identity_provider_ends_with_its_membership() {
     let membership = Membership::new(site.clone(), Role::Member, now);
     let created = store.create_account(account.clone(), membership, audit);
     assert!(created.await.unwrap());
-    let client = ClientInfo::default();
-    let new = people.api.tenants.accounts().create_session(
-        &account,
-        Some(site.clone()),
-        Some("provider".to_owned()),
-        SecondFactor::NotNeeded,
-        &client,
-    );
-    let new = new.await.unwrap();
-    let bound = Browser {
-        csrf: Some(csrf_token(&new.secret)),
-        session: Some(new.secret.to_string()),
-        device: None,
-    };
+    let bound = signed_in(&people, &account, site.clone()).await;
     let proof = json!({"password": PASSWORD});
     let refused = people.send(&bound, "DELETE", "/account", proof).await;
     let refused = refused.expect_problem(403, "FORBIDDEN");

@@ -72,24 +72,32 @@ fn ended() -> [State; 6] {
     ]
 }
 
-/// Returns all orders of six events.
-fn permutations() -> Vec<Vec<usize>> {
-    let mut all: Vec<Vec<usize>> = vec![Vec::new()];
-    for _ in 0..6 {
-        all = all
+/// Returns all orders of one to `count` of `count` events, the shortest first.
+pub(super) fn orders(count: usize) -> Vec<Vec<usize>> {
+    let (mut all, mut longest) = (Vec::new(), vec![Vec::new()]);
+    for _ in 0..count {
+        longest = longest
             .iter()
-            .flat_map(|order| {
-                let rest = (0..6).filter(|event| !order.contains(event));
+            .flat_map(|order: &Vec<usize>| {
+                let rest = (0..count).filter(|event| !order.contains(event));
                 rest.map(|event| [order.as_slice(), &[event]].concat())
             })
             .collect();
+        all.extend(longest.iter().cloned());
     }
+    all
+}
+
+/// Returns all orders of six events.
+fn permutations() -> Vec<Vec<usize>> {
+    let mut all = orders(6);
+    all.retain(|order| order.len() == 6);
     all
 }
 
 /// Returns the states of Stripe that the server meets if events arrive in an order. When an event
 /// arrives, Stripe is at least in the state after it, so the states only advance.
-fn met(order: &[usize]) -> Vec<usize> {
+pub(super) fn met(order: &[usize]) -> Vec<usize> {
     let mut states: Vec<usize> = Vec::new();
     for event in order {
         if states.last().is_none_or(|last| event > last) {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use super::orders::{met, orders};
 use super::{Shop, receive, team, unix};
 
 /// The steps: paid, more seats, paused, disputed, won, and refunded.
@@ -81,34 +82,6 @@ fn shift(value: &mut Value, begin: i64, later: i64) {
     }
 }
 
-/// Returns all orders of one to six events.
-fn orders() -> Vec<Vec<usize>> {
-    let (mut all, mut longest) = (Vec::new(), vec![Vec::new()]);
-    for _ in 0..STEPS {
-        longest = longest
-            .iter()
-            .flat_map(|order: &Vec<usize>| {
-                let rest = (0..STEPS).filter(|event| !order.contains(event));
-                rest.map(|event| [order.as_slice(), &[event]].concat())
-            })
-            .collect();
-        all.extend(longest.iter().cloned());
-    }
-    all
-}
-
-/// Returns the states of Stripe that the server meets if events arrive in an order. When an event
-/// arrives, Stripe is at least in the state after it, so the states only advance.
-fn met(order: &[usize]) -> Vec<usize> {
-    let mut states: Vec<usize> = Vec::new();
-    for event in order {
-        if states.last().is_none_or(|last| event > last) {
-            states.push(*event);
-        }
-    }
-    states
-}
-
 /// Returns the longest of the orders in which the server meets the same states: each earlier event
 /// that is not one of them arrives late.
 fn longest(met: &[usize]) -> Vec<usize> {
@@ -125,7 +98,7 @@ fn longest(met: &[usize]) -> Vec<usize> {
 #[tokio::test]
 async fn every_order_of_recorded_events_leads_to_the_state_of_the_last_one() {
     let shop = Shop::start("2027-01-15T09:00:00Z").await;
-    let orders = orders();
+    let orders = orders(STEPS);
     assert_eq!(orders.len(), 1956);
     let different: BTreeSet<Vec<usize>> = orders.iter().map(|order| met(order)).collect();
     assert_eq!(different.len(), 63);
