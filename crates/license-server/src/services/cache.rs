@@ -1,14 +1,15 @@
 //! A bounded cache.
 
 use std::borrow::Borrow;
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map};
 use std::hash::Hash;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A bounded map that forgets entries that were not used lately.
 ///
 /// The cache has two generations. When the current generation is full, it becomes the previous one,
-/// whose entries are forgotten. An entry that is used returns to the current generation.
+/// whose entries are forgotten. An entry that is used returns to the current generation. Forgotten
+/// entries are dropped two at a time, so that no caller waits until thousands of licenses are.
 #[derive(Debug)]
 pub(super) struct Cache<K, V> {
     generations: Mutex<Generations<K, V>>,
@@ -19,15 +20,21 @@ pub(super) struct Cache<K, V> {
 struct Generations<K, V> {
     current: HashMap<K, V>,
     previous: HashMap<K, V>,
+    /// Entries that no caller gets.
+    forgotten: Vec<hash_map::IntoIter<K, V>>,
 }
 
+/// Forgotten entries that a caller drops after it has released the lock.
+type Dropped<K, V> = [Option<(K, V)>; 2];
+
 impl<K: Eq + Hash, V: Clone> Cache<K, V> {
-    /// Creates a cache for up to `2 * capacity` entries.
+    /// Creates a cache for up to `2 * capacity` entries, and as many that are forgotten.
     pub(super) fn new(capacity: usize) -> Self {
         Self {
             generations: Mutex::new(Generations {
                 current: HashMap::new(),
                 previous: HashMap::new(),
+                forgotten: Vec::new(),
             }),
             capacity,
         }
@@ -44,20 +51,27 @@ impl<K: Eq + Hash, V: Clone> Cache<K, V> {
             return Some(value.clone());
         }
         let (key, value) = generations.previous.remove_entry(key)?;
-        generations.insert(key, value.clone(), self.capacity);
+        let dropped = generations.insert(key, value.clone(), self.capacity);
+        drop(generations);
+        drop(dropped);
         Some(value)
     }
 
     /// Inserts or replaces an entry.
     pub(super) fn insert(&self, key: K, value: V) {
-        self.lock().insert(key, value, self.capacity);
+        let mut generations = self.lock();
+        let dropped = generations.insert(key, value, self.capacity);
+        drop(generations);
+        drop(dropped);
     }
 
     /// Forgets all entries.
     pub(super) fn clear(&self) {
         let mut generations = self.lock();
-        generations.current.clear();
-        generations.previous.clear();
+        let current = std::mem::take(&mut generations.current);
+        let previous = std::mem::take(&mut generations.previous);
+        generations.forget(current);
+        generations.forget(previous);
     }
 
     fn lock(&self) -> MutexGuard<'_, Generations<K, V>> {
@@ -68,17 +82,34 @@ impl<K: Eq + Hash, V: Clone> Cache<K, V> {
 }
 
 impl<K: Eq + Hash, V> Generations<K, V> {
-    fn insert(&mut self, key: K, value: V, capacity: usize) {
+    fn insert(&mut self, key: K, value: V, capacity: usize) -> Dropped<K, V> {
         if self.current.len() >= capacity && !self.current.contains_key(&key) {
-            self.previous = std::mem::take(&mut self.current);
+            let current = std::mem::take(&mut self.current);
+            let previous = std::mem::replace(&mut self.previous, current);
+            self.forget(previous);
         }
         self.previous.remove(&key);
         self.current.insert(key, value);
+        [self.next_forgotten(), self.next_forgotten()]
+    }
+
+    fn forget(&mut self, entries: HashMap<K, V>) {
+        self.forgotten.push(entries.into_iter());
+    }
+
+    fn next_forgotten(&mut self) -> Option<(K, V)> {
+        let found = self.forgotten.last_mut()?.next();
+        if found.is_none() {
+            self.forgotten.pop();
+        }
+        found
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     #[test]
@@ -90,6 +121,30 @@ mod tests {
         }
         let generations = cache.lock();
         assert!(generations.current.len() + generations.previous.len() <= 20);
+        assert!(generations.forgotten.len() <= 1);
+    }
+
+    #[test]
+    fn forgotten_entries_are_dropped_two_at_a_time() {
+        let entry = Arc::new(());
+        let cache = Cache::new(100);
+        for number in 0..201 {
+            cache.insert(number, Arc::clone(&entry));
+        }
+        // The first generation was forgotten with the last entry.
+        assert_eq!(Arc::strong_count(&entry), 1 + 201 - 2);
+        cache.clear();
+        assert_eq!(Arc::strong_count(&entry), 1 + 201 - 2);
+        assert!(cache.get(&200).is_none());
+        for number in 0..100 {
+            let before = Arc::strong_count(&entry);
+            cache.insert(number, Arc::clone(&entry));
+            assert!(Arc::strong_count(&entry) + 1 >= before, "after {number}");
+        }
+        for number in 0..20 {
+            cache.insert(number, Arc::clone(&entry));
+        }
+        assert_eq!(Arc::strong_count(&entry), 1 + 100);
     }
 
     #[test]
