@@ -16,6 +16,9 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// database.
 const LOG_PAGES: i64 = 4 * 1024;
 
+/// The page cache of a connection, in KiB. The system caches the database too.
+const CACHE_KIB: i64 = 1024;
+
 /// The number of prepared statements that a connection keeps, which is more than there are queries.
 const STATEMENTS: usize = 128;
 
@@ -57,6 +60,8 @@ fn set_pragmas(db: &Connection, access: ConnectionAccess) -> Result<(), rusqlite
     db.pragma_update(None, "foreign_keys", true)?;
     db.pragma_update(None, "trusted_schema", false)?;
     db.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
+    // SQLite counts a negative number in KiB, and a positive one in pages.
+    db.pragma_update(None, "cache_size", -CACHE_KIB)?;
     db.pragma_update(None, "query_only", access == ConnectionAccess::Read)
 }
 

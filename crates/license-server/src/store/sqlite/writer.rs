@@ -1,7 +1,8 @@
 //! The writer: one thread that owns the only connection that writes.
 //!
 //! The thread commits all waiting requests together. Each request has a savepoint, so that a
-//! request that fails does not affect the others. Replies are sent only after the commit.
+//! request that fails does not affect the others. SQLite copies each page that changes after a
+//! savepoint, so a request that is alone has none. Replies are sent only after the commit.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -278,8 +279,19 @@ impl Worker {
     fn transact(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), ServerStoreError> {
         // A deferred transaction that reads and then writes can fail as busy.
         self.execute("BEGIN IMMEDIATE")?;
-        for job in jobs {
-            self.run_job(job.as_mut())?;
+        let changes = self.db.total_changes();
+        let is_success = match jobs {
+            [job] => self.run_job(job.as_mut())?,
+            jobs => {
+                for job in jobs {
+                    self.run_in_savepoint(job.as_mut())?;
+                }
+                true
+            }
+        };
+        let has_changed = self.db.total_changes() != changes || self.must_store_clock();
+        if !is_success || !has_changed {
+            return self.execute("ROLLBACK");
         }
         let now_ms = self.lease_clock.now_ms();
         if self.pools.is_some() {
@@ -294,8 +306,16 @@ impl Worker {
     }
 
     /// Runs a job in a savepoint, so that a job that fails changes nothing.
-    fn run_job(&mut self, job: &mut dyn Job) -> Result<(), ServerStoreError> {
+    fn run_in_savepoint(&mut self, job: &mut dyn Job) -> Result<(), ServerStoreError> {
         self.execute("SAVEPOINT request")?;
+        if !self.run_job(job)? {
+            self.execute("ROLLBACK TO request")?;
+        }
+        self.execute("RELEASE request")
+    }
+
+    /// Runs a job. Returns whether it succeeded.
+    fn run_job(&mut self, job: &mut dyn Job) -> Result<bool, ServerStoreError> {
         let mut batch = Batch {
             db: &self.db,
             pools: self.pools.as_mut(),
@@ -322,10 +342,7 @@ impl Worker {
         if let Some(pools) = &mut self.pools {
             pools.end_request(is_success);
         }
-        if !is_success {
-            self.execute("ROLLBACK TO request")?;
-        }
-        self.execute("RELEASE request")
+        Ok(is_success)
     }
 
     fn note_full(&self) {

@@ -110,6 +110,44 @@ async fn a_batch_that_is_not_committed_grants_nothing() {
 }
 
 #[tokio::test]
+async fn a_request_that_fails_alone_changes_nothing() {
+    let directory = directory();
+    let store = open(directory.path());
+    let (tenant, pool) = (TenantId::site(), PoolId::parse("pool").unwrap());
+    acquire(&store, &tenant, &pool, 10, 1).await;
+    let fails = store.writer.run(|batch| {
+        let changed = batch
+            .db
+            .execute("UPDATE pools SET next_seq = next_seq + 5", [])?;
+        assert_eq!(changed, 1);
+        Err::<(), _>(ServerStoreError::NotOwner)
+    });
+    assert!(matches!(fails.await, Err(ServerStoreError::NotOwner)));
+    let next = grant(&acquire(&store, &tenant, &pool, 10, 2).await);
+    assert_eq!(next.lease.seq.0, 2);
+}
+
+#[tokio::test]
+async fn a_batch_that_changes_nothing_is_not_written_to_the_disk() {
+    let directory = directory();
+    let store = open(directory.path());
+    let (tenant, pool) = (TenantId::site(), PoolId::parse("pool").unwrap());
+    acquire(&store, &tenant, &pool, 10, 1).await;
+    let log = || {
+        let log = std::fs::metadata(directory.path().join("server.db-wal"));
+        log.unwrap().len()
+    };
+    let before = log();
+    for _ in 0..10 {
+        assert!(store.pool(&tenant, &pool).await.unwrap().is_some());
+        store.due_pools(&tenant).await.unwrap();
+    }
+    assert_eq!(log(), before);
+    store.check().await.unwrap();
+    assert!(log() > before, "a check tries the disk");
+}
+
+#[tokio::test]
 async fn the_database_refuses_more_leases_than_seats() {
     let directory = directory();
     let store = open(directory.path());

@@ -1,0 +1,1 @@
+UPDATE lease_clock SET now_lease = now_lease
