@@ -136,6 +136,8 @@ impl PoolService {
         let mut items = Vec::new();
         for pool in &page.items {
             items.extend(self.found(pool).await?);
+            // The searches run on this thread, which serves requests between two pools.
+            tokio::task::yield_now().await;
         }
         Ok(Page {
             items,
