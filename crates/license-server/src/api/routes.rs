@@ -13,20 +13,24 @@ use axum::http::Method;
 use axum::response::IntoResponse;
 use axum::routing::{MethodRouter, Route};
 use tower::{Layer, Service};
-use utoipa::openapi::path::{Operation, Paths};
+use utoipa::openapi::path::Operation;
 use utoipa::openapi::{HttpMethod, OpenApi};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
 use super::App;
 
-/// Builds the documentation of the handlers of one path.
+/// Builds the documentation of the handlers of one path, with the schemas of their bodies.
 type Documentation = fn() -> UtoipaMethodRouter<App>;
+
+/// Builds the operations of the handlers of one path, without schemas.
+type Operations = fn() -> Vec<(Vec<HttpMethod>, Operation)>;
 
 /// The handlers of one path. [`routes!`] creates it.
 pub(super) struct Endpoint {
     pub(super) path: String,
     pub(super) handlers: MethodRouter<App>,
     pub(super) documentation: Documentation,
+    pub(super) operations: Operations,
 }
 
 /// Returns the [`Endpoint`] of handlers that have the same path, such as `routes!(pools::policy,
@@ -51,6 +55,16 @@ macro_rules! routes {
                 path: utoipa_axum::routes!(@path [path()] of $first),
                 handlers,
                 documentation: || utoipa_axum::routes!($first $(, $handler)*),
+                operations: || vec![
+                    (
+                        utoipa_axum::routes!(@path [methods()] of $first),
+                        utoipa_axum::routes!(@path [operation()] of $first),
+                    ),
+                    $((
+                        utoipa_axum::routes!(@path [methods()] of $handler),
+                        utoipa_axum::routes!(@path [operation()] of $handler),
+                    ),)*
+                ],
             }
         }}
     };
@@ -90,7 +104,11 @@ impl Routes {
 
     /// Adds the handlers of a path.
     pub(super) fn routes(mut self, endpoint: Endpoint) -> Self {
-        self.documents.0.push(endpoint.documentation);
+        self.documents.0.push(PathDocument {
+            path: endpoint.path.clone(),
+            documentation: endpoint.documentation,
+            operations: endpoint.operations,
+        });
         Self {
             router: self.router.route(&endpoint.path, endpoint.handlers),
             ..self
@@ -133,14 +151,22 @@ impl Routes {
     }
 }
 
+/// Builds the documentation of one path.
+#[derive(Clone)]
+struct PathDocument {
+    path: String,
+    documentation: Documentation,
+    operations: Operations,
+}
+
 /// Builds the documentation of routes.
 #[derive(Clone, Default)]
-pub(super) struct Documents(Vec<Documentation>);
+pub(super) struct Documents(Vec<PathDocument>);
 
 impl Documents {
     /// Builds the documentation of the handlers.
     pub(super) fn build(&self) -> OpenApi {
-        let documented = self.0.iter().map(|documentation| documentation());
+        let documented = self.0.iter().map(|path| (path.documentation)());
         let documented = documented.fold(OpenApiRouter::new(), OpenApiRouter::routes);
         documented.into_openapi()
     }
@@ -169,35 +195,35 @@ impl<T> Declared<T> {
         self.values.get_or_init(|| self.read_all()).get(route)
     }
 
-    /// Builds the documentation of one path after the other. That of all paths takes several
-    /// megabytes, which the allocator would keep.
+    /// Builds the operations of one path after the other. The documentation of all paths with their
+    /// schemas takes several megabytes, which the allocator would keep.
     fn read_all(&self) -> HashMap<RouteKey, T> {
         let mut values = HashMap::new();
-        for documentation in &self.documents.0 {
-            let (_, paths, _) = documentation();
-            let declared = operations(&paths)
-                .filter_map(|(route, operation)| Some((route, (self.read)(operation)?)));
-            values.extend(declared);
+        for document in &self.documents.0 {
+            for (methods, operation) in (document.operations)() {
+                for method in &methods {
+                    let value = (self.read)(&operation);
+                    let key = (method_of(method), document.path.clone());
+                    values.extend(value.map(|value| (key, value)));
+                }
+            }
         }
         values
     }
 }
 
+fn method_of(method: &HttpMethod) -> Method {
+    match method {
+        HttpMethod::Get => Method::GET,
+        HttpMethod::Post => Method::POST,
+        HttpMethod::Put => Method::PUT,
+        HttpMethod::Delete => Method::DELETE,
+        HttpMethod::Options => Method::OPTIONS,
+        HttpMethod::Head => Method::HEAD,
+        HttpMethod::Patch => Method::PATCH,
+        HttpMethod::Trace => Method::TRACE,
+    }
+}
+
 /// The method and the path of a route, with the names of parameters.
 pub(super) type RouteKey = (Method, String);
-
-/// Returns the routes of a document.
-pub(super) fn operations(paths: &Paths) -> impl Iterator<Item = (RouteKey, &Operation)> {
-    paths.paths.iter().flat_map(|(path, item)| {
-        let operations = [
-            (Method::GET, &item.get),
-            (Method::POST, &item.post),
-            (Method::PUT, &item.put),
-            (Method::PATCH, &item.patch),
-            (Method::DELETE, &item.delete),
-        ];
-        let operations = operations.into_iter();
-        operations
-            .filter_map(|(method, operation)| Some(((method, path.clone()), operation.as_ref()?)))
-    })
-}
