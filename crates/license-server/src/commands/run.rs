@@ -172,7 +172,6 @@ fn assemble(
     })
 }
 
-/// Returns the digest of the token that clients of seats send.
 /// Creates the dispatcher of webhooks. Only the organization of the server reaches the networks of
 /// the operator, whose endpoints can have an authority of their own.
 fn dispatcher(
@@ -190,6 +189,7 @@ fn dispatcher(
     Ok(Dispatcher::new(tenants, own, public, metrics))
 }
 
+/// Returns the digest of the token that clients of seats send.
 fn enrollment_token(config: &Config) -> Result<Option<[u8; 32]>, Failure> {
     let Some(path) = &config.enrollment_token_file else {
         return Ok(None);
