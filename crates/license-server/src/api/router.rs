@@ -1,11 +1,12 @@
 //! The routes of the main listener.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use tower::ServiceExt;
 
 use super::permissions::RoutePermissions;
 use super::query::QueryParameters;
@@ -20,16 +21,59 @@ use super::{
 };
 
 /// Returns the router of the main listener.
+///
+/// Most servers of a site answer machines only. The other routes are built for their first request,
+/// which takes about a millisecond longer.
 pub(crate) fn router(app: &App) -> Router {
+    let (machines, _) = knowing_parameters(for_machines(app)).into_parts();
+    let others = Later::new(app, all_routes);
+    entered(machines.merge(health::router()), app)
+        .method_not_allowed_fallback({
+            let others = others.clone();
+            move |request| others.answer(request)
+        })
+        .fallback(move |request| others.answer(request))
+}
+
+/// Returns the router of all documented routes, with the pages behind it.
+fn all_routes(app: &App) -> Router {
     let (documented, documents) = api(app).into_parts();
     let document = openapi::served(documents);
-    documented
-        .merge(health::router())
+    let documented = documented
         .route("/api/v1/openapi.json", axum::routing::get(document))
-        .method_not_allowed_fallback(method_not_allowed)
-        .merge(dashboard::router(app))
+        .method_not_allowed_fallback(method_not_allowed);
+    let pages = Later::new(app, |app| entered(dashboard::router(app), app));
+    entered(documented.merge(health::router()), app).fallback(move |request| pages.answer(request))
+}
+
+fn entered(router: Router<App>, app: &App) -> Router {
+    router
         .layer(from_fn_with_state(app.clone(), observe::enter))
         .with_state(app.clone())
+}
+
+/// A router that is built for its first request.
+#[derive(Clone)]
+struct Later {
+    app: App,
+    build: fn(&App) -> Router,
+    built: Arc<OnceLock<Router>>,
+}
+
+impl Later {
+    fn new(app: &App, build: fn(&App) -> Router) -> Self {
+        Self {
+            app: app.clone(),
+            build,
+            built: Arc::default(),
+        }
+    }
+
+    async fn answer(self, request: Request) -> Response {
+        let router = self.built.get_or_init(|| (self.build)(&self.app));
+        let Ok(response) = router.clone().oneshot(request).await;
+        response
+    }
 }
 
 /// Returns the documented routes without their credentials and limits, for the document.
@@ -49,13 +93,21 @@ pub(super) fn documented() -> Routes {
 
 /// Returns the documented routes, with their credentials and limits.
 fn api(app: &App) -> Routes {
-    let replay =
-        |router: Routes| router.route_layer(from_fn_with_state(app.clone(), idempotency::replay));
-    let small = |router: Routes| router.route_layer(from_fn_with_state(app.clone(), body::receive));
-    let large =
-        |router: Routes| router.route_layer(from_fn_with_state(app.clone(), body::receive_large));
-    let events =
-        |router: Routes| router.route_layer(from_fn_with_state(app.clone(), body::receive_report));
+    knowing_parameters(for_machines(app).merge(for_others(app)))
+}
+
+/// Refuses queries with parameters that the routes do not have.
+fn knowing_parameters(router: Routes) -> Routes {
+    let parameters = Arc::new(QueryParameters::of(router.documents()));
+    router.route_layer(from_fn_with_state(parameters, query::refuse_unknown))
+}
+
+/// Returns the routes for machines.
+///
+/// A small body is received before the credentials are checked, because a client may not read a
+/// response that comes earlier. A usage report is received from a machine with an installed license
+/// only.
+fn for_machines(app: &App) -> Routes {
     let reports = |router: Routes| {
         router
             .route_layer(from_fn_with_state(app.clone(), body::receive_report))
@@ -64,6 +116,22 @@ fn api(app: &App) -> Routes {
                 usage_reports::require_license,
             ))
     };
+    let clients = |router: Routes| router.route_layer(from_fn_with_state(app.clone(), enter));
+    let seats = |router: Routes| router.route_layer(from_fn_with_state(app.clone(), enter_seats));
+    Routes::new()
+        .merge(clients(client_routes()))
+        .merge(small(app, telemetry_routes()))
+        .merge(reports(replay(app, reporting_routes())))
+        .merge(seats(seat_routes()))
+}
+
+/// Returns the routes for people, their programs and other services. A large body is received from
+/// an administrator only.
+fn for_others(app: &App) -> Routes {
+    let large =
+        |router: Routes| router.route_layer(from_fn_with_state(app.clone(), body::receive_large));
+    let events =
+        |router: Routes| router.route_layer(from_fn_with_state(app.clone(), body::receive_report));
     let administration = |router: Routes| {
         let permissions = Arc::new(RoutePermissions::of(router.documents()));
         router.route_layer(from_fn_with_state(
@@ -74,24 +142,24 @@ fn api(app: &App) -> Routes {
     let persons = |router: Routes| {
         router.route_layer(from_fn_with_state(app.clone(), person::require_session))
     };
-    let clients = |router: Routes| router.route_layer(from_fn_with_state(app.clone(), enter));
-    let seats = |router: Routes| router.route_layer(from_fn_with_state(app.clone(), enter_seats));
-    // A small body is received before the credentials are checked, because a client may not read a
-    // response that comes earlier. A large body is received from an administrator only, and a usage
-    // report from a machine with an installed license only.
-    let router = Routes::new()
-        .merge(clients(client_routes()))
-        .merge(small(telemetry_routes()))
+    let administrators = administration(replay(app, administration_routes()));
+    Routes::new()
         .merge(events(provider_routes()))
-        .merge(small(browser_routes()))
-        .merge(reports(replay(reporting_routes())))
-        .merge(seats(seat_routes()))
-        .merge(small(administration(replay(administration_routes()))))
-        .merge(small(visitor_routes()))
-        .merge(small(persons(person_routes())))
-        .merge(administration(large(replay(upload_routes()))));
-    let parameters = Arc::new(QueryParameters::of(router.documents()));
-    router.route_layer(from_fn_with_state(parameters, query::refuse_unknown))
+        .merge(small(app, browser_routes()))
+        .merge(small(app, administrators))
+        .merge(small(app, visitor_routes()))
+        .merge(small(app, persons(person_routes())))
+        .merge(administration(large(replay(app, upload_routes()))))
+}
+
+/// Receives small bodies.
+fn small(app: &App, router: Routes) -> Routes {
+    router.route_layer(from_fn_with_state(app.clone(), body::receive))
+}
+
+/// Answers repeated requests.
+fn replay(app: &App, router: Routes) -> Routes {
+    router.route_layer(from_fn_with_state(app.clone(), idempotency::replay))
 }
 
 /// Receives the body of a client, and answers a repeated request. Machines send many requests, and

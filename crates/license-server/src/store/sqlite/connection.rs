@@ -17,7 +17,11 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 const LOG_PAGES: i64 = 4 * 1024;
 
 /// The page cache of a connection, in KiB. The system caches the database too.
-const CACHE_KIB: i64 = 1024;
+const CACHE_KIB: i64 = 512;
+
+/// The number of pages of 4 KiB from which a transaction writes changed pages before its commit,
+/// although the cache is full.
+const SPILL_PAGES: i64 = 2 * 1024;
 
 /// The number of prepared statements that a connection keeps, which is more than there are queries.
 const STATEMENTS: usize = 128;
@@ -62,6 +66,7 @@ fn set_pragmas(db: &Connection, access: ConnectionAccess) -> Result<(), rusqlite
     db.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
     // SQLite counts a negative number in KiB, and a positive one in pages.
     db.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    db.pragma_update(None, "cache_spill", SPILL_PAGES)?;
     db.pragma_update(None, "query_only", access == ConnectionAccess::Read)
 }
 
