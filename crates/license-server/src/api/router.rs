@@ -22,32 +22,32 @@ use super::{
 
 /// Returns the router of the main listener.
 ///
-/// Most servers of a site answer machines only. The other routes are built for their first request,
-/// which takes about a millisecond longer.
+/// Most servers of a site answer applications only. The other routes are built for their first
+/// request, which takes a few milliseconds longer.
 pub(crate) fn router(app: &App) -> Router {
-    let (machines, _) = knowing_parameters(for_machines(app)).into_parts();
+    let (applications, _) = knowing_parameters(for_applications(app)).into_parts();
     let others = Later::new(app, all_routes);
-    entered(machines.merge(health::router()), app)
-        .method_not_allowed_fallback({
-            let others = others.clone();
-            move |request| others.answer(request)
-        })
-        .fallback(move |request| others.answer(request))
+    entered(applications, app).fallback(move |request| others.answer(request))
 }
 
 /// Returns the router of all documented routes, with the pages behind it.
 fn all_routes(app: &App) -> Router {
     let (documented, documents) = api(app).into_parts();
-    let document = openapi::served(documents);
-    let documented = documented
-        .route("/api/v1/openapi.json", axum::routing::get(document))
-        .method_not_allowed_fallback(method_not_allowed);
-    let pages = Later::new(app, |app| entered(dashboard::router(app), app));
-    entered(documented.merge(health::router()), app).fallback(move |request| pages.answer(request))
+    let document = axum::routing::get(openapi::served(documents));
+    let documented = documented.route("/api/v1/openapi.json", document);
+    let pages = Later::new(app, |app| {
+        dashboard::router(app)
+            .layer(from_fn_with_state(app.clone(), observe::enter))
+            .with_state(app.clone())
+    });
+    entered(documented, app).fallback(move |request| pages.answer(request))
 }
 
+/// Adds what all routes of the API have.
 fn entered(router: Router<App>, app: &App) -> Router {
     router
+        .merge(health::router())
+        .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(app.clone(), observe::enter))
         .with_state(app.clone())
 }
@@ -79,6 +79,7 @@ impl Later {
 /// Returns the documented routes without their credentials and limits, for the document.
 pub(super) fn documented() -> Routes {
     Routes::new()
+        .merge(application_routes())
         .merge(client_routes())
         .merge(telemetry_routes())
         .merge(provider_routes())
@@ -93,7 +94,7 @@ pub(super) fn documented() -> Routes {
 
 /// Returns the documented routes, with their credentials and limits.
 fn api(app: &App) -> Routes {
-    knowing_parameters(for_machines(app).merge(for_others(app)))
+    knowing_parameters(for_applications(app).merge(for_others(app)))
 }
 
 /// Refuses queries with parameters that the routes do not have.
@@ -102,12 +103,23 @@ fn knowing_parameters(router: Routes) -> Routes {
     router.route_layer(from_fn_with_state(parameters, query::refuse_unknown))
 }
 
-/// Returns the routes for machines.
+/// Returns the routes that running applications use again and again. Their paths are not those of
+/// other routes, because a request whose path one router knows does not reach the next one.
+fn for_applications(app: &App) -> Routes {
+    let clients = |router: Routes| router.route_layer(from_fn_with_state(app.clone(), enter));
+    let seats = |router: Routes| router.route_layer(from_fn_with_state(app.clone(), enter_seats));
+    Routes::new()
+        .merge(clients(application_routes()))
+        .merge(seats(seat_routes()))
+}
+
+/// Returns the other routes.
 ///
 /// A small body is received before the credentials are checked, because a client may not read a
-/// response that comes earlier. A usage report is received from a machine with an installed license
-/// only.
-fn for_machines(app: &App) -> Routes {
+/// response that comes earlier. A large body is received from an administrator only, and a usage
+/// report from a machine with an installed license only.
+fn for_others(app: &App) -> Routes {
+    let clients = |router: Routes| router.route_layer(from_fn_with_state(app.clone(), enter));
     let reports = |router: Routes| {
         router
             .route_layer(from_fn_with_state(app.clone(), body::receive_report))
@@ -116,18 +128,6 @@ fn for_machines(app: &App) -> Routes {
                 usage_reports::require_license,
             ))
     };
-    let clients = |router: Routes| router.route_layer(from_fn_with_state(app.clone(), enter));
-    let seats = |router: Routes| router.route_layer(from_fn_with_state(app.clone(), enter_seats));
-    Routes::new()
-        .merge(clients(client_routes()))
-        .merge(small(app, telemetry_routes()))
-        .merge(reports(replay(app, reporting_routes())))
-        .merge(seats(seat_routes()))
-}
-
-/// Returns the routes for people, their programs and other services. A large body is received from
-/// an administrator only.
-fn for_others(app: &App) -> Routes {
     let large =
         |router: Routes| router.route_layer(from_fn_with_state(app.clone(), body::receive_large));
     let events =
@@ -144,6 +144,9 @@ fn for_others(app: &App) -> Routes {
     };
     let administrators = administration(replay(app, administration_routes()));
     Routes::new()
+        .merge(clients(client_routes()))
+        .merge(small(app, telemetry_routes()))
+        .merge(reports(replay(app, reporting_routes())))
         .merge(events(provider_routes()))
         .merge(small(app, browser_routes()))
         .merge(small(app, administrators))
@@ -178,11 +181,16 @@ async fn enter_seats(State(app): State<App>, request: Request, next: Next) -> Re
     body::received(&app, request, body::MAX_BODY, answer).await
 }
 
-/// Routes for the machines of a site.
-fn client_routes() -> Routes {
+/// Routes for running applications, beside those for seats.
+fn application_routes() -> Routes {
     Routes::new()
         .routes(routes!(validate::validate))
         .routes(routes!(check_ins::check_in))
+}
+
+/// Routes for the machines of a site.
+fn client_routes() -> Routes {
+    Routes::new()
         .routes(routes!(activations::request))
         .routes(routes!(activations::deactivate))
         .routes(routes!(revocations::newest))

@@ -94,15 +94,19 @@ impl<K: Eq + Hash, V> Generations<K, V> {
     }
 
     fn forget(&mut self, entries: HashMap<K, V>) {
-        self.forgotten.push(entries.into_iter());
+        if !entries.is_empty() {
+            self.forgotten.push(entries.into_iter());
+        }
     }
 
     fn next_forgotten(&mut self) -> Option<(K, V)> {
-        let found = self.forgotten.last_mut()?.next();
-        if found.is_none() {
+        while let Some(entries) = self.forgotten.last_mut() {
+            if let Some(entry) = entries.next() {
+                return Some(entry);
+            }
             self.forgotten.pop();
         }
-        found
+        None
     }
 }
 

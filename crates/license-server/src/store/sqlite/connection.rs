@@ -21,7 +21,7 @@ const CACHE_KIB: i64 = 512;
 
 /// The number of pages of 4 KiB from which a transaction writes changed pages before its commit,
 /// although the cache is full.
-const SPILL_PAGES: i64 = 2 * 1024;
+const SPILL_PAGES: i64 = 2000;
 
 /// The number of prepared statements that a connection keeps, which is more than there are queries.
 const STATEMENTS: usize = 128;

@@ -188,6 +188,12 @@ impl Writer {
     }
 }
 
+/// What a transaction has stored.
+enum Transacted {
+    Changes,
+    Nothing,
+}
+
 /// The state of the writer thread.
 struct Worker {
     db: Connection,
@@ -245,7 +251,10 @@ impl Worker {
     fn commit(&mut self, mut jobs: Vec<Box<dyn Job>>) {
         let start = Instant::now();
         let committed = self.transact(&mut jobs);
-        self.observer.committed(start.elapsed(), committed.is_ok());
+        // A batch that changes nothing does not wait for the disk.
+        if !matches!(committed, Ok(Transacted::Nothing)) {
+            self.observer.committed(start.elapsed(), committed.is_ok());
+        }
         if let Err(error) = &committed {
             if error.is_disk_full() {
                 self.note_full();
@@ -276,7 +285,7 @@ impl Worker {
         }
     }
 
-    fn transact(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), ServerStoreError> {
+    fn transact(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<Transacted, ServerStoreError> {
         // A deferred transaction that reads and then writes can fail as busy.
         self.execute("BEGIN IMMEDIATE")?;
         let changes = self.db.total_changes();
@@ -291,7 +300,8 @@ impl Worker {
         };
         let has_changed = self.db.total_changes() != changes || self.must_store_clock();
         if !is_success || !has_changed {
-            return self.execute("ROLLBACK");
+            self.execute("ROLLBACK")?;
+            return Ok(Transacted::Nothing);
         }
         let now_ms = self.lease_clock.now_ms();
         if self.pools.is_some() {
@@ -302,7 +312,7 @@ impl Worker {
         }
         self.execute("COMMIT")?;
         self.stored_ms = now_ms;
-        Ok(())
+        Ok(Transacted::Changes)
     }
 
     /// Runs a job in a savepoint, so that a job that fails changes nothing.
