@@ -75,10 +75,12 @@ fn unknown_product(
     if ledger.holds_product(product).map_err(failed)? {
         return Ok(None);
     }
-    let others: Vec<_> = ledger.products().map_err(failed)?.into_iter().collect();
-    if others.is_empty() {
+    let products = ledger.products().map_err(failed)?;
+    // Another process may have recorded the first license of the product since the search.
+    if products.is_empty() || products.contains(product.as_str()) {
         return Ok(None);
     }
+    let others: Vec<_> = products.into_iter().collect();
     let others = others.join(", ");
     let message =
         format!("the ledger has licenses of {others}, but not of the built-in product, {product}");
