@@ -25,8 +25,8 @@ use super::{
 /// Most servers of a site answer applications only. The other routes are built for their first
 /// request, which takes a few milliseconds longer.
 pub(crate) fn router(app: &App) -> Router {
-    let (applications, _) = knowing_parameters(for_applications(app)).into_parts();
-    let others = Later::new(app, all_routes);
+    let (applications, _) = refusing_unknown_parameters(for_applications(app)).into_parts();
+    let others = LazyRouter::new(app, all_routes);
     entered(applications, app).fallback(move |request| others.answer(request))
 }
 
@@ -35,7 +35,7 @@ fn all_routes(app: &App) -> Router {
     let (documented, documents) = api(app).into_parts();
     let document = axum::routing::get(openapi::served(documents));
     let documented = documented.route("/api/v1/openapi.json", document);
-    let pages = Later::new(app, |app| {
+    let pages = LazyRouter::new(app, |app| {
         dashboard::router(app)
             .layer(from_fn_with_state(app.clone(), observe::enter))
             .with_state(app.clone())
@@ -54,13 +54,13 @@ fn entered(router: Router<App>, app: &App) -> Router {
 
 /// A router that is built for its first request.
 #[derive(Clone)]
-struct Later {
+struct LazyRouter {
     app: App,
     build: fn(&App) -> Router,
     built: Arc<OnceLock<Router>>,
 }
 
-impl Later {
+impl LazyRouter {
     fn new(app: &App, build: fn(&App) -> Router) -> Self {
         Self {
             app: app.clone(),
@@ -94,16 +94,16 @@ pub(super) fn documented() -> Routes {
 
 /// Returns the documented routes, with their credentials and limits.
 fn api(app: &App) -> Routes {
-    knowing_parameters(for_applications(app).merge(for_others(app)))
+    refusing_unknown_parameters(for_applications(app).merge(for_others(app)))
 }
 
 /// Refuses queries with parameters that the routes do not have.
-fn knowing_parameters(router: Routes) -> Routes {
+fn refusing_unknown_parameters(router: Routes) -> Routes {
     let parameters = Arc::new(QueryParameters::of(router.documents()));
     router.route_layer(from_fn_with_state(parameters, query::refuse_unknown))
 }
 
-/// Returns the routes that running applications use again and again. Their paths are not those of
+/// Returns the routes that running applications use most. Their paths are not those of
 /// other routes, because a request whose path one router knows does not reach the next one.
 fn for_applications(app: &App) -> Routes {
     let clients = |router: Routes| router.route_layer(from_fn_with_state(app.clone(), enter));

@@ -188,10 +188,11 @@ impl Writer {
     }
 }
 
-/// What a transaction has stored.
-enum Transacted {
-    Changes,
-    Nothing,
+/// How a transaction ended.
+enum TransactionEnd {
+    Committed,
+    /// The only request failed, or no request changed rows.
+    RolledBack,
 }
 
 /// The state of the writer thread.
@@ -251,8 +252,8 @@ impl Worker {
     fn commit(&mut self, mut jobs: Vec<Box<dyn Job>>) {
         let start = Instant::now();
         let committed = self.transact(&mut jobs);
-        // A batch that changes nothing does not wait for the disk.
-        if !matches!(committed, Ok(Transacted::Nothing)) {
+        // A transaction that is rolled back does not wait for the disk.
+        if !matches!(committed, Ok(TransactionEnd::RolledBack)) {
             self.observer.committed(start.elapsed(), committed.is_ok());
         }
         if let Err(error) = &committed {
@@ -285,7 +286,7 @@ impl Worker {
         }
     }
 
-    fn transact(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<Transacted, ServerStoreError> {
+    fn transact(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<TransactionEnd, ServerStoreError> {
         // A deferred transaction that reads and then writes can fail as busy.
         self.execute("BEGIN IMMEDIATE")?;
         let changes = self.db.total_changes();
@@ -301,7 +302,7 @@ impl Worker {
         let has_changed = self.db.total_changes() != changes || self.must_store_clock();
         if !is_success || !has_changed {
             self.execute("ROLLBACK")?;
-            return Ok(Transacted::Nothing);
+            return Ok(TransactionEnd::RolledBack);
         }
         let now_ms = self.lease_clock.now_ms();
         if self.pools.is_some() {
@@ -312,7 +313,7 @@ impl Worker {
         }
         self.execute("COMMIT")?;
         self.stored_ms = now_ms;
-        Ok(Transacted::Changes)
+        Ok(TransactionEnd::Committed)
     }
 
     /// Runs a job in a savepoint, so that a job that fails changes nothing.
