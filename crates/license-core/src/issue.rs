@@ -237,11 +237,20 @@ fn sign_token(
     payload: &impl serde::Serialize,
     key: &(impl Signer + ?Sized),
 ) -> Result<String, SigningError> {
+    let payload = serde_json::to_vec(payload).map_err(|_| SigningError::Json)?;
+    sign_bytes(kind, &payload, key)
+}
+
+/// Signs the bytes of a payload as a JWS of this kind.
+fn sign_bytes(
+    kind: TokenKind,
+    payload: &[u8],
+    key: &(impl Signer + ?Sized),
+) -> Result<String, SigningError> {
     let public = key.public();
     let header = header_segment(public.algorithm(), public.id().as_str(), kind);
     let header = header.map_err(|_| SigningError::Json)?;
-    let payload = serde_json::to_vec(payload).map_err(|_| SigningError::Json)?;
-    let mut token = format!("{header}.{}", base64url::encode(&payload));
+    let mut token = format!("{header}.{}", base64url::encode(payload));
     let signature = key.sign(token.as_bytes())?;
     token.push('.');
     token.push_str(&base64url::encode(&signature));

@@ -4,11 +4,23 @@ use std::fmt;
 
 /// Writes bytes as hexadecimal digits in lower case.
 pub(crate) fn write(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    bytes.iter().try_for_each(|byte| {
+    // A JSON writer escapes each part of a text by itself, so few parts are faster than many.
+    bytes.chunks(WRITTEN_BYTES).try_for_each(|part| {
+        let mut text = [[0; 2]; WRITTEN_BYTES];
+        for (pair, byte) in text.iter_mut().zip(part) {
+            *pair = digits(*byte);
+        }
+        let text = text
+            .as_flattened()
+            .get(..2 * part.len())
+            .unwrap_or_default();
         // The digits are ASCII.
-        f.write_str(std::str::from_utf8(&digits(*byte)).unwrap_or_default())
+        f.write_str(std::str::from_utf8(text).unwrap_or_default())
     })
 }
+
+/// The number of bytes that are written at once, as many as a SHA-256 digest has.
+const WRITTEN_BYTES: usize = 32;
 
 /// Encodes bytes as hexadecimal digits in lower case.
 ///
@@ -18,7 +30,8 @@ pub(crate) fn write(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
 /// assert_eq!(hex::encode(&[0x00, 0xaf]), "00af");
 /// ```
 pub fn encode(bytes: &[u8]) -> String {
-    let digits = bytes.iter().flat_map(|byte| digits(*byte)).collect();
+    let digits = bytes.iter().map(|byte| digits(*byte)).collect::<Vec<_>>();
+    let digits = digits.into_flattened();
     // The digits are ASCII.
     String::from_utf8(digits).unwrap_or_default()
 }
@@ -115,6 +128,20 @@ mod tests {
         assert_eq!(decode("00AFff"), Some([0x00, 0xaf, 0xff]));
         assert_eq!(decode_lower("00afff"), Some([0x00, 0xaf, 0xff]));
         assert_eq!(decode_lower::<3>("00AFff"), None);
+    }
+
+    #[test]
+    fn texts_of_any_length_are_written_as_they_are_encoded() {
+        struct Written(Vec<u8>);
+        impl fmt::Display for Written {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write(&self.0, f)
+            }
+        }
+        for length in [0, 1, 31, 32, 33, 64, 70] {
+            let bytes: Vec<u8> = (0..length).map(|byte| byte ^ 0xa5).collect();
+            assert_eq!(Written(bytes.clone()).to_string(), encode(&bytes));
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::ser::{Serialize, Serializer};
 
-use super::{ServerKey, SigningError, sign_token};
+use super::{ServerKey, SigningError, sign_bytes};
 use crate::claims::{LeaseClaims, LeaseMode, TokenClaims};
 use crate::ids::{Commitment, Nonce};
 use crate::jose::TokenKind;
@@ -89,14 +89,13 @@ impl LeaseDraft<'_> {
     /// date is not from 1970 to 9999, and the error of the signer if the key fails to sign.
     pub fn sign(&self, key: &ServerKey) -> Result<String, SigningError> {
         let signer = key.signer_for(self.license)?;
-        let claims = self.claims();
-        let payload = serde_json::to_vec(&claims).map_err(|_| SigningError::Json)?;
+        let payload = serde_json::to_vec(&self.claims()).map_err(|_| SigningError::Json)?;
         LeaseClaims::from_payload(&payload)
             .and_then(|claims| check_terms(&claims, self.license))
             .map_err(|error| SigningError::Refused {
                 source: error.into(),
             })?;
-        sign_token(TokenKind::Lease, &claims, signer)
+        sign_bytes(TokenKind::Lease, &payload, signer)
     }
 
     fn claims(&self) -> LeaseClaims {
