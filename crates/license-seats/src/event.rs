@@ -120,6 +120,31 @@ pub enum SeatEventKind {
     },
 }
 
+impl SeatEventKind {
+    /// Returns the name of the event, the value of `event` in its JSON form.
+    ///
+    /// ```
+    /// use license_seats::{SeatEventKind, Seq};
+    ///
+    /// assert_eq!(SeatEventKind::Late { seq: Seq(7) }.name(), "late");
+    /// ```
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Granted { .. } => "granted",
+            Self::Denied { .. } => "denied",
+            Self::Late { .. } => "late",
+            Self::Ended { .. } => "ended",
+            Self::SoftEnd { .. } => "soft_end",
+            Self::Borrowed { .. } => "borrowed",
+            Self::Queued { .. } => "queued",
+            Self::Offered { .. } => "offered",
+            Self::OfferWithdrawn { .. } => "offer_withdrawn",
+            Self::TicketEnded { .. } => "ticket_ended",
+            Self::TermsChanged { .. } => "terms_changed",
+        }
+    }
+}
+
 /// Why a ticket ended without a seat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -21,12 +21,14 @@ const ONLY_SQLITE: [&str; 3] = [
 ];
 
 /// Beginnings of the lines that only the PostgreSQL store has, which several servers share.
-const ONLY_POSTGRES: [&str; 16] = [
+const ONLY_POSTGRES: [&str; 17] = [
     "database_identity: ",
     "idempotent_requests: column node ",
     "lease_clock: column epoch ",
     "lease_clock: column owner ",
     "lease_clock: column restored_lease ",
+    // SQLite sorts the machines of a license instead.
+    "machines: index (tenant, license, last_seen)",
     "nodes: ",
     "pool_changes: ",
     "pools: column deadline_lease ",

@@ -67,7 +67,11 @@ async fn all_events(store: &dyn ServerStore, tenant: &TenantId) -> Vec<serde_jso
         if found.items.is_empty() {
             return events;
         }
-        events.extend(found.items.into_iter().map(|event| event.details));
+        for event in found.items {
+            let name = event.details["event"].as_str().unwrap_or_default();
+            assert_eq!(event.kind, format!("seat.{name}"));
+            events.push(event.details);
+        }
         page = PageRequest::new(found.next, Some(500));
     }
 }

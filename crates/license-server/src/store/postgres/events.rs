@@ -45,10 +45,9 @@ impl NewEvents {
         events: &[PoolEvent],
     ) -> Result<(), ServerStoreError> {
         for event in events {
-            let details = serde_json::to_value(event).map_err(|error| bad_row("events", error))?;
-            let name = details.get("event").and_then(|name| name.as_str());
-            let kind = format!("seat.{}", name.unwrap_or("unknown"));
-            self.add(at, kind, pool.as_str(), details.to_string());
+            let details = serde_json::to_string(event).map_err(|error| bad_row("events", error))?;
+            let kind = format!("seat.{}", event.kind.name());
+            self.add(at, kind, pool.as_str(), details);
         }
         Ok(())
     }

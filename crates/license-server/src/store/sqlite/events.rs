@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use license_seats::PoolEvent;
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::queries::query;
 use super::values::{
@@ -40,10 +40,9 @@ pub(super) fn append_seat_events(
     events: &[PoolEvent],
 ) -> Result<(), ServerStoreError> {
     for event in events {
-        let details = serde_json::to_value(event).map_err(|error| bad_row("events", error))?;
-        let name = details.get("event").and_then(|name| name.as_str());
-        let kind = format!("seat.{}", name.unwrap_or("unknown"));
-        insert(db, tenant, at, &kind, pool.as_str(), &details.to_string())?;
+        let details = serde_json::to_string(event).map_err(|error| bad_row("events", error))?;
+        let kind = format!("seat.{}", event.kind.name());
+        insert(db, tenant, at, &kind, pool.as_str(), &details)?;
     }
     Ok(())
 }
@@ -56,17 +55,47 @@ fn insert(
     subject: &str,
     details: &str,
 ) -> Result<(), ServerStoreError> {
-    let seq: i64 = db
-        .prepare_cached(query!("event_number"))?
-        .query_row([tenant.as_str()], |row| row.get(0))?;
+    let last = match last_number(db, tenant)? {
+        Some(last) => last,
+        None => {
+            add_tenant(db, tenant)?;
+            0
+        }
+    };
     db.prepare_cached(query!("event_insert"))?.execute(params![
         tenant.as_str(),
-        seq,
+        last.saturating_add(1),
         millis(at),
         kind,
         subject,
         details
     ])?;
+    Ok(())
+}
+
+/// Returns the number of the newest event, whether it was forgotten or not. `None`: the tenant has
+/// no row yet.
+fn last_number(db: &Connection, tenant: &TenantId) -> Result<Option<i64>, ServerStoreError> {
+    let mut statement = db.prepare_cached(query!("event_last"))?;
+    let last = statement.query_row([tenant.as_str()], |row| row.get(0));
+    Ok(last.optional()?)
+}
+
+/// Adds the row of a tenant if it is missing, before the first change of the tenant.
+///
+/// # Errors
+///
+/// Returns an error if the tenant was deleted.
+pub(super) fn add_tenant(db: &Connection, tenant: &TenantId) -> Result<(), ServerStoreError> {
+    db.prepare_cached(query!("tenant_insert"))?
+        .execute([tenant.as_str()])?;
+    Ok(())
+}
+
+/// Stores the number of the newest event, because this event will not be in the database.
+pub(super) fn keep_number(db: &Connection, tenant: &TenantId) -> Result<(), ServerStoreError> {
+    db.prepare_cached(query!("event_keep_number"))?
+        .execute([tenant.as_str()])?;
     Ok(())
 }
 
@@ -120,6 +149,7 @@ pub(super) fn forget(
     before: DateTime<Utc>,
     keep: u32,
 ) -> Result<usize, ServerStoreError> {
+    keep_number(db, tenant)?;
     let mut statement = db.prepare_cached(query!("event_forget"))?;
     Ok(statement.execute(params![tenant.as_str(), millis(before), keep])?)
 }

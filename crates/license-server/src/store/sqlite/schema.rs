@@ -8,7 +8,7 @@ use crate::store::ServerStoreError;
 
 /// The migrations. Each migration creates version N from version N-1, in one transaction. A
 /// released migration never changes.
-pub(super) const MIGRATIONS: [&str; 24] = [
+pub(super) const MIGRATIONS: [&str; 25] = [
     include_str!("migrations/001-first.sql"),
     include_str!("migrations/002-ledger.sql"),
     include_str!("migrations/003-telemetry.sql"),
@@ -33,10 +33,11 @@ pub(super) const MIGRATIONS: [&str; 24] = [
     include_str!("migrations/022-license-tenants.sql"),
     include_str!("migrations/023-anchors.sql"),
     include_str!("migrations/024-subscription-licenses.sql"),
+    include_str!("migrations/025-fewer-writes.sql"),
 ];
 
 /// The version that the last migration creates.
-pub(super) const SUPPORTED: i64 = 24;
+pub(super) const SUPPORTED: i64 = 25;
 
 /// The id that distinguishes the databases of servers (`PRAGMA application_id`).
 pub(super) const APPLICATION_ID: i64 = 0x4C69_6353;

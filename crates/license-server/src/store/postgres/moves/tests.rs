@@ -106,6 +106,11 @@ async fn all_rows_move_once() {
         .query_row(entries, [], |row| row.get(0))
         .unwrap();
 
+    // The numbers of events continue.
+    let behind = "SELECT count(*) FROM tenants WHERE last_event < \
+                  (SELECT max(seq) FROM events WHERE events.tenant = tenants.tenant)";
+    assert_eq!(database.superuser_sql(behind).trim(), "0");
+
     // The process was killed before it marked the SQLite database. Its repetition copies nothing.
     assert_eq!(source.begin("move-2", "there").unwrap(), "move-1");
     assert_eq!(import(&config, &source, "move-1").await.unwrap(), report);

@@ -1,0 +1,1 @@
+SELECT last FROM last_events WHERE tenant = ?1
