@@ -94,6 +94,9 @@ pub enum ServerStoreError {
     /// The requests of a batch were not committed.
     #[error("the change was not committed")]
     NotCommitted(#[source] Arc<ServerStoreError>),
+    /// Another request of the batch failed after it had changed rows.
+    #[error("another request of the batch failed")]
+    BatchFailed,
     /// The store was closed.
     #[error("the server is shutting down")]
     Closed,

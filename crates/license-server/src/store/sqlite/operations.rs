@@ -26,7 +26,7 @@ use async_trait::async_trait;
 
 use super::connection::{self, ConnectionAccess};
 use super::queries::query;
-use super::writer::Batch;
+use super::writer::{Batch, FailureScope};
 use super::{SqliteStore, backup, seat_rows};
 use crate::domain::TenantId;
 use crate::store::{ServerStore, ServerStoreError};
@@ -39,7 +39,9 @@ impl SqliteStore {
         F: FnOnce(&mut Batch<'_>, &TenantId) -> Result<T, ServerStoreError> + Send + 'static,
     {
         let tenant = tenant.clone();
-        self.writer.run(move |batch| change(batch, &tenant)).await
+        self.writer
+            .run(FailureScope::Request, move |batch| change(batch, &tenant))
+            .await
     }
 
     /// Runs a change of rows that belong to no tenant in the next batch.
@@ -48,7 +50,9 @@ impl SqliteStore {
         T: Send + 'static,
         F: FnOnce(&rusqlite::Connection) -> Result<T, ServerStoreError> + Send + 'static,
     {
-        self.writer.run(move |batch| change(batch.db)).await
+        self.writer
+            .run(FailureScope::Request, move |batch| change(batch.db))
+            .await
     }
 
     /// Runs a query on a connection that only reads.

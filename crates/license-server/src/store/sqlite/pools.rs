@@ -1,12 +1,13 @@
 //! The pools in memory, which the writer thread owns.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use license_core::ids::Commitment;
 use license_seats::{
-    CommandTime, DenialReason, LeaseTime, Loan, OpenLease, Pool, PoolRows, PoolTerms, SeatCommand,
+    CommandTime, DenialReason, LeaseTime, Loan, OpenLease, Pool, PoolCounters, PoolRows, PoolTerms,
+    SeatCommand,
 };
 use rusqlite::Connection;
 use serde_json::Value;
@@ -21,11 +22,14 @@ use crate::store::{PoolReply, PoolRequest, PoolView, ServerStoreError};
 #[derive(Default)]
 pub(super) struct Pools {
     loaded: HashMap<PoolKey, Pool>,
-    /// The pools that the requests of the batch have changed.
-    changed_in_batch: HashSet<PoolKey>,
-    /// The pools that the current request has changed.
-    changed_in_request: Vec<PoolKey>,
-    /// Whether the pools with open leases or tickets have been loaded since the start.
+    /// The pools that the requests of the batch have changed, with their counters. The rows of the
+    /// counters are written at the end of the batch, because each request changes them.
+    changed_in_batch: HashMap<PoolKey, Option<PoolCounters>>,
+    /// The pools that the current request has changed, with their counters.
+    changed_in_request: Vec<(PoolKey, Option<PoolCounters>)>,
+    /// The tenants whose rows the current request deletes.
+    deleted_in_request: Vec<TenantId>,
+    /// Whether all pools with open leases or tickets are loaded.
     has_active: bool,
 }
 
@@ -42,23 +46,24 @@ impl Pools {
     ) -> Result<(PoolReply, Option<Value>), ServerStoreError> {
         let key = (tenant.clone(), request.pool);
         // A request that fails after this line discards the pool.
-        self.changed_in_request.push(key.clone());
-        let pool = Self::entry(&mut self.loaded, db, &key, Some(&request.terms), now)?;
+        self.changed_in_request.push((key.clone(), None));
+        let pool = self.entry(db, &key, Some(&request.terms), now)?;
         let at = CommandTime {
             now,
             license_left: request.license_left,
             hold_until: None,
         };
         let former = former_lease(pool, &request.command);
-        let mut events = Vec::new();
+        let (mut events, mut counters) = (Vec::new(), None);
         if *pool.terms() != *request.terms {
             seat_rows::write_terms(db, &key.0, &key.1, &request.terms)?;
             let outcome = pool.apply(SeatCommand::SetTerms(request.terms), at);
-            seat_rows::write(db, &key.0, &key.1, &outcome.changes, wall)?;
+            counters = seat_rows::write(db, &key.0, &key.1, &outcome.changes, wall)?;
             events = outcome.events;
         }
         let mut outcome = pool.apply(request.command, at);
-        seat_rows::write(db, &key.0, &key.1, &outcome.changes, wall)?;
+        let written = seat_rows::write(db, &key.0, &key.1, &outcome.changes, wall)?;
+        counters = written.or(counters);
         outcome.events.splice(0..0, events);
         let ended_at = match &outcome.reply {
             Err(denial) => match &denial.reason {
@@ -69,6 +74,7 @@ impl Pools {
             },
             Ok(_) => None,
         };
+        self.changed_in_request.push((key, counters));
         let reply = PoolReply {
             outcome,
             now,
@@ -89,7 +95,7 @@ impl Pools {
         if !self.loaded.contains_key(&key) && !seat_rows::exists(db, tenant, pool)? {
             return Ok(None);
         }
-        let pool = Self::entry(&mut self.loaded, db, &key, None, now)?;
+        let pool = self.entry(db, &key, None, now)?;
         Ok(Some(view_of(pool, now)))
     }
 
@@ -106,7 +112,7 @@ impl Pools {
         if !self.loaded.contains_key(&key) && !seat_rows::exists(db, tenant, pool)? {
             return Ok(None);
         }
-        let pool = Self::entry(&mut self.loaded, db, &key, None, now)?;
+        let pool = self.entry(db, &key, None, now)?;
         let is_wanted = |loan: &Loan| loan.commitment == commitment;
         let mut leases = pool.leases();
         Ok(leases
@@ -157,36 +163,55 @@ impl Pools {
         Ok(levels)
     }
 
-    /// Loads the pools with open leases or tickets, once.
+    /// Loads the pools with open leases or tickets, if they have not been loaded since a pool was
+    /// discarded.
     fn load_active(&mut self, db: &Connection, now: LeaseTime) -> Result<(), ServerStoreError> {
         if !self.has_active {
+            self.write_counters(db)?;
             for key in seat_rows::active(db)? {
-                Self::entry(&mut self.loaded, db, &key, None, now)?;
+                self.entry(db, &key, None, now)?;
             }
             self.has_active = true;
         }
         Ok(())
     }
 
-    /// Forgets the pools of a tenant, whose rows the request deletes.
+    /// Forgets the pools of a tenant, whose rows the request deletes, if the request succeeds.
     pub(super) fn forget_tenant(&mut self, tenant: &TenantId) {
-        self.loaded.retain(|key, _| key.0 != *tenant);
+        self.deleted_in_request.push(tenant.clone());
+    }
+
+    /// Writes the counters of the pools that the batch has changed.
+    pub(super) fn write_counters(&self, db: &Connection) -> Result<(), ServerStoreError> {
+        let changed = self.changed_in_batch.iter();
+        let changed = changed.filter_map(|(key, counters)| Some((key, counters.as_ref()?)));
+        for ((tenant, pool), counters) in changed {
+            seat_rows::write_counters(db, tenant, pool, counters)?;
+        }
+        Ok(())
     }
 
     /// Returns a pool from memory, from its rows, or a new one with `terms`.
-    fn entry<'a>(
-        loaded: &'a mut HashMap<PoolKey, Pool>,
+    fn entry(
+        &mut self,
         db: &Connection,
         key: &PoolKey,
         terms: Option<&Arc<PoolTerms>>,
         now: LeaseTime,
-    ) -> Result<&'a mut Pool, ServerStoreError> {
+    ) -> Result<&mut Pool, ServerStoreError> {
         use std::collections::hash_map::Entry;
-        match loaded.entry(key.clone()) {
+        match self.loaded.entry(key.clone()) {
             Entry::Occupied(pool) => Ok(pool.into_mut()),
             Entry::Vacant(vacant) => {
                 let pool = match seat_rows::read(db, &key.0, &key.1)? {
-                    Some((stored, rows)) => from_rows(stored, rows, now)?,
+                    Some((stored, mut rows)) => {
+                        // A request that failed discarded the pool. Requests before it in the
+                        // batch have changed the counters.
+                        if let Some(Some(counters)) = self.changed_in_batch.get(key) {
+                            rows.counters = *counters;
+                        }
+                        from_rows(stored, rows, now)?
+                    }
                     None => {
                         let terms = terms.map_or_else(
                             || PoolTerms::with_capacity(0),
@@ -210,12 +235,19 @@ impl Pools {
 
     /// Ends a request. If it failed, its changes are not in the database.
     pub(super) fn end_request(&mut self, is_success: bool) {
-        for key in self.changed_in_request.drain(..) {
+        let deleted = std::mem::take(&mut self.deleted_in_request);
+        for (key, counters) in std::mem::take(&mut self.changed_in_request) {
             if is_success {
-                self.changed_in_batch.insert(key);
+                let stored = self.changed_in_batch.entry(key).or_default();
+                *stored = counters.or(*stored);
             } else {
-                self.loaded.remove(&key);
+                self.discard(&key);
             }
+        }
+        if is_success && !deleted.is_empty() {
+            let remains = |key: &PoolKey| !deleted.contains(&key.0);
+            self.loaded.retain(|key, _| remains(key));
+            self.changed_in_batch.retain(|key, _| remains(key));
         }
     }
 
@@ -226,10 +258,19 @@ impl Pools {
 
     /// Discards the pools of a batch that is not committed. The next command reads their rows.
     pub(super) fn discard_batch(&mut self) {
-        let in_request = self.changed_in_request.drain(..);
-        for key in self.changed_in_batch.drain().chain(in_request) {
-            self.loaded.remove(&key);
+        self.deleted_in_request.clear();
+        let in_request = std::mem::take(&mut self.changed_in_request);
+        let in_batch = std::mem::take(&mut self.changed_in_batch);
+        for (key, _) in in_batch.into_iter().chain(in_request) {
+            self.discard(&key);
         }
+    }
+
+    /// Discards a pool whose changes are not in the database. Its leases have deadlines, so the next
+    /// tick reads it again.
+    fn discard(&mut self, key: &PoolKey) {
+        self.loaded.remove(key);
+        self.has_active = false;
     }
 }
 

@@ -11,24 +11,27 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::events;
 use super::queries::query;
 use super::values::{after_number, bad_row, collect, column, excess, millis, number, time};
 use crate::domain::{Page, PageRequest, PoolId, SeatPolicy, TenantId};
 use crate::store::{LeaseRow, ServerStoreError, TicketRow};
 
-/// Writes the changed rows of a pool, in their order.
+/// Writes the changed rows of a pool, in their order. Returns its new counters, which are written at
+/// the end of the batch ([`write_counters`]).
 pub(super) fn write(
     db: &Connection,
     tenant: &TenantId,
     pool: &PoolId,
     changes: &[SeatChange],
     wall: DateTime<Utc>,
-) -> Result<(), ServerStoreError> {
+) -> Result<Option<PoolCounters>, ServerStoreError> {
     let (tenant_text, pool_text) = (tenant.as_str(), pool.as_str());
     let delete = |sql: &str, key: String| -> Result<(), ServerStoreError> {
         let mut statement = db.prepare_cached(sql)?;
         one_row(statement.execute([tenant_text, pool_text, &key])?)
     };
+    let mut new_counters = None;
     for change in changes {
         match change {
             SeatChange::DeleteLease(session) => {
@@ -43,10 +46,10 @@ pub(super) fn write(
             SeatChange::PutLease(lease) => put_lease(db, tenant, pool, lease)?,
             SeatChange::PutEnded(ended) => put_ended(db, tenant, pool, ended, wall)?,
             SeatChange::PutTicket(ticket) => put_ticket(db, tenant, pool, ticket)?,
-            SeatChange::PutCounters(counters) => put_counters(db, tenant, pool, counters)?,
+            SeatChange::PutCounters(counters) => new_counters = Some(*counters),
         }
     }
-    Ok(())
+    Ok(new_counters)
 }
 
 /// Refuses a change that does not find its row. The pool in memory would differ from its rows.
@@ -122,7 +125,7 @@ fn put_ticket(
     Ok(())
 }
 
-/// Creates the row of a pool.
+/// Creates the row of a pool. A deleted tenant gets no pool.
 pub(super) fn create(
     db: &Connection,
     tenant: &TenantId,
@@ -130,6 +133,7 @@ pub(super) fn create(
     terms: &PoolTerms,
     counters: &PoolCounters,
 ) -> Result<(), ServerStoreError> {
+    events::add_tenant(db, tenant)?;
     db.prepare_cached(query!("pool_put"))?.execute(params![
         tenant.as_str(),
         pool.as_str(),
@@ -142,7 +146,8 @@ pub(super) fn create(
     Ok(())
 }
 
-fn put_counters(
+/// Writes the counters of a pool.
+pub(super) fn write_counters(
     db: &Connection,
     tenant: &TenantId,
     pool: &PoolId,

@@ -1,8 +1,9 @@
 //! The writer: one thread that owns the only connection that writes.
 //!
-//! The thread commits all waiting requests together. Each request has a savepoint, so that a
-//! request that fails does not affect the others. SQLite copies each page that changes after a
-//! savepoint, so a request that is alone has none. Replies are sent only after the commit.
+//! The thread commits all waiting requests together, and sends replies only after the commit. A
+//! request that fails does not affect the others, because it has a savepoint. SQLite copies each
+//! page that changes after a savepoint. Therefore, a request that is alone has none, and a request
+//! about seats has none either: see [`FailureScope`].
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -52,8 +53,25 @@ enum WorkEnd {
     DiskFull,
 }
 
+/// What is rolled back if a request fails after it has changed rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FailureScope {
+    /// The request.
+    Request,
+    /// The batch of the request. Only for requests that check everything before they change rows,
+    /// and then fail only if the database does.
+    Batch,
+}
+
+/// For how long each request has a savepoint, after the failure of a request has rolled back its
+/// batch. A damaged row of one pool therefore stops the others once.
+const CAREFUL_FOR: Duration = Duration::from_secs(60);
+
 /// A request for the writer.
 trait Job: Send {
+    /// Returns what is rolled back if the request fails.
+    fn failure_scope(&self) -> FailureScope;
+
     /// Does the work of the request, and keeps the result.
     fn run(&mut self, batch: &mut Batch<'_>) -> WorkEnd;
 
@@ -68,6 +86,7 @@ enum Message {
 
 /// A request with its work, result and reply.
 struct Request<T, F> {
+    failure_scope: FailureScope,
     work: Option<F>,
     result: Option<Result<T, ServerStoreError>>,
     reply: oneshot::Sender<Result<T, ServerStoreError>>,
@@ -78,6 +97,10 @@ where
     T: Send,
     F: FnOnce(&mut Batch<'_>) -> Result<T, ServerStoreError> + Send,
 {
+    fn failure_scope(&self) -> FailureScope {
+        self.failure_scope
+    }
+
     fn run(&mut self, batch: &mut Batch<'_>) -> WorkEnd {
         self.result = self.work.take().map(|work| work(batch));
         match &self.result {
@@ -133,6 +156,7 @@ impl Writer {
             clock,
             pools: is_owner.then(Pools::default),
             stored_ms: stored,
+            careful_until: None,
             receiver,
             observer,
         };
@@ -155,13 +179,18 @@ impl Writer {
     }
 
     /// Runs a request in the next batch, and returns its result after the commit.
-    pub(super) async fn run<T, F>(&self, work: F) -> Result<T, ServerStoreError>
+    pub(super) async fn run<T, F>(
+        &self,
+        failure_scope: FailureScope,
+        work: F,
+    ) -> Result<T, ServerStoreError>
     where
         T: Send + 'static,
         F: FnOnce(&mut Batch<'_>) -> Result<T, ServerStoreError> + Send + 'static,
     {
         let (reply, result) = oneshot::channel();
         let request = Request {
+            failure_scope,
             work: Some(work),
             result: None,
             reply,
@@ -202,6 +231,8 @@ struct Worker {
     lease_clock: LeaseClock,
     pools: Option<Pools>,
     stored_ms: u64,
+    /// Until when each request has a savepoint.
+    careful_until: Option<Instant>,
     receiver: Receiver<Message>,
     last_full: Arc<Mutex<Option<Instant>>>,
     observer: Arc<dyn Observer>,
@@ -291,10 +322,10 @@ impl Worker {
         self.execute("BEGIN IMMEDIATE")?;
         let changes = self.db.total_changes();
         let is_success = match jobs {
-            [job] => self.run_job(job.as_mut())?,
+            [job] => self.run_job(job.as_mut())? == WorkEnd::Succeeded,
             jobs => {
                 for job in jobs {
-                    self.run_in_savepoint(job.as_mut())?;
+                    self.run_beside_others(job.as_mut())?;
                 }
                 true
             }
@@ -303,6 +334,9 @@ impl Worker {
         if !is_success || !has_changed {
             self.execute("ROLLBACK")?;
             return Ok(TransactionEnd::RolledBack);
+        }
+        if let Some(pools) = &self.pools {
+            pools.write_counters(&self.db)?;
         }
         let now_ms = self.lease_clock.now_ms();
         if self.pools.is_some() {
@@ -316,17 +350,30 @@ impl Worker {
         Ok(TransactionEnd::Committed)
     }
 
-    /// Runs a job in a savepoint, so that a job that fails changes nothing.
-    fn run_in_savepoint(&mut self, job: &mut dyn Job) -> Result<(), ServerStoreError> {
-        self.execute("SAVEPOINT request")?;
-        if !self.run_job(job)? {
-            self.execute("ROLLBACK TO request")?;
+    /// Runs a job of a batch with other jobs. A job that fails changes nothing.
+    fn run_beside_others(&mut self, job: &mut dyn Job) -> Result<(), ServerStoreError> {
+        let is_careful = self.careful_until.is_some_and(|end| Instant::now() < end);
+        if is_careful || job.failure_scope() == FailureScope::Request {
+            self.execute("SAVEPOINT request")?;
+            if self.run_job(job)? != WorkEnd::Succeeded {
+                self.execute("ROLLBACK TO request")?;
+            }
+            return self.execute("RELEASE request");
         }
-        self.execute("RELEASE request")
+        let changes = self.db.total_changes();
+        let end = self.run_job(job)?;
+        if end == WorkEnd::Succeeded || self.db.total_changes() == changes {
+            return Ok(());
+        }
+        self.careful_until = Instant::now().checked_add(CAREFUL_FOR);
+        Err(match end {
+            WorkEnd::DiskFull => ServerStoreError::DiskFull,
+            _ => ServerStoreError::BatchFailed,
+        })
     }
 
-    /// Runs a job. Returns whether it succeeded.
-    fn run_job(&mut self, job: &mut dyn Job) -> Result<bool, ServerStoreError> {
+    /// Runs a job.
+    fn run_job(&mut self, job: &mut dyn Job) -> Result<WorkEnd, ServerStoreError> {
         let mut batch = Batch {
             db: &self.db,
             pools: self.pools.as_mut(),
@@ -349,11 +396,10 @@ impl Worker {
                 ),
             )));
         }
-        let is_success = end == WorkEnd::Succeeded;
         if let Some(pools) = &mut self.pools {
-            pools.end_request(is_success);
+            pools.end_request(end == WorkEnd::Succeeded);
         }
-        Ok(is_success)
+        Ok(end)
     }
 
     fn note_full(&self) {

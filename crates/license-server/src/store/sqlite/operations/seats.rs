@@ -9,7 +9,7 @@ use license_seats::{LeaseTime, OpenLease};
 use serde_json::json;
 
 use crate::domain::{NewAuditEntry, Page, PageRequest, PoolCapacity, PoolId, SeatPolicy, TenantId};
-use crate::store::sqlite::writer::Batch;
+use crate::store::sqlite::writer::{Batch, FailureScope};
 use crate::store::sqlite::{SqliteStore, audit, events, license_terms, licenses, pools, seat_rows};
 use crate::store::{
     LeaseRow, PoolReply, PoolRequest, PoolView, SeatStore, ServerStoreError, TicketRow,
@@ -23,18 +23,24 @@ impl SeatStore for SqliteStore {
         request: PoolRequest,
         audit: Option<NewAuditEntry>,
     ) -> Result<PoolReply, ServerStoreError> {
-        let apply = move |batch: &mut Batch<'_>, tenant: &TenantId| {
+        let tenant = tenant.clone();
+        // A pool has decided before rows change. An audit entry can be refused after that.
+        let failure_scope = match &audit {
+            None => FailureScope::Batch,
+            Some(_) => FailureScope::Request,
+        };
+        let apply = move |batch: &mut Batch<'_>| {
             let (db, now) = (batch.db, batch.now);
             let pools = batch.pools.as_mut().ok_or(ServerStoreError::NotOwner)?;
             let pool = request.pool.clone();
-            let (reply, former) = pools.apply(db, tenant, request, now, batch.wall)?;
-            events::append_seat_events(db, tenant, batch.wall, &pool, &reply.outcome.events)?;
+            let (reply, former) = pools.apply(db, &tenant, request, now, batch.wall)?;
+            events::append_seat_events(db, &tenant, batch.wall, &pool, &reply.outcome.events)?;
             if let Some(audit) = audit.filter(|_| reply.outcome.reply.is_ok()) {
-                audit::append(db, tenant, &audit.with_before(former))?;
+                audit::append(db, &tenant, &audit.with_before(former))?;
             }
             Ok(reply)
         };
-        let reply = self.write(tenant, apply).await?;
+        let reply = self.writer.run(failure_scope, apply).await?;
         for event in &reply.outcome.events {
             self.observer.seat_changed(event);
         }

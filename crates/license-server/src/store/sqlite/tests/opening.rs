@@ -8,6 +8,7 @@ use super::{directory, open};
 use crate::clock::{ManualClock, ServerClock, SystemServerClock};
 use crate::domain::{PageRequest, PoolId, TenantId};
 use crate::store::conformance::{self, acquire, session};
+use crate::store::sqlite::writer::FailureScope;
 use crate::store::sqlite::{SqliteStore, schema};
 use crate::store::{AdministrationStore, LicenseStore, SeatStore, ServerStore, ServerStoreError};
 
@@ -30,7 +31,7 @@ async fn every_connection_has_the_pragmas() {
     let expected = ("wal".to_owned(), 2, 1, 10_000);
     let written = store
         .writer
-        .run(|batch| Ok(pragmas(batch.db)))
+        .run(FailureScope::Request, |batch| Ok(pragmas(batch.db)))
         .await
         .unwrap();
     assert_eq!(written, expected);
@@ -56,7 +57,7 @@ async fn every_connection_has_the_pragmas() {
     let beside = SqliteStore::open_beside(directory.path(), Arc::new(SystemServerClock)).unwrap();
     let written = beside
         .writer
-        .run(|batch| Ok(pragmas(batch.db)))
+        .run(FailureScope::Request, |batch| Ok(pragmas(batch.db)))
         .await
         .unwrap();
     assert_eq!(written, expected);
@@ -401,7 +402,7 @@ async fn a_full_disk_is_named_and_the_store_goes_on_when_it_has_space() {
             batch.db.query_row(&sql, [], |_| Ok(()))?;
             Ok(())
         };
-        store.writer.run(set).await.unwrap();
+        store.writer.run(FailureScope::Request, set).await.unwrap();
     };
     let acquire = async |number| {
         let request = crate::store::PoolRequest {

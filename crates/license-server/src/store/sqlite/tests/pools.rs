@@ -5,10 +5,10 @@ use std::sync::Arc;
 use super::{directory, manual_clock, open};
 use crate::clock::ManualClock;
 use crate::domain::{PageRequest, PoolId, TenantId};
-use crate::store::conformance::{acquire, grant};
+use crate::store::conformance::{acquire, acquire_command, grant};
 use crate::store::sqlite::SqliteStore;
-use crate::store::sqlite::writer::Batch;
-use crate::store::{SeatStore, ServerStore, ServerStoreError};
+use crate::store::sqlite::writer::{Batch, FailureScope};
+use crate::store::{PoolRequest, SeatStore, ServerStore, ServerStoreError};
 
 /// Lets lease time pass, in steps of at most one second.
 async fn pass(store: &SqliteStore, clock: &ManualClock, seconds: u32) {
@@ -22,7 +22,8 @@ async fn pass(store: &SqliteStore, clock: &ManualClock, seconds: u32) {
 /// results.
 async fn batch(
     store: &Arc<SqliteStore>,
-    second: impl FnOnce(&rusqlite::Connection) -> Result<(), ServerStoreError> + Send + 'static,
+    failure_scope: FailureScope,
+    second: impl FnOnce(&mut Batch<'_>) -> Result<(), ServerStoreError> + Send + 'static,
 ) -> [bool; 3] {
     let (tenant, pool) = (TenantId::site(), PoolId::parse("pool").unwrap());
     // The writer waits in one batch until the other requests are in its channel.
@@ -35,18 +36,14 @@ async fn batch(
             wait.recv().unwrap();
             Ok(())
         };
-        blocking.writer.run(block).await.unwrap();
+        let running = blocking.writer.run(FailureScope::Request, block);
+        running.await.unwrap();
     });
     has_started.await.unwrap();
     let spawn_acquire = |number| {
         let (store, tenant, pool) = (Arc::clone(store), tenant.clone(), pool.clone());
         tokio::spawn(async move {
-            let request = crate::store::PoolRequest {
-                pool,
-                terms: Arc::new(license_seats::PoolTerms::with_capacity(10)),
-                license_left: None,
-                command: crate::store::conformance::acquire_command(number, None),
-            };
+            let request = request(pool, number);
             store.apply(&tenant, request, None).await.is_ok()
         })
     };
@@ -55,11 +52,8 @@ async fn batch(
     let two = {
         let store = Arc::clone(store);
         tokio::spawn(async move {
-            store
-                .writer
-                .run(move |batch| second(batch.db))
-                .await
-                .is_ok()
+            let result = store.writer.run(failure_scope, second).await;
+            result.is_ok()
         })
     };
     tokio::task::yield_now().await;
@@ -68,6 +62,16 @@ async fn batch(
     release.send(()).unwrap();
     blocking.await.unwrap();
     [one.await.unwrap(), two.await.unwrap(), three.await.unwrap()]
+}
+
+/// Returns the request of a session for a seat.
+fn request(pool: PoolId, session: u32) -> PoolRequest {
+    PoolRequest {
+        pool,
+        terms: Arc::new(license_seats::PoolTerms::with_capacity(10)),
+        license_left: None,
+        command: acquire_command(session, None),
+    }
 }
 
 async fn held(store: &SqliteStore) -> usize {
@@ -86,23 +90,91 @@ async fn held(store: &SqliteStore) -> usize {
 async fn a_request_that_fails_does_not_affect_the_others_of_its_batch() {
     let directory = directory();
     let store = Arc::new(open(directory.path()));
-    let fails = |db: &rusqlite::Connection| {
-        db.execute("UPDATE pools SET next_seq = next_seq + 5", [])?;
+    let fails = |batch: &mut Batch<'_>| {
+        let renumber = "UPDATE pools SET next_seq = next_seq + 5";
+        batch.db.execute(renumber, [])?;
         Err(ServerStoreError::NotOwner)
     };
-    assert_eq!(batch(&store, fails).await, [true, false, true]);
+    let results = batch(&store, FailureScope::Request, fails).await;
+    assert_eq!(results, [true, false, true]);
     assert_eq!(held(&store).await, 2);
     let (tenant, pool) = (TenantId::site(), PoolId::parse("pool").unwrap());
     let next = grant(&acquire(&*store, &tenant, &pool, 10, 4).await);
     assert_eq!(next.lease.seq.0, 3);
 }
 
+/// Grants the seat of session 2, and then fails.
+fn grants_and_fails(batch: &mut Batch<'_>) -> Result<(), ServerStoreError> {
+    let pools = batch.pools.as_mut().unwrap();
+    let request = request(PoolId::parse("pool").unwrap(), 2);
+    let site = TenantId::site();
+    let granted = pools.apply(batch.db, &site, request, batch.now, batch.wall);
+    assert!(granted?.0.outcome.reply.is_ok());
+    Err(ServerStoreError::NotOwner)
+}
+
+#[tokio::test]
+async fn a_pool_that_a_failed_request_discards_keeps_the_counters_of_its_batch() {
+    let directory = directory();
+    let store = Arc::new(open(directory.path()));
+    let results = batch(&store, FailureScope::Request, grants_and_fails).await;
+    assert_eq!(results, [true, false, true]);
+    assert_eq!(held(&store).await, 2);
+    let stored = "SELECT next_seq, held, json_extract(counters, '$.next_seq') FROM pools";
+    let db = rusqlite::Connection::open(store.path()).unwrap();
+    let stored = db.query_row(stored, [], |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+    });
+    assert_eq!(stored.unwrap(), (3, 2, 3));
+    let (tenant, pool) = (TenantId::site(), PoolId::parse("pool").unwrap());
+    let next = grant(&acquire(&*store, &tenant, &pool, 10, 4).await);
+    assert_eq!(next.lease.seq.0, 3);
+}
+
+#[tokio::test]
+async fn a_request_without_a_savepoint_fails_its_batch_once() {
+    let directory = directory();
+    let store = Arc::new(open(directory.path()));
+    let results = batch(&store, FailureScope::Batch, grants_and_fails).await;
+    assert_eq!(results, [false, false, false]);
+    assert_eq!(held(&store).await, 0);
+    // From now on, each request has a savepoint.
+    let results = batch(&store, FailureScope::Batch, grants_and_fails).await;
+    assert_eq!(results, [true, false, true]);
+    assert_eq!(held(&store).await, 2);
+}
+
+#[tokio::test]
+async fn a_request_that_fails_before_it_changes_rows_needs_no_savepoint() {
+    let directory = directory();
+    let store = Arc::new(open(directory.path()));
+    let fails = |_: &mut Batch<'_>| Err(ServerStoreError::NotOwner);
+    let results = batch(&store, FailureScope::Batch, fails).await;
+    assert_eq!(results, [true, false, true]);
+    assert_eq!(held(&store).await, 2);
+}
+
+#[tokio::test]
+async fn the_next_tick_finds_the_leases_of_a_pool_that_was_discarded() {
+    let directory = directory();
+    let clock = manual_clock();
+    let store = SqliteStore::open(directory.path(), Arc::<ManualClock>::clone(&clock)).unwrap();
+    let (tenant, pool) = (TenantId::site(), PoolId::parse("pool").unwrap());
+    acquire(&store, &tenant, &pool, 10, 1).await;
+    assert!(store.due_pools(&tenant).await.unwrap().is_empty());
+    let fails = store.writer.run(FailureScope::Batch, grants_and_fails);
+    assert!(fails.await.is_err());
+    pass(&store, &clock, 24 * 3600).await;
+    assert_eq!(store.due_pools(&tenant).await.unwrap(), [pool]);
+}
+
 #[tokio::test]
 async fn a_batch_that_is_not_committed_grants_nothing() {
     let directory = directory();
     let store = Arc::new(open(directory.path()));
-    let rolls_back = |db: &rusqlite::Connection| Ok(db.execute_batch("ROLLBACK")?);
-    assert_eq!(batch(&store, rolls_back).await, [false, false, false]);
+    let rolls_back = |batch: &mut Batch<'_>| Ok(batch.db.execute_batch("ROLLBACK")?);
+    let results = batch(&store, FailureScope::Request, rolls_back).await;
+    assert_eq!(results, [false, false, false]);
     assert_eq!(held(&store).await, 0);
     let (tenant, pool) = (TenantId::site(), PoolId::parse("pool").unwrap());
     let first = grant(&acquire(&*store, &tenant, &pool, 10, 1).await);
@@ -115,7 +187,7 @@ async fn a_request_that_fails_alone_changes_nothing() {
     let store = open(directory.path());
     let (tenant, pool) = (TenantId::site(), PoolId::parse("pool").unwrap());
     acquire(&store, &tenant, &pool, 10, 1).await;
-    let fails = store.writer.run(|batch| {
+    let fails = store.writer.run(FailureScope::Request, |batch| {
         let changed = batch
             .db
             .execute("UPDATE pools SET next_seq = next_seq + 5", [])?;
@@ -153,12 +225,12 @@ async fn the_database_refuses_more_leases_than_seats() {
     let store = open(directory.path());
     let (tenant, pool) = (TenantId::site(), PoolId::parse("pool").unwrap());
     acquire(&store, &tenant, &pool, 1, 1).await;
-    let exceed = store.writer.run(|batch| {
+    let exceed = store.writer.run(FailureScope::Request, |batch| {
         batch.db.execute("UPDATE pools SET held = held + 1", [])?;
         Ok(())
     });
     assert!(matches!(exceed.await, Err(ServerStoreError::Database(_))));
-    let same = store.writer.run(|batch| {
+    let same = store.writer.run(FailureScope::Request, |batch| {
         let copy = "INSERT INTO leases SELECT tenant, pool, session || 'x', seq, until_lease, body FROM leases";
         batch.db.execute(copy, [])?;
         Ok(())
