@@ -330,13 +330,13 @@ impl Worker {
                 true
             }
         };
+        if let Some(pools) = &self.pools {
+            pools.write_counters(&self.db)?;
+        }
         let has_changed = self.db.total_changes() != changes || self.must_store_clock();
         if !is_success || !has_changed {
             self.execute("ROLLBACK")?;
             return Ok(TransactionEnd::RolledBack);
-        }
-        if let Some(pools) = &self.pools {
-            pools.write_counters(&self.db)?;
         }
         let now_ms = self.lease_clock.now_ms();
         if self.pools.is_some() {
