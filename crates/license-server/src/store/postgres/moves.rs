@@ -100,6 +100,9 @@ async fn move_rows(
         // Each pool is due, so that the first tick computes the time of its next work.
         let values: [&(dyn ToSql + Sync); 3] = [&tenant.as_str(), &now_lease, &first_seq];
         db.execute(query!("move_pools"), &values).await?;
+        // SQLite keeps the number of the newest event in its row.
+        db.execute(query!("move_events"), &[&tenant.as_str()])
+            .await?;
     }
     db.set_tenant(&own).await?;
     tenants::lock(db).await?;

@@ -93,7 +93,7 @@ pub(super) fn add_tenant(db: &Connection, tenant: &TenantId) -> Result<(), Serve
 }
 
 /// Stores the number of the newest event, because this event will not be in the database.
-pub(super) fn keep_number(db: &Connection, tenant: &TenantId) -> Result<(), ServerStoreError> {
+fn keep_number(db: &Connection, tenant: &TenantId) -> Result<(), ServerStoreError> {
     db.prepare_cached(query!("event_keep_number"))?
         .execute([tenant.as_str()])?;
     Ok(())

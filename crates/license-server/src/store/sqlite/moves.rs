@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row, Rows, Statement, params};
 
 use super::queries::query;
 use super::values::{bad_row, millis};
-use super::{backup, connection, events, location, requests, schema};
+use super::{backup, connection, location, requests, schema};
 use crate::domain::TenantId;
 use crate::store::ServerStoreError;
 use crate::store::rows::{ColumnValues, RowBlock, TABLES};
@@ -42,15 +42,11 @@ impl MovingDatabase {
         refuse_moved(&db)?;
         requests::forget_interrupted(&db)?;
         backup::resume(&mut db, now)?;
-        let moving = Self {
+        Ok(Self {
             db,
             path,
             _lock: lock,
-        };
-        for tenant in moving.tenants()? {
-            events::keep_number(&moving.db, &tenant)?;
-        }
-        Ok(moving)
+        })
     }
 
     /// Returns the path of the database.

@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use super::seat_rows;
 use crate::domain::{PoolId, PoolLevel, TenantId};
+use crate::log_limit;
 use crate::store::pool::{PoolKey, former_lease};
 use crate::store::{PoolReply, PoolRequest, PoolView, ServerStoreError};
 
@@ -29,6 +30,8 @@ pub(super) struct Pools {
     changed_in_request: Vec<(PoolKey, Option<PoolCounters>)>,
     /// The tenants whose rows the current request deletes.
     deleted_in_request: Vec<TenantId>,
+    /// Whether the counters are written with each request.
+    is_careful: bool,
     /// Whether all pools with open leases or tickets are loaded.
     has_active: bool,
 }
@@ -64,6 +67,9 @@ impl Pools {
         let mut outcome = pool.apply(request.command, at);
         let written = seat_rows::write(db, &key.0, &key.1, &outcome.changes, wall)?;
         counters = written.or(counters);
+        if let Some(counters) = counters.as_ref().filter(|_| self.is_careful) {
+            seat_rows::write_counters(db, &key.0, &key.1, counters)?;
+        }
         outcome.events.splice(0..0, events);
         let ended_at = match &outcome.reply {
             Err(denial) => match &denial.reason {
@@ -169,7 +175,22 @@ impl Pools {
         if !self.has_active {
             self.write_counters(db)?;
             for key in seat_rows::active(db)? {
-                self.entry(db, &key, None, now)?;
+                match self.entry(db, &key, None, now).map(drop) {
+                    // The other pools go on.
+                    Err(ServerStoreError::BadRow { table, found }) => {
+                        if let Some(repeated) = log_limit::pass("damaged pool") {
+                            let pool = key.1.as_str();
+                            tracing::error!(
+                                pool,
+                                table,
+                                found,
+                                repeated,
+                                "the rows of a pool are damaged"
+                            );
+                        }
+                    }
+                    loaded => loaded?,
+                }
             }
             self.has_active = true;
         }
@@ -179,6 +200,12 @@ impl Pools {
     /// Forgets the pools of a tenant, whose rows the request deletes, if the request succeeds.
     pub(super) fn forget_tenant(&mut self, tenant: &TenantId) {
         self.deleted_in_request.push(tenant.clone());
+    }
+
+    /// Sets whether counters are written with each request, so that a request whose counters the
+    /// database refuses fails alone.
+    pub(super) const fn set_careful(&mut self, is_careful: bool) {
+        self.is_careful = is_careful;
     }
 
     /// Writes the counters of the pools that the batch has changed.
@@ -248,6 +275,8 @@ impl Pools {
             let remains = |key: &PoolKey| !deleted.contains(&key.0);
             self.loaded.retain(|key, _| remains(key));
             self.changed_in_batch.retain(|key, _| remains(key));
+            // The deletion may not be committed. The next tick then reads the pools again.
+            self.has_active = false;
         }
     }
 

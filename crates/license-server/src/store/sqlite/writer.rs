@@ -2,8 +2,8 @@
 //!
 //! The thread commits all waiting requests together, and sends replies only after the commit. A
 //! request that fails does not affect the others, because it has a savepoint. SQLite copies each
-//! page that changes after a savepoint. Therefore, a request that is alone has none, and a request
-//! about seats has none either: see [`FailureScope`].
+//! page that changes after a savepoint. Therefore, a request that is alone has none, and a command
+//! for a pool has none either: see [`FailureScope`].
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -330,9 +330,7 @@ impl Worker {
                 true
             }
         };
-        if let Some(pools) = &self.pools {
-            pools.write_counters(&self.db)?;
-        }
+        self.write_counters()?;
         let has_changed = self.db.total_changes() != changes || self.must_store_clock();
         if !is_success || !has_changed {
             self.execute("ROLLBACK")?;
@@ -353,6 +351,9 @@ impl Worker {
     /// Runs a job of a batch with other jobs. A job that fails changes nothing.
     fn run_beside_others(&mut self, job: &mut dyn Job) -> Result<(), ServerStoreError> {
         let is_careful = self.careful_until.is_some_and(|end| Instant::now() < end);
+        if let Some(pools) = &mut self.pools {
+            pools.set_careful(is_careful);
+        }
         if is_careful || job.failure_scope() == FailureScope::Request {
             self.execute("SAVEPOINT request")?;
             if self.run_job(job)? != WorkEnd::Succeeded {
@@ -365,11 +366,28 @@ impl Worker {
         if end == WorkEnd::Succeeded || self.db.total_changes() == changes {
             return Ok(());
         }
-        self.careful_until = Instant::now().checked_add(CAREFUL_FOR);
+        self.be_careful();
         Err(match end {
             WorkEnd::DiskFull => ServerStoreError::DiskFull,
             _ => ServerStoreError::BatchFailed,
         })
+    }
+
+    /// Writes the counters of the pools that the batch has changed.
+    fn write_counters(&mut self) -> Result<(), ServerStoreError> {
+        let Some(pools) = &self.pools else {
+            return Ok(());
+        };
+        let written = pools.write_counters(&self.db);
+        if written.is_err() {
+            self.be_careful();
+        }
+        written
+    }
+
+    /// Gives each request a savepoint for a while.
+    fn be_careful(&mut self) {
+        self.careful_until = Instant::now().checked_add(CAREFUL_FOR);
     }
 
     /// Runs a job.

@@ -14,6 +14,24 @@ fn plan(db: &Connection, sql: &str) -> Vec<String> {
     steps.map(Result::unwrap).collect()
 }
 
+#[test]
+fn a_license_with_too_many_machines_reads_its_own_only() {
+    let mut db = Connection::open_in_memory().unwrap();
+    schema::migrate(&mut db).unwrap();
+    for sql in [query!("machine_excess"), query!("machine_forget_excess")] {
+        let steps = plan(&db, sql);
+        let of_machines = steps.iter().filter(|step| step.contains(" machines "));
+        for step in of_machines {
+            assert!(step.contains("(tenant=? AND license=?"), "{step} in {sql}");
+        }
+    }
+    let steps = plan(&db, query!("event_last"));
+    assert!(
+        steps.iter().all(|step| !step.starts_with("SCAN")),
+        "{steps:?}"
+    );
+}
+
 /// A list of any length takes no longer than its page, because no query reads or sorts all rows.
 #[test]
 fn lists_of_seats_and_their_history_come_from_indexes() {

@@ -164,8 +164,53 @@ async fn the_next_tick_finds_the_leases_of_a_pool_that_was_discarded() {
     assert!(store.due_pools(&tenant).await.unwrap().is_empty());
     let fails = store.writer.run(FailureScope::Batch, grants_and_fails);
     assert!(fails.await.is_err());
-    pass(&store, &clock, 24 * 3600).await;
+    assert!(store.due_pools(&tenant).await.unwrap().is_empty());
+    pass(&store, &clock, 200).await;
     assert_eq!(store.due_pools(&tenant).await.unwrap(), [pool]);
+}
+
+#[tokio::test]
+async fn counters_that_the_database_refuses_stop_the_other_pools_once() {
+    let directory = directory();
+    let store = Arc::new(open(directory.path()));
+    let (tenant, pool) = (TenantId::site(), PoolId::parse("pool").unwrap());
+    acquire(&*store, &tenant, &pool, 10, 4).await;
+    let refuse = "CREATE TRIGGER damaged BEFORE UPDATE ON pools WHEN NEW.pool = 'pool'
+                  BEGIN SELECT RAISE(ABORT, 'damaged'); END";
+    let db = rusqlite::Connection::open(store.path()).unwrap();
+    db.execute_batch(refuse).unwrap();
+    let acquires_elsewhere = |batch: &mut Batch<'_>| {
+        let pools = batch.pools.as_mut().unwrap();
+        let request = request(PoolId::parse("other").unwrap(), 2);
+        pools.apply(batch.db, &TenantId::site(), request, batch.now, batch.wall)?;
+        Ok(())
+    };
+    let results = batch(&store, FailureScope::Batch, acquires_elsewhere).await;
+    assert_eq!(results, [false, false, false]);
+    let results = batch(&store, FailureScope::Batch, acquires_elsewhere).await;
+    assert_eq!(results, [false, true, false]);
+    assert_eq!(held(&store).await, 1);
+}
+
+#[tokio::test]
+async fn a_damaged_pool_does_not_stop_the_ticks_of_the_others() {
+    let directory = directory();
+    let clock = manual_clock();
+    let store = SqliteStore::open(directory.path(), Arc::<ManualClock>::clone(&clock)).unwrap();
+    let (tenant, pool) = (TenantId::site(), PoolId::parse("pool").unwrap());
+    let other = PoolId::parse("other").unwrap();
+    acquire(&store, &tenant, &pool, 10, 1).await;
+    acquire(&store, &tenant, &other, 10, 1).await;
+    let damage = store.writer.run(FailureScope::Request, |batch| {
+        let lose = "DELETE FROM leases WHERE pool = 'pool'";
+        assert_eq!(batch.db.execute(lose, [])?, 1);
+        Ok(())
+    });
+    damage.await.unwrap();
+    let fails = store.writer.run(FailureScope::Batch, grants_and_fails);
+    assert!(fails.await.is_err());
+    pass(&store, &clock, 200).await;
+    assert_eq!(store.due_pools(&tenant).await.unwrap(), [other]);
 }
 
 #[tokio::test]
