@@ -181,7 +181,7 @@ async fn enter_seats(State(app): State<App>, request: Request, next: Next) -> Re
     body::received(&app, request, body::MAX_BODY, answer).await
 }
 
-/// Routes for running applications, beside those for seats.
+/// Routes for running applications, except those for seats.
 fn application_routes() -> Routes {
     Routes::new()
         .routes(routes!(validate::validate))

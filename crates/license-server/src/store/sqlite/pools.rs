@@ -176,7 +176,7 @@ impl Pools {
             self.write_counters(db)?;
             for key in seat_rows::active(db)? {
                 match self.entry(db, &key, None, now).map(drop) {
-                    // The other pools go on.
+                    // The other pools are loaded nevertheless.
                     Err(ServerStoreError::BadRow { table, found }) => {
                         if let Some(repeated) = log_limit::pass("damaged pool") {
                             let pool = key.1.as_str();

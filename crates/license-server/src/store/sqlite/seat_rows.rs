@@ -17,8 +17,8 @@ use super::values::{after_number, bad_row, collect, column, excess, millis, numb
 use crate::domain::{Page, PageRequest, PoolId, SeatPolicy, TenantId};
 use crate::store::{LeaseRow, ServerStoreError, TicketRow};
 
-/// Writes the changed rows of a pool, in their order. Returns its new counters, which are written at
-/// the end of the batch ([`write_counters`]).
+/// Writes the changed rows of a pool, in their order. Returns the new counters of the pool, which
+/// are written at the end of the batch ([`write_counters`]).
 pub(super) fn write(
     db: &Connection,
     tenant: &TenantId,

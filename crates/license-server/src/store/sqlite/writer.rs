@@ -2,8 +2,8 @@
 //!
 //! The thread commits all waiting requests together, and sends replies only after the commit. A
 //! request that fails does not affect the others, because it has a savepoint. SQLite copies each
-//! page that changes after a savepoint. Therefore, a request that is alone has none, and a command
-//! for a pool has none either: see [`FailureScope`].
+//! page that changes after a savepoint. Therefore, a request that is alone has none, and most commands
+//! for pools have none either: see [`FailureScope`].
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -53,7 +53,7 @@ enum WorkEnd {
     DiskFull,
 }
 
-/// What is rolled back if a request fails after it has changed rows.
+/// The part of a batch that is rolled back if a request fails after it has changed rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FailureScope {
     /// The request.
@@ -63,13 +63,13 @@ pub(super) enum FailureScope {
     Batch,
 }
 
-/// For how long each request has a savepoint, after the failure of a request has rolled back its
-/// batch. A damaged row of one pool therefore stops the others once.
+/// How long each request has a savepoint after a batch was rolled back. Requests for a damaged pool
+/// therefore fail those of other pools once a minute at most.
 const CAREFUL_FOR: Duration = Duration::from_secs(60);
 
 /// A request for the writer.
 trait Job: Send {
-    /// Returns what is rolled back if the request fails.
+    /// Returns the part of the batch that is rolled back if the request fails.
     fn failure_scope(&self) -> FailureScope;
 
     /// Does the work of the request, and keeps the result.
@@ -325,7 +325,7 @@ impl Worker {
             [job] => self.run_job(job.as_mut())? == WorkEnd::Succeeded,
             jobs => {
                 for job in jobs {
-                    self.run_beside_others(job.as_mut())?;
+                    self.run_in_batch(job.as_mut())?;
                 }
                 true
             }
@@ -348,8 +348,12 @@ impl Worker {
         Ok(TransactionEnd::Committed)
     }
 
-    /// Runs a job of a batch with other jobs. A job that fails changes nothing.
-    fn run_beside_others(&mut self, job: &mut dyn Job) -> Result<(), ServerStoreError> {
+    /// Runs one of several jobs of a batch. A job that fails changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the whole batch must be rolled back.
+    fn run_in_batch(&mut self, job: &mut dyn Job) -> Result<(), ServerStoreError> {
         let is_careful = self.careful_until.is_some_and(|end| Instant::now() < end);
         if let Some(pools) = &mut self.pools {
             pools.set_careful(is_careful);
