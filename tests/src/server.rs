@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, ExitStatus};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -27,13 +28,61 @@ pub struct Server {
     child: Child,
     /// The line that the server printed when it was ready.
     pub start: Value,
-    agent: Agent,
+    /// Created for the first request, because the start of a server is measured too.
+    agent: OnceLock<Agent>,
 }
+
+/// A server that may not be ready. Dropping the value kills the process.
+#[derive(Debug)]
+pub struct StartingServer(Server);
 
 /// Returns a run of `license-server` with the data directory `data` of the scratch directory.
 pub fn license_server(scratch: &Scratch) -> Run<'_> {
     let run = Run::new(programs::license_server(), scratch).without_env("CODITECT_HOME");
     run.env("LICENSE_SERVER_DATA_DIR", scratch.file("data"))
+}
+
+impl StartingServer {
+    /// Starts a server on a free port of the loopback interface, unless the arguments name a port.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the process cannot be started.
+    pub fn new(run: Run<'_>, scratch: &Scratch, arguments: &[&str]) -> Self {
+        let log = File::create(scratch.file("server.log")).expect("the log can be created");
+        let has = |option: &str| arguments.contains(&option);
+        let mut run = run.args(["run", "--json"]).args(arguments);
+        if !has("--listen") {
+            run = run.args(["--listen", "127.0.0.1:0"]);
+        }
+        if !has("--metrics-listen") {
+            run = run.args(["--metrics-listen", "127.0.0.1:0"]);
+        }
+        Self(Server {
+            child: run.start_with_stderr(log.into()),
+            start: Value::Null,
+            agent: OnceLock::new(),
+        })
+    }
+
+    /// Waits until the server is ready.
+    ///
+    /// # Panics
+    ///
+    /// Panics with the log if the server ends.
+    #[track_caller]
+    pub fn wait(self, scratch: &Scratch) -> Server {
+        let mut server = self.0;
+        let stdout = server.child.stdout.take().expect("the output is a pipe");
+        let printed = first_object(stdout);
+        let Some(start) = printed.clone().filter(|start| start["error"].is_null()) else {
+            let status = server.child.wait().expect("the process ends");
+            let log = scratch.read("server.log");
+            panic!("the server ended with {status}\n{printed:#?}\n{log}");
+        };
+        server.start = start;
+        server
+    }
 }
 
 impl Server {
@@ -54,28 +103,7 @@ impl Server {
     /// Panics with the log if the server does not start.
     #[track_caller]
     pub fn start_with(run: Run<'_>, scratch: &Scratch, arguments: &[&str]) -> Self {
-        let log = File::create(scratch.file("server.log")).expect("the log can be created");
-        let has = |option: &str| arguments.contains(&option);
-        let mut run = run.args(["run", "--json"]).args(arguments);
-        if !has("--listen") {
-            run = run.args(["--listen", "127.0.0.1:0"]);
-        }
-        if !has("--metrics-listen") {
-            run = run.args(["--metrics-listen", "127.0.0.1:0"]);
-        }
-        let mut child = run.start_with_stderr(log.into());
-        let stdout = child.stdout.take().expect("the output is a pipe");
-        let printed = first_object(stdout);
-        let Some(start) = printed.clone().filter(|start| start["error"].is_null()) else {
-            let status = child.wait().expect("the process ends");
-            let log = scratch.read("server.log");
-            panic!("the server ended with {status}\n{printed:#?}\n{log}");
-        };
-        Self {
-            child,
-            start,
-            agent: agent(PATIENCE),
-        }
+        StartingServer::new(run, scratch, arguments).wait(scratch)
     }
 
     /// Returns the URL of the server.
@@ -133,7 +161,8 @@ impl Server {
         } else {
             path.to_owned()
         };
-        send(&self.agent, method, &url, headers, body)
+        let agent = self.agent.get_or_init(|| agent(PATIENCE));
+        send(agent, method, &url, headers, body)
     }
 
     /// Sends a GET request.

@@ -1,17 +1,21 @@
 //! The start and the memory of the server as a process.
 
 use std::fs;
-use std::net::SocketAddr;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::time::Instant;
 
-use license_benches::load::{Caller, Generator, Leases, LoadSite, SessionCaller};
+use license_benches::load::{Leases, LoadSite, SessionCaller};
 use license_benches::{SampleVendor, Spread, format_time};
+use license_tests::server::free_port;
 
 use crate::Options;
 use crate::limits::LimitProgram;
 use crate::rate::Clients;
 
 const START: &str = "start to the first answer";
+const READY: &str = "start until ready to serve";
+
 const MEMORY: &str = "memory with 10,000 live leases";
 
 /// The number of leases.
@@ -19,13 +23,14 @@ const LEASES: u32 = 10_000;
 
 /// Prints the rows.
 pub(crate) fn print(options: &Options, vendor: &SampleVendor) {
-    if !options.is_wanted(START) && !options.is_wanted(MEMORY) {
+    let is_start_wanted = options.is_wanted(START) || options.is_wanted(READY);
+    if !is_start_wanted && !options.is_wanted(MEMORY) {
         return;
     }
     let site = LoadSite::new(vendor, 1, LEASES);
     println!("\n| process | ours | bare axum program | ratio | goal | reached |");
     println!("|---|---|---|---|---|---|");
-    if options.is_wanted(START) {
+    if is_start_wanted {
         start(&site, options.rounds);
     }
     if options.is_wanted(MEMORY) {
@@ -33,47 +38,60 @@ pub(crate) fn print(options: &Options, vendor: &SampleVendor) {
     }
 }
 
-/// Starts both programs in turn.
+/// Starts both programs in turn. The first answer of the server is that to `/healthz`, which needs
+/// no database. The server is ready when it has printed its URL, and answers `/readyz`.
 fn start(site: &LoadSite, rounds: usize) {
-    let (mut ours, mut bare, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut bare, mut first, mut ready) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..rounds {
         let began = Instant::now();
         let program = LimitProgram::bare();
-        answer(program.address);
-        let limit = began.elapsed().as_secs_f64();
+        answer(program.address, "/healthz");
+        bare.push(began.elapsed().as_secs_f64());
         drop(program);
+        let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let began = Instant::now();
-        let server = site.start();
-        answer(server.address());
-        let own = began.elapsed().as_secs_f64();
-        drop(server);
-        ours.push(own);
-        bare.push(limit);
-        ratios.push(own / limit);
+        let mut server = site.start_on(address);
+        let mut log = BufReader::new(server.stderr.take().unwrap());
+        let mut output = BufReader::new(server.stdout.take().unwrap());
+        read_line(&mut log);
+        answer(address, "/healthz");
+        first.push(began.elapsed().as_secs_f64());
+        read_line(&mut output);
+        answer(address, "/readyz");
+        ready.push(began.elapsed().as_secs_f64());
+        server.kill().unwrap();
+        server.wait().unwrap();
     }
-    let [ours, bare, ratio] = [ours, bare, ratios].map(Spread::from_values);
-    let reached = if ratio.median <= 3.0 { "yes" } else { "no" };
-    let [ours, bare] = [ours, bare].map(|spread| format_time(spread.median));
-    println!("| {START} | {ours} | {bare} | {ratio} | at most 3.0 | {reached} |");
+    for (work, ours, goal) in [(START, &first, Some(3.0)), (READY, &ready, None)] {
+        let ratios = ours.iter().zip(&bare).map(|(ours, bare)| ours / bare);
+        let ratio = Spread::from_values(ratios.collect());
+        let [ours, bare] = [ours, &bare].map(|times| Spread::from_values(times.clone()).median);
+        let (ours, bare) = (format_time(ours), format_time(bare));
+        let goal = goal.map_or([String::new(), String::new()], |goal| {
+            let reached = if ratio.median <= goal { "yes" } else { "no" };
+            [format!("at most {goal:.1}"), reached.to_owned()]
+        });
+        println!(
+            "| {work} | {ours} | {bare} | {ratio} | {} |",
+            goal.join(" | ")
+        );
+    }
 }
 
-/// Accepts an answer with any status.
-struct AnyAnswer;
-
-impl Caller for AnyAnswer {
-    fn request(&mut self) -> &[u8] {
-        b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n"
-    }
-
-    fn accept(&mut self, _: u16, _: &[u8]) -> bool {
-        true
-    }
+/// Waits for a line of a program.
+fn read_line(output: &mut impl BufRead) {
+    let read = output.read_line(&mut String::new());
+    assert_ne!(read.unwrap(), 0, "the program has ended");
 }
 
-/// Waits for an answer to a request, whatever its status.
-fn answer(address: SocketAddr) {
-    let report = Generator::connect(address, vec![Box::new(AnyAnswer)]).saturate(1);
-    assert_eq!(report.errors, 0, "the server gave no answer");
+/// Waits for a good answer to a probe.
+fn answer(address: SocketAddr, path: &str) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = [0; 1024];
+    let length = stream.read(&mut answer).unwrap();
+    assert!(answer[..length].starts_with(b"HTTP/1.1 2"), "{path} failed");
 }
 
 fn memory(site: &LoadSite) {

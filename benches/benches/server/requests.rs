@@ -19,7 +19,8 @@ use crate::rate::{CONNECTIONS, Clients, RateRow, SPAN, whole};
 const SIGN: &str = "limit: a handler that only signs, RSA-2048";
 const ROWS: &str = "limit: a handler that stores a row, committed together";
 const GRANTS: &str = "limit: handlers that store and sign, then store";
-const FRESH: &str = "validate with a fresh signature";
+const FIRST: &str = "validate with a fresh signature, for the first time";
+const FRESH: &str = "validate with a fresh signature, again";
 const REPEATED: &str = "validate again within a minute";
 const SEATS: &str = "acquire and release a seat";
 const HEARTBEAT: &str = "heartbeat without a new token";
@@ -34,7 +35,7 @@ const SCHEDULE_SECONDS: f64 = 5.0;
 
 /// Prints the rows.
 pub(crate) fn print(options: &Options, vendor: &SampleVendor) {
-    let rows = [SIGN, ROWS, GRANTS, FRESH, REPEATED, SEATS, HEARTBEAT];
+    let rows = [SIGN, ROWS, GRANTS, FIRST, FRESH, REPEATED, SEATS, HEARTBEAT];
     if !rows.into_iter().any(|row| options.is_wanted(row)) {
         return;
     }
@@ -71,7 +72,10 @@ pub(crate) fn print(options: &Options, vendor: &SampleVendor) {
             .compared_with(sign.subject(SIGN_HANDLER), None)
             .print(options.rounds);
     }
-    if options.is_wanted(FRESH) || options.is_wanted(REPEATED) {
+    if [FIRST, FRESH, REPEATED]
+        .into_iter()
+        .any(|row| options.is_wanted(row))
+    {
         validations(options, vendor, &empty, &sign);
     }
     if options.is_wanted(SEATS) || options.is_wanted(HEARTBEAT) {
@@ -82,24 +86,27 @@ pub(crate) fn print(options: &Options, vendor: &SampleVendor) {
 fn validations(options: &Options, vendor: &SampleVendor, empty: &Clients, sign: &Clients) {
     let site = LoadSite::new(vendor, options.licenses, 10);
     let server = site.start();
-    let validate = |repeated: bool| {
-        Clients::new(server.address(), |machine| {
-            Box::new(if repeated {
-                ValidateCaller::repeated(&site.credentials, machine)
-            } else {
-                ValidateCaller::fresh(&site.credentials, machine)
-            })
-        })
+    let callers = |caller: &dyn Fn(u32) -> ValidateCaller| {
+        Clients::new(server.address(), |machine| Box::new(caller(machine)))
     };
+    let fresh = callers(&|machine| ValidateCaller::fresh(&site.credentials, machine));
+    if options.is_wanted(FIRST) {
+        let row = RateRow::new(FIRST, fresh.subject(FIRST));
+        let row = row.compared_with(sign.subject(SIGN_HANDLER), None);
+        row.print(options.rounds);
+    }
     if options.is_wanted(FRESH) {
-        let fresh = validate(false);
+        let each =
+            callers(&|machine| ValidateCaller::each(&site.credentials, machine, CONNECTIONS));
+        each.saturate(options.licenses);
         let row = RateRow::new(FRESH, fresh.subject(FRESH));
         let row = row.compared_with(sign.subject(SIGN_HANDLER), Some(0.8));
         let peak = row.print(options.rounds);
         latency(&fresh, peak / 2.0);
     }
     if options.is_wanted(REPEATED) {
-        let row = RateRow::new(REPEATED, validate(true).subject(REPEATED));
+        let repeated = callers(&|machine| ValidateCaller::repeated(&site.credentials, machine));
+        let row = RateRow::new(REPEATED, repeated.subject(REPEATED));
         let row = row.compared_with(empty.subject(EMPTY_HANDLER), Some(0.3));
         row.print(options.rounds);
     }

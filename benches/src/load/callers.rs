@@ -107,27 +107,47 @@ impl Caller for AlternatingCaller {
 pub struct ValidateCaller {
     credentials: Credentials,
     machine: u32,
-    /// The number of the request with a nonce, or `None` if the last token is good enough.
-    fresh: Option<u32>,
+    /// The number of the request.
+    number: u32,
+    order: LicenseOrder,
     text: RequestText,
+}
+
+/// The order in which licenses are validated.
+#[derive(Clone, Copy)]
+enum LicenseOrder {
+    /// One license again and again, so that the last token is good enough.
+    Repeated,
+    /// One license after the other, in no order.
+    Scattered,
+    /// One license after the other, with those of other callers in between.
+    Each { callers: u32 },
 }
 
 impl ValidateCaller {
     /// Creates a caller that validates one license after the other, in no order. Each request has
     /// a nonce, so that the server must sign.
     pub fn fresh(credentials: &Credentials, machine: u32) -> Self {
-        Self {
-            fresh: Some(0),
-            ..Self::repeated(credentials, machine)
-        }
+        Self::new(credentials, machine, LicenseOrder::Scattered)
+    }
+
+    /// Creates one of several callers, which together validate each license once. Each request has
+    /// a nonce.
+    pub fn each(credentials: &Credentials, machine: u32, callers: u32) -> Self {
+        Self::new(credentials, machine, LicenseOrder::Each { callers })
     }
 
     /// Creates a caller that validates one license of one machine again and again.
     pub fn repeated(credentials: &Credentials, machine: u32) -> Self {
+        Self::new(credentials, machine, LicenseOrder::Repeated)
+    }
+
+    fn new(credentials: &Credentials, machine: u32, order: LicenseOrder) -> Self {
         Self {
             credentials: credentials.clone(),
             machine,
-            fresh: None,
+            number: 0,
+            order,
             text: RequestText::default(),
         }
     }
@@ -135,16 +155,18 @@ impl ValidateCaller {
 
 impl Caller for ValidateCaller {
     fn request(&mut self) -> &[u8] {
-        let machine = self.machine;
-        let (key, nonce) = match &mut self.fresh {
-            None => (self.credentials.key(machine), String::new()),
-            Some(number) => {
-                *number = number.wrapping_add(1);
-                let nonce = format!(r#","nonce":"{machine}-{number}""#);
-                let key = self.credentials.key(scattered(machine, *number));
-                (key, nonce)
-            }
+        let (machine, number) = (self.machine, self.number);
+        self.number = number.wrapping_add(1);
+        let license = match self.order {
+            LicenseOrder::Repeated => machine,
+            LicenseOrder::Scattered => scattered(machine, number),
+            LicenseOrder::Each { callers } => number.wrapping_mul(callers).wrapping_add(machine),
         };
+        let nonce = match self.order {
+            LicenseOrder::Repeated => String::new(),
+            _ => format!(r#","nonce":"{machine}-{number}""#),
+        };
+        let key = self.credentials.key(license);
         let body = format!(r#"{{"license_key":"{key}","machine_id":"machine-{machine}"{nonce}}}"#);
         self.text
             .write("POST", "/api/v1/licenses/validate", "", &body)

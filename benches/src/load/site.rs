@@ -1,5 +1,7 @@
 //! A license server with licenses, which is measured.
 
+use std::net::SocketAddr;
+use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::thread;
 
@@ -85,6 +87,20 @@ impl LoadSite {
     /// Panics if the server does not start.
     pub fn start(&self) -> Server {
         Server::start(&self.scratch, &OPTIONS)
+    }
+
+    /// Starts the server on a port. It prints a line on standard error when it accepts connections,
+    /// and one on standard output when it is ready.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the process cannot be started.
+    pub fn start_on(&self, address: SocketAddr) -> Child {
+        let address = address.to_string();
+        let log = "license_server::commands::run=debug";
+        let run = license_server(&self.scratch).args(["run", "--json", "--log", log]);
+        let run = run.args(["--metrics-listen", "127.0.0.1:0", "--listen", &address]);
+        run.args(OPTIONS).start_with_stderr(Stdio::piped())
     }
 
     /// Makes the leases of the only license last an hour, so that no lease ends during a

@@ -123,9 +123,34 @@ pub fn parse_or_report<P: Parser>(
 }
 
 /// Parses like [`Parser::try_parse_from`], and builds `command` for use in messages.
+///
+/// clap copies each global option to each command. The copies of a program with many options take
+/// more time than the rest of its start, so a correct command line is parsed with its own command
+/// only. The whole program finds the error of another one.
 fn parse_with<P: Parser>(command: &mut Command, arguments: &[OsString]) -> Result<P, clap::Error> {
+    let short = with_one_command(command, arguments);
+    let parsed = short.and_then(|short| {
+        let mut matches = short.try_get_matches_from(arguments).ok()?;
+        P::from_arg_matches_mut(&mut matches).ok()
+    });
+    if let Some(parsed) = parsed {
+        return Ok(parsed);
+    }
     let mut matches = command.try_get_matches_from_mut(arguments)?;
     P::from_arg_matches_mut(&mut matches).map_err(|error| error.format(command))
+}
+
+/// Returns a program with only the first command that the arguments name, if they name one. The name
+/// can be the value of an option. Such a command line does not parse with this command.
+fn with_one_command(program: &Command, arguments: &[OsString]) -> Option<Command> {
+    let mut typed = arguments.iter().skip(1);
+    let command = typed.find_map(|argument| program.find_subcommand(argument))?;
+    let short = Command::default()
+        .args(program.get_arguments().cloned())
+        .groups(program.get_groups().cloned())
+        .subcommand_required(true)
+        .subcommand(command.clone());
+    Some(short)
 }
 
 /// Returns the output options of a command line that does not parse.
@@ -210,7 +235,7 @@ fn options(arguments: &[OsString]) -> impl Iterator<Item = &OsString> {
 mod tests {
     use super::*;
     use crate::destination::Overwrite;
-    use clap::CommandFactory;
+    use clap::{CommandFactory, FromArgMatches};
     use clap_complete::Shell;
     use std::fs;
 
@@ -259,6 +284,38 @@ mod tests {
         let error = parse_with::<TestProgram>(&mut command, &arguments).unwrap_err();
         let terminal = Terminal::new(&output_options(&arguments));
         print_response(&terminal, &error, (&command, &[], &arguments), report)
+    }
+
+    #[test]
+    fn a_program_with_one_command_parses_like_the_whole_program() {
+        let parsed = |line: &[&str]| {
+            let short = with_one_command(&TestProgram::command(), &arguments(line));
+            let short = short.map(|short| short.try_get_matches_from(line));
+            let parsed =
+                short.and_then(|matches| TestProgram::from_arg_matches(&matches.ok()?).ok());
+            parsed.map(|program| format!("{program:?}"))
+        };
+        for line in [
+            &["keygen", "issue", "--seats", "5", "--customer", "Acme"][..],
+            &["keygen", "--json", "public"],
+            &["keygen", "public", "--json"],
+            &["keygen", "issue", "--seats=5", "--customer", "public"],
+            &["keygen", "pair", "--two", "issue", "public", "--quiet"],
+        ] {
+            let whole = TestProgram::try_parse_from(line).unwrap();
+            assert_eq!(parsed(line), Some(format!("{whole:?}")), "{line:?}");
+        }
+        for line in [
+            &["keygen"][..],
+            &["keygen", "isue"],
+            &["keygen", "public", "issue"],
+            &["keygen", "--color", "issue", "public"],
+            &["keygen", "help", "issue"],
+            &["keygen", "issue", "--help"],
+            &["keygen", "public", "--version"],
+        ] {
+            assert_eq!(parsed(line), None, "{line:?}");
+        }
     }
 
     #[test]

@@ -138,7 +138,7 @@ pub use evaluate::{Context, Decision};
 pub use ids::{ProductCode, Tier};
 pub use jose::{TokenKind, Unverified};
 pub use key::{LicenseId, LicenseKey};
-pub use license::{License, LicenseFile, VerifiedLicenses, Verifier};
+pub use license::{License, LicenseFile, SignatureCache, VerifiedLicenses, Verifier};
 pub use matrix::FeatureMatrix;
 pub use semver::{Version, VersionReq};
 pub use trust::TrustSet;

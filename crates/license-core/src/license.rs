@@ -11,6 +11,7 @@ mod lease;
 mod recorded_revocation;
 mod revocations;
 mod rotation;
+mod signature_cache;
 mod trust_statement;
 mod validation;
 mod verified_licenses;
@@ -29,6 +30,7 @@ pub(crate) use lease::check_terms;
 pub use recorded_revocation::RecordedRevocation;
 pub use revocations::RevocationList;
 pub use rotation::{Rotation, RotationError, StatementResult};
+pub use signature_cache::SignatureCache;
 pub use trust_statement::TrustStatement;
 pub use validation::{Validation, ValidationSigner};
 pub use verified_licenses::{CanonicalText, VerifiedLicenses, VerifiedLicensesError};
@@ -104,14 +106,7 @@ impl Unverified<'_> {
     /// signature does not verify, a claim has a value that is not accepted, or the license server
     /// in claim `cnf` has a trusted key, with which it could sign licenses.
     pub fn verify(&self, trust: &TrustSet) -> Result<License, VerifyError> {
-        let license = License::from_token(self.verify_token(TokenKind::License, trust)?)?;
-        let server = license.confirmation_key();
-        match server.filter(|key| trust.get(key.id().as_str()).is_some()) {
-            Some(key) => Err(VerifyError::TrustedServerKey {
-                key: key.id().clone(),
-            }),
-            None => Ok(license),
-        }
+        License::of_trusted(self.verify_token(TokenKind::License, trust)?, trust)
     }
 
     /// Verifies a license with a single key, such as the one that has just signed it.
@@ -149,6 +144,18 @@ impl License {
     fn from_token(verified: VerifiedToken) -> Result<Self, VerifyError> {
         let claims = LicenseClaims::from_payload(&verified.payload)?;
         Ok(Self::new(claims, verified.key_id, verified.signature))
+    }
+
+    /// Returns the license of a token that a trusted key has signed.
+    fn of_trusted(verified: VerifiedToken, trust: &TrustSet) -> Result<Self, VerifyError> {
+        let license = Self::from_token(verified)?;
+        let server = license.confirmation_key();
+        match server.filter(|key| trust.get(key.id().as_str()).is_some()) {
+            Some(key) => Err(VerifyError::TrustedServerKey {
+                key: key.id().clone(),
+            }),
+            None => Ok(license),
+        }
     }
 
     fn new(claims: LicenseClaims, key_id: KeyId, signature: Vec<u8>) -> Self {

@@ -54,6 +54,7 @@ mod seat_history;
 mod seats;
 mod sessions;
 mod setup;
+mod starting;
 mod telemetry;
 mod tokens;
 mod trials;
@@ -81,6 +82,7 @@ use crate::services::{AccountService, Services, TenantServices};
 pub(crate) use health::metrics_router;
 pub(crate) use openapi::document;
 pub(crate) use router::router;
+pub(crate) use starting::StartingRouter;
 
 use credentials::limited;
 use live::StreamSlots;

@@ -8,15 +8,17 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum_server::Handle;
+use axum::extract::Request;
+use axum::{Router, ServiceExt};
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
+use axum_server::{Handle, Server};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{error, info, warn};
 
+use crate::api::StartingRouter;
 use crate::certificate::CertificateFiles;
 use crate::config::{Limits, Tls};
 use crate::domain::{Cursor, PageRequest, Refusal, ServerCode};
@@ -42,23 +44,29 @@ const POOLS_PER_SECOND: usize = 200;
 /// The maximum number of pools that have metrics.
 const MAX_POOLS: usize = 10_000;
 
-/// A server that is ready to run.
+/// The listeners of a server. Dropping them closes the ports.
+pub(crate) struct Listeners {
+    running: JoinSet<io::Result<()>>,
+    handle: Handle<SocketAddr>,
+    limits: Limits,
+    metrics: Arc<Metrics>,
+}
+
+/// The TLS configuration of a server, and the files that it was read from.
+pub(crate) struct TlsFiles {
+    pub(crate) config: RustlsConfig,
+    pub(crate) files: CertificateFiles,
+    /// The setting, for the names of the certificate.
+    pub(crate) setting: Tls,
+}
+
+/// A server that has opened its database.
 pub(crate) struct RunningServer {
-    /// The routes of the main listener.
-    pub(crate) router: Router,
-    /// The routes of the listener of the metrics.
-    pub(crate) metrics_router: Router,
+    pub(crate) listeners: Listeners,
     pub(crate) tenants: Arc<TenantServices>,
     pub(crate) webhooks: Arc<Dispatcher>,
     pub(crate) metrics: Arc<Metrics>,
-    pub(crate) limits: Limits,
-    pub(crate) trusted_proxies: Vec<Network>,
-    pub(crate) listener: TcpListener,
-    pub(crate) metrics_listener: Option<TcpListener>,
-    /// The TLS configuration and the files that it was read from.
-    pub(crate) tls: Option<(RustlsConfig, CertificateFiles)>,
-    /// The setting, for the names of the certificate.
-    pub(crate) tls_setting: Tls,
+    pub(crate) tls: Option<TlsFiles>,
     /// Becomes true when the server stops.
     pub(crate) stopping: watch::Sender<bool>,
 }
@@ -85,6 +93,83 @@ impl Signals {
     }
 }
 
+impl Listeners {
+    /// Prepares listeners with limits of their connections.
+    pub(crate) fn new(limits: Limits, metrics: Arc<Metrics>) -> Self {
+        Self {
+            running: JoinSet::new(),
+            handle: Handle::new(),
+            limits,
+            metrics,
+        }
+    }
+
+    /// Accepts connections of clients and browsers from now on.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the system refuses the port.
+    pub(crate) fn start_main(
+        &mut self,
+        port: TcpListener,
+        router: StartingRouter,
+        tls: Option<&RustlsConfig>,
+        trusted_proxies: Vec<Network>,
+    ) -> io::Result<()> {
+        let acceptor = LimitedAcceptor {
+            tls: tls.map(|config| RustlsAcceptor::new(config.clone())),
+            slots: Slots::new(self.limits, trusted_proxies, Arc::clone(&self.metrics)),
+        };
+        let server = server(port, acceptor, self.handle.clone())?;
+        let router =
+            ServiceExt::<Request>::into_make_service_with_connect_info::<SocketAddr>(router);
+        self.running.spawn(server.serve(router));
+        Ok(())
+    }
+
+    /// Accepts connections of programs that read the metrics from now on.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the system refuses the port.
+    pub(crate) fn start_metrics(&mut self, port: TcpListener, router: Router) -> io::Result<()> {
+        let limits = Limits {
+            max_connections: MAX_METRICS_CONNECTIONS,
+            max_connections_per_peer: MAX_METRICS_CONNECTIONS,
+            ..self.limits
+        };
+        let acceptor = LimitedAcceptor {
+            tls: None,
+            slots: Slots::new(limits, Vec::new(), Arc::clone(&self.metrics)),
+        };
+        let handle = Handle::with_control(self.handle.control());
+        let server = server(port, acceptor, handle)?;
+        let router = router.into_make_service_with_connect_info::<SocketAddr>();
+        self.running.spawn(server.serve(router));
+        Ok(())
+    }
+
+    /// Waits until a listener fails.
+    async fn failed(&mut self) -> io::Error {
+        match self.running.join_next().await {
+            Some(Ok(Err(error))) => error,
+            Some(Err(error)) => io::Error::other(error),
+            Some(Ok(Ok(()))) | None => io::Error::other("a listener has ended"),
+        }
+    }
+
+    /// Finishes the requests that have begun, within the time limit for the end.
+    async fn end(mut self) {
+        self.handle
+            .graceful_shutdown(Some(self.limits.shutdown_timeout));
+        while let Some(rest) = self.running.join_next().await {
+            if let Ok(Err(error)) = rest {
+                warn!(%error, "a listener failed");
+            }
+        }
+    }
+}
+
 impl RunningServer {
     /// Serves requests until a signal ends the server. Requests that have begun are finished within
     /// the time limit for the end.
@@ -92,11 +177,7 @@ impl RunningServer {
     /// # Errors
     ///
     /// Returns an error if a listener fails.
-    pub(crate) async fn run(self, mut signals: Signals) -> io::Result<()> {
-        let handle = Handle::new();
-        let mut listeners = JoinSet::new();
-        self.start_metrics(&mut listeners, &handle)?;
-        self.start_main(&mut listeners, &handle)?;
+    pub(crate) async fn run(mut self, mut signals: Signals) -> io::Result<()> {
         let mut background = tokio::spawn(background(
             Arc::clone(&self.tenants),
             Arc::clone(&self.metrics),
@@ -131,22 +212,13 @@ impl RunningServer {
                 _ = signals.terminate.recv() => break Ok(()),
                 _ = signals.interrupt.recv() => break Ok(()),
                 _ = signals.reload.recv() => self.reload_certificate(),
-                ended = listeners.join_next() => {
-                    if let Some(ended) = ended {
-                        break ended.unwrap_or_else(|error| Err(io::Error::other(error)));
-                    }
-                }
+                error = self.listeners.failed() => break Err(error),
             }
         };
         info!("stopping");
         // Long polls end at once, so that only short requests remain.
         let _ = self.stopping.send(true);
-        handle.graceful_shutdown(Some(self.limits.shutdown_timeout));
-        while let Some(rest) = listeners.join_next().await {
-            if let Ok(Err(error)) = rest {
-                warn!(%error, "a listener failed");
-            }
-        }
+        self.listeners.end().await;
         if let Err(error) = copies.await {
             error!(%error, "the copies of the ledger failed");
         }
@@ -168,62 +240,22 @@ impl RunningServer {
         ended
     }
 
-    fn start_main(
-        &self,
-        listeners: &mut JoinSet<io::Result<()>>,
-        handle: &Handle<SocketAddr>,
-    ) -> io::Result<()> {
-        let proxies = self.trusted_proxies.clone();
-        let slots = Slots::new(self.limits, proxies, Arc::clone(&self.metrics));
-        let router = self.router.clone();
-        let listener = self.listener.try_clone()?;
-        let handle = handle.clone();
-        let tls = self
-            .tls
-            .as_ref()
-            .map(|(config, _)| RustlsAcceptor::new(config.clone()));
-        let acceptor = LimitedAcceptor { tls, slots };
-        listeners.spawn(serve(listener, acceptor, router, handle));
-        Ok(())
-    }
-
-    fn start_metrics(
-        &self,
-        listeners: &mut JoinSet<io::Result<()>>,
-        handle: &Handle<SocketAddr>,
-    ) -> io::Result<()> {
-        let Some(listener) = &self.metrics_listener else {
-            return Ok(());
-        };
-        let limits = Limits {
-            max_connections: MAX_METRICS_CONNECTIONS,
-            max_connections_per_peer: MAX_METRICS_CONNECTIONS,
-            ..self.limits
-        };
-        let slots = Slots::new(limits, Vec::new(), Arc::clone(&self.metrics));
-        let acceptor = LimitedAcceptor { tls: None, slots };
-        let router = self.metrics_router.clone();
-        let handle = Handle::with_control(handle.control());
-        listeners.spawn(serve(listener.try_clone()?, acceptor, router, handle));
-        Ok(())
-    }
-
     /// Reads the certificate again. A certificate that cannot be used changes nothing.
     fn reload_certificate(&self) {
-        let Some((config, files)) = &self.tls else {
+        let Some(tls) = &self.tls else {
             info!("there is no certificate to read again");
             return;
         };
-        match files.load() {
+        match tls.files.load() {
             Ok(certificate) => {
                 self.metrics.certificate(certificate.ends_at());
-                for problem in certificate.problems(&self.tls_setting) {
+                for problem in certificate.problems(&tls.setting) {
                     warn!(
                         code = "TLS_CERTIFICATE",
                         problem, "clients will refuse the certificate"
                     );
                 }
-                config.reload_from_config(certificate.config);
+                tls.config.reload_from_config(certificate.config);
                 info!(
                     fingerprint = certificate.fingerprint,
                     "the certificate was read again"
@@ -240,24 +272,18 @@ impl RunningServer {
     }
 }
 
-/// Accepts connections until the handle ends the listener.
-///
-/// The server speaks HTTP/1.1 only (ADR-091).
-async fn serve(
-    listener: TcpListener,
+/// Returns a server of a port. The server speaks HTTP/1.1 only (ADR-091).
+fn server(
+    port: TcpListener,
     acceptor: LimitedAcceptor,
-    router: Router,
     handle: Handle<SocketAddr>,
-) -> io::Result<()> {
-    let mut server = axum_server::from_tcp(listener)?;
+) -> io::Result<Server<SocketAddr, LimitedAcceptor>> {
+    let mut server = axum_server::from_tcp(port)?;
     let http = server.http_builder();
     http.http1()
         .max_buf_size(MAX_HEADER_BYTES)
         .max_headers(MAX_HEADERS);
-    let server = server.http1_only().acceptor(acceptor).handle(handle);
-    server
-        .serve(router.into_make_service_with_connect_info::<SocketAddr>())
-        .await
+    Ok(server.http1_only().acceptor(acceptor).handle(handle))
 }
 
 /// Runs the periodic work once a second until the server stops, or until another server has taken

@@ -56,7 +56,7 @@ mod webhooks;
 
 use std::sync::{Arc, OnceLock};
 
-use license_core::FeatureMatrix;
+use license_core::{FeatureMatrix, SignatureCache};
 
 pub use activations::{ActivationReply, ActivationService};
 pub use anomalies::AnomalyService;
@@ -151,6 +151,9 @@ pub struct ServicesConfig {
     pub tenant: TenantId,
     /// The vendor's public keys. Trust statements in the database change this set.
     pub roots: Arc<dyn TrustRoots>,
+    /// The signatures of licenses that were verified, of all tenants. A cache of all licenses of a
+    /// vendor would take too much memory.
+    pub signatures: Arc<SignatureCache>,
     /// The feature matrix of the product.
     pub matrix: Arc<FeatureMatrix>,
     /// The operator of the server, as tokens name it in the claim `iss`.

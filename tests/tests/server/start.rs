@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use license_test_services::TestDatabase;
-use license_tests::server::{Server, license_server};
+use license_tests::server::{Server, StartingServer, agent, free_port, license_server, send};
 use license_tests::{Scratch, Vendor, words};
 use rusqlite::Connection;
 
@@ -93,6 +93,52 @@ fn a_second_server_names_the_first() {
         "{error:?}"
     );
     assert_eq!(server.get("/healthz").status, 200);
+}
+
+#[test]
+fn a_server_that_waits_for_its_database_answers_its_probes() {
+    let scratch = Scratch::new();
+    assert!(Server::start(&scratch, &[]).stop().success());
+    let database = Connection::open(scratch.file("data/server.db")).unwrap();
+    database.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let address = format!("127.0.0.1:{}", free_port());
+    let arguments = ["--listen", &address];
+    let starting = StartingServer::new(license_server(&scratch), &scratch, &arguments);
+    let agent = agent(Duration::from_secs(60));
+    let get = |path: &str| send(&agent, "GET", &format!("http://{address}{path}"), &[], "");
+    let health = loop {
+        // The port is closed until the server has read its settings.
+        match get("/healthz") {
+            Ok(response) => break response,
+            Err(_) => std::thread::sleep(Duration::from_millis(10)),
+        }
+    };
+    assert_eq!(health.expect(200)["status"], "ok");
+    assert_eq!(get("/readyz").unwrap().expect(503)["status"], "starting");
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| get("/api/v1/pools").unwrap());
+        std::thread::sleep(Duration::from_millis(100));
+        assert!(!waiting.is_finished());
+        database.execute_batch("ROLLBACK").unwrap();
+        assert_eq!(waiting.join().unwrap().expect(401)["code"], "UNAUTHORIZED");
+    });
+    let server = starting.wait(&scratch);
+    assert_eq!(server.get("/readyz").expect(503)["status"], "no license");
+    assert!(server.stop().success());
+}
+
+#[test]
+fn a_server_whose_port_is_taken_creates_no_key() {
+    let scratch = Scratch::new();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = port.local_addr().unwrap().to_string();
+    let run = license_server(&scratch).args(["run", "--listen", &address]);
+    let error = run
+        .args(["--metrics-listen", "off"])
+        .run()
+        .expect_failure(4);
+    assert!(error.message.contains(&address), "{error:?}");
+    assert!(!scratch.file("data/server.key").exists());
 }
 
 #[test]

@@ -57,10 +57,16 @@ impl Unverified<'_> {
         kind: TokenKind,
         trust: &TrustSet,
     ) -> Result<VerifiedToken, VerifyError> {
-        match trust.get(self.unverified_key_id()) {
-            Some(key) => self.verify_token_with_key(kind, key),
-            None => Err(self.untrusted_key_error(trust)),
-        }
+        self.verify_token_with_key(kind, self.trusted_key(trust)?)
+    }
+
+    /// Returns the trusted key that the header names.
+    pub(crate) fn trusted_key<'k>(
+        &self,
+        trust: &'k TrustSet,
+    ) -> Result<&'k TrustedKey, VerifyError> {
+        let key = trust.get(self.unverified_key_id());
+        key.ok_or_else(|| self.untrusted_key_error(trust))
     }
 
     /// Verifies the signature with this key.
@@ -68,6 +74,18 @@ impl Unverified<'_> {
         &self,
         kind: TokenKind,
         key: &TrustedKey,
+    ) -> Result<VerifiedToken, VerifyError> {
+        self.verify_token_by(kind, key, |token, signature| {
+            key.verify(token.signed(), signature)
+        })
+    }
+
+    /// Verifies the signature of this key with a function.
+    pub(crate) fn verify_token_by(
+        &self,
+        kind: TokenKind,
+        key: &TrustedKey,
+        is_signed: impl FnOnce(&Unverified<'_>, &[u8]) -> bool,
     ) -> Result<VerifiedToken, VerifyError> {
         let (expected, found) = (key.algorithm(), self.unverified_algorithm());
         if expected != found {
@@ -79,7 +97,7 @@ impl Unverified<'_> {
         }
         let token = self.reading_signed_by(key);
         let signature = token.signature()?;
-        if !key.verify(token.signed(), &signature) {
+        if !is_signed(token, &signature) {
             return Err(VerifyError::Signature);
         }
         Ok(VerifiedToken {

@@ -28,7 +28,7 @@ pub(crate) fn metrics_router(app: &App) -> Router {
 }
 
 /// Answers while the process runs.
-async fn health() -> Json<serde_json::Value> {
+pub(super) async fn health() -> Json<serde_json::Value> {
     Json(json!({"status": "ok"}))
 }
 

@@ -10,7 +10,7 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::database::{grant_tables, not_opened, record_key};
-use super::opened::{prepare, runtime, write_request};
+use super::opened::{create_directory, prepare, runtime, write_request};
 use crate::args::Init;
 use crate::config::Config;
 use crate::data_dir::DataDir;
@@ -53,11 +53,14 @@ pub(super) fn run(arguments: &Init, config: &Config, terminal: &Terminal) -> Res
         Some(path) => import_key(path, config)?,
         None => false,
     };
-    let prepared = prepare(config, bits)?;
-    if let Some((role, service)) = grant {
-        runtime()?.block_on(grant_tables(config, service, role))?;
-    }
-    let directory = &prepared.directory;
+    let directory = &create_directory(config)?;
+    let is_new = runtime()?.block_on(async {
+        let is_new = prepare(config, directory, bits).await?;
+        if let Some((role, service)) = grant {
+            grant_tables(config, service, role).await?;
+        }
+        Ok::<_, Failure>(is_new)
+    })?;
     let request = match &arguments.out {
         Some(Destination::File(path)) => path.clone(),
         Some(Destination::Stdout) | None => directory.request(),
@@ -77,7 +80,7 @@ pub(super) fn run(arguments: &Init, config: &Config, terminal: &Terminal) -> Res
             "data_dir": show_path(directory.path()),
             "kid": key.public().id().as_str(),
             "request": show_path(&request),
-            "created": prepared.is_new || arguments.new_key || is_imported,
+            "created": is_new || arguments.new_key || is_imported,
         }));
     }
     terminal.data(&format!(
@@ -85,7 +88,7 @@ pub(super) fn run(arguments: &Init, config: &Config, terminal: &Terminal) -> Res
         key.public().id(),
         show_path(&request)
     ))?;
-    if !prepared.is_new && !arguments.new_key && !is_imported {
+    if !is_new && !arguments.new_key && !is_imported {
         terminal.note(match config.key {
             Some(_) => "the server uses the key in the HSM",
             None => "the server had its key already; --new-key creates a new one",

@@ -37,52 +37,56 @@ pub(super) struct OpenedServer {
     pub(super) database: OpenedDatabase,
 }
 
-/// The result of the preparation of a data directory.
-pub(super) struct Prepared {
-    pub(super) directory: DataDir,
-    /// Whether this call created the key.
-    pub(super) is_new: bool,
-}
-
-/// Creates what is missing of a server: the data directory, the tables of PostgreSQL, the key and
-/// the request to the vendor.
+/// Creates the data directory if it is missing.
 ///
 /// # Errors
 ///
-/// Returns the errors of [`DataDir::create`], [`keys::create`] and the database.
-pub(super) fn prepare(config: &Config, bits: KeyBits) -> Result<Prepared, Failure> {
+/// Returns the errors of [`DataDir::create`], and `IO` if the parent of the default directory
+/// cannot be created.
+pub(super) fn create_directory(config: &Config) -> Result<DataDir, Failure> {
     if let Some(parent) = config.data_dir.parent().filter(|_| config.is_default_dir) {
         let created = std::fs::create_dir_all(parent);
         created.map_err(|error| Failure::io("create", parent, &error))?;
     }
     let (directory, _) = DataDir::create(&config.data_dir)?;
+    Ok(directory)
+}
+
+/// Creates what is missing of a server: the tables of PostgreSQL, the key and the request to the
+/// vendor. Returns whether it created the key.
+///
+/// # Errors
+///
+/// Returns the errors of [`keys::create`] and the database.
+pub(super) async fn prepare(
+    config: &Config,
+    directory: &DataDir,
+    bits: KeyBits,
+) -> Result<bool, Failure> {
     let (key, request) = (directory.key(), directory.request());
     // A key in an HSM exists already.
     let is_new = config.key.is_none() && !key.exists();
     if is_new && directory.database().exists() {
         // A new key would not be certified by the licenses in the database.
-        keys::load(config, &directory)?;
+        keys::load(config, directory)?;
     }
     if config.database.is_some() {
-        runtime()?.block_on(async {
-            create_tables(config).await?;
-            if is_new {
-                refuse_new_key(config, &directory).await?;
-            }
-            Ok::<_, Failure>(())
-        })?;
+        create_tables(config).await?;
+        if is_new {
+            refuse_new_key(config, directory).await?;
+        }
     }
     if is_new {
         keys::create(&key, bits)?;
         if config.database.is_some() {
             // The next server of the database does not create another key.
-            runtime()?.block_on(record_first_key(config, &directory))?;
+            record_first_key(config, directory).await?;
         }
     }
     if is_new || !request.exists() {
-        write_request(&directory, config, &request)?;
+        write_request(directory, config, &request)?;
     }
-    Ok(Prepared { directory, is_new })
+    Ok(is_new)
 }
 
 /// Writes the request that the operator sends to the vendor.
@@ -179,6 +183,7 @@ pub(super) async fn open(
         signer: Arc::new(signer),
         tenant: TenantId::site(),
         roots: Arc::new(roots),
+        signatures: Arc::default(),
         matrix: Arc::new(matrix),
         issuer: config.name.clone(),
         role,

@@ -14,16 +14,16 @@ use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 
 use super::database::{DatabaseAccess, not_opened};
-use super::opened::{OpenedServer, open, prepare, refused, runtime};
-use crate::api::{self, App, AppSettings};
-use crate::certificate::CertificateFiles;
+use super::opened::{OpenedServer, create_directory, open, prepare, refused, runtime};
+use crate::api::{self, App, AppSettings, StartingRouter};
+use crate::certificate::{Certificate, CertificateFiles};
 use crate::config::{Config, ShownSetting};
 use crate::data_dir::DataDir;
 use crate::login::{LoginVerifier, PROVIDER_TIMEOUT};
 use crate::logs;
 use crate::metrics::Metrics;
 use crate::oidc::OidcService;
-use crate::server::{RunningServer, Signals};
+use crate::server::{Listeners, RunningServer, Signals, TlsFiles};
 use crate::services::TenantServices;
 use crate::store::ServerStoreError;
 use crate::store::sqlite::SqliteStore;
@@ -38,50 +38,57 @@ pub(super) fn run(
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     logs::start(&config.log, config.log_format)?;
-    let prepared = prepare(&config, KeyBits::B2048)?;
-    if prepared.is_new {
-        let directory = show_path(prepared.directory.path());
-        terminal.note(&format!("created a new server in {directory}"));
-    }
     allow_descriptors(&config, terminal);
-    runtime()?.block_on(serve(config, shown, prepared.directory, terminal))
+    runtime()?.block_on(serve(config, shown, terminal))
 }
 
 async fn serve(
     config: Config,
     shown: Vec<ShownSetting>,
-    directory: DataDir,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     let signals = Signals::new();
     let signals = signals.map_err(|error| Failure::io("handle", Path::new("signals"), &error))?;
-    let tls = CertificateFiles::prepare(&config.tls, &directory)?;
-    let tls = tls.map(|files| files.load().map(|certificate| (certificate, files)));
-    let tls = tls.transpose()?;
+    let directory = create_directory(&config)?;
+    let (certificate, tls) = load_certificate(&config, &directory)?.unzip();
     let enrollment_token = enrollment_token(&config)?;
-    // The ports come before the database, because a server that cannot start must not change it.
-    let bind =
-        |name, address| bind(name, address).map_err(|failure| in_use(&config, &directory, failure));
-    let listener = bind("listen", config.listen)?;
-    let metrics_listener = config
-        .metrics_listen
-        .map(|address| bind("metrics_listen", address));
-    let metrics_listener = metrics_listener.transpose()?;
     let metrics = Metrics::new().map_err(|error| {
         Failure::new(Exit::System, "METRICS", error.to_string()).hint("report this error")
     })?;
     let metrics = Arc::new(metrics);
+    // The ports come before the database, because a server that cannot start must not change it.
+    let port = bind(&config, &directory, "listen", config.listen)?;
+    let metrics_port = config
+        .metrics_listen
+        .map(|address| bind(&config, &directory, "metrics_listen", address));
+    let metrics_port = metrics_port.transpose()?;
+    let address = port.local_addr();
+    let address = address.map_err(|error| not_bound("listen", config.listen, &error))?;
+    let metrics_address = metrics_port
+        .as_ref()
+        .and_then(|port| port.local_addr().ok());
+    let mut listeners = Listeners::new(config.limits, Arc::clone(&metrics));
+    let router = StartingRouter::new();
+    let served = |error| Failure::io("serve", Path::new(&address.to_string()), &error);
+    listeners
+        .start_main(
+            port,
+            router.clone(),
+            tls.as_ref().map(|tls| &tls.config),
+            config.trusted_proxies.clone(),
+        )
+        .map_err(served)?;
+    tracing::debug!(%address, "connections are accepted");
+    if prepare(&config, &directory, KeyBits::B2048).await? {
+        let directory = show_path(directory.path());
+        terminal.note(&format!("created a new server in {directory}"));
+    }
     let access = DatabaseAccess::Serve(Arc::<Metrics>::clone(&metrics));
     let opened = open(&config, &directory, access).await?;
-    let address = listener.local_addr();
-    let address = address.map_err(|error| not_bound("listen", config.listen, &error))?;
-    let fingerprint = tls
-        .as_ref()
-        .map(|(certificate, _)| certificate.fingerprint.clone());
     let services = &opened.services;
     let is_empty = services.licenses.is_empty().await;
     let is_empty = is_empty.map_err(|refusal| refused(&refusal))?;
-    let listeners = (listener, metrics_listener);
+    let url = config.url(address);
     let settings = AppSettings {
         limits: config.limits,
         trusted_proxies: config.trusted_proxies.clone(),
@@ -90,86 +97,92 @@ async fn serve(
         shown,
         // Without it, the pages do not offer it.
         server_request: std::fs::read_to_string(directory.request()).ok(),
-        url: config.url(address),
+        url: url.clone(),
     };
+    let (stopping, stops) = watch::channel(false);
     // The first two write to the database. The routes are built while the disk stores the changes.
-    let (setup, readiness, server) =
+    let (setup, readiness, routes) =
         tokio::join!(services.setup.start(), services.readiness(), async {
-            assemble(&config, &opened, Arc::clone(&metrics), listeners, settings)
-        },);
-    let server = server?;
+            let app = app(&config, &opened, Arc::clone(&metrics), settings, stops)?;
+            Ok((api::router(&app), api::metrics_router(&app)))
+        });
+    let (routes, metrics_routes) = routes?;
     let start = Start {
-        url: config.url(address),
-        fingerprint,
-        setup: setup.map_err(|refusal| refused(&refusal))?,
-        metrics: server
-            .metrics_listener
+        url,
+        fingerprint: certificate
             .as_ref()
-            .and_then(|listener| listener.local_addr().ok()),
+            .map(|certificate| certificate.fingerprint.clone()),
+        setup: setup.map_err(|refusal| refused(&refusal))?,
+        metrics: metrics_address,
         has_license: !is_empty,
         has_trust: opened.has_trust,
         is_vendor: services.is_vendor(),
     };
     let problem = readiness.map_err(|refusal| refused(&refusal))?.problem();
-    if let Some((certificate, _)) = &tls {
+    let webhooks = dispatcher(&config, &opened.tenants, &metrics)?;
+    if let Some(port) = metrics_port {
+        listeners
+            .start_metrics(port, metrics_routes)
+            .map_err(served)?;
+    }
+    router.open(routes);
+    if let Some(certificate) = &certificate {
         metrics.certificate(certificate.ends_at());
         certificate.warn(&config.tls, terminal);
     }
-    let server = RunningServer {
-        tls: tls.map(|(certificate, files)| (RustlsConfig::from_config(certificate.config), files)),
-        ..server
-    };
     start.print(&directory, &config.options, terminal)?;
     if let Some((code, problem)) = problem {
         terminal.warning(code, problem);
     }
+    let server = RunningServer {
+        listeners,
+        tenants: Arc::clone(&opened.tenants),
+        webhooks,
+        metrics,
+        tls,
+        stopping,
+    };
     let ended = server.run(signals).await;
     let closed = opened.database.store.close().await;
-    ended.map_err(|error| Failure::io("serve", Path::new(&address.to_string()), &error))?;
+    ended.map_err(served)?;
     closed.map_err(|error| not_opened(&config, &error))
 }
 
-fn assemble(
+/// Loads the certificate of the server, if it has one.
+fn load_certificate(
+    config: &Config,
+    directory: &DataDir,
+) -> Result<Option<(Certificate, TlsFiles)>, Failure> {
+    let Some(files) = CertificateFiles::prepare(&config.tls, directory)? else {
+        return Ok(None);
+    };
+    let certificate = files.load()?;
+    let tls = TlsFiles {
+        config: RustlsConfig::from_config(Arc::clone(&certificate.config)),
+        files,
+        setting: config.tls.clone(),
+    };
+    Ok(Some((certificate, tls)))
+}
+
+fn app(
     config: &Config,
     opened: &OpenedServer,
     metrics: Arc<Metrics>,
-    (listener, metrics_listener): (TcpListener, Option<TcpListener>),
     settings: AppSettings,
-) -> Result<RunningServer, Failure> {
-    let (stopping, stops) = watch::channel(false);
+    stops: watch::Receiver<bool>,
+) -> Result<App, Failure> {
     let (tenants, clock) = (Arc::clone(&opened.tenants), Arc::clone(&opened.clock));
-    let login = config.login.clone();
-    let url = config.url(listener.local_addr().unwrap_or(config.listen));
     let oidc = OidcService::new(
         Arc::clone(&tenants),
         Arc::clone(&clock),
-        &url,
+        &settings.url,
         PROVIDER_TIMEOUT,
     );
+    let login = config.login.clone();
     let login = login.map(|login| LoginVerifier::new(login, clock));
-    let app = App::new(
-        Arc::clone(&tenants),
-        Arc::clone(&metrics),
-        settings,
-        login.transpose()?,
-        oidc,
-        stops,
-    );
-    let webhooks = dispatcher(config, &tenants, &metrics)?;
-    Ok(RunningServer {
-        router: api::router(&app),
-        metrics_router: api::metrics_router(&app),
-        tenants,
-        webhooks,
-        metrics,
-        limits: config.limits,
-        trusted_proxies: config.trusted_proxies.clone(),
-        listener,
-        metrics_listener,
-        tls: None,
-        tls_setting: config.tls.clone(),
-        stopping,
-    })
+    let login = login.transpose()?;
+    Ok(App::new(tenants, metrics, settings, login, oidc, stops))
 }
 
 /// Creates the dispatcher of webhooks. Only the organization of the server reaches the networks of
@@ -206,8 +219,14 @@ fn enrollment_token(config: &Config) -> Result<Option<[u8; 32]>, Failure> {
     Ok(Some(Sha256::digest(token.as_bytes()).into()))
 }
 
-fn bind(name: &str, address: SocketAddr) -> Result<TcpListener, Failure> {
-    TcpListener::bind(address).map_err(|error| not_bound(name, address, &error))
+fn bind(
+    config: &Config,
+    directory: &DataDir,
+    name: &str,
+    address: SocketAddr,
+) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address)
+        .map_err(|error| in_use(config, directory, not_bound(name, address, &error)))
 }
 
 fn not_bound(name: &str, address: SocketAddr, error: &std::io::Error) -> Failure {

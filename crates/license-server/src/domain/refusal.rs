@@ -27,6 +27,7 @@ macro_rules! server_codes {
 }
 
 server_codes! {
+    Starting "STARTING" "The server is opening its database.",
     NotReady "NOT_READY" "The server has no license yet.",
     UnknownLicense "UNKNOWN_LICENSE" "The server does not have the license.",
     InstalledElsewhere "INSTALLED_ELSEWHERE" "Another organization of the server has the license.",

@@ -7,7 +7,9 @@ pub(super) use resolve::{is_not_installed, license_name};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::{DateTime, NaiveDate, Utc};
-use license_core::{Code, Context, FeatureMatrix, License, LicenseId, TrustSet, with_causes};
+use license_core::{
+    Code, Context, FeatureMatrix, License, LicenseId, SignatureCache, TrustSet, with_causes,
+};
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
@@ -64,6 +66,7 @@ pub(super) struct Site {
     content: RwLock<Arc<Content>>,
     /// The licenses by the credential that named them, with the number of the content.
     credentials: Cache<Box<str>, (u64, Arc<InstalledLicense>)>,
+    signatures: Arc<SignatureCache>,
     ids: IdSequence,
     /// The users who are assigned to licenses.
     pub(super) assigned: AssignedUsers,
@@ -105,6 +108,7 @@ impl Site {
             roots: config.roots,
             content: RwLock::new(Arc::new(content)),
             credentials: Cache::new(CACHED_CREDENTIALS),
+            signatures: config.signatures,
             ids: IdSequence::default(),
             assigned: AssignedUsers::default(),
             sightings: Sightings::default(),

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use license_core::FeatureMatrix;
+use license_core::{FeatureMatrix, SignatureCache};
 use serde_json::json;
 use tokio::sync::OnceCell;
 use zeroize::Zeroizing;
@@ -59,6 +59,7 @@ pub struct TenantServices {
     clock: Arc<dyn ServerClock>,
     signer: Arc<dyn ServerSigner>,
     roots: Arc<dyn TrustRoots>,
+    signatures: Arc<SignatureCache>,
     matrix: Arc<FeatureMatrix>,
     issuer: String,
     telemetry_days: u32,
@@ -77,6 +78,7 @@ impl TenantServices {
     pub async fn open(config: ServicesConfig) -> Result<Arc<Self>, Refusal> {
         let (store, clock) = (Arc::clone(&config.store), Arc::clone(&config.clock));
         let (signer, roots) = (Arc::clone(&config.signer), Arc::clone(&config.roots));
+        let signatures = Arc::clone(&config.signatures);
         let (matrix, issuer) = (Arc::clone(&config.matrix), config.issuer.clone());
         let telemetry_days = config.telemetry_days;
         let people = Arc::clone(&config.people);
@@ -97,6 +99,7 @@ impl TenantServices {
             clock,
             signer,
             roots,
+            signatures,
             matrix,
             issuer,
             telemetry_days,
@@ -154,6 +157,7 @@ impl TenantServices {
             signer: Arc::clone(&self.signer),
             tenant: tenant.clone(),
             roots: Arc::clone(&self.roots),
+            signatures: Arc::clone(&self.signatures),
             matrix: Arc::clone(&self.matrix),
             issuer: self.issuer.clone(),
             role: if self.own.is_vendor() {

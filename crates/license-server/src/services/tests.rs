@@ -119,6 +119,7 @@ pub(crate) fn config(store: Arc<dyn ServerStore>, clock: &Arc<ManualClock>) -> S
         signer: Arc::new(signer),
         tenant: TenantId::site(),
         roots: Arc::new(trust()),
+        signatures: Arc::default(),
         matrix: Arc::new(matrix().clone()),
         issuer: "licenses.acme.example".to_owned(),
         role: ServerRole::Site,

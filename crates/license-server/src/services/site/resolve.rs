@@ -148,7 +148,8 @@ impl Site {
                 with_causes(&error).to_string(),
             )
         })?;
-        let license = token.verify(content.keys()).map_err(|error| {
+        let license = self.signatures.verify(&token, content.keys());
+        let license = license.map_err(|error| {
             Refusal::of_license(
                 RefusalKind::Conflict,
                 error.code(),

@@ -37,6 +37,7 @@ async fn restart(server: &TestServer, roots: Arc<dyn TrustRoots>, number: usize)
         signer: Arc::new(TestSigner(ServerKey::new(key(number), &none).unwrap())),
         tenant: TenantId::site(),
         roots,
+        signatures: Arc::default(),
         matrix: Arc::new(matrix().clone()),
         issuer: "licenses.acme.example".to_owned(),
         role: ServerRole::Site,
